@@ -1,0 +1,58 @@
+"""edgedigits: a handwritten-digit network from training to the edge.
+
+Everything a program that embeds a model needs is here; the rest is behind the ``edgedigits`` command.
+Importing this package loads neither numpy nor onnxruntime: they come with the first use of ``DigitPredictor``.
+
+    >>> from edgedigits import DigitPredictor
+    >>> DigitPredictor().predict("seven.png").digit  # doctest: +SKIP
+    7
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from edgedigits.errors import (
+    AccuracyError,
+    ContractError,
+    DatasetError,
+    DownloadError,
+    EdgeDigitsError,
+    ImageError,
+    MissingExtraError,
+    ModelFileError,
+    ModelNotFoundError,
+    OutputError,
+)
+
+if TYPE_CHECKING:
+    from edgedigits.predictor import DigitPredictor, Prediction
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "AccuracyError",
+    "ContractError",
+    "DatasetError",
+    "DigitPredictor",
+    "DownloadError",
+    "EdgeDigitsError",
+    "ImageError",
+    "MissingExtraError",
+    "ModelFileError",
+    "ModelNotFoundError",
+    "OutputError",
+    "Prediction",
+    "__version__",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load the predictor when it is first asked for (PEP 562), so that ``edgedigits --help`` stays quick."""
+    if name in {"DigitPredictor", "Prediction"}:
+        from edgedigits import predictor
+
+        return getattr(predictor, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,91 @@
+"""``edgedigits data``: find or download MNIST, check it, say where it is."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from edgedigits.mnist import Source
+
+from edgedigits.cli.options import data_option, echo_json, json_option, quiet_option, terminal_progress
+
+
+@click.group(invoke_without_command=True)
+@data_option
+@click.option("--mirror", multiple=True, help="Download from this address instead of the public mirrors.")
+@json_option
+@quiet_option
+@click.pass_context
+def command(
+    ctx: click.Context, data: Path | None, mirror: tuple[str, ...], as_json: bool, quiet: bool
+) -> None:
+    r"""Find or download MNIST, check every byte of it, and say where it is.
+
+    Looks in --data, in EDGEDIGITS_DATA, in the user's cache and in the Keras cache; else downloads the four files.
+
+    \b
+    Examples:
+      edgedigits data
+      edgedigits data --data ~/mnist --json
+      edgedigits data show --out samples.png
+    """
+    ctx.ensure_object(dict).update(data=data, mirror=mirror, quiet=quiet)
+    if ctx.invoked_subcommand is not None:
+        return
+    from edgedigits import mnist
+
+    source = _source(data, mirror, quiet)
+    splits = {part: mnist.read_split(source, part) for part in mnist.FILES}
+    if as_json:
+        echo_json(
+            {
+                "dataset": mnist.NAME,
+                "path": str(source.path),
+                "origin": source.origin,
+                "images": {part: len(split.images) for part, split in splits.items()},
+                "sha256": {part: split.sha256 for part, split in splits.items()},
+            }
+        )
+        return
+    click.echo(f"{mnist.NAME}: {source.path} ({source.origin})")
+    for part, split in splits.items():
+        click.echo(f"  {part:5}  {len(split.images):6,} images of 28x28, every sha256 as published")
+
+
+@command.command("show")
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=Path("mnist-samples.png"),
+    show_default=True,
+    help="PNG file to write.",
+)
+@click.option("--part", type=click.Choice(["train", "test"]), default="train", show_default=True)
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Another seed, another choice."
+)
+@click.pass_context
+def show(ctx: click.Context, out: Path, part: str, seed: int) -> None:
+    r"""Draw ten samples of every digit into a PNG file.
+
+    \b
+    Example:
+      edgedigits data show --part test --seed 7
+    """
+    from edgedigits import mnist, sheets
+    from edgedigits.artifacts import write_atomically
+
+    chosen: mnist.Part = "train" if part == "train" else "test"
+    split = mnist.read_split(_source(**ctx.obj), chosen)
+    indices = sheets.sample_indices(split.labels, per_class=10, seed=seed)
+    cells = [sheets.Cell(split.images[i], (f"{split.labels[i]}  #{i}",)) for i in indices]
+    write_atomically(out, sheets.draw_sheet(f"{split.dataset} {part}: ten of each digit", cells))
+    click.echo(out)
+
+
+def _source(data: Path | None, mirror: tuple[str, ...], quiet: bool) -> "Source":
+    from edgedigits import mnist
+
+    found = mnist.find(data)
+    return found or mnist.download(mirrors=mirror or mnist.MIRRORS, progress=terminal_progress(quiet))

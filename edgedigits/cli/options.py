@@ -1,0 +1,68 @@
+"""Options that several commands share, and how results are printed."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from edgedigits.contract import DEFAULT_NAME, parse_arch
+
+if TYPE_CHECKING:
+    from edgedigits.progress import Progress
+
+Callback = TypeVar("Callback", bound=Callable[..., Any])
+
+
+def read_widths(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, ...]:
+    """Read the widths of the hidden layers, ``128-32``; what is no such text is wrong usage."""
+    try:
+        return parse_arch(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error), ctx, param) from error
+
+
+def models_option(
+    flag: str = "--models", help_text: str = "Folder of the model files."
+) -> Callable[[Callback], Callback]:
+    """Return the option that names the folder of the models."""
+    return click.option(
+        flag,
+        "models",
+        type=click.Path(file_okay=False, path_type=Path),
+        default=Path("models"),
+        show_default=True,
+        help=help_text,
+    )
+
+
+name_option = click.option(
+    "--name", default=DEFAULT_NAME, show_default=True, help="Stem of the network's files in that folder."
+)
+data_option = click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    help="Folder of the four MNIST files, or a Keras mnist.npz. [default: $EDGEDIGITS_DATA, then the caches]",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+quiet_option = click.option("--quiet", "-q", is_flag=True, help="No progress on standard error.")
+threads_option = click.option(
+    "--threads", type=click.IntRange(min=1), default=1, show_default=True, help="Threads of the runtime."
+)
+
+
+def echo_json(value: object) -> None:
+    """Print a result as JSON on standard output."""
+    click.echo(json.dumps(value, indent=2, allow_nan=False))
+
+
+def terminal_progress(quiet: bool) -> "Progress":
+    """Return what shows progress: bars on standard error, or nothing."""
+    from edgedigits.extras import extra
+    from edgedigits.progress import SILENT, TerminalProgress
+
+    if quiet:
+        return SILENT
+    with extra("bench", "showing progress (or give --quiet)"):
+        return TerminalProgress()

@@ -1,0 +1,105 @@
+"""``edgedigits train``: train a network on MNIST."""
+
+from pathlib import Path
+
+import click
+
+from edgedigits.cli.options import (
+    data_option,
+    echo_json,
+    json_option,
+    models_option,
+    name_option,
+    quiet_option,
+    read_widths,
+    terminal_progress,
+)
+
+
+@click.command()
+@click.option(
+    "--arch", type=ArchType(), default="128-32", show_default=True, help="Widths of the hidden layers."
+)
+@click.option("--epochs", type=click.IntRange(min=1), default=10, show_default=True)
+@click.option("--batch-size", type=click.IntRange(min=1), default=128, show_default=True)
+@click.option(
+    "--learning-rate",
+    type=click.FloatRange(min=0, min_open=True),
+    default=3e-3,
+    show_default=True,
+    help="At the first step; falls linearly to zero.",
+)
+@click.option(
+    "--loss",
+    type=click.Choice(["sparse_categorical_crossentropy", "categorical_crossentropy"]),
+    default="sparse_categorical_crossentropy",
+    show_default=True,
+    help="The second takes one-hot labels; both have the same value.",
+)
+@click.option(
+    "--validation",
+    type=click.IntRange(min=10),
+    default=5_000,
+    show_default=True,
+    help="Images held out of the training split, every class with its share.",
+)
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
+@click.option("--resume", is_flag=True, help="Go on from the last finished epoch of an interrupted run.")
+@data_option
+@models_option("--out", help_text="Folder to write to.")
+@name_option
+@json_option
+@quiet_option
+def command(
+    arch: tuple[int, ...],
+    epochs: int,
+    batch_size: int,
+    learning_rate: float,
+    loss: str,
+    validation: int,
+    seed: int,
+    resume: bool,
+    data: Path | None,
+    models: Path,
+    name: str,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    r"""Train a feed-forward network on MNIST and write it with its history, plots and scores.
+
+    The same seed on the same machine gives the same weights. An interrupted run leaves the previous network whole.
+
+    \b
+    Examples:
+      edgedigits train
+      edgedigits train --arch 256-128-32 --epochs 20 --name wide
+      edgedigits train --resume                     # after Ctrl-C or a power cut
+    """
+    from edgedigits import mnist
+    from edgedigits.extras import extra
+
+    progress = terminal_progress(quiet)
+    source = mnist.find_or_download(data, progress=progress)
+    train_split, test_split = mnist.read_split(source, "train"), mnist.read_split(source, "test")
+    with extra("train", "training"):
+        from edgedigits.training.recipe import Recipe
+        from edgedigits.training.train import train
+    recipe = Recipe(
+        arch=arch,
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        loss="categorical_crossentropy"
+        if loss == "categorical_crossentropy"
+        else "sparse_categorical_crossentropy",
+        validation=validation,
+        seed=seed,
+    )
+    result = train(recipe, train_split, test_split, models, name=name, resume=resume, progress=progress)
+    if as_json:
+        echo_json(result.to_dict())
+        return
+    click.echo(result.describe())
+    if result.stale:
+        click.echo(f"edgedigits: {', '.join(result.stale)} hold the previous network: export again", err=True)
+    click.echo(f"next: edgedigits export --format all --models {models} --name {name}", err=True)

@@ -1,0 +1,136 @@
+"""``edgedigits verify``: the accuracy gate."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from edgedigits.cli.options import (
+    data_option,
+    echo_json,
+    json_option,
+    quiet_option,
+    terminal_progress,
+    threads_option,
+)
+from edgedigits.contract import network_name
+from edgedigits.errors import EdgeDigitsError
+
+if TYPE_CHECKING:
+    from edgedigits.verify import Verification
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
+@click.option(
+    "--reference",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The Keras model's answers. [default: reference.npz beside each file]",
+)
+@click.option(
+    "--max-drop",
+    type=click.FloatRange(min=0),
+    help="Points of accuracy that may be lost. [default: float32 0.02, float16 and dynamic 0.10, int8 0.20]",
+)
+@click.option(
+    "--sheet",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder for pictures of all images whose class changed.",
+)
+@threads_option
+@data_option
+@json_option
+@quiet_option
+def command(
+    files: tuple[Path, ...],
+    reference: Path | None,
+    max_drop: float | None,
+    sheet: Path | None,
+    threads: int,
+    data: Path | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    r"""Run all test images through exported files, each in its own runtime, and compare with the Keras model.
+
+    Needs no TensorFlow. Exit status 1 if any file lost more accuracy than its gate allows, or could not be opened.
+
+    \b
+    Examples:
+      edgedigits verify models/*.tflite models/*.onnx
+      edgedigits verify models/digits.int8.tflite --max-drop 0.05 --json
+      edgedigits verify models/digits.int8.tflite --sheet changed/
+    """
+    from edgedigits import mnist
+    from edgedigits.artifacts import write_atomically
+    from edgedigits.reference import read_reference, reference_path
+    from edgedigits.runtimes import open_model
+    from edgedigits.verify import changed_sheet, verify_model
+
+    progress = terminal_progress(quiet)
+    split = mnist.read_split(mnist.find_or_download(data, progress=progress), "test")
+    verifications, broken = [], 0
+    for path in files:
+        try:
+            model = open_model(path, threads=threads)
+            answers_path = reference or reference_path(path.parent, network_name(path))
+            answers = read_reference(answers_path)
+            answers.check_split(split, answers_path)
+            verification = verify_model(model, split, answers, max_drop=max_drop, progress=progress)
+        except EdgeDigitsError as error:
+            click.echo(f"edgedigits: {error}", err=True)
+            broken += 1
+            continue
+        verifications.append(verification)
+        if sheet is not None:
+            picture = sheet / f"{path.name}.png"
+            write_atomically(picture, changed_sheet(verification, model, split, answers))
+            progress.note(f"drew {picture}")
+    if as_json:
+        echo_json([verification.to_dict() for verification in verifications])
+    else:
+        _print_table(verifications)
+    for verification in verifications:
+        for failure in verification.failures:
+            click.echo(f"edgedigits: {verification.file}: {failure}", err=True)
+    if broken or not all(verification.passed for verification in verifications):
+        raise SystemExit(1)
+
+
+def _print_table(verifications: Sequence["Verification"]) -> None:
+    from edgedigits.tables import print_table
+
+    if not verifications:
+        return
+    first = verifications[0]
+    print_table(
+        f"{first.dataset}, {first.accuracy.images:,} test images; Keras {first.reference_accuracy.percent:.2f} %",
+        (
+            "file",
+            "accuracy",
+            "95 % interval",
+            "points",
+            "fixed",
+            "broken",
+            "p",
+            "agreement",
+            "max dp",
+            "gate",
+        ),
+        [
+            (
+                verification.file,
+                f"{verification.accuracy.percent:.2f} %",
+                f"{verification.accuracy.low:.2f} to {verification.accuracy.high:.2f}",
+                f"{verification.comparison.difference:+.2f}",
+                str(len(verification.comparison.fixed)),
+                str(len(verification.comparison.broken)),
+                f"{verification.comparison.p_value:.3g}",
+                f"{verification.comparison.agreement:.2f} %",
+                f"{verification.comparison.largest_probability_difference:.1e}",
+                "pass" if verification.passed else "FAIL",
+            )
+            for verification in verifications
+        ],
+    )

@@ -1,0 +1,175 @@
+"""What every model file takes and gives, written once.
+
+Input ``image``: uint8, shape (n, 28, 28), 0 = background, 255 = ink (white on black, as MNIST).
+Output ``probabilities``: float32, shape (n, 10), rows sum to 1.
+
+The one exception: the fully integer TFLite file has int8 edges by default (pixel - 128 in,
+probability * 256 - 128 out), the convention of TFLite Micro; ``runtimes`` hides the difference.
+
+Each file says all this of itself: a ``ModelMetadata`` travels inside it as JSON under ``METADATA_KEY``.
+"""
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from edgedigits.errors import ContractError
+
+CONTRACT_VERSION = 1
+METADATA_KEY = "edgedigits"
+
+INPUT_NAME = "image"
+OUTPUT_NAME = "probabilities"
+IMAGE_SIDE = 28
+PIXELS = IMAGE_SIDE * IMAGE_SIDE
+PIXEL_MAX = 255
+CLASSES = 10
+LABELS = ("0", "1", "2", "3", "4", "5", "6", "7", "8", "9")
+POLARITY = "white on black"
+
+DEFAULT_NAME = "digits"
+WIDEST_LAYER = 16_384
+
+Format = Literal["keras", "tflite", "onnx"]
+Precision = Literal["float32", "float16", "dynamic", "int8"]
+FORMATS: tuple[Format, ...] = get_args(Format)
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+
+
+def file_name(name: str, file_format: Format, precision: Precision = "float32") -> str:
+    """Return the name of the file that holds network ``name`` in a format: ``digits.int8.tflite``."""
+    infix = "" if precision == "float32" else f".{precision}"
+    return f"{name}{infix}.{file_format}"
+
+
+def network_name(path: Path) -> str:
+    """Return the network that a file name belongs to: ``digits`` for ``digits.int8.tflite``."""
+    stem = path.name.removesuffix(path.suffix)
+    for precision in PRECISIONS:
+        stem = stem.removesuffix(f".{precision}")
+    return stem
+
+
+def sidecar_name(name: str, sidecar: str) -> str:
+    """Return the name of a file that belongs to a network, such as its ``reference.npz``.
+
+    The default network's files carry no stem; any other network's do, so that several can share a folder.
+    """
+    return sidecar if name == DEFAULT_NAME else f"{name}.{sidecar}"
+
+
+def arch_text(widths: tuple[int, ...]) -> str:
+    """Write the widths of the hidden layers as ``--arch`` takes them: ``128-32``."""
+    return "-".join(map(str, widths))
+
+
+def parse_arch(text: str) -> tuple[int, ...]:
+    """Read the widths of the hidden layers from ``128-32``.
+
+    Raises:
+        ValueError: not one or more whole numbers from 1 to ``WIDEST_LAYER``, joined by dashes.
+    """
+    parts = text.split("-")
+    if not all(part.isascii() and part.isdigit() and 1 <= int(part) <= WIDEST_LAYER for part in parts):
+        raise ValueError(f"expected widths from 1 to {WIDEST_LAYER} like 128-32 or 256-128-32, got {text!r}")
+    return tuple(map(int, parts))
+
+
+@dataclass(frozen=True)
+class MeasuredAccuracy:
+    """How many test images a file got right when it was exported."""
+
+    dataset: str
+    """Name of the dataset, ``MNIST`` or ``scikit-learn digits``."""
+    correct: int
+    images: int
+
+
+@dataclass(frozen=True)
+class CalibrationReceipt:
+    """Which images set the ranges of an integer file. They come from the training split only."""
+
+    images: int
+    seed: int
+    indices_sha256: str
+    """sha256 of the sorted indices into the training file, as little-endian int64."""
+
+
+@dataclass(frozen=True)
+class ModelMetadata:
+    """What a model file says of itself."""
+
+    arch: str
+    """Widths of the hidden layers, ``128-32``."""
+    precision: Precision
+    weights_sha256: str
+    """sha256 over the Keras weights that the file was made from."""
+    tools: dict[str, str]
+    """Versions of the tools that made the file."""
+    accuracy: MeasuredAccuracy | None = None
+    calibration: CalibrationReceipt | None = None
+    edges: Literal["uint8", "int8"] = "uint8"
+    """Type of the input tensor: ``int8`` (pixel - 128) only in fully integer TFLite files."""
+    labels: tuple[str, ...] = LABELS
+    polarity: str = POLARITY
+    contract: int = CONTRACT_VERSION
+
+    def to_json(self) -> str:
+        """Write as one line of JSON with sorted keys, so that equal metadata are equal bytes."""
+        return json.dumps(dataclasses.asdict(self), sort_keys=True, ensure_ascii=True)
+
+    @classmethod
+    def from_json(cls, text: str | bytes, path: Path) -> "ModelMetadata":
+        """Read what ``to_json`` wrote.
+
+        Raises:
+            ContractError: the text is not such metadata, or of a contract that this version does not know.
+        """
+        try:
+            fields: dict[str, Any] = json.loads(text)
+            version = fields["contract"]
+            if version == CONTRACT_VERSION:
+                accuracy, calibration = fields.pop("accuracy"), fields.pop("calibration")
+                metadata = cls(
+                    **{**fields, "labels": tuple(fields["labels"])},
+                    accuracy=MeasuredAccuracy(**accuracy) if accuracy else None,
+                    calibration=CalibrationReceipt(**calibration) if calibration else None,
+                )
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise ContractError(
+                path, "edgedigits metadata", f"something unreadable ({type(error).__name__})"
+            ) from error
+        if version != CONTRACT_VERSION:
+            raise ContractError(
+                path,
+                f"contract version {CONTRACT_VERSION}",
+                f"version {version!r}",
+                "use the edgedigits release that made it, or export it again",
+            )
+        metadata.check(path)
+        return metadata
+
+    def check(self, path: Path) -> None:
+        """Raise ``ContractError`` where the file claims something that this contract does not allow."""
+        for expected, found in (
+            (POLARITY, self.polarity),
+            (len(LABELS), len(self.labels)),
+        ):
+            if expected != found:
+                raise ContractError(path, str(expected), str(found))
+        if self.precision not in PRECISIONS:
+            raise ContractError(path, f"precision {' or '.join(PRECISIONS)}", repr(self.precision))
+        if self.edges not in ("uint8", "int8"):
+            raise ContractError(path, "edges uint8 or int8", repr(self.edges))
+
+
+def describe_tensor(name: str, dtype: str, shape: tuple[object, ...]) -> str:
+    """Write a tensor as messages and ``info`` show it: ``image uint8 (n, 28, 28)``."""
+    sides = ("n", *map(str, shape[1:])) if shape else ()
+    return f"{name} {dtype} ({', '.join(sides)})"
+
+
+EXPECTED_INPUT = describe_tensor(INPUT_NAME, "uint8", ("n", IMAGE_SIDE, IMAGE_SIDE))
+EXPECTED_OUTPUT = describe_tensor(OUTPUT_NAME, "float32", ("n", CLASSES))

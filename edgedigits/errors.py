@@ -1,0 +1,80 @@
+"""What can go wrong, as one tree.
+
+Every error says what was expected, what came, and what to do next. Each also is the builtin error that a
+caller would expect, so ``except FileNotFoundError`` and ``except ValueError`` work as usual::
+
+    EdgeDigitsError
+    ├── ModelNotFoundError  (FileNotFoundError)  no model file at that path
+    ├── ModelFileError      (ValueError)         the file is no model: truncated, altered, of another kind
+    ├── ContractError       (ValueError)         a model, but not one that takes and gives what contract.py says
+    ├── ImageError          (ValueError)         a picture that cannot be read or shows nothing
+    ├── DatasetError        (ValueError)         a dataset that is missing, altered or out of shape
+    │   └── DownloadError   (ConnectionError)    no mirror could be reached, or none served the right bytes
+    ├── AccuracyError       (ValueError)         an exported model lost more accuracy than the gate allows
+    ├── OutputError         (OSError)            a result cannot be written where it should go
+    └── MissingExtraError   (ImportError)        a part of edgedigits that is not installed
+
+The command line turns any of them into one line on standard error and exit status 1.
+"""
+
+from pathlib import Path
+
+
+class EdgeDigitsError(Exception):
+    """Base of all errors that edgedigits raises on purpose."""
+
+    def __str__(self) -> str:
+        # OSError and ImportError, which some of the subclasses also are, would format the arguments their own way.
+        return str(self.args[0]) if self.args else ""
+
+
+class ModelNotFoundError(EdgeDigitsError, FileNotFoundError):
+    """There is no model file at the path that was given."""
+
+    def __init__(self, path: Path, advice: str) -> None:
+        super().__init__(f"{path}: no such model file; {advice}")
+
+
+class ModelFileError(EdgeDigitsError, ValueError):
+    """The file cannot be read as a model: truncated, altered or of another kind."""
+
+    def __init__(
+        self, path: Path, reason: str, advice: str = "export it again with `edgedigits export`"
+    ) -> None:
+        super().__init__(f"{path}: {reason}; {advice}")
+
+
+class ContractError(EdgeDigitsError, ValueError):
+    """The model does not take or give what the contract says."""
+
+    def __init__(
+        self, path: Path, expected: str, found: str, advice: str = "export it again with `edgedigits export`"
+    ) -> None:
+        super().__init__(f"{path}: expected {expected}, found {found}; {advice}")
+
+
+class ImageError(EdgeDigitsError, ValueError):
+    """A picture cannot be read, or there is no digit to see in it."""
+
+
+class DatasetError(EdgeDigitsError, ValueError):
+    """A dataset is missing, altered, or not of the form that was expected."""
+
+
+class DownloadError(DatasetError, ConnectionError):
+    """No mirror could be reached, or none of them served the right bytes."""
+
+
+class AccuracyError(EdgeDigitsError, ValueError):
+    """An exported model lost more accuracy than the gate allows."""
+
+
+class OutputError(EdgeDigitsError, OSError):
+    """A result cannot be written where it should go."""
+
+
+class MissingExtraError(EdgeDigitsError, ImportError):
+    """A part of edgedigits that was not installed is needed."""
+
+    def __init__(self, purpose: str, extra: str) -> None:
+        super().__init__(f"{purpose} needs an extra that is not installed: pip install 'edgedigits[{extra}]'")

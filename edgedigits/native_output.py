@@ -1,0 +1,33 @@
+"""Keep what C++ libraries print past Python out of the user's terminal."""
+
+import contextlib
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+
+
+@contextlib.contextmanager
+def hidden_native_output() -> Iterator[None]:
+    """Hide what is written to the file descriptor of standard error while the block runs.
+
+    TensorFlow and LiteRT announce themselves there, whatever their log level. When the block raises, all that was
+    hidden is shown after all: it may tell why.
+    """
+    sys.stderr.flush()
+    try:
+        terminal = os.dup(2)
+    except OSError:  # No standard error at all (a windowed application): nothing to keep clean.
+        yield
+        return
+    with tempfile.TemporaryFile() as sink:
+        os.dup2(sink.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            sink.seek(0)
+            os.write(terminal, sink.read())
+            raise
+        finally:
+            os.dup2(terminal, 2)
+            os.close(terminal)

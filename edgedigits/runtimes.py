@@ -1,0 +1,216 @@
+"""One interface over ONNX, TFLite and Keras files: ``open_model(path)``, chosen by suffix.
+
+Whatever the file, pixels go in and probabilities come out. Each runtime is imported only in the branch that needs it.
+"""
+
+import contextlib
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from edgedigits.artifacts import versions
+from edgedigits.contract import (
+    EXPECTED_INPUT,
+    EXPECTED_OUTPUT,
+    FORMATS,
+    IMAGE_SIDE,
+    INPUT_NAME,
+    OUTPUT_NAME,
+    ModelMetadata,
+    describe_tensor,
+)
+from edgedigits.errors import ContractError, ModelFileError, ModelNotFoundError
+from edgedigits.extras import extra
+from edgedigits.native_output import hidden_native_output
+
+if TYPE_CHECKING:
+    from edgedigits.keras_archive import NetworkSpec
+
+Pixels = npt.NDArray[np.uint8]
+Probabilities = npt.NDArray[np.float32]
+KerasCall = Literal["model(x)", "predict"]
+
+
+class Model(ABC):
+    """An opened model file."""
+
+    def __init__(self, path: Path, metadata: ModelMetadata, runtime: str) -> None:
+        self.path = path
+        self.metadata = metadata
+        self.runtime = runtime
+        """Name and version of what runs the file: ``onnxruntime 1.31.1``."""
+
+    @abstractmethod
+    def probabilities(self, pixels: Pixels) -> Probabilities:
+        """Run the model.
+
+        Args:
+            pixels: uint8, shape (n, 28, 28), 0 = background, 255 = ink, n > 0.
+
+        Returns:
+            float32, shape (n, 10), rows sum to 1 (to within half a step of 1/256 per class in int8 files).
+        """
+
+
+def open_model(path: Path, *, threads: int = 1, keras_call: KerasCall = "model(x)") -> Model:
+    """Open a model file in its own runtime and check it against the contract.
+
+    Args:
+        path: ``.onnx`` (onnxruntime), ``.tflite`` (LiteRT) or ``.keras`` (Keras).
+        threads: of the runtime; Keras takes its own.
+        keras_call: how a Keras model is asked.
+
+    Raises:
+        ModelNotFoundError: there is no such file.
+        ModelFileError: it cannot be read as a model, or the suffix is of no known format.
+        ContractError: a model, but not one that takes and gives what the contract says.
+        MissingExtraError: its runtime is not installed.
+    """
+    suffix = path.suffix.removeprefix(".")
+    if suffix not in FORMATS:
+        raise ModelFileError(
+            path, f"expected a file that ends in .{', .'.join(FORMATS)}", "name a model file"
+        )
+    if not path.is_file():
+        raise ModelNotFoundError(path, "train and export one, or name another")
+    if suffix == "onnx":
+        return OnnxModel(path, threads)
+    if suffix == "tflite":
+        return TfliteModel(path, threads)
+    return KerasModel(path, keras_call)
+
+
+class OnnxModel(Model):
+    """A ``.onnx`` file in onnxruntime."""
+
+    def __init__(self, path: Path, threads: int) -> None:
+        from edgedigits.onnx_session import open_session
+
+        self._session, metadata = open_session(path, threads=threads)
+        super().__init__(path, metadata, _runtime("onnxruntime"))
+
+    def probabilities(self, pixels: Pixels) -> Probabilities:
+        """Run the model; see ``Model.probabilities``."""
+        (result,) = self._session.run([OUTPUT_NAME], {INPUT_NAME: pixels})
+        return result  # type: ignore[no-any-return]
+
+
+class TfliteModel(Model):
+    """A ``.tflite`` file in LiteRT. Not to be shared between threads: an interpreter holds its tensors."""
+
+    def __init__(self, path: Path, threads: int) -> None:
+        with extra("tflite", "opening .tflite files"):
+            from ai_edge_litert.interpreter import Interpreter
+
+            from edgedigits.tflite_file import read_metadata
+
+        content = path.read_bytes()
+        metadata = read_metadata(path, content)
+        try:
+            with hidden_native_output():
+                self._interpreter = Interpreter(model_content=content, num_threads=threads)
+                self._interpreter.allocate_tensors()
+        except (ValueError, RuntimeError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise ModelFileError(path, f"LiteRT cannot open it ({reason})") from error
+        self._input, self._output = _tflite_edges(path, self._interpreter, metadata)
+        self._batch = 1
+        self._signed = metadata.edges == "int8"
+        super().__init__(path, metadata, _runtime("ai-edge-litert"))
+
+    def probabilities(self, pixels: Pixels) -> Probabilities:
+        """Run the model; see ``Model.probabilities``."""
+        if len(pixels) != self._batch:
+            self._resize(len(pixels))
+        # Flipping the highest bit is subtracting 128, one byte at a time.
+        self._interpreter.set_tensor(self._input, (pixels ^ 128).view(np.int8) if self._signed else pixels)
+        self._interpreter.invoke()
+        output = self._interpreter.get_tensor(self._output)
+        if output.dtype == np.float32:
+            return output  # type: ignore[no-any-return]
+        quantized = output.astype(np.float32)
+        return (quantized + np.float32(128 if output.dtype == np.int8 else 0)) * np.float32(1 / 256)
+
+    def _resize(self, batch: int) -> None:
+        self._interpreter.resize_tensor_input(self._input, (batch, IMAGE_SIDE, IMAGE_SIDE))
+        with hidden_native_output():
+            self._interpreter.allocate_tensors()
+        self._batch = batch
+
+
+class KerasModel(Model):
+    """A ``.keras`` file in Keras on TensorFlow."""
+
+    def __init__(self, path: Path, call: KerasCall) -> None:
+        from edgedigits.keras_archive import read_network_spec
+
+        spec: NetworkSpec = read_network_spec(path)
+        with extra("train", "opening .keras files"):
+            from edgedigits.training.architectures import load_network, weights_sha256
+
+        self._model, _ = load_network(path)
+        self._predict = call == "predict"
+        self._shape = spec.input_shape
+        self._scale = np.float32(spec.input_scale)
+        metadata = ModelMetadata(
+            arch=spec.arch,
+            precision="float32",
+            weights_sha256=weights_sha256(self._model),
+            tools=versions("keras", "tensorflow"),
+        )
+        super().__init__(path, metadata, _runtime("keras"))
+
+    def probabilities(self, pixels: Pixels) -> Probabilities:
+        """Run the model; see ``Model.probabilities``."""
+        values = (pixels * self._scale).reshape(-1, *self._shape)
+        if self._predict:
+            return self._model.predict(values, verbose=0, batch_size=len(values))  # type: ignore[no-any-return]
+        return self._model(values, training=False).numpy()  # type: ignore[no-any-return]
+
+
+def _runtime(distribution: str) -> str:
+    return f"{distribution} {versions(distribution).get(distribution, '?')}"
+
+
+def _tflite_edges(path: Path, interpreter: Any, metadata: ModelMetadata) -> tuple[int, int]:
+    """Check input and output of a TFLite model and return the indices of their tensors."""
+    inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
+    if len(inputs) != 1 or len(outputs) != 1:
+        raise ContractError(path, "one input and one output", f"{len(inputs)} and {len(outputs)}")
+    names: dict[str, Any] = {}
+    with contextlib.suppress(KeyError):
+        names = interpreter.get_signature_list()["serving_default"]
+    found = {
+        "input": _describe_edge(names.get("inputs"), inputs[0]),
+        "output": _describe_edge(names.get("outputs"), outputs[0]),
+    }
+    if metadata.precision == "int8":
+        expected = {
+            "input": _quantized(EXPECTED_INPUT, "uint8", metadata.edges, 1.0, -128),
+            "output": _quantized(EXPECTED_OUTPUT, "float32", metadata.edges, 1 / 256, -128),
+        }
+    else:
+        expected = {"input": EXPECTED_INPUT, "output": EXPECTED_OUTPUT}
+    for edge, tensor in expected.items():
+        if found[edge] != tensor:
+            raise ContractError(path, f"{edge} {tensor}", found[edge])
+    return int(inputs[0]["index"]), int(outputs[0]["index"])
+
+
+def _describe_edge(names: list[str] | None, details: dict[str, Any]) -> str:
+    name = names[0] if names else details["name"]
+    batch, *sides = details["shape_signature"]
+    text = describe_tensor(name, details["dtype"].__name__, ("n" if batch == -1 else batch, *sides))
+    if batch != -1:
+        text += f" with a batch of {batch} only"
+    scale, zero_point = details["quantization"]
+    return f"{text}, scale {scale:.6g}, zero point {zero_point}" if scale else text
+
+
+def _quantized(tensor: str, dtype: str, edges: str, scale: float, int8_zero_point: int) -> str:
+    """Describe an edge of a fully integer file: the contract's tensor in the integers that stand for it."""
+    zero_point = int8_zero_point if edges == "int8" else 0
+    return f"{tensor.replace(dtype, edges)}, scale {scale:.6g}, zero point {zero_point}"

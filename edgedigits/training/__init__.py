@@ -1,0 +1,1 @@
+"""Training: needs Keras and TensorFlow (``pip install 'edgedigits[train]'``)."""

@@ -1,0 +1,98 @@
+"""The networks: built from widths or from a specification, loaded from a ``.keras`` file."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edgedigits.artifacts import sha256_bytes
+from edgedigits.contract import CLASSES, IMAGE_SIDE
+from edgedigits.errors import ModelFileError
+from edgedigits.keras_archive import TRAIN_AGAIN, LayerSpec, NetworkSpec, read_network_spec
+from edgedigits.training.backend import keras
+
+
+def network_spec(widths: tuple[int, ...]) -> NetworkSpec:
+    """Describe the network that people teach with: Flatten, Dense ReLU layers, Dense softmax of 10.
+
+    Args:
+        widths: of the hidden layers, at least one.
+    """
+    hidden = [LayerSpec("Dense", f"hidden_{i}", units, "relu") for i, units in enumerate(widths, start=1)]
+    output = LayerSpec("Dense", "probabilities", CLASSES, "softmax")
+    return NetworkSpec((IMAGE_SIDE, IMAGE_SIDE), (LayerSpec("Flatten", "flatten"), *hidden, output))
+
+
+def build_network(spec: NetworkSpec, seed: int = 0) -> keras.Model:
+    """Build a network with fresh weights (Glorot uniform, zero biases).
+
+    Args:
+        spec: its layers.
+        seed: the same seed gives the same weights.
+    """
+    layers: list[Any] = [keras.Input(spec.input_shape, name="image")]
+    layers += [_keras_layer(layer, seed + index) for index, layer in enumerate(spec.layers)]
+    return keras.Sequential(layers)
+
+
+def _keras_layer(layer: LayerSpec, seed: int) -> keras.Layer:
+    match layer.kind:
+        case "Dense":
+            return keras.layers.Dense(
+                layer.units,
+                layer.activation,
+                use_bias=layer.use_bias,
+                kernel_initializer=keras.initializers.GlorotUniform(seed),
+                name=layer.name,
+            )
+        case "Dropout":
+            return keras.layers.Dropout(layer.rate, name=layer.name)
+        case "Rescaling":
+            return keras.layers.Rescaling(layer.scale, name=layer.name)
+        case _:
+            return keras.layers.Flatten(name=layer.name)
+
+
+def load_network(path: Path) -> tuple[keras.Model, NetworkSpec]:
+    """Load a digits network from a ``.keras`` file.
+
+    Only the weights come from the file by way of Keras; the layers are built here from the checked
+    configuration, so no class or function that the file names is ever looked up.
+
+    Raises:
+        ModelNotFoundError, ModelFileError, ContractError: see ``read_network_spec``; also where the weights are
+            missing, damaged, or of other shapes than the configuration says.
+    """
+    spec = read_network_spec(path)
+    model = build_network(spec)
+    try:
+        model.load_weights(path)
+    except (OSError, ValueError, KeyError, RuntimeError, TypeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise ModelFileError(path, f"its weights cannot be read ({reason})", TRAIN_AGAIN) from error
+    if not all(np.isfinite(weights).all() for weights in model.get_weights()):
+        raise ModelFileError(path, "its weights hold NaN or infinity", TRAIN_AGAIN)
+    return model, spec
+
+
+def dense_weights(model: keras.Model) -> list[tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]]:
+    """Return kernel (inputs, units) and bias (units,) of every Dense layer, zeros where it has no bias."""
+    pairs = []
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Dense):
+            kernel, *bias = layer.get_weights()
+            pairs.append((kernel, bias[0] if bias else np.zeros(kernel.shape[1], np.float32)))
+    return pairs
+
+
+def weights_sha256(model: keras.Model) -> str:
+    """Return the sha256 over shapes and values of all Dense weights: the same network, the same hash.
+
+    (The hash of the ``.keras`` file would change with the date that Keras writes into it.)
+    """
+    content = b""
+    for kernel, bias in dense_weights(model):
+        for array in (kernel, bias):
+            content += repr(array.shape).encode() + np.ascontiguousarray(array, "<f4").tobytes()
+    return sha256_bytes(content)

@@ -1,0 +1,322 @@
+"""One training run from images to files: fit, score, draw, and put everything in place at once."""
+
+import csv
+import dataclasses
+import io
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.model_selection import train_test_split
+
+from edgedigits import artifacts, metrics, plots, sheets
+from edgedigits.contract import DEFAULT_NAME, arch_text, file_name, sidecar_name
+from edgedigits.errors import DatasetError, ModelFileError
+from edgedigits.mnist import Split
+from edgedigits.progress import SILENT, Progress
+from edgedigits.reference import FILE_NAME as REFERENCE_NAME
+from edgedigits.reference import Reference
+from edgedigits.training.architectures import build_network, network_spec, weights_sha256
+from edgedigits.training.backend import keras, tf
+from edgedigits.training.fitting import Data, Epoch, Fitter
+from edgedigits.training.recipe import Recipe
+
+TOOLS = ("edgedigits", "tensorflow", "keras", "numpy", "scikit-learn")
+SHEET_SAMPLES_PER_CLASS = 5
+SHEET_MISTAKES = 50
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """What a run came to."""
+
+    path: Path
+    """The ``.keras`` file."""
+    recipe: Recipe
+    history: tuple[Epoch, ...]
+    accuracy: metrics.Accuracy
+    """On the test split."""
+    classes: tuple[metrics.ClassScore, ...]
+    weights_sha256: str
+    resumed_after: int
+    """Epochs that came from an interrupted run; 0 for a run from the start."""
+    stale: tuple[str, ...]
+    """Exported files in the folder that were made from other weights."""
+
+    @property
+    def seconds(self) -> float:
+        """Wall time of all epochs."""
+        return sum(epoch.seconds for epoch in self.history)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all of it as JSON values."""
+        fields = dataclasses.asdict(self)
+        return {**fields, "path": str(self.path), "recipe": self.recipe.to_dict(), "seconds": self.seconds}
+
+    def describe(self) -> str:
+        """Write the scores as a few lines of text."""
+        lines = [f"{self.path}: test accuracy {self.accuracy}, {self.seconds:.1f} s of training"]
+        lines.append("  digit  images  precision  recall     f1")
+        lines += [
+            f"  {score.label:>5}  {score.images:>6}  {100 * score.precision:>7.2f} %  {100 * score.recall:>5.2f} %"
+            f"  {100 * score.f1:>5.2f} %"
+            for score in self.classes
+        ]
+        return "\n".join([*lines, f"  weights sha256 {self.weights_sha256}"])
+
+
+def train(
+    recipe: Recipe,
+    train_split: Split,
+    test_split: Split,
+    folder: Path,
+    *,
+    name: str = DEFAULT_NAME,
+    resume: bool = False,
+    progress: Progress = SILENT,
+) -> TrainingResult:
+    """Train a network and write it with its history, reference answers, plots and manifest.
+
+    The same recipe on the same machine gives the same weights. Files appear in ``folder`` all at once at the end;
+    until then only a checkpoint is written after each epoch.
+
+    Args:
+        recipe: everything that decides the outcome.
+        train_split: images to fit; ``recipe.validation`` of them are held out.
+        test_split: images for the final score; nothing else is decided by them.
+        folder: where to write.
+        name: stem of the network's files.
+        resume: go on from the last finished epoch of an interrupted run with the same recipe.
+        progress: shows a bar per epoch, and a line when it is done.
+
+    Raises:
+        DatasetError: the training split is too small for the recipe.
+        ModelFileError: the checkpoint is unreadable, or of a run with another recipe.
+        OutputError: ``folder`` cannot be written to.
+    """
+    tf.config.experimental.enable_op_determinism()
+    data = _data(recipe, train_split)
+    model = build_network(network_spec(recipe.arch), seed=recipe.seed)
+    fitter = Fitter(model, recipe, data)
+    checkpoint = folder / sidecar_name(name, "checkpoint.npz")
+    history: list[Epoch] = []
+    if resume and checkpoint.exists():
+        history = _read_checkpoint(checkpoint, fitter, train_split)
+        progress.note(f"resuming after epoch {len(history)} of {recipe.epochs}")
+    elif resume:
+        progress.note(f"no interrupted run in {folder}: starting from the first epoch")
+    resumed_after = len(history)
+    for epoch in range(resumed_after + 1, recipe.epochs + 1):
+        with progress.task(f"epoch {epoch}/{recipe.epochs}", fitter.steps_per_epoch) as advance:
+            history.append(fitter.fit_epoch(epoch, advance))
+        _write_checkpoint(checkpoint, fitter, history, train_split)
+        progress.note(describe_epoch(history[-1], recipe))
+    result = _write_results(fitter, history, train_split, test_split, folder, name, resumed_after)
+    checkpoint.unlink(missing_ok=True)
+    return result
+
+
+def describe_epoch(epoch: Epoch, recipe: Recipe) -> str:
+    """Write one epoch as a line of text."""
+    return (
+        f"epoch {epoch.epoch:>{len(str(recipe.epochs))}}/{recipe.epochs}"
+        f"  loss {epoch.loss:.4f}  accuracy {100 * epoch.accuracy:.2f} %"
+        f"  val_loss {epoch.val_loss:.4f}  val_accuracy {100 * epoch.val_accuracy:.2f} %  {epoch.seconds:.1f} s"
+    )
+
+
+def validation_indices(
+    labels: npt.NDArray[np.uint8], validation: int, seed: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Split the training file's indices into those to fit and those held out, every class with its share.
+
+    Args:
+        labels: of the training file, shape (n,).
+        validation: images to hold out.
+        seed: of the recipe.
+
+    Returns:
+        Sorted int64 indices: fit, held out.
+
+    Raises:
+        DatasetError: not enough images for every class to stand in both parts.
+    """
+    try:
+        fit, held_out = train_test_split(
+            np.arange(len(labels)), test_size=validation, stratify=labels, random_state=seed
+        )
+    except ValueError as error:
+        raise DatasetError(
+            f"{validation} validation images cannot be held out of {len(labels):,}: {error}; "
+            "choose another --validation"
+        ) from error
+    return np.sort(fit).astype(np.int64), np.sort(held_out).astype(np.int64)
+
+
+def _data(recipe: Recipe, split: Split) -> Data:
+    fit, held_out = validation_indices(split.labels, recipe.validation, recipe.seed)
+    return Data(split.images[fit], split.labels[fit], split.images[held_out], split.labels[held_out])
+
+
+def _write_checkpoint(path: Path, fitter: Fitter, history: list[Epoch], split: Split) -> None:
+    about = {
+        "recipe": fitter.recipe.to_dict(),
+        "train_sha256": split.sha256,
+        "history": [dataclasses.asdict(epoch) for epoch in history],
+    }
+    buffer = io.BytesIO()
+    state = {f"variable_{index:03}": value for index, value in enumerate(fitter.state())}
+    np.savez(buffer, about=json.dumps(about), **state)  # type: ignore[arg-type]
+    artifacts.write_atomically(path, buffer.getvalue())
+
+
+def _read_checkpoint(path: Path, fitter: Fitter, split: Split) -> list[Epoch]:
+    """Put a checkpoint's state into the fitter and return the epochs that it had finished."""
+    advice = "train without --resume to start anew"
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            about = json.loads(str(archive["about"][()]))
+            state = [archive[key] for key in sorted(archive.files) if key != "about"]
+        recipe = Recipe.from_dict(about["recipe"])
+        history = [Epoch(**record) for record in about["history"]]
+    except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
+        raise ModelFileError(path, f"no readable checkpoint ({error})", advice) from error
+    if differences := recipe.differences(fitter.recipe):
+        raise ModelFileError(
+            path,
+            f"the interrupted run had other arguments ({', '.join(differences)})",
+            f"give the same, or {advice}",
+        )
+    if about["train_sha256"] != split.sha256:
+        raise ModelFileError(path, "the interrupted run had other training images", advice)
+    fitter.restore(state)
+    return history
+
+
+def _write_results(
+    fitter: Fitter,
+    history: list[Epoch],
+    train_split: Split,
+    test_split: Split,
+    folder: Path,
+    name: str,
+    resumed_after: int,
+) -> TrainingResult:
+    probabilities = fitter.probabilities(test_split.images)
+    digits = probabilities.argmax(axis=1)
+    confusion = metrics.confusion_matrix(test_split.labels, digits)
+    sha256 = weights_sha256(fitter.model)
+    network_file = file_name(name, "keras")
+    accuracy = metrics.accuracy(test_split.labels, digits)
+    classes = tuple(metrics.class_scores(confusion))
+    reference = Reference(probabilities, sha256, test_split.dataset, test_split.sha256)
+    with artifacts.locked(folder), artifacts.staged(folder) as staging:
+        _compiled(fitter).save(staging / network_file)
+        texts = {
+            "history.json": json.dumps([dataclasses.asdict(epoch) for epoch in history], indent=1).encode(),
+            "classes.csv": _classes_csv(classes),
+            REFERENCE_NAME: reference.to_bytes(),
+        }
+        for sidecar, content in texts.items():
+            (staging / sidecar_name(name, sidecar)).write_bytes(content)
+        (staging / "plots").mkdir()
+        for plot, content in _pictures(history, confusion, test_split, probabilities, name).items():
+            (staging / "plots" / sidecar_name(name, plot)).write_bytes(content)
+        manifest = artifacts.read_manifest(folder)
+        entry = artifacts.network_entry(manifest, name)
+        entry["training"] = _training_record(
+            fitter.recipe, history, train_split, test_split, accuracy, confusion, sha256
+        )
+        for path in (staging / network_file, *(staging / sidecar_name(name, sidecar) for sidecar in texts)):
+            entry["files"][path.name] = artifacts.file_receipt(path)
+        artifacts.write_manifest(staging, manifest)
+    stale = tuple(
+        exported
+        for exported, receipt in sorted(entry["files"].items())
+        if receipt.get("weights_sha256", sha256) != sha256 and (folder / exported).exists()
+    )
+    return TrainingResult(
+        path=folder / network_file,
+        recipe=fitter.recipe,
+        history=tuple(history),
+        accuracy=accuracy,
+        classes=classes,
+        weights_sha256=sha256,
+        resumed_after=resumed_after,
+        stale=stale,
+    )
+
+
+def _compiled(fitter: Fitter) -> keras.Model:
+    """Give the network an optimizer and a loss, so that whoever loads it can evaluate it or train on."""
+    fitter.model.compile(keras.optimizers.Adam(), loss=fitter.recipe.loss, metrics=["accuracy"])
+    return fitter.model
+
+
+def _training_record(
+    recipe: Recipe,
+    history: list[Epoch],
+    train_split: Split,
+    test_split: Split,
+    accuracy: metrics.Accuracy,
+    confusion: npt.NDArray[np.int64],
+    sha256: str,
+) -> dict[str, Any]:
+    return {
+        "arguments": recipe.to_dict(),
+        "arch": arch_text(recipe.arch),
+        "weights_sha256": sha256,
+        "dataset": {
+            "name": train_split.dataset,
+            "train_images": len(train_split.images) - recipe.validation,
+            "validation_images": recipe.validation,
+            "test_images": len(test_split.images),
+            "train_sha256": train_split.sha256,
+            "test_sha256": test_split.sha256,
+        },
+        "results": {
+            "validation_accuracy": history[-1].val_accuracy,
+            "test": dataclasses.asdict(accuracy),
+            "confusion": confusion.tolist(),
+            "classes": [dataclasses.asdict(score) for score in metrics.class_scores(confusion)],
+        },
+        "seconds": round(sum(epoch.seconds for epoch in history), 3),
+        "versions": artifacts.versions(*TOOLS),
+    }
+
+
+def _classes_csv(classes: tuple[metrics.ClassScore, ...]) -> bytes:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["label", "images", "precision", "recall", "f1"])
+    for score in classes:
+        writer.writerow(
+            [score.label, score.images, f"{score.precision:.4f}", f"{score.recall:.4f}", f"{score.f1:.4f}"]
+        )
+    return text.getvalue().encode()
+
+
+def _pictures(
+    history: list[Epoch],
+    confusion: npt.NDArray[np.int64],
+    split: Split,
+    probabilities: metrics.Probabilities,
+    name: str,
+) -> dict[str, bytes]:
+    title = f"{name} on {len(split.images):,} {split.dataset} test images"
+    samples = sheets.sample_indices(split.labels, SHEET_SAMPLES_PER_CLASS, seed=0)
+    mistakes = sheets.most_confident_mistakes(split.labels, probabilities, SHEET_MISTAKES)
+    return {
+        "curves.png": plots.learning_curves([dataclasses.asdict(epoch) for epoch in history]),
+        "confusion.png": plots.confusion(confusion, title),
+        "samples.png": sheets.draw_sheet(
+            f"samples: {title}", sheets.prediction_cells(split.images, split.labels, probabilities, samples)
+        ),
+        "mistakes.png": sheets.draw_sheet(
+            f"most confident mistakes: {title}",
+            sheets.prediction_cells(split.images, split.labels, probabilities, mistakes),
+        ),
+    }

@@ -1,0 +1,183 @@
+"""The gate: does an exported file still give the answers of the network that it was made from?
+
+Every test image goes through the file in its own runtime; the answers are compared with the Keras model's, kept in
+``reference.npz``, so none of this needs TensorFlow.
+"""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from edgedigits import metrics, sheets
+from edgedigits.contract import Precision
+from edgedigits.errors import ContractError
+from edgedigits.mnist import Split
+from edgedigits.progress import SILENT, Progress
+from edgedigits.reference import Reference
+from edgedigits.runtimes import Model
+
+BATCH = 1_000
+"""Images in one call: large enough to be quick, small enough for a device's memory."""
+
+
+@dataclass(frozen=True)
+class Gate:
+    """How far a file may be from its network."""
+
+    max_drop: float
+    """Percentage points of accuracy that may be lost."""
+    max_probability_difference: float | None = None
+    """Largest difference of any probability, for files that compute what Keras computes."""
+    both_ways: bool = False
+    """Whether a gain beyond ``max_drop`` fails too: a float file must be the same network, not a luckier one."""
+
+
+GATES: dict[Precision, Gate] = {
+    "float32": Gate(max_drop=0.02, max_probability_difference=1e-3, both_ways=True),
+    "float16": Gate(max_drop=0.10),
+    "dynamic": Gate(max_drop=0.10),
+    "int8": Gate(max_drop=0.20),
+}
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What the gate found."""
+
+    file: str
+    precision: Precision
+    runtime: str
+    dataset: str
+    accuracy: metrics.Accuracy
+    reference_accuracy: metrics.Accuracy
+    comparison: metrics.Comparison
+    max_drop: float
+    """The bound that was applied, in percentage points."""
+    failures: tuple[str, ...]
+    """Why the file does not pass; empty if it does."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether the file is as good as its network."""
+        return not self.failures
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all of it as JSON values, with the indices of every changed image."""
+        return {**dataclasses.asdict(self), "accuracy_percent": self.accuracy.percent, "passed": self.passed}
+
+    def summary(self) -> dict[str, Any]:
+        """Return what the manifest keeps: the figures, and the changed images as counts."""
+        return {
+            "dataset": self.dataset,
+            "correct": self.accuracy.correct,
+            "images": self.accuracy.images,
+            "interval_percent": [round(self.accuracy.low, 3), round(self.accuracy.high, 3)],
+            "difference_points": round(self.comparison.difference, 4),
+            "fixed": len(self.comparison.fixed),
+            "broken": len(self.comparison.broken),
+            "mcnemar_p": self.comparison.p_value,
+            "agreement_percent": round(self.comparison.agreement, 4),
+            "largest_probability_difference": self.comparison.largest_probability_difference,
+            "max_drop_points": self.max_drop,
+            "passed": self.passed,
+            "runtime": self.runtime,
+        }
+
+
+def verify_model(
+    model: Model,
+    split: Split,
+    reference: Reference,
+    *,
+    max_drop: float | None = None,
+    progress: Progress = SILENT,
+) -> Verification:
+    """Run all test images through a model and compare with its reference.
+
+    Args:
+        model: an opened file.
+        split: the test split that the reference answered.
+        reference: the Keras model's answers.
+        max_drop: percentage points that may be lost; None for the bound of the file's precision.
+        progress: shows a bar.
+
+    Raises:
+        ContractError: the file was made from other weights than the reference.
+    """
+    if model.metadata.weights_sha256 != reference.weights_sha256:
+        raise ContractError(
+            model.path,
+            f"a file made from the network with weights sha256 {reference.weights_sha256[:12]}…",
+            f"one made from {model.metadata.weights_sha256[:12]}…",
+        )
+    probabilities = run_all(model, split, progress)
+    comparison = metrics.compare(split.labels, reference.probabilities, probabilities)
+    gate = GATES[model.metadata.precision]
+    if max_drop is not None:
+        gate = dataclasses.replace(gate, max_drop=max_drop)
+    return Verification(
+        file=model.path.name,
+        precision=model.metadata.precision,
+        runtime=model.runtime,
+        dataset=split.dataset,
+        accuracy=metrics.accuracy(split.labels, probabilities.argmax(axis=1)),
+        reference_accuracy=metrics.accuracy(split.labels, reference.probabilities.argmax(axis=1)),
+        comparison=comparison,
+        max_drop=gate.max_drop,
+        failures=_failures(gate, comparison, probabilities, len(split.labels)),
+    )
+
+
+def run_all(model: Model, split: Split, progress: Progress = SILENT) -> metrics.Probabilities:
+    """Return a model's probabilities for all images of a split, float32 (n, 10)."""
+    results = []
+    with progress.task(f"verifying {model.path.name}", len(split.images)) as advance:
+        for start in range(0, len(split.images), BATCH):
+            pixels = split.images[start : start + BATCH]
+            results.append(model.probabilities(pixels))
+            advance(len(pixels))
+    return np.concatenate(results)
+
+
+def _failures(
+    gate: Gate, comparison: metrics.Comparison, probabilities: metrics.Probabilities, images: int
+) -> tuple[str, ...]:
+    failures = []
+    if not np.isfinite(probabilities).all():
+        failures.append("some probabilities are not finite numbers")
+    # A bound finer than one image could not be met by changing a single one; on MNIST one image is 0.01 points.
+    bound = max(gate.max_drop, 100.0 / images) if gate.max_drop > 0 else 0.0
+    lost = abs(comparison.difference) if gate.both_ways else -comparison.difference
+    if lost > bound + 1e-9:
+        failures.append(
+            f"accuracy differs by {comparison.difference:+.2f} points, allowed are {gate.max_drop:.2f}"
+        )
+    allowed = gate.max_probability_difference
+    # Written so that a NaN, which is never smaller, fails.
+    if allowed is not None and not comparison.largest_probability_difference <= allowed:
+        failures.append(
+            f"a probability differs by {comparison.largest_probability_difference:.2g}, allowed are {allowed:g}"
+        )
+    return tuple(failures)
+
+
+def changed_sheet(verification: Verification, model: Model, split: Split, reference: Reference) -> bytes:
+    """Draw all images whose class changed, with both answers and the truth.
+
+    Returns:
+        A PNG file.
+    """
+    changed = np.array(verification.comparison.changed, np.int64)
+    cells = []
+    if len(changed):
+        answers = model.probabilities(split.images[changed]).argmax(axis=1)
+        before = reference.probabilities[changed].argmax(axis=1)
+        for index, old, new in zip(changed, before, answers, strict=True):
+            truth = split.labels[index]
+            verdict = {old: "broken", new: "fixed"}.get(truth, "wrong")
+            cells.append(
+                sheets.Cell(split.images[index], (f"{old} -> {new}, is {truth}", f"{verdict}  #{index}"))
+            )
+    return sheets.draw_sheet(f"{verification.file}: images whose class changed (Keras -> file)", cells)

@@ -1,0 +1,126 @@
+"""To TFLite: float32, float16 weights, dynamic range, and fully integer.
+
+The converter takes a concrete function, not the Keras model: no shape arithmetic is left in the graph, and the batch
+stays free. What comes out is checked operator by operator before anybody sees it.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import flatbuffers
+import numpy as np
+import numpy.typing as npt
+from ai_edge_litert import schema_py_generated as schema
+
+from edgedigits.contract import METADATA_KEY, ModelMetadata, Precision
+from edgedigits.errors import ContractError
+from edgedigits.native_output import hidden_native_output
+from edgedigits.tflite_file import IDENTIFIER, read_graph
+from edgedigits.training.backend import tf
+from edgedigits_export.inference_graph import InferenceGraph
+
+ALIGNMENT = 16
+"""Bytes: the TFLite schema marks buffers ``force_align: 16``, and microcontrollers rely on it."""
+
+EXPECTED_OPERATORS: dict[tuple[Precision, str], frozenset[str]] = {
+    ("float32", "uint8"): frozenset({"CAST", "RESHAPE", "FULLY_CONNECTED", "SOFTMAX"}),
+    ("float16", "uint8"): frozenset({"CAST", "RESHAPE", "FULLY_CONNECTED", "SOFTMAX", "DEQUANTIZE"}),
+    ("dynamic", "uint8"): frozenset({"CAST", "RESHAPE", "FULLY_CONNECTED", "SOFTMAX"}),
+    ("int8", "int8"): frozenset({"RESHAPE", "FULLY_CONNECTED", "SOFTMAX"}),
+    ("int8", "uint8"): frozenset({"QUANTIZE", "RESHAPE", "FULLY_CONNECTED", "SOFTMAX"}),
+}
+INTEGER_TYPES = frozenset({"int8", "int32", "uint8"})
+
+
+def to_tflite(
+    graph: InferenceGraph,
+    precision: Precision,
+    *,
+    calibration_images: npt.NDArray[np.uint8] | None = None,
+    edges: Literal["uint8", "int8"] = "uint8",
+) -> bytes:
+    """Convert a network to a TFLite flatbuffer without metadata.
+
+    Args:
+        graph: the network.
+        precision: of weights, and for ``int8`` of everything.
+        calibration_images: uint8 (n, 28, 28), for ``int8`` only.
+        edges: type of input and output of an ``int8`` file; every other file takes uint8 and gives float32.
+
+    Raises:
+        ContractError: the converter made a graph that the contract does not allow.
+    """
+    integer = precision == "int8"
+    module = graph.module(tf.float32 if integer else tf.uint8)
+    converter = tf.lite.TFLiteConverter.from_concrete_functions(
+        [module.serve.get_concrete_function()], module
+    )
+    if precision != "float32":
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if precision == "float16":
+        converter.target_spec.supported_types = [tf.float16]
+    if integer and calibration_images is not None:
+        converter.representative_dataset = lambda: _one_by_one(calibration_images)
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        converter.inference_input_type = converter.inference_output_type = getattr(tf, edges)
+    with hidden_native_output():
+        content = bytes(converter.convert())
+    _check_graph(content, precision, edges)
+    return content
+
+
+def add_metadata(content: bytes, metadata: ModelMetadata) -> bytes:
+    """Put the metadata into a flatbuffer, and all its buffers on 16-byte boundaries."""
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
+    model.buffers = [_AlignedBuffer(buffer.data) for buffer in model.buffers]
+    model.buffers.append(_AlignedBuffer(np.frombuffer(metadata.to_json().encode(), np.uint8)))
+    entry = schema.MetadataT()
+    entry.name = METADATA_KEY.encode()
+    entry.buffer = len(model.buffers) - 1
+    model.metadata = [*(model.metadata or []), entry]
+    builder = flatbuffers.Builder(len(content) + 4096)
+    builder.Finish(model.Pack(builder), IDENTIFIER)
+    return bytes(builder.Output())
+
+
+class _AlignedBuffer(schema.BufferT):
+    """A buffer that packs as the schema says; the generated Python code forgets ``force_align``."""
+
+    def __init__(self, data: Any) -> None:
+        super().__init__()
+        self.data = data
+
+    def Pack(self, builder: Any) -> int:  # noqa: N802
+        offset = None
+        if self.data is not None and len(self.data):
+            content = bytes(bytearray(self.data))
+            builder.StartVector(1, len(content), ALIGNMENT)
+            builder.head -= len(content)
+            builder.Bytes[builder.head : builder.head + len(content)] = content
+            offset = builder.EndVector()
+        schema.BufferStart(builder)
+        if offset is not None:
+            schema.BufferAddData(builder, offset)
+        return int(schema.BufferEnd(builder))
+
+
+def _one_by_one(images: npt.NDArray[np.uint8]) -> Iterator[list[npt.NDArray[np.float32]]]:
+    for image in images:
+        yield [image[np.newaxis].astype(np.float32)]
+
+
+def _check_graph(content: bytes, precision: Precision, edges: str) -> None:
+    """Refuse a graph with an operator or a tensor type that should not be there."""
+    graph = read_graph(Path("converted model"), content)
+    expected = EXPECTED_OPERATORS[precision, edges]
+    unexpected = sorted(set(graph.operators) - expected)
+    if precision == "int8":
+        unexpected += sorted(graph.tensor_types - INTEGER_TYPES)
+    if unexpected:
+        raise ContractError(
+            Path(f"{precision} TFLite graph"),
+            f"only {', '.join(sorted(expected))}",
+            ", ".join(unexpected),
+            "this version of the TensorFlow converter is not supported",
+        )

@@ -1,0 +1,60 @@
+"""Nouns that many tests need: MNIST, a dataset that is always there, and a trained and exported network."""
+
+from pathlib import Path
+
+import pytest
+
+from edgedigits import mnist
+from edgedigits.mnist import Source, Split
+
+EPOCHS = 3
+
+
+@pytest.fixture(scope="session")
+def mnist_source() -> Source:
+    """MNIST on this machine. A place that EDGEDIGITS_DATA names and that does not hold it is an error, not a skip."""
+    source = mnist.find()
+    if source is None:
+        pytest.skip("MNIST is not here: set EDGEDIGITS_DATA or run `edgedigits data`")
+    return source
+
+
+@pytest.fixture(scope="session")
+def mnist_train(mnist_source: Source) -> Split:
+    return mnist.read_split(mnist_source, "train")
+
+
+@pytest.fixture(scope="session")
+def mnist_test(mnist_source: Source) -> Split:
+    return mnist.read_split(mnist_source, "test")
+
+
+@pytest.fixture(scope="session")
+def dataset() -> tuple[Split, Split]:
+    """Training and test split: MNIST where it is, else the bundled digits, so that no test of the code is skipped."""
+    source = mnist.find()
+    if source is None:
+        from edgedigits.training.offline_digits import load_offline_digits
+
+        return load_offline_digits()
+    return mnist.read_split(source, "train"), mnist.read_split(source, "test")
+
+
+@pytest.fixture(scope="session")
+def models(dataset: tuple[Split, Split], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a network really trained (shortly) and exported to every format. Only to be read."""
+    from edgedigits.training.recipe import Recipe
+    from edgedigits.training.train import train
+    from edgedigits_export import FORMATS, ExportOptions, export_model
+
+    folder = tmp_path_factory.mktemp("models")
+    train_split, test_split = dataset
+    validation = min(5_000, len(train_split.images) // 10)
+    train(Recipe(epochs=EPOCHS, validation=validation), train_split, test_split, folder)
+    # The gate is a subject of tests, not of this fixture: three epochs may land on either side of it.
+    options = ExportOptions(calibration_size=200, max_drop=5.0)
+    exported, failed = export_model(
+        folder / "digits.keras", FORMATS, train_split, test_split, options=options
+    )
+    assert len(exported) == len(FORMATS), failed
+    return folder
