@@ -18,6 +18,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from edgedigits import __version__
 from edgedigits.errors import ModelFileError, OutputError
 
 MANIFEST_NAME = "manifest.json"
@@ -176,8 +177,8 @@ def file_receipt(path: Path) -> dict[str, Any]:
 
 
 def versions(*distributions: str) -> dict[str, str]:
-    """Return the versions of Python and of the installed ones among some distributions."""
-    found = {"python": platform.python_version()}
+    """Return the versions of edgedigits, of Python, and of the installed ones among some distributions."""
+    found = {"edgedigits": __version__, "python": platform.python_version()}
     for distribution in distributions:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             found[distribution] = importlib.metadata.version(distribution)

@@ -21,11 +21,12 @@ import struct
 import threading
 import warnings
 import zlib
+from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageFilter
+from PIL import Image, ImageFilter, UnidentifiedImageError
 
 from edgedigits.contract import IMAGE_SIDE, PIXEL_MAX
 from edgedigits.errors import ImageError
@@ -48,8 +49,8 @@ STROKE_WIDTH = 2.2
 
 Without it a one-pixel line of a paint program all but vanishes (8 points fewer of such pictures are read correctly);
 3.0 costs 2 points on scans."""
-STROKE_SCALE = 4
-"""Strokes are thickened at this multiple of the final size, so that a step is half a final pixel."""
+MIN_STROKE_SIDE = 4 * DIGIT_SIDE
+"""Longer side of the digit, at least, where strokes are thickened, so that a step is at most half a final pixel."""
 
 MIN_CONTRAST = 16
 """Gray levels between paper and ink below which a picture is blank. Noise of paper in photographs stays under 10."""
@@ -68,6 +69,8 @@ _SIGNATURES = (
 )
 """First bytes of the formats that are opened. Pillow knows more; some start other programs, none are needed here."""
 
+_UNKNOWN_FORMAT = "cannot be read: not a PNG, JPEG, GIF, BMP, TIFF, WebP or PNM picture; save it as PNG"
+
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -85,7 +88,6 @@ _DECODE_ERRORS = (
     ArithmeticError,
     AttributeError,
     EOFError,
-    Image.DecompressionBombError,
     LookupError,
     MemoryError,
     OSError,
@@ -115,9 +117,9 @@ def prepare(picture: Picture) -> Pixels:
     try:
         gray = read_picture(picture)
         if gray.shape == (IMAGE_SIDE, IMAGE_SIDE):
-            for pixels in (gray, PIXEL_MAX - gray):
+            for pixels in (gray, np.invert(gray)):
                 if is_mnist_form(pixels):
-                    return pixels.copy()
+                    return np.array(pixels)
         ink = stretched(without_paper(light_ink(gray)))
         return centred(fitted(thickened(cropped(ink))))
     except ImageError as error:
@@ -137,7 +139,8 @@ def picture_name(picture: Picture) -> str:
 def printable(text: str) -> str:
     """Escape what would break a line or a terminal: file names may hold any character."""
     return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
+        character if character.isprintable() else character.encode("unicode_escape").decode()
+        for character in text
     )
 
 
@@ -163,30 +166,32 @@ def read_picture(picture: Picture) -> Pixels:
                 return gray_of_image(image)
     except Image.DecompressionBombError as error:
         raise ImageError(_too_large("more than Pillow allows")) from error
+    except UnidentifiedImageError as error:
+        raise ImageError(_UNKNOWN_FORMAT) from error
     except ImageError:
         raise
     except _DECODE_ERRORS as error:
         reason = str(error) or type(error).__name__
-        raise ImageError(f"cannot be read: damaged or cut off ({reason}); save the picture again") from error
+        raise ImageError(
+            f"cannot be read: {reason}; if the file is damaged or cut off, save it again"
+        ) from error
 
 
 def read_bytes(picture: "str | os.PathLike[str] | bytes | BinaryIO") -> bytes:
     """Return the bytes of a picture file, from where they are."""
     if isinstance(picture, bytes):
         return picture
+    if not isinstance(picture, (str, os.PathLike)) and not hasattr(picture, "read"):
+        raise ImageError(
+            f"cannot be read: expected a path, bytes, an open file, a PIL image or an array, got {_type(picture)}"
+        )
     try:
         if isinstance(picture, (str, os.PathLike)):
-            with open(picture, "rb") as file:  # noqa: PTH123 - takes str and PathLike without loading pathlib
+            with Path(picture).open("rb") as file:
                 data = file.read(MAX_FILE_BYTES + 1)
-        elif hasattr(picture, "read"):
-            data = picture.read(MAX_FILE_BYTES + 1)
         else:
-            raise ImageError(
-                f"cannot be read: expected a path, bytes, an open file, a PIL image or an array, got {_type(picture)}"
-            )
+            data = picture.read(MAX_FILE_BYTES + 1)
     except (OSError, ValueError) as error:
-        if isinstance(error, ImageError):
-            raise
         reason = getattr(error, "strerror", None) or str(error)
         raise ImageError(f"cannot be read: {reason}; name a picture file that you may read") from error
     if not isinstance(data, bytes):
@@ -205,7 +210,7 @@ def decode(data: bytes) -> Image.Image:
         raise ImageError("cannot be read: the file is empty; save the picture again")
     kind = next((name for signature, name in _SIGNATURES if data.startswith(signature)), None)
     if kind is None:
-        raise ImageError("cannot be read: not a PNG, JPEG, GIF, BMP, TIFF, WebP or PNM picture; save it as PNG")
+        raise ImageError(_UNKNOWN_FORMAT)
     image = Image.open(io.BytesIO(data), formats=(kind,))
     check_size(image.size)
     image.draft(image.mode, (WORK_SIDE, WORK_SIDE))
@@ -321,7 +326,9 @@ def as_levels(array: npt.NDArray[Any]) -> Pixels:
         return array
     kind = array.dtype.kind
     if kind not in "buif":
-        raise ImageError(f"cannot be read: expected numbers (uint8, uint16, bool or float), got dtype {array.dtype}")
+        raise ImageError(
+            f"cannot be read: expected numbers (uint8, uint16, bool or float), got dtype {array.dtype}"
+        )
     lowest, highest = float(array.min()), float(array.max())
     if not np.isfinite(lowest + highest):
         raise ImageError("cannot be read: the array holds NaN or infinity")
@@ -333,7 +340,8 @@ def as_levels(array: npt.NDArray[Any]) -> Pixels:
         ceiling = 1
     if ceiling == PIXEL_MAX and kind != "f":
         return array.astype(np.uint8)
-    return np.rint(array * np.float32(PIXEL_MAX / ceiling)).astype(np.uint8)
+    levels: Pixels = np.rint(array * np.float32(PIXEL_MAX / ceiling)).astype(np.uint8)
+    return levels
 
 
 def shrunk(image: Image.Image) -> Image.Image:
@@ -361,11 +369,14 @@ def on_paper(image: Image.Image) -> Pixels:
         visible = gray[alpha > 0]
     if visible.size == 0:
         raise ImageError("shows nothing: every pixel is transparent")
-    brings_paper = visible.size * 2 > gray.size and int(visible.max()) - int(visible.min()) >= 2 * MIN_CONTRAST
+    brings_paper = (
+        visible.size * 2 > gray.size and int(visible.max()) - int(visible.min()) >= 2 * MIN_CONTRAST
+    )
     opposite = 0 if float(visible.mean()) > PIXEL_MAX / 2 else PIXEL_MAX
     paper = float(np.median(visible)) if brings_paper else opposite
     opacity = alpha * np.float32(1 / PIXEL_MAX)
-    return np.rint(gray * opacity + np.float32(paper) * (1 - opacity)).astype(np.uint8)
+    flat: Pixels = np.rint(gray * opacity + np.float32(paper) * (1 - opacity)).astype(np.uint8)
+    return flat
 
 
 # --- Ink -----------------------------------------------------------------------------------------------------------
@@ -387,7 +398,7 @@ def light_ink(gray: Pixels) -> Pixels:
     local_mean = Image.fromarray(gray).filter(ImageFilter.BoxBlur(max(gray.shape) / 3))
     deviation = gray - np.asarray(local_mean, np.float32)
     skewness = np.vdot(deviation * deviation, deviation)
-    return PIXEL_MAX - gray if skewness < 0 else gray
+    return np.invert(gray) if skewness < 0 else gray
 
 
 def without_paper(gray: Pixels) -> Pixels:
@@ -408,8 +419,9 @@ def without_paper(gray: Pixels) -> Pixels:
     coarse = image if ratio >= 1 else image.resize(_scaled(image.size, ratio), Image.Resampling.BOX)
     opened = coarse.filter(ImageFilter.MinFilter(window)).filter(ImageFilter.MaxFilter(window))
     smooth = opened.filter(ImageFilter.BoxBlur(window // 2)).resize(image.size, Image.Resampling.BILINEAR)
-    paper = np.asarray(smooth)
-    return np.maximum(gray, paper) - paper
+    paper: Pixels = np.asarray(smooth)
+    ink: Pixels = np.maximum(gray, paper) - paper
+    return ink
 
 
 def stretched(ink: Pixels) -> Pixels:
@@ -432,7 +444,8 @@ def stretched(ink: Pixels) -> Pixels:
         )
     lowest, highest = 0.25 * level, 0.9 * level
     ramp = (np.arange(PIXEL_MAX + 1, dtype=np.float32) - lowest) * (PIXEL_MAX / (highest - lowest))
-    return np.clip(ramp, 0, PIXEL_MAX).astype(np.uint8)[ink]
+    curve: Pixels = np.clip(ramp, 0, PIXEL_MAX).astype(np.uint8)
+    return curve[ink]
 
 
 def otsu_threshold(pixels: Pixels) -> int:
@@ -477,17 +490,20 @@ def cropped(ink: Pixels) -> Pixels:
 
 
 def thickened(ink: Pixels) -> Pixels:
-    """Bring the digit to four times its final size, and thin strokes to the width that MNIST's have there.
+    """Bring thin strokes to the width that MNIST's have, in proportion to the digit.
+
+    This is done at the digit's own size, because scaling down first would leave too little of a thin line; small
+    digits are enlarged for it.
 
     Args:
         ink: (h, w) uint8, cropped.
 
     Returns:
-        (h, w) uint8, cropped; the longer side is 80, or a little more where strokes were thickened.
+        (h, w) uint8, cropped, at least 80 on the longer side.
     """
-    large = resized(ink, STROKE_SCALE * DIGIT_SIDE)
-    lacking = STROKE_SCALE * STROKE_WIDTH - stroke_width(large)
-    steps = round(lacking / 2)
+    large = resized(ink, max(MIN_STROKE_SIDE, *ink.shape))
+    wanted = STROKE_WIDTH * max(large.shape) / DIGIT_SIDE
+    steps = round((wanted - stroke_width(large)) / 2)
     if steps <= 0:
         return large
     grown = np.pad(large, steps)
@@ -511,7 +527,7 @@ def stroke_width(ink: Pixels) -> float:
 
 def dilated(ink: Pixels, *, diagonally: bool) -> Pixels:
     """Let the ink grow by a pixel to all sides. Taking turns with the diagonals makes the growth almost round."""
-    grown = ink.copy()
+    grown: Pixels = ink.copy()
     np.maximum(grown[1:], ink[:-1], out=grown[1:])
     np.maximum(grown[:-1], ink[1:], out=grown[:-1])
     source = grown.copy() if diagonally else ink
@@ -572,9 +588,9 @@ _INDEX = np.arange(max(IMAGE_SIDE, WORK_SIDE), dtype=np.float32)
 def is_mnist_form(pixels: Pixels) -> bool:
     """Tell whether a (28, 28) picture already has the form of MNIST's.
 
-    That is: outside a box whose longer side is 19 or 20 all is exactly 0, the lightest pixel is at least 254, the centre
-    of mass lies at (14, 14) after rounding or the box touches the frame on the way there, and the strokes are wider than
-    a line of single pixels. All 70,000 pictures of MNIST are so; pictures from elsewhere are by chance only.
+    That is: outside a box whose longer side is 19 or 20 all is exactly 0, the lightest pixel is at least 254, the
+    centre of mass lies at (14, 14) after rounding or the box touches the frame on the way there, and the strokes are
+    wider than a line of single pixels. All 70,000 pictures of MNIST are so; others are by chance only.
     """
     box = ink_box(pixels)
     if box is None:

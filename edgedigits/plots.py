@@ -4,14 +4,19 @@ Figures are made without pyplot: nothing global, no display needed.
 """
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from edgedigits.metrics import Accuracy
 
 TRAINING, VALIDATION, INK = "#1f6feb", "#d1570a", "#24292f"
+MARKERS = "osD^vP*X"
 DPI = 110
 
 
@@ -59,29 +64,49 @@ def confusion(matrix: npt.NDArray[np.int64], title: str) -> bytes:
     return _png(figure)
 
 
-def trade_off(rows: Sequence[tuple[str, float, float, int]]) -> bytes:
-    """Plot accuracy against latency and against size.
+@dataclass(frozen=True)
+class TradeOffPoint:
+    """One file in the plot of accuracy against cost."""
 
-    Args:
-        rows: name, accuracy in percent, p50 latency in microseconds, size in bytes.
+    name: str
+    accuracy: Accuracy
+    p50_microseconds: float
+    bytes: int
+
+
+def trade_off(points: Sequence[TradeOffPoint]) -> bytes:
+    """Plot accuracy, with its 95 % interval, against latency and against size.
 
     Returns:
         A PNG file.
     """
-    figure = Figure(figsize=(9, 3.8), layout="constrained")
-    names = [name for name, *_ in rows]
-    accuracies = [accuracy for _, accuracy, _, _ in rows]
-    panels = (
-        ("one image, p50 (µs, log scale)", [latency for _, _, latency, _ in rows]),
-        ("file size (KB, log scale)", [size / 1000 for *_, size in rows]),
+    figure = Figure(figsize=(9, 4.2), layout="constrained")
+    panels: tuple[tuple[str, Callable[[TradeOffPoint], float]], ...] = (
+        ("one image, p50 (µs)", lambda point: point.p50_microseconds),
+        ("file size (KB)", lambda point: point.bytes / 1000),
     )
-    for axes, (label, values) in zip(figure.subplots(1, 2), panels, strict=True):
-        for index, (name, value, accuracy) in enumerate(zip(names, values, accuracies, strict=True)):
-            axes.scatter(value, accuracy, label=name, color=f"C{index}", zorder=3)
+    for axes, (label, cost) in zip(figure.subplots(1, 2, sharey=True), panels, strict=True):
+        for index, point in enumerate(points):
+            accuracy = point.accuracy
+            below, above = accuracy.percent - accuracy.low, accuracy.high - accuracy.percent
+            # A step to the side for each file: equal files would hide each other.
+            x = cost(point) * 1.02**index
+            axes.errorbar(
+                x, accuracy.percent, [[below], [above]], fmt=MARKERS[index % len(MARKERS)], color=f"C{index % 10}",
+                label=point.name, capsize=3, elinewidth=0.8,
+            )  # fmt: skip
         axes.set_xscale("log")
-        axes.set(xlabel=label, ylabel="test accuracy (%)")
+        costs = [cost(point) for point in points]
+        few_decades = max(costs) < 100 * min(costs)
+        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if few_decades else (1.0,)))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.set(xlabel=f"{label}, log scale")
         axes.grid(alpha=0.3)
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=8)
+    figure.axes[0].set_ylabel("test accuracy (%), 95 % interval")
+    figure.legend(
+        *figure.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=8
+    )
     return _png(figure)
 
 

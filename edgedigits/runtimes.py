@@ -94,8 +94,8 @@ class OnnxModel(Model):
 
     def probabilities(self, pixels: Pixels) -> Probabilities:
         """Run the model; see ``Model.probabilities``."""
-        (result,) = self._session.run([OUTPUT_NAME], {INPUT_NAME: pixels})
-        return result  # type: ignore[no-any-return]
+        result: Probabilities = self._session.run([OUTPUT_NAME], {INPUT_NAME: pixels})[0]
+        return result
 
 
 class TfliteModel(Model):
@@ -119,6 +119,7 @@ class TfliteModel(Model):
         self._input, self._output = _tflite_edges(path, self._interpreter, metadata)
         self._batch = 1
         self._signed = metadata.edges == "int8"
+        self._dequantized = _dequantization_table(self._signed)
         super().__init__(path, metadata, _runtime("ai-edge-litert"))
 
     def probabilities(self, pixels: Pixels) -> Probabilities:
@@ -128,11 +129,9 @@ class TfliteModel(Model):
         # Flipping the highest bit is subtracting 128, one byte at a time.
         self._interpreter.set_tensor(self._input, (pixels ^ 128).view(np.int8) if self._signed else pixels)
         self._interpreter.invoke()
-        output = self._interpreter.get_tensor(self._output)
-        if output.dtype == np.float32:
-            return output  # type: ignore[no-any-return]
-        quantized = output.astype(np.float32)
-        return (quantized + np.float32(128 if output.dtype == np.int8 else 0)) * np.float32(1 / 256)
+        output: Probabilities = self._interpreter.get_tensor(self._output)
+        # One look-up per byte takes a third of the time of converting, adding and multiplying.
+        return output if output.dtype == np.float32 else self._dequantized[output.view(np.uint8)]
 
     def _resize(self, batch: int) -> None:
         self._interpreter.resize_tensor_input(self._input, (batch, IMAGE_SIDE, IMAGE_SIDE))
@@ -167,8 +166,17 @@ class KerasModel(Model):
         """Run the model; see ``Model.probabilities``."""
         values = (pixels * self._scale).reshape(-1, *self._shape)
         if self._predict:
-            return self._model.predict(values, verbose=0, batch_size=len(values))  # type: ignore[no-any-return]
-        return self._model(values, training=False).numpy()  # type: ignore[no-any-return]
+            answers = self._model.predict(values, verbose=0, batch_size=len(values))
+        else:
+            answers = self._model(values, training=False).numpy()
+        return np.asarray(answers, np.float32)
+
+
+def _dequantization_table(signed: bool) -> Probabilities:
+    """Return the probability of each quantized byte, float32 (256,): (q + 128) / 256, or q / 256 unsigned."""
+    quantized = np.arange(256, dtype=np.uint8)
+    unsigned = quantized ^ 128 if signed else quantized
+    return unsigned.astype(np.float32) / np.float32(256)
 
 
 def _runtime(distribution: str) -> str:

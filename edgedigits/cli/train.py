@@ -18,7 +18,12 @@ from edgedigits.cli.options import (
 
 @click.command()
 @click.option(
-    "--arch", type=ArchType(), default="128-32", show_default=True, help="Widths of the hidden layers."
+    "--arch",
+    callback=read_widths,
+    metavar="WIDTHS",
+    default="128-32",
+    show_default=True,
+    help="Widths of the hidden layers.",
 )
 @click.option("--epochs", type=click.IntRange(min=1), default=10, show_default=True)
 @click.option("--batch-size", type=click.IntRange(min=1), default=128, show_default=True)

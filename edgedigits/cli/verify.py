@@ -90,7 +90,7 @@ def command(
     if as_json:
         echo_json([verification.to_dict() for verification in verifications])
     else:
-        _print_table(verifications)
+        print_verifications(verifications)
     for verification in verifications:
         for failure in verification.failures:
             click.echo(f"edgedigits: {verification.file}: {failure}", err=True)
@@ -98,7 +98,8 @@ def command(
         raise SystemExit(1)
 
 
-def _print_table(verifications: Sequence["Verification"]) -> None:
+def print_verifications(verifications: Sequence["Verification"]) -> None:
+    """Print what the gate found as a table, a row per file."""
     from edgedigits.tables import print_table
 
     if not verifications:

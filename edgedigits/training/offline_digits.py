@@ -6,6 +6,7 @@ images of their own. Results on them say nothing about MNIST, and everything tha
 """
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
@@ -33,6 +34,6 @@ def load_offline_digits() -> tuple[Split, Split]:
     return Split.of(NAME, images[train], labels[train]), Split.of(NAME, images[test], labels[test])
 
 
-def _in_mnist_form(image: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+def _in_mnist_form(image: npt.NDArray[np.float64]) -> npt.NDArray[np.uint8]:
     small = Image.fromarray((image * (255 / DARKEST)).round().astype(np.uint8))
     return prepare(small.resize((ENLARGED, ENLARGED), Image.Resampling.BICUBIC))

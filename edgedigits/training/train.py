@@ -24,7 +24,7 @@ from edgedigits.training.backend import keras, tf
 from edgedigits.training.fitting import Data, Epoch, Fitter
 from edgedigits.training.recipe import Recipe
 
-TOOLS = ("edgedigits", "tensorflow", "keras", "numpy", "scikit-learn")
+TOOLS = ("tensorflow", "keras", "numpy", "scikit-learn")
 SHEET_SAMPLES_PER_CLASS = 5
 SHEET_MISTAKES = 50
 

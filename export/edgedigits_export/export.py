@@ -16,11 +16,13 @@ from edgedigits.contract import (
     Precision,
     file_name,
     network_name,
+    sidecar_name,
 )
 from edgedigits.errors import AccuracyError, DatasetError, OutputError
 from edgedigits.mnist import Split
 from edgedigits.progress import SILENT, Progress
 from edgedigits.reference import Reference, reference_path
+from edgedigits.report import render_model_card
 from edgedigits.runtimes import open_model
 from edgedigits.training.recipe import Recipe
 from edgedigits.training.train import validation_indices
@@ -29,9 +31,10 @@ from edgedigits_export import to_onnx, to_tflite
 from edgedigits_export.calibration import CalibrationSet, choose_calibration_images
 from edgedigits_export.inference_graph import InferenceGraph, load_inference_graph
 
+MODEL_CARD_NAME = "MODEL_CARD.md"
 TOOLS: dict[Format, tuple[str, ...]] = {
-    "tflite": ("edgedigits", "tensorflow", "keras"),
-    "onnx": ("edgedigits", "tensorflow", "keras", "tf2onnx", "onnx"),
+    "tflite": ("tensorflow", "keras"),
+    "onnx": ("tensorflow", "keras", "tf2onnx", "onnx"),
 }
 
 
@@ -288,3 +291,7 @@ def _record(
     reference_file.write_bytes(reference.to_bytes())
     files[reference_file.name] = artifacts.file_receipt(reference_file)
     artifacts.write_manifest(staging, manifest)
+    network = artifacts.network_entry(manifest, name)
+    if network["training"] is not None:
+        card = render_model_card(name, network)
+        (staging / sidecar_name(name, MODEL_CARD_NAME)).write_text(card, encoding="utf-8")

@@ -1,0 +1,436 @@
+"""How fast and how large: latency, throughput, cold start and memory of model files, side by side.
+
+All files are measured in turn, round after round, so that a machine that slows down slows all of them down. Inputs are
+real test digits, a warm-up comes first, and no sample is thrown away.
+"""
+
+import dataclasses
+import itertools
+import json
+import platform
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import psutil
+
+from edgedigits import metrics
+from edgedigits.artifacts import versions
+from edgedigits.contract import Precision, file_name, network_name
+from edgedigits.errors import ModelFileError
+from edgedigits.mnist import Split
+from edgedigits.progress import SILENT, Progress
+from edgedigits.runtimes import KerasCall, Model, open_model
+from edgedigits.verify import run_all
+
+BATCHES = (1, 4, 16, 64, 256, 1024, 4096)
+TOOLS = ("numpy", "onnxruntime", "ai-edge-litert", "tensorflow", "keras")
+KERAS_CALLS: tuple[KerasCall, ...] = ("model(x)", "predict")
+NOTEWORTHY = 1.05
+"""Ratio from which a difference is put into words: two runs of one file differ by up to 3 % here."""
+COLD_START_TIMEOUT = 120.0
+"""Seconds: Keras takes about five; what takes longer than this is stuck."""
+
+
+@dataclass(frozen=True)
+class BenchOptions:
+    """How long and how to measure."""
+
+    threads: int = 1
+    min_seconds: float = 0.5
+    """Per file, for one image at a time."""
+    min_samples: int = 1_000
+    """Per file, for one image at a time; Keras' slow calls make do with a twentieth of it."""
+    batch_seconds: float = 0.1
+    """Per file and batch size, but never less than one call in each round."""
+    rounds: int = 5
+    cold_starts: int = 3
+    """Fresh processes per file, for load time, first answer and memory."""
+    seed: int = 0
+    """Of the order of the files in each round and of the choice of digits."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A way to ask a model file."""
+
+    path: Path
+    keras_call: KerasCall | None = None
+    """For ``.keras`` files: which of the two calls."""
+
+    @property
+    def name(self) -> str:
+        """Name of the row: ``digits.int8.tflite``, ``digits.keras predict``."""
+        return f"{self.path.name} {self.keras_call}" if self.keras_call else self.path.name
+
+    @property
+    def sample_share(self) -> float:
+        """Share of ``min_samples`` that is asked of it: Keras' calls take milliseconds each."""
+        return 0.05 if self.keras_call else 1.0
+
+    def open(self, threads: int) -> Model:
+        """Open the file as this row asks it."""
+        return open_model(self.path, threads=threads, keras_call=self.keras_call or "model(x)")
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Time of one image at a time, in microseconds. All samples count."""
+
+    p50: float
+    p90: float
+    p99: float
+    max: float
+    mean: float
+    samples: int
+
+    @classmethod
+    def of(cls, nanoseconds: Sequence[int]) -> "Latency":
+        """Summarize samples; percentiles by linear interpolation."""
+        values = np.array(nanoseconds, np.float64) / 1000
+        p50, p90, p99 = np.percentile(values, [50, 90, 99])
+        return cls(float(p50), float(p90), float(p99), float(values.max()), float(values.mean()), len(values))
+
+
+@dataclass(frozen=True)
+class ColdStart:
+    """What a fresh process needs, medians over some of them."""
+
+    load_seconds: float
+    """Import of the runtime and opening of the file."""
+    first_answer_seconds: float
+    """From the start of the interpreter to the first answer."""
+    peak_mib: float
+    """Largest resident set, in MiB."""
+
+
+@dataclass(frozen=True)
+class BenchRow:
+    """Everything measured of one file."""
+
+    name: str
+    precision: Precision
+    runtime: str
+    bytes: int
+    accuracy: metrics.Accuracy
+    latency: Latency
+    throughput: dict[int, float]
+    """Images per second by batch size, medians."""
+    cold_start: ColdStart
+    latency_samples_ns: tuple[int, ...] = dataclasses.field(repr=False)
+    throughput_samples_ns: dict[int, tuple[int, ...]] = dataclasses.field(repr=False)
+    """Time of each call by batch size."""
+
+    @property
+    def best_throughput(self) -> float:
+        """Images per second at the batch size that suits the file best."""
+        return max(self.throughput.values())
+
+
+@dataclass(frozen=True)
+class MachineCard:
+    """What was measured on."""
+
+    cpu: str
+    logical_cores: int
+    physical_cores: int | None
+    memory_gib: float
+    system: str
+    versions: dict[str, str]
+    threads: int
+
+    @classmethod
+    def read(cls, threads: int) -> "MachineCard":
+        """Look at this machine."""
+        return cls(
+            cpu=_cpu_name(),
+            logical_cores=psutil.cpu_count() or 1,
+            physical_cores=psutil.cpu_count(logical=False),
+            memory_gib=round(psutil.virtual_memory().total / 2**30, 1),
+            system=f"{platform.system()} {platform.release()} {platform.machine()}",
+            versions=versions(*TOOLS),
+            threads=threads,
+        )
+
+    def __str__(self) -> str:
+        tools = ", ".join(f"{name} {version}" for name, version in self.versions.items())
+        threads = f"{self.threads} thread{'s' if self.threads > 1 else ''}"
+        return f"{self.cpu}, {self.logical_cores} cores, {self.memory_gib} GiB, {self.system}; {threads}; {tools}"
+
+
+@dataclass(frozen=True)
+class BenchResult:
+    """All rows, and what they were measured on."""
+
+    machine: MachineCard
+    options: BenchOptions
+    dataset: str
+    rows: tuple[BenchRow, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all of it as JSON values, raw samples included."""
+        return {
+            "machine": dataclasses.asdict(self.machine),
+            "options": dataclasses.asdict(self.options),
+            "dataset": self.dataset,
+            "rows": [
+                {**dataclasses.asdict(row), "accuracy_percent": row.accuracy.percent} for row in self.rows
+            ],
+            "remarks": remarks(self.rows),
+        }
+
+    def summary(self) -> dict[str, Any]:
+        """Return the same without the raw samples."""
+        result = self.to_dict()
+        for row in result["rows"]:
+            del row["latency_samples_ns"], row["throughput_samples_ns"]
+        return result
+
+
+HEADER = (
+    "file", "KB", "accuracy", "p50 us", "p90 us", "p99 us", "max us", "mean us", "n",
+    "images/s", "at batch", "load s", "first answer s", "peak MiB",
+)  # fmt: skip
+
+
+def table_rows(result: BenchResult) -> list[tuple[str, ...]]:
+    """Write the rows as text under ``HEADER``."""
+    return [
+        (
+            row.name,
+            f"{row.bytes / 1000:.1f}",
+            f"{row.accuracy.percent:.2f} %",
+            *(f"{value:.1f}" for value in (row.latency.p50, row.latency.p90, row.latency.p99)),
+            f"{row.latency.max:.0f}",
+            f"{row.latency.mean:.1f}",
+            f"{row.latency.samples}",
+            f"{row.best_throughput:,.0f}",
+            f"{max(row.throughput, key=lambda batch: row.throughput[batch])}",
+            f"{row.cold_start.load_seconds:.3f}",
+            f"{row.cold_start.first_answer_seconds:.3f}",
+            f"{row.cold_start.peak_mib:.0f}",
+        )
+        for row in result.rows
+    ]
+
+
+def remarks(rows: Sequence[BenchRow]) -> list[str]:
+    """Say in words which quantized files are slower than the float file of the same format."""
+    said = []
+    floats = {Path(row.name).suffix: row for row in rows if row.precision == "float32"}
+    for row in rows:
+        other = floats.get(Path(row.name).suffix)
+        if row.precision == "float32" or other is None:
+            continue
+        ratio = row.latency.p50 / other.latency.p50
+        if ratio >= NOTEWORTHY:
+            said.append(f"{row.name} is slower than {other.name} on one image: {ratio:.2f} times its p50")
+        share = row.best_throughput / other.best_throughput
+        if share <= 1 / NOTEWORTHY:
+            said.append(
+                f"{row.name} is slower than {other.name} on many images: {share:.2f} times its images/s"
+            )
+    return said
+
+
+def find_subjects(paths: Sequence[Path], with_keras: bool) -> list[Subject]:
+    """Make the rows of some model files: one each, and two for a ``.keras`` file where Keras is there.
+
+    Args:
+        paths: model files.
+        with_keras: whether ``.keras`` files are to be measured.
+    """
+    subjects = []
+    for path in paths:
+        if path.suffix != ".keras":
+            subjects.append(Subject(path))
+        elif with_keras:
+            subjects += [Subject(path, call) for call in KERAS_CALLS]
+    return subjects
+
+
+def model_files(folder: Path, name: str | None = None) -> list[Path]:
+    """Return the model files in a folder, exported ones first.
+
+    Args:
+        folder: where to look.
+        name: the network whose files are wanted; None for all networks.
+
+    Raises:
+        ModelFileError: there is none.
+    """
+    found = [
+        path
+        for suffix in ("tflite", "onnx", "keras")
+        for path in sorted(folder.glob(file_name("*", suffix)), key=lambda path: (len(path.name), path.name))
+        if name in (None, network_name(path))
+    ]
+    if not found:
+        raise ModelFileError(folder, "no model files in this folder", "export some with `edgedigits export`")
+    return found
+
+
+def bench(
+    subjects: Sequence[Subject], split: Split, options: BenchOptions, progress: Progress = SILENT
+) -> BenchResult:
+    """Measure some model files.
+
+    Args:
+        subjects: what to measure.
+        split: test digits, for inputs and accuracy.
+        options: how long and how.
+        progress: shows how far it is.
+
+    Raises:
+        ModelNotFoundError, ModelFileError, ContractError, MissingExtraError: a file cannot be opened.
+    """
+    models = {subject: subject.open(options.threads) for subject in subjects}
+    accuracies = {}
+    for subject, model in models.items():
+        answers = run_all(model, split, progress).argmax(axis=1)
+        accuracies[subject] = metrics.accuracy(split.labels, answers)
+    latencies = _measure_latency(models, split, options, progress)
+    throughputs = {batch: _measure_batches(models, split, batch, options, progress) for batch in BATCHES}
+    starts = _measure_cold_starts(subjects, split, options, progress)
+    rows = tuple(
+        BenchRow(
+            name=subject.name,
+            precision=model.metadata.precision,
+            runtime=model.runtime,
+            bytes=subject.path.stat().st_size,
+            accuracy=accuracies[subject],
+            latency=Latency.of(latencies[subject]),
+            throughput={
+                batch: 1e9 * batch / float(np.median(samples[subject]))
+                for batch, samples in throughputs.items()
+            },
+            cold_start=starts[subject],
+            latency_samples_ns=tuple(latencies[subject]),
+            throughput_samples_ns={batch: tuple(samples[subject]) for batch, samples in throughputs.items()},
+        )
+        for subject, model in models.items()
+    )
+    return BenchResult(MachineCard.read(options.threads), options, split.dataset, rows)
+
+
+Samples = dict[Subject, list[int]]
+
+
+def _measure_latency(
+    models: dict[Subject, Model], split: Split, options: BenchOptions, progress: Progress
+) -> Samples:
+    """Time one image at a time, in nanoseconds."""
+    singles = [split.images[index : index + 1] for index in _choice(len(split.images), 1_000, options.seed)]
+    samples: Samples = {subject: [] for subject in models}
+    with progress.task("latency", options.rounds * len(models)) as advance:
+        for subject in _in_turn(models, options):
+            count = round(options.min_samples * subject.sample_share / options.rounds)
+            samples[subject] += _time_calls(
+                models[subject], singles, options.min_seconds / options.rounds, max(1, count)
+            )
+            advance(1)
+    return samples
+
+
+def _measure_batches(
+    models: dict[Subject, Model], split: Split, batch: int, options: BenchOptions, progress: Progress
+) -> Samples:
+    """Time whole batches, in nanoseconds per call; a small dataset is repeated to fill a batch."""
+    starts = range(4)
+    indices = [(np.arange(batch) + start * batch) % len(split.images) for start in starts]
+    inputs = [np.ascontiguousarray(split.images[chosen]) for chosen in indices]
+    samples: Samples = {subject: [] for subject in models}
+    with progress.task(f"batches of {batch}", options.rounds * len(models)) as advance:
+        for subject in _in_turn(models, options):
+            samples[subject] += _time_calls(
+                models[subject], inputs, options.batch_seconds / options.rounds, least=1
+            )
+            advance(1)
+    return samples
+
+
+def _in_turn(models: dict[Subject, Model], options: BenchOptions) -> list[Subject]:
+    """Return all subjects once per round, each round in an order of its own."""
+    generator = random.Random(options.seed)  # noqa: S311  (an order, not a secret)
+    return [
+        subject for _ in range(options.rounds) for subject in generator.sample(list(models), k=len(models))
+    ]
+
+
+def _time_calls(
+    model: Model, inputs: Sequence[npt.NDArray[np.uint8]], seconds: float, least: int
+) -> list[int]:
+    """Time single calls until both bounds are reached; the first call, which warms up, does not count."""
+    clock: Callable[[], int] = time.perf_counter_ns
+    model.probabilities(inputs[0])
+    samples: list[int] = []
+    deadline = clock() + int(seconds * 1e9)
+    for pixels in itertools.cycle(inputs):
+        before = clock()
+        model.probabilities(pixels)
+        after = clock()
+        samples.append(after - before)
+        if after >= deadline and len(samples) >= least:
+            return samples
+    raise AssertionError("inputs are empty")
+
+
+def _measure_cold_starts(
+    subjects: Sequence[Subject], split: Split, options: BenchOptions, progress: Progress
+) -> dict[Subject, ColdStart]:
+    """Start a fresh process per file and repetition, all files in turn."""
+    found: dict[Subject, list[ColdStart]] = {subject: [] for subject in subjects}
+    image = split.images[0].tobytes()
+    with progress.task("cold starts", options.cold_starts * len(subjects)) as advance:
+        for _ in range(options.cold_starts):
+            for subject in subjects:
+                found[subject].append(_cold_start(subject, image, options.threads))
+                advance(1)
+    return {
+        subject: ColdStart(
+            *(float(np.median(values)) for values in zip(*map(dataclasses.astuple, runs), strict=True))
+        )
+        for subject, runs in found.items()
+    }
+
+
+def _cold_start(subject: Subject, image: bytes, threads: int) -> ColdStart:
+    arguments = [str(subject.path), str(threads), subject.keras_call or ""]
+    started = time.time()
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "edgedigits.cold_start", *arguments],
+            input=image,
+            capture_output=True,
+            check=True,
+            timeout=COLD_START_TIMEOUT,
+        )
+    except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+        lines = (error.stderr or b"").decode(errors="replace").strip().splitlines()
+        raise ModelFileError(
+            subject.path, f"a fresh process could not run it ({lines[-1] if lines else error})"
+        ) from error
+    measured = json.loads(done.stdout.splitlines()[-1])
+    return ColdStart(measured["load_seconds"], measured["answered_at"] - started, measured["peak_mib"])
+
+
+def _choice(images: int, at_most: int, seed: int) -> list[int]:
+    generator = np.random.default_rng(seed)
+    return [int(index) for index in generator.permutation(images)[:at_most]]
+
+
+def _cpu_name() -> str:
+    """Return the processor's own name where the system tells it."""
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

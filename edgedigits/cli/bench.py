@@ -1,0 +1,118 @@
+"""``edgedigits bench``: latency, throughput, cold start and memory, side by side."""
+
+from pathlib import Path
+
+import click
+
+from edgedigits.cli.options import (
+    data_option,
+    echo_json,
+    json_option,
+    models_option,
+    quiet_option,
+    terminal_progress,
+    threads_option,
+)
+
+
+@click.command()
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path), metavar="[FILE...]")
+@models_option(help_text="Folder whose model files are measured if none is named.")
+@threads_option
+@click.option("--min-seconds", type=click.FloatRange(min=0), default=0.5, show_default=True, help="Per file.")
+@click.option("--min-samples", type=click.IntRange(min=5), default=1_000, show_default=True, help="Per file.")
+@click.option(
+    "--rounds", type=click.IntRange(min=1), default=5, show_default=True, help="Turns of every file."
+)
+@click.option(
+    "--cold-starts",
+    type=click.IntRange(min=1),
+    default=3,
+    show_default=True,
+    help="Fresh processes per file.",
+)
+@click.option(
+    "--keras/--no-keras", default=True, show_default=True, help="Measure Keras too, where it is installed."
+)
+@data_option
+@json_option
+@click.option("--csv", "as_csv", is_flag=True, help="Print comma-separated values.")
+@click.option("--markdown", "as_markdown", is_flag=True, help="Print a Markdown table.")
+@click.option(
+    "--plot",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="PNG file to write: accuracy against latency and size.",
+)
+@quiet_option
+def command(
+    files: tuple[Path, ...],
+    models: Path,
+    threads: int,
+    min_seconds: float,
+    min_samples: int,
+    rounds: int,
+    cold_starts: int,
+    keras: bool,
+    data: Path | None,
+    as_json: bool,
+    as_csv: bool,
+    as_markdown: bool,
+    plot: Path | None,
+    quiet: bool,
+) -> None:
+    r"""Measure model files side by side: one image at a time, batches, a fresh process, accuracy.
+
+    Files take turns in every round, inputs are real test digits, and no sample is thrown away; --json has them all.
+
+    \b
+    Examples:
+      edgedigits bench
+      edgedigits bench models/digits.onnx models/digits.int8.tflite --threads 2
+      edgedigits bench --markdown --plot trade-off.png
+    """
+    from importlib.util import find_spec
+
+    from edgedigits import mnist
+    from edgedigits.extras import extra
+
+    if as_json + as_csv + as_markdown > 1:
+        raise click.UsageError("--json, --csv and --markdown exclude each other")
+    with extra("bench", "measuring"):
+        from edgedigits.bench import (
+            HEADER,
+            BenchOptions,
+            bench,
+            find_subjects,
+            model_files,
+            remarks,
+            table_rows,
+        )
+        from edgedigits.tables import print_table, to_csv, to_markdown
+    if plot is not None:
+        with extra("train", "--plot"):
+            from edgedigits.plots import TradeOffPoint, trade_off
+    progress = terminal_progress(quiet)
+    with_keras = keras and find_spec("tensorflow") is not None
+    subjects = find_subjects(files or model_files(models), with_keras)
+    split = mnist.read_split(mnist.find_or_download(data, progress=progress), "test")
+    options = BenchOptions(threads, min_seconds, min_samples, rounds=rounds, cold_starts=cold_starts)
+    result = bench(subjects, split, options, progress)
+    rows = table_rows(result)
+    if as_json:
+        echo_json(result.to_dict())
+    elif as_csv:
+        click.echo(to_csv(HEADER, rows), nl=False)
+    elif as_markdown:
+        click.echo(f"{to_markdown(HEADER, rows)}\n\n{result.machine}; {result.dataset}")
+    else:
+        print_table(f"{result.dataset}, one image at a time and in batches", HEADER, rows)
+        click.echo(f"{result.machine}")
+    if not as_json:
+        for remark in remarks(result.rows):
+            click.echo(remark, err=as_csv)
+    if plot is not None:
+        from edgedigits.artifacts import write_atomically
+
+        points = [TradeOffPoint(row.name, row.accuracy, row.latency.p50, row.bytes) for row in result.rows]
+        write_atomically(plot, trade_off(points))
+        progress.note(f"drew {plot}")

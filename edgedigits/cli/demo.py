@@ -1,0 +1,133 @@
+"""``edgedigits demo``: the whole way in one go."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from edgedigits.cli.options import data_option, terminal_progress
+
+if TYPE_CHECKING:
+    from edgedigits.mnist import Split
+    from edgedigits.progress import Progress
+    from edgedigits.report import SamplePrediction
+
+BENCH_SECONDS, BENCH_ROUNDS, COLD_STARTS = 0.3, 3, 1
+"""Shorter than `bench` takes by default: a demonstration, whose figures are good to about a tenth."""
+
+
+@click.command()
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("edgedigits-demo"),
+    show_default=True,
+    help="Folder to write to; what an earlier demo left there is replaced.",
+)
+@data_option
+def command(out: Path, data: Path | None) -> None:
+    r"""Train, export to every format, verify, measure, predict pictures and write a report, in one go.
+
+    Where MNIST can neither be found nor downloaded, goes on with the real handwritten digits that scikit-learn
+    bundles, and says so in its first line, in every table and in the report.
+
+    \b
+    Example:
+      edgedigits demo --out /tmp/demo
+    """
+    from edgedigits.extras import extra
+
+    with extra("train", "the demo"):
+        from edgedigits.artifacts import write_atomically
+        from edgedigits.bench import (
+            HEADER,
+            BenchOptions,
+            bench,
+            find_subjects,
+            model_files,
+            remarks,
+            table_rows,
+        )
+        from edgedigits.report import render_report
+        from edgedigits.tables import print_table
+        from edgedigits.training.recipe import Recipe
+        from edgedigits.training.train import train
+        from edgedigits_export import FORMATS, ExportOptions, export_model
+    progress = terminal_progress(quiet=False)
+    train_split, test_split = _dataset(data, progress)
+
+    click.echo(f"\n1. Train on {train_split.dataset}")
+    validation = min(Recipe.validation, len(train_split.images) // 10)
+    result = train(Recipe(validation=validation), train_split, test_split, out, progress=progress)
+    click.echo(result.describe())
+
+    click.echo("\n2. Export to every format, each verified before it is put in place")
+    exported, failed = export_model(
+        result.path, FORMATS, train_split, test_split, options=ExportOptions(force=True), progress=progress
+    )
+
+    click.echo("\n3. Verify on all test images")
+    from edgedigits.cli.verify import print_verifications
+
+    print_verifications([*(file.verification for file in exported), *failed])
+
+    click.echo("4. Measure")
+    options = BenchOptions(min_seconds=BENCH_SECONDS, rounds=BENCH_ROUNDS, cold_starts=COLD_STARTS)
+    subjects = find_subjects(model_files(out, "digits"), with_keras=True)
+    measured = bench(subjects, test_split, options, progress)
+    print_table(f"{measured.dataset}", HEADER, table_rows(measured))
+    click.echo("\n".join([str(measured.machine), *remarks(measured.rows)]))
+
+    click.echo("\n5. Predict pictures, with onnxruntime alone")
+    samples = _predict_samples(out, test_split)
+
+    page = out / "report.html"
+    write_atomically(page, render_report(out, "digits", measured, samples).encode())
+    click.echo(f"\nReport: {page.resolve()}")
+    if failed:
+        raise SystemExit(1)
+
+
+def _dataset(data: Path | None, progress: "Progress") -> tuple["Split", "Split"]:
+    """Return training and test split of MNIST, or of the bundled digits; say which in the first line."""
+    from edgedigits import mnist
+    from edgedigits.errors import DownloadError
+
+    try:
+        source = mnist.find_or_download(data, progress=progress)
+    except DownloadError as error:
+        from edgedigits.training.offline_digits import NAME, load_offline_digits
+
+        click.echo(f"Data: {NAME}: no figure below says anything about MNIST, which could not be had")
+        click.echo(f"edgedigits: {error}", err=True)
+        return load_offline_digits()
+    click.echo(f"Data: {mnist.NAME} from {source.path} ({source.origin})")
+    return mnist.read_split(source, "train"), mnist.read_split(source, "test")
+
+
+def _predict_samples(out: Path, split: "Split") -> list["SamplePrediction"]:
+    """Write one test digit of each class as dark ink on a light sheet, and read the files back as anybody would."""
+    import io
+
+    import numpy as np
+    from PIL import Image
+
+    from edgedigits.artifacts import write_atomically
+    from edgedigits.predictor import DigitPredictor
+    from edgedigits.report import SamplePrediction
+    from edgedigits.sheets import sample_indices
+
+    predictor = DigitPredictor(out / "digits.onnx")
+    samples = []
+    for index in sample_indices(split.labels, per_class=1, seed=1):
+        ink = Image.fromarray(255 - split.images[index]).resize((140, 140), Image.Resampling.BICUBIC)
+        sheet = Image.fromarray(np.full((200, 240), 255, np.uint8))
+        sheet.paste(ink, (70, 25))
+        buffer = io.BytesIO()
+        sheet.save(buffer, "PNG")
+        path = out / "pictures" / f"{split.labels[index]}.png"
+        write_atomically(path, buffer.getvalue())
+        prediction = predictor.predict(path)
+        click.echo(f"{path}: {prediction.digit}  {100 * prediction.confidence:.1f} %")
+        samples.append(SamplePrediction(path, prediction.digit, prediction.confidence))
+    return samples

@@ -1,0 +1,61 @@
+"""``edgedigits info``: what a model file says of itself."""
+
+from pathlib import Path
+
+import click
+
+from edgedigits.cli.options import echo_json, json_option
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@json_option
+def command(file: Path, as_json: bool) -> None:
+    r"""Show what a model file says of itself: network, precision, accuracy, calibration, tools, labels.
+
+    \b
+    Examples:
+      edgedigits info models/digits.int8.tflite
+      edgedigits info models/digits.onnx --json
+    """
+    import dataclasses
+
+    from edgedigits.artifacts import sha256_file
+    from edgedigits.contract import EXPECTED_INPUT, EXPECTED_OUTPUT
+    from edgedigits.runtimes import open_model
+
+    model = open_model(file)
+    facts = {
+        "file": str(file),
+        "bytes": file.stat().st_size,
+        "sha256": sha256_file(file),
+        "runtime": model.runtime,
+    }
+    if as_json:
+        echo_json({**facts, **dataclasses.asdict(model.metadata)})
+        return
+    metadata = model.metadata
+    tools = ", ".join(f"{tool} {version}" for tool, version in metadata.tools.items())
+    lines = {
+        **facts,
+        "network": f"{metadata.arch}, {metadata.precision}, weights sha256 {metadata.weights_sha256}",
+        "input": f"{EXPECTED_INPUT}, {metadata.polarity}" + _edge_note(metadata.edges),
+        "output": f"{EXPECTED_OUTPUT}, labels {' '.join(metadata.labels)}",
+        "made with": tools,
+        "contract": metadata.contract,
+    }
+    if (accuracy := metadata.accuracy) is not None:
+        share = 100 * accuracy.correct / accuracy.images
+        lines["accuracy"] = (
+            f"{share:.2f} % ({accuracy.correct:,} of {accuracy.images:,}, {accuracy.dataset} test images)"
+        )
+    if (receipt := metadata.calibration) is not None:
+        lines["calibration"] = (
+            f"{receipt.images:,} training images, seed {receipt.seed}, indices sha256 {receipt.indices_sha256}"
+        )
+    for label, value in lines.items():
+        click.echo(f"{label:12} {value}")
+
+
+def _edge_note(edges: str) -> str:
+    return " (in the file as int8: pixel - 128)" if edges == "int8" else ""

@@ -1,0 +1,171 @@
+"""``edgedigits predict``: the digit and its confidence for pictures, folders of pictures, or standard input."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from edgedigits.cli.options import echo_json, json_option
+from edgedigits.contract import CLASSES
+from edgedigits.errors import ImageError
+
+if TYPE_CHECKING:
+    from edgedigits.image import Picture, Pixels
+    from edgedigits.predictor import DigitPredictor, Prediction
+
+SUFFIXES = (
+    *(".bmp", ".gif", ".jpeg", ".jpg", ".pbm", ".pgm", ".png"),
+    *(".pnm", ".ppm", ".tif", ".tiff", ".webp"),
+)
+"""What is taken for a picture in a folder. A file that is named outright is opened whatever it is called."""
+
+SHADES = " ░▒▓█"
+ASCII_SHADES = " .:-=+*#%@"
+
+STANDARD_INPUT = "-"
+
+
+@click.command(short_help="Read the digits in pictures.")
+@click.argument("images", metavar="IMAGE...", nargs=-1, required=True, type=click.Path(allow_dash=True))
+@click.option(
+    "--model", type=click.Path(path_type=Path), help="ONNX file. [default: the one that came along]"
+)
+@click.option(
+    "--top", type=click.IntRange(1, CLASSES), default=1, show_default=True, help="Digits per picture."
+)
+@click.option("--show", is_flag=True, help="Draw the 28x28 picture that the network saw.")
+@json_option
+def command(images: tuple[str, ...], model: Path | None, top: int, show: bool, as_json: bool) -> None:
+    """Read the digit in each IMAGE: a picture file, a folder of them, or - for one on standard input.
+
+    Any format, size and colour; dark on light or light on dark. A picture that cannot be read is reported and
+    the others go on; the exit status is then 1.
+
+    \b
+    Examples:
+      edgedigits predict seven.png                      # seven.png: 7  99.8 %
+      edgedigits predict --top 3 --show scans/
+      edgedigits predict --model models/digits.int8.onnx --json *.jpg
+      curl -s https://example.org/digit.png | edgedigits predict -
+    """  # noqa: D301 - click wants the character, not the two letters
+    from edgedigits.predictor import DigitPredictor
+
+    if show and as_json:
+        raise click.UsageError("--show draws for people, --json writes for programs: choose one")
+    predictor = DigitPredictor(model)
+    results: list[dict[str, object]] = []
+    failed = False
+    for name, picture in find_pictures(images):
+        try:
+            pixels, prediction = read_digit(picture, predictor)
+        except ImageError as error:
+            failed = True
+            if as_json:
+                results.append({"picture": name, "error": str(error)})
+            else:
+                click.echo(f"edgedigits: {' '.join(str(error).split())}", err=True)
+            continue
+        if as_json:
+            results.append(as_object(name, prediction))
+        else:
+            click.echo(encodable(as_line(name, prediction, top)))
+            if show:
+                click.echo(drawing(pixels, output_encoding()))
+    if as_json:
+        echo_json(results)
+    if failed:
+        click.get_current_context().exit(1)
+
+
+def find_pictures(images: tuple[str, ...]) -> "Iterator[tuple[str, Picture | ImageError]]":
+    """Name the pictures that the arguments stand for, with where to read them.
+
+    A folder stands for its picture files in order of name, without those of folders inside. One that holds none is
+    yielded as the error that says so.
+    """
+    for image in images:
+        if image == STANDARD_INPUT:
+            yield image, sys.stdin.buffer
+        elif Path(image).is_dir():
+            yield from pictures_in(Path(image))
+        else:
+            yield image, image
+
+
+def pictures_in(folder: Path) -> "Iterator[tuple[str, Picture | ImageError]]":
+    """Name the picture files of a folder as ``find_pictures`` does."""
+    from edgedigits.image import printable
+
+    name = printable(str(folder))
+    try:
+        paths = sorted(
+            path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file()
+        )
+    except OSError as error:
+        yield (
+            str(folder),
+            ImageError(f"{name}: cannot be read: {error.strerror}; name a folder that you may read"),
+        )
+        return
+    if not paths:
+        yield str(folder), ImageError(f"{name}: no pictures in this folder; looked for {', '.join(SUFFIXES)}")
+    for path in paths:
+        yield str(path), str(path)
+
+
+def read_digit(picture: "Picture | ImageError", predictor: "DigitPredictor") -> "tuple[Pixels, Prediction]":
+    """Return what the network saw and what it read. An error that was found on the way to the picture is raised."""
+    from edgedigits.image import prepare
+    from edgedigits.predictor import Prediction
+
+    if isinstance(picture, ImageError):
+        raise picture
+    pixels = prepare(picture)
+    return pixels, Prediction.from_probabilities(predictor.probabilities(pixels[None])[0])
+
+
+def as_line(name: str, prediction: "Prediction", top: int) -> str:
+    """Write a prediction as ``photo.png: 7  99.8 %   1  0.1 %``."""
+    from edgedigits.image import printable
+
+    ranked = (f"{digit}  {probability:.1%}".replace("%", " %") for digit, probability in prediction.top(top))
+    return f"{printable(name)}: {'   '.join(ranked)}"
+
+
+def as_object(name: str, prediction: "Prediction") -> dict[str, object]:
+    """Return a prediction as ``--json`` prints it."""
+    return {
+        "picture": name,
+        "digit": prediction.digit,
+        "confidence": prediction.confidence,
+        "probabilities": list(prediction.probabilities),
+    }
+
+
+def drawing(pixels: "Pixels", encoding: str) -> str:
+    """Draw a 28x28 picture with characters, two a pixel because they are about twice as high as wide."""
+    shades = SHADES if can_encode(SHADES, encoding) else ASCII_SHADES
+    levels = pixels.astype(int) * len(shades) // 256
+    return "\n".join("".join(shades[level] * 2 for level in row).rstrip() for row in levels)
+
+
+def encodable(line: str) -> str:
+    """Escape the characters of a line that standard output cannot write."""
+    encoding = output_encoding()
+    return line.encode(encoding, "backslashreplace").decode(encoding)
+
+
+def can_encode(text: str, encoding: str) -> bool:
+    """Tell whether an encoding has all characters of a text."""
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def output_encoding() -> str:
+    """Return the encoding of standard output."""
+    return sys.stdout.encoding or "ascii"

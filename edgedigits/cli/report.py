@@ -1,0 +1,57 @@
+"""``edgedigits report``: one HTML page about a network."""
+
+from pathlib import Path
+
+import click
+
+from edgedigits.cli.options import (
+    data_option,
+    models_option,
+    name_option,
+    quiet_option,
+    terminal_progress,
+    threads_option,
+)
+
+
+@click.command()
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="HTML file to write. [default: report.html in the models folder]",
+)
+@click.option(
+    "--bench/--no-bench", "measure", default=True, show_default=True, help="Measure the files first."
+)
+@threads_option
+@data_option
+@models_option()
+@name_option
+@quiet_option
+def command(
+    out: Path | None, measure: bool, threads: int, data: Path | None, models: Path, name: str, quiet: bool
+) -> None:
+    r"""Write one self-contained HTML page: scores, files, latency, learning curves, confusion matrix, mistakes.
+
+    \b
+    Examples:
+      edgedigits report
+      edgedigits report --models models --no-bench --out page.html
+    """
+    from edgedigits import mnist
+    from edgedigits.artifacts import write_atomically
+    from edgedigits.contract import sidecar_name
+    from edgedigits.extras import extra
+
+    with extra("train", "writing a report"):
+        from edgedigits.bench import BenchOptions, bench, find_subjects, model_files
+        from edgedigits.report import render_report
+    progress = terminal_progress(quiet)
+    result = None
+    if measure:
+        split = mnist.read_split(mnist.find_or_download(data, progress=progress), "test")
+        subjects = find_subjects(model_files(models, name), with_keras=True)
+        result = bench(subjects, split, BenchOptions(threads=threads), progress)
+    page = out or models / sidecar_name(name, "report.html")
+    write_atomically(page, render_report(models, name, result).encode())
+    click.echo(page)

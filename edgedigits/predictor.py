@@ -1,0 +1,194 @@
+"""Reads handwritten digits with a model file: onnxruntime and numpy, nothing else.
+
+>>> from edgedigits import DigitPredictor
+>>> predictor = DigitPredictor()
+>>> predictor.predict("seven.png").digit  # doctest: +SKIP
+7
+"""
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edgedigits.contract import (
+    DEFAULT_NAME,
+    IMAGE_SIDE,
+    INPUT_NAME,
+    OUTPUT_NAME,
+    file_name,
+)
+from edgedigits.errors import ImageError, ModelFileError, ModelNotFoundError
+from edgedigits.image import Picture, Pixels, prepare
+from edgedigits.onnx_session import open_session
+
+BATCH_PICTURES = 4096
+"""Pictures that ``predict_batch`` prepares for one run, so that its memory stays flat however many it is given."""
+
+_UINT8 = np.dtype(np.uint8)
+_SIDES = (IMAGE_SIDE, IMAGE_SIDE)
+_OUTPUTS = [OUTPUT_NAME]
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the network reads in one picture."""
+
+    digit: int
+    """The most probable digit, 0 to 9."""
+    confidence: float
+    """Its probability, 0 to 1."""
+    probabilities: tuple[float, ...]
+    """Probability of each digit, ten in all. A tuple of plain floats: it can be hashed and put in JSON."""
+
+    @classmethod
+    def from_probabilities(cls, row: npt.NDArray[np.float32]) -> "Prediction":
+        """Build from one row, shape (10,), of what ``DigitPredictor.probabilities`` returns."""
+        probabilities = tuple(row.tolist())
+        digit = int(row.argmax())
+        return cls(digit, probabilities[digit], probabilities)
+
+    def top(self, count: int) -> list[tuple[int, float]]:
+        """Return the ``count`` most probable digits with their probabilities, the most probable first."""
+        ranked = sorted(enumerate(self.probabilities), key=lambda digit: -digit[1])
+        return ranked[:count]
+
+
+def default_model() -> Path:
+    """Return the model that is used where none is named.
+
+    A wheel carries it inside the package; a checkout (and an editable install of one) has it in ``models/``,
+    beside the package. Looked for in this order.
+
+    Raises:
+        ModelNotFoundError: it is in neither place.
+    """
+    package = Path(__file__).parent
+    name = file_name(DEFAULT_NAME, "onnx")
+    for path in (package / name, package.parent / "models" / name):
+        if path.is_file():
+            return path
+    raise ModelNotFoundError(
+        package / name, "reinstall edgedigits, name a model file, or make one with `edgedigits train`"
+    )
+
+
+class DigitPredictor:
+    """Reads digits in pictures of any kind.
+
+    One predictor can be shared by any number of threads without a lock: it never changes after it was made, and
+    onnxruntime's ``InferenceSession.run`` is safe to call at the same time. Pickling one (for ``multiprocessing``)
+    sends the path, and opens the file again on the other side.
+
+    Attributes:
+        model: path of the model file.
+        metadata: what the file says of itself.
+    """
+
+    def __init__(self, model: "str | os.PathLike[str] | None" = None, *, threads: int = 1) -> None:
+        """Open a model file.
+
+        Args:
+            model: an ``.onnx`` file that ``edgedigits export`` wrote; by default, the one that came with edgedigits.
+            threads: threads of the runtime. More than one only helps with large batches.
+
+        Raises:
+            ModelNotFoundError: there is no such file.
+            ModelFileError: it is no ONNX file that can be read.
+            ContractError: it is no edgedigits model, or takes or gives something else than the contract says.
+        """
+        self.model = default_model() if model is None else Path(model)
+        if self.model.suffix in {".tflite", ".keras"}:
+            raise ModelFileError(
+                self.model,
+                "DigitPredictor runs ONNX files",
+                "make one with `edgedigits export --format onnx`",
+            )
+        self._threads = threads
+        self._session, self.metadata = open_session(self.model, threads=threads)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"model": self.model, "threads": self._threads}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        DigitPredictor.__init__(self, state["model"], threads=state["threads"])
+
+    def __repr__(self) -> str:
+        return f"DigitPredictor({os.fspath(self.model)!r})"
+
+    def __call__(self, picture: Picture) -> Prediction:
+        """Read one picture: short for ``predict``."""
+        return self.predict(picture)
+
+    def predict(self, picture: Picture) -> Prediction:
+        """Read the digit in one picture.
+
+        Args:
+            picture: a path, the bytes of a picture file, a file opened in binary mode, a PIL image, or an array; see
+                ``edgedigits.image.prepare``.
+
+        Raises:
+            ImageError: the picture cannot be read, or shows nothing.
+        """
+        return Prediction.from_probabilities(self.probabilities(prepare(picture)[np.newaxis])[0])
+
+    def predict_batch(self, pictures: Iterable[Picture]) -> list[Prediction]:
+        """Read one digit in each of many pictures, in their order.
+
+        Args:
+            pictures: any number of what ``predict`` takes; an array (n, h, w) is n pictures.
+
+        Raises:
+            ImageError: one of them cannot be read, or shows nothing; the message says which.
+        """
+        if isinstance(pictures, (str, bytes, os.PathLike)):
+            raise ImageError("predict_batch expects several pictures, got one; use predict")
+        return [
+            Prediction.from_probabilities(row)
+            for batch in _prepared_batches(pictures)
+            for row in self.probabilities(batch)
+        ]
+
+    def probabilities(self, pixels: Pixels) -> npt.NDArray[np.float32]:
+        """Run the network on pictures that are already in MNIST form. Nothing is copied or scaled.
+
+        Args:
+            pixels: (n, 28, 28) uint8, 0 = background, 255 = ink; n may be 0.
+
+        Returns:
+            (n, 10) float32, rows sum to 1.
+
+        Raises:
+            ImageError: another shape or dtype.
+        """
+        if type(pixels) is not np.ndarray or pixels.dtype != _UINT8 or pixels.shape[1:] != _SIDES:
+            raise ImageError(
+                f"expected pixels uint8 (n, 28, 28), got {_describe(pixels)}; use predict for pictures"
+            )
+        probabilities: npt.NDArray[np.float32] = self._session.run(_OUTPUTS, {INPUT_NAME: pixels})[0]
+        return probabilities
+
+
+def _prepared_batches(pictures: Iterable[Picture]) -> Iterator[Pixels]:
+    """Prepare pictures in stacks of shape (at most 4096, 28, 28)."""
+    numbered = enumerate(pictures)
+    while chunk := list(islice(numbered, BATCH_PICTURES)):
+        yield np.stack([_prepare_numbered(index, picture) for index, picture in chunk])
+
+
+def _prepare_numbered(index: int, picture: Picture) -> Pixels:
+    try:
+        return prepare(picture)
+    except ImageError as error:
+        raise ImageError(f"pictures[{index}]: {error}") from error
+
+
+def _describe(value: object) -> str:
+    if isinstance(value, np.ndarray):
+        return f"{value.dtype} {value.shape}"
+    return type(value).__name__

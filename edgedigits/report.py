@@ -1,0 +1,126 @@
+"""What a models folder holds, for people: one self-contained HTML page, and the model card."""
+
+import base64
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from edgedigits import bench, plots
+from edgedigits.artifacts import read_manifest
+from edgedigits.contract import CLASSES, PIXELS, parse_arch, sidecar_name
+from edgedigits.errors import ModelFileError
+
+PLOTS = {
+    "curves.png": "Loss and accuracy of training and validation, epoch by epoch.",
+    "confusion.png": "Confusion matrix: rows are the truth, columns the answers, mistakes coloured.",
+    "samples.png": "Test images with answer, confidence and truth.",
+    "mistakes.png": "The most confident mistakes.",
+}
+_TEMPLATES = jinja2.Environment(
+    loader=jinja2.PackageLoader("edgedigits"),
+    autoescape=jinja2.select_autoescape(["html.j2"]),
+    undefined=jinja2.StrictUndefined,
+    keep_trailing_newline=True,
+)
+
+
+@dataclass(frozen=True)
+class SamplePrediction:
+    """A picture file and what the predictor read in it."""
+
+    path: Path
+    digit: int
+    confidence: float
+
+
+def render_model_card(name: str, entry: dict[str, Any]) -> str:
+    """Write the model card of a network from its entry in the manifest.
+
+    Args:
+        name: of the network.
+        entry: its part of the manifest, with ``training`` and ``files``.
+    """
+    return str(_TEMPLATES.get_template("model_card.md.j2").render(_facts(name, entry)))
+
+
+def render_report(
+    folder: Path,
+    name: str,
+    result: bench.BenchResult | None = None,
+    samples: Sequence[SamplePrediction] = (),
+) -> str:
+    """Write the report of a network as one HTML page without outside parts.
+
+    Args:
+        folder: where the network's files are.
+        name: of the network.
+        result: measurements to show; None leaves that part out.
+        samples: pictures that were predicted, to show.
+
+    Raises:
+        ModelFileError: the manifest does not know the network as one that was trained, or a part is missing.
+    """
+    entry = read_manifest(folder)["networks"].get(name)
+    if entry is None or entry["training"] is None:
+        raise ModelFileError(
+            folder, f"no trained network {name!r} in its manifest", "train it with `edgedigits train`"
+        )
+    pictures = [
+        (caption, _data_uri((folder / "plots" / sidecar_name(name, plot)).read_bytes()))
+        for plot, caption in PLOTS.items()
+        if (folder / "plots" / sidecar_name(name, plot)).exists()
+    ]
+    facts = _facts(name, entry)
+    facts |= {"pictures": pictures, "measured": None, "samples": []}
+    if result is not None:
+        points = [
+            plots.TradeOffPoint(row.name, row.accuracy, row.latency.p50, row.bytes) for row in result.rows
+        ]
+        facts["measured"] = {
+            "header": bench.HEADER,
+            "rows": bench.table_rows(result),
+            "machine": str(result.machine),
+            "remarks": bench.remarks(result.rows),
+            "plot": _data_uri(plots.trade_off(points)),
+        }
+    facts["samples"] = [(sample, _data_uri(sample.path.read_bytes())) for sample in samples]
+    return str(_TEMPLATES.get_template("report.html.j2").render(facts))
+
+
+def _facts(name: str, entry: dict[str, Any]) -> dict[str, Any]:
+    training = entry["training"]
+    test = training["results"]["test"]
+    exported = {
+        file: receipt for file, receipt in sorted(entry["files"].items()) if "verification" in receipt
+    }
+    calibrations = [
+        f"`{file}`: {receipt['calibration']['images']:,} training images, seed {receipt['calibration']['seed']}, "
+        f"indices sha256 `{receipt['calibration']['indices_sha256'][:16]}…`"
+        for file, receipt in exported.items()
+        if receipt["calibration"]
+    ]
+    return {
+        "name": name,
+        "training": training,
+        "test": test,
+        "test_percent": 100 * test["correct"] / test["images"],
+        "parameters": _parameters(training["arch"]),
+        "exported": exported,
+        "calibrations": calibrations,
+        "arguments": json.dumps(training["arguments"], sort_keys=True),
+    }
+
+
+def _parameters(arch: str) -> int:
+    """Count weights and biases of a network with these hidden layers."""
+    widths = (PIXELS, *parse_arch(arch), CLASSES)
+    return sum((inputs + 1) * units for inputs, units in pairwise(widths))
+
+
+def _data_uri(png: bytes) -> str:
+    return f"data:image/png;base64,{base64.b64encode(png).decode()}"
