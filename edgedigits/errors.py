@@ -18,6 +18,7 @@ The command line turns any of them into one line on standard error and exit stat
 """
 
 from pathlib import Path
+from typing import Any
 
 
 class EdgeDigitsError(Exception):
@@ -26,6 +27,11 @@ class EdgeDigitsError(Exception):
     def __str__(self) -> str:
         # OSError and ImportError, which some of the subclasses also are, would format the arguments their own way.
         return str(self.args[0]) if self.args else ""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # By default a copy is made by calling the class with the finished message, which some subclasses would
+        # refuse: an error would not survive its way out of a worker process.
+        return _with_message, (type(self), self.args)
 
 
 class ModelNotFoundError(EdgeDigitsError, FileNotFoundError):
@@ -78,3 +84,10 @@ class MissingExtraError(EdgeDigitsError, ImportError):
 
     def __init__(self, purpose: str, extra: str) -> None:
         super().__init__(f"{purpose} needs an extra that is not installed: pip install 'edgedigits[{extra}]'")
+
+
+def _with_message(kind: type[EdgeDigitsError], args: tuple[object, ...]) -> EdgeDigitsError:
+    # Some are two builtins at once; the one whose memory they share, and that may make them, is their __base__.
+    error: EdgeDigitsError = (kind.__base__ or kind).__new__(kind)
+    error.args = args
+    return error

@@ -14,7 +14,8 @@ def hidden_native_output() -> Iterator[None]:
     TensorFlow and LiteRT announce themselves there, whatever their log level. When the block raises, all that was
     hidden is shown after all: it may tell why.
     """
-    sys.stderr.flush()
+    if sys.stderr is not None:
+        sys.stderr.flush()
     try:
         terminal = os.dup(2)
     except OSError:  # No standard error at all (a windowed application): nothing to keep clean.

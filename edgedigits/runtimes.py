@@ -166,17 +166,18 @@ class KerasModel(Model):
         """Run the model; see ``Model.probabilities``."""
         values = (pixels * self._scale).reshape(-1, *self._shape)
         if self._predict:
-            answers = self._model.predict(values, verbose=0, batch_size=len(values))
+            answers: Probabilities = self._model.predict(values, verbose=0, batch_size=len(values))
         else:
             answers = self._model(values, training=False).numpy()
-        return np.asarray(answers, np.float32)
+        return answers
 
 
 def _dequantization_table(signed: bool) -> Probabilities:
     """Return the probability of each quantized byte, float32 (256,): (q + 128) / 256, or q / 256 unsigned."""
     quantized = np.arange(256, dtype=np.uint8)
     unsigned = quantized ^ 128 if signed else quantized
-    return unsigned.astype(np.float32) / np.float32(256)
+    probabilities: Probabilities = unsigned.astype(np.float32) / np.float32(256)
+    return probabilities
 
 
 def _runtime(distribution: str) -> str:

@@ -15,9 +15,10 @@ LOG_WIDTH = 160
 
 def print_table(title: str, header: Row, rows: Sequence[Row]) -> None:
     """Print a table on standard output; the first column to the left, figures to the right."""
-    console = Console(highlight=False)
+    # Names of files may hold square brackets and colons, which rich would take for markup and emoji.
+    console = Console(highlight=False, markup=False, emoji=False)
     if not console.is_terminal:
-        console = Console(highlight=False, width=LOG_WIDTH)
+        console.width = LOG_WIDTH
     table = Table(title=title, title_justify="left", title_style="", box=SIMPLE_HEAD, pad_edge=False)
     for index, column in enumerate(header):
         table.add_column(column, justify="left" if index == 0 else "right", no_wrap=True)

@@ -49,7 +49,7 @@ def one_line(text: str) -> str:
 )
 @click.version_option(__version__, "-V", "--version", prog_name="edgedigits")
 def cli() -> None:
-    r"""Train a handwritten-digit network, export it, prove that it is as accurate, and run it anywhere.
+    """Train a handwritten-digit network, export it, prove that it is as accurate, and run it anywhere.
 
     \b
     Examples:

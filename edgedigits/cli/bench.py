@@ -60,9 +60,10 @@ def command(
     plot: Path | None,
     quiet: bool,
 ) -> None:
-    r"""Measure model files side by side: one image at a time, batches, a fresh process, accuracy.
+    """Measure latency, throughput and memory.
 
-    Files take turns in every round, inputs are real test digits, and no sample is thrown away; --json has them all.
+    One image at a time, batches, a fresh process, accuracy, for all files side by side. Files take turns
+    in every round, inputs are real test digits, and no sample is thrown away; --json has them all.
 
     \b
     Examples:

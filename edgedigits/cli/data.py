@@ -20,7 +20,7 @@ from edgedigits.cli.options import data_option, echo_json, json_option, quiet_op
 def command(
     ctx: click.Context, data: Path | None, mirror: tuple[str, ...], as_json: bool, quiet: bool
 ) -> None:
-    r"""Find or download MNIST, check every byte of it, and say where it is.
+    """Find or download MNIST and check it.
 
     Looks in --data, in EDGEDIGITS_DATA, in the user's cache and in the Keras cache; else downloads the four files.
 
@@ -67,7 +67,7 @@ def command(
 )
 @click.pass_context
 def show(ctx: click.Context, out: Path, part: str, seed: int) -> None:
-    r"""Draw ten samples of every digit into a PNG file.
+    """Draw ten samples of every digit into a PNG file.
 
     \b
     Example:

@@ -26,9 +26,10 @@ BENCH_SECONDS, BENCH_ROUNDS, COLD_STARTS = 0.3, 3, 1
 )
 @data_option
 def command(out: Path, data: Path | None) -> None:
-    r"""Train, export to every format, verify, measure, predict pictures and write a report, in one go.
+    """Go the whole way in one go.
 
-    Where MNIST can neither be found nor downloaded, goes on with the real handwritten digits that scikit-learn
+    Trains, exports to every format, verifies, measures, predicts pictures and writes a report. Where
+    MNIST can neither be found nor downloaded, goes on with the real handwritten digits that scikit-learn
     bundles, and says so in its first line, in every table and in the report.
 
     \b
@@ -53,7 +54,7 @@ def command(out: Path, data: Path | None) -> None:
         from edgedigits.training.recipe import Recipe
         from edgedigits.training.train import train
         from edgedigits_export import FORMATS, ExportOptions, export_model
-    progress = terminal_progress(quiet=False)
+    progress = terminal_progress(quiet=False, needs="train")
     train_split, test_split = _dataset(data, progress)
 
     click.echo(f"\n1. Train on {train_split.dataset}")

@@ -81,9 +81,10 @@ def command(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    r"""Convert a trained network, and prove on all test images that it is as accurate before putting it in place.
+    """Convert a network to TFLite and ONNX.
 
-    A file that fails the gate is not written, and the exit status is 1. The same network gives the same bytes.
+    Every file has to prove on all test images that it is as accurate before it is put in place. A file
+    that fails the gate is not written, and the exit status is 1. The same network gives the same bytes.
 
     \b
     Examples:
@@ -102,7 +103,7 @@ def command(
         targets = select_targets(file_format, quantize)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    progress = terminal_progress(quiet)
+    progress = terminal_progress(quiet, needs="train")
     source = mnist.find_or_download(data, progress=progress)
     exported, failed = export_model(
         models / file_name(name, "keras"),

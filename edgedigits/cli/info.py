@@ -11,7 +11,7 @@ from edgedigits.cli.options import echo_json, json_option
 @click.argument("file", type=click.Path(path_type=Path))
 @json_option
 def command(file: Path, as_json: bool) -> None:
-    r"""Show what a model file says of itself: network, precision, accuracy, calibration, tools, labels.
+    """Show what a model file says of itself.
 
     \b
     Examples:

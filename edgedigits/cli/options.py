@@ -57,12 +57,17 @@ def echo_json(value: object) -> None:
     click.echo(json.dumps(value, indent=2, allow_nan=False))
 
 
-def terminal_progress(quiet: bool) -> "Progress":
-    """Return what shows progress: bars on standard error, or nothing."""
+def terminal_progress(quiet: bool, needs: str = "bench") -> "Progress":
+    """Return what shows progress: bars on standard error, or nothing.
+
+    Args:
+        quiet: nothing.
+        needs: the extra that the command needs, and that brings the bars along.
+    """
     from edgedigits.extras import extra
     from edgedigits.progress import SILENT, TerminalProgress
 
     if quiet:
         return SILENT
-    with extra("bench", "showing progress (or give --quiet)"):
+    with extra(needs, "this command"):
         return TerminalProgress()

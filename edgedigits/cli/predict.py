@@ -49,7 +49,7 @@ def command(images: tuple[str, ...], model: Path | None, top: int, show: bool, a
       edgedigits predict --top 3 --show scans/
       edgedigits predict --model models/digits.int8.onnx --json *.jpg
       curl -s https://example.org/digit.png | edgedigits predict -
-    """  # noqa: D301 - click wants the character, not the two letters
+    """
     from edgedigits.predictor import DigitPredictor
 
     if show and as_json:

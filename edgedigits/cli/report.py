@@ -31,7 +31,10 @@ from edgedigits.cli.options import (
 def command(
     out: Path | None, measure: bool, threads: int, data: Path | None, models: Path, name: str, quiet: bool
 ) -> None:
-    r"""Write one self-contained HTML page: scores, files, latency, learning curves, confusion matrix, mistakes.
+    """Write one HTML page about a network.
+
+    Scores, files, latency, learning curves, confusion matrix, samples and mistakes; nothing is loaded
+    from elsewhere.
 
     \b
     Examples:
@@ -46,7 +49,7 @@ def command(
     with extra("train", "writing a report"):
         from edgedigits.bench import BenchOptions, bench, find_subjects, model_files
         from edgedigits.report import render_report
-    progress = terminal_progress(quiet)
+    progress = terminal_progress(quiet, needs="train")
     result = None
     if measure:
         split = mnist.read_split(mnist.find_or_download(data, progress=progress), "test")

@@ -70,9 +70,10 @@ def command(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    r"""Train a feed-forward network on MNIST and write it with its history, plots and scores.
+    """Train a network on MNIST.
 
-    The same seed on the same machine gives the same weights. An interrupted run leaves the previous network whole.
+    Writes it with its history, plots and scores. The same seed on the same machine gives the same
+    weights. An interrupted run leaves the previous network whole.
 
     \b
     Examples:
@@ -83,7 +84,7 @@ def command(
     from edgedigits import mnist
     from edgedigits.extras import extra
 
-    progress = terminal_progress(quiet)
+    progress = terminal_progress(quiet, needs="train")
     source = mnist.find_or_download(data, progress=progress)
     train_split, test_split = mnist.read_split(source, "train"), mnist.read_split(source, "test")
     with extra("train", "training"):

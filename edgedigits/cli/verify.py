@@ -52,9 +52,11 @@ def command(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    r"""Run all test images through exported files, each in its own runtime, and compare with the Keras model.
+    """Prove that files are as accurate as Keras.
 
-    Needs no TensorFlow. Exit status 1 if any file lost more accuracy than its gate allows, or could not be opened.
+    Runs all test images through each file in its own runtime and compares every answer. Needs no
+    TensorFlow. Exit status 1 if any file lost more accuracy than its gate allows, or could not be
+    opened.
 
     \b
     Examples:

@@ -1,0 +1,215 @@
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from edgedigits.cli import cli
+from edgedigits.cli.predict import ASCII_SHADES, SHADES, drawing
+from edgedigits.image import prepare
+
+PICTURES = Path(__file__).parents[1] / "golden" / "pictures"
+SEVEN = PICTURES / "7-turned-by-exif.jpg"
+ZERO = PICTURES / "0-paint.png"
+
+
+def predict(*arguments: str | Path, input: bytes | None = None) -> Result:  # noqa: A002 - click's name
+    return CliRunner().invoke(cli, ["predict", *map(str, arguments)], input=input)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Two pictures, an unreadable one between them, a file that is none, and a folder inside."""
+    shutil.copy(ZERO, tmp_path / "a.png")
+    (tmp_path / "b.png").write_bytes(b"no picture")
+    shutil.copy(SEVEN, tmp_path / "c.JPG")
+    (tmp_path / "notes.txt").write_text("7")
+    (tmp_path / "d.png").mkdir()
+    shutil.copy(ZERO, tmp_path / "d.png" / "inside.png")
+    return tmp_path
+
+
+def test_one_line_per_picture() -> None:
+    result = predict(SEVEN, ZERO)
+    assert result.exit_code == 0
+    assert result.stderr == ""
+    first, second = result.stdout.splitlines()
+    assert first.startswith(f"{SEVEN}: 7  ")
+    assert first.endswith(" %")
+    assert second.startswith(f"{ZERO}: 0  ")
+
+
+def test_every_golden_picture_is_read() -> None:
+    lines = predict(PICTURES).stdout.splitlines()
+    assert len(lines) == len(list(PICTURES.iterdir()))
+    for line in lines:
+        path, _, answer = line.rpartition(": ")
+        assert answer[0] == Path(path).name[0]
+
+
+def test_top_lists_further_digits() -> None:
+    line = predict("--top", "3", ZERO).stdout.strip()
+    answers = line.removeprefix(f"{ZERO}: ").split("   ")
+    assert len(answers) == 3
+    assert [answer.endswith(" %") for answer in answers] == [True] * 3
+    assert answers[0].startswith("0  ")
+
+
+def test_an_unreadable_picture_is_reported_and_the_others_go_on(folder: Path) -> None:
+    result = predict(folder)
+    assert result.exit_code == 1
+    assert [line.split(": ")[0] for line in result.stdout.splitlines()] == [
+        f"{folder}/a.png",
+        f"{folder}/c.JPG",
+    ]
+    assert result.stderr.startswith(f"edgedigits: {folder}/b.png: cannot be read: not a PNG")
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_missing_picture_does_not_stop_the_others() -> None:
+    result = predict("none.png", ZERO)
+    assert result.exit_code == 1
+    assert "none.png: cannot be read: No such file" in result.stderr
+    assert result.stdout.startswith(f"{ZERO}: 0")
+
+
+def test_a_folder_without_pictures_is_reported(tmp_path: Path) -> None:
+    result = predict(tmp_path)
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"edgedigits: {tmp_path}: no pictures in this folder")
+
+
+def test_a_folder_that_cannot_be_listed_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: Path) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    result = predict(tmp_path)
+    assert result.exit_code == 1
+    assert "cannot be read: Permission denied" in result.stderr
+
+
+def test_standard_input_is_a_picture() -> None:
+    result = predict("-", input=SEVEN.read_bytes())
+    assert result.exit_code == 0
+    assert result.stdout.startswith("-: 7  ")
+
+
+def test_empty_standard_input_is_reported() -> None:
+    result = predict("-", input=b"")
+    assert result.exit_code == 1
+    assert "the file is empty" in result.stderr
+
+
+def test_json_lists_pictures_and_errors(folder: Path) -> None:
+    result = predict("--json", folder)
+    assert result.exit_code == 1
+    assert result.stderr == ""
+    zero, broken, seven = json.loads(result.stdout)
+    assert set(zero) == {"picture", "digit", "confidence", "probabilities"}
+    assert (zero["picture"], zero["digit"], seven["digit"]) == (f"{folder}/a.png", 0, 7)
+    assert len(zero["probabilities"]) == 10
+    assert zero["confidence"] == zero["probabilities"][0]
+    assert set(broken) == {"picture", "error"}
+
+
+def test_show_draws_what_the_network_saw() -> None:
+    lines = predict("--show", SEVEN).stdout.splitlines()
+    assert len(lines) == 1 + 28
+    assert max(map(len, lines[1:])) <= 56
+    assert set("".join(lines[1:])) <= set(SHADES)
+    assert "██" in "".join(lines[1:])
+
+
+@pytest.mark.parametrize(
+    ("encoding", "shades"), [("utf-8", SHADES), ("cp437", SHADES), ("ascii", ASCII_SHADES)]
+)
+def test_drawing_uses_what_the_terminal_has(encoding: str, shades: str) -> None:
+    text = drawing(prepare(ZERO), encoding)
+    assert set(text) - {"\n"} <= set(shades)
+    assert shades[-1] in text
+    text.encode(encoding)
+
+
+def test_names_are_escaped(tmp_path: Path) -> None:
+    shutil.copy(ZERO, tmp_path / "a\nb.png")
+    result = predict(tmp_path / "a\nb.png")
+    assert result.stdout.startswith(f"{tmp_path}/a\\nb.png: 0")
+
+
+def test_show_and_json_exclude_each_other() -> None:
+    result = predict("--show", "--json", ZERO)
+    assert result.exit_code == 2
+    assert "choose one" in result.stderr
+
+
+def test_no_picture_is_wrong_usage() -> None:
+    assert predict().exit_code == 2
+
+
+def test_a_missing_model_is_one_line() -> None:
+    result = predict("--model", "none.onnx", ZERO)
+    assert result.exit_code == 1
+    assert result.stderr.startswith("edgedigits: none.onnx: no such model file")
+    assert len(result.stderr.splitlines()) == 1
+    assert result.stdout == ""
+
+
+def test_help_has_an_example() -> None:
+    result = predict("--help")
+    assert result.exit_code == 0
+    assert "\n  Examples:\n    edgedigits predict seven.png" in result.stdout
+
+
+def test_the_process_is_light(tmp_path: Path) -> None:
+    # sitecustomize runs first, so it can print at exit what the command has loaded.
+    (tmp_path / "sitecustomize.py").write_text(
+        "import atexit, sys\natexit.register(lambda: print(*sys.modules, file=sys.stderr))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "edgedigits", "predict", str(SEVEN)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(Path(__file__).parents[2])])},
+    )
+    assert done.returncode == 0
+    assert done.stdout.startswith(f"{SEVEN}: 7  ")
+    loaded = set(done.stderr.split())
+    assert {"numpy", "onnxruntime", "edgedigits.predictor"} <= loaded
+    assert not {"tensorflow", "keras", "onnx", "matplotlib", "sklearn", "rich"} & loaded
+    # Nothing but the list was written to standard error.
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_names_that_the_terminal_cannot_write_are_escaped(tmp_path: Path) -> None:
+    path = tmp_path / "été.png"
+    shutil.copy(ZERO, path)
+    done = subprocess.run(
+        [sys.executable, "-m", "edgedigits", "predict", str(path)],
+        capture_output=True,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        cwd=Path(__file__).parents[2],
+    )
+    assert done.stdout.startswith(f"{tmp_path}/\\xe9t\\xe9.png: 0".encode())
+
+
+def test_results_come_as_they_are_read() -> None:
+    """A picture that arrives late on standard input does not hold back the answers before it."""
+    process = subprocess.Popen(
+        [sys.executable, "-u", "-m", "edgedigits", "predict", str(ZERO), "-"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        cwd=Path(__file__).parents[2],
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    with process:
+        assert process.stdout.readline().startswith(f"{ZERO}: 0".encode())
+        process.stdin.write(SEVEN.read_bytes())
+        process.stdin.close()
+        assert process.stdout.readline().startswith(b"-: 7")
+    assert process.returncode == 0

@@ -1,0 +1,155 @@
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgedigits import contract
+from edgedigits.contract import CalibrationReceipt, MeasuredAccuracy, ModelMetadata
+from edgedigits.errors import ContractError
+
+PATH = Path("digits.onnx")
+METADATA = ModelMetadata(
+    arch="128-32",
+    precision="int8",
+    weights_sha256="ab" * 32,
+    tools={"keras": "3.15.1"},
+    accuracy=MeasuredAccuracy("MNIST", 9_800, 10_000),
+    calibration=CalibrationReceipt(1_000, 0, "cd" * 32),
+    edges="int8",
+)
+
+names = st.from_regex(r"[A-Za-z0-9_-]{1,12}", fullmatch=True)
+counts = st.integers(0, 10**9)
+metadata = st.builds(
+    ModelMetadata,
+    arch=st.text(max_size=20),
+    precision=st.sampled_from(contract.PRECISIONS),
+    weights_sha256=st.text(max_size=64),
+    tools=st.dictionaries(st.text(max_size=10), st.text(max_size=10), max_size=3),
+    accuracy=st.none() | st.builds(MeasuredAccuracy, st.text(max_size=10), counts, counts),
+    calibration=st.none() | st.builds(CalibrationReceipt, counts, counts, st.text(max_size=64)),
+    edges=st.sampled_from(["uint8", "int8"]),
+)
+
+
+def altered(**fields: object) -> str:
+    return json.dumps({**json.loads(METADATA.to_json()), **fields})
+
+
+def test_the_contract_is_the_published_one():
+    assert contract.EXPECTED_INPUT == "image uint8 (n, 28, 28)"
+    assert contract.EXPECTED_OUTPUT == "probabilities float32 (n, 10)"
+    assert contract.PIXELS == 784
+    assert contract.LABELS == tuple("0123456789")
+
+
+@pytest.mark.parametrize(
+    ("file_format", "precision", "expected"),
+    [
+        ("keras", "float32", "digits.keras"),
+        ("tflite", "float32", "digits.tflite"),
+        ("tflite", "float16", "digits.float16.tflite"),
+        ("tflite", "dynamic", "digits.dynamic.tflite"),
+        ("tflite", "int8", "digits.int8.tflite"),
+        ("onnx", "float32", "digits.onnx"),
+        ("onnx", "int8", "digits.int8.onnx"),
+    ],
+)
+def test_file_names_say_format_and_precision(file_format, precision, expected):
+    assert contract.file_name("digits", file_format, precision) == expected
+
+
+@given(names, st.sampled_from(contract.FORMATS), st.sampled_from(contract.PRECISIONS))
+def test_a_file_name_leads_back_to_its_network(name, file_format, precision):
+    assert (
+        contract.network_name(Path("some/folder", contract.file_name(name, file_format, precision))) == name
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("digits", "reference.npz"), ("wide", "wide.reference.npz")],
+    ids=["default", "other"],
+)
+def test_only_other_networks_put_their_name_before_a_sidecar(name, expected):
+    assert contract.sidecar_name(name, "reference.npz") == expected
+
+
+@given(st.lists(st.integers(1, contract.WIDEST_LAYER), min_size=1, max_size=6).map(tuple))
+def test_widths_survive_being_written(widths):
+    assert contract.parse_arch(contract.arch_text(widths)) == widths
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "-", "128-", "-32", "128--32", "0", "16385", "12.5", "1e2", "²", "١٢٨", " 128", "128,32", "wide"],
+)
+def test_what_is_no_list_of_widths_is_refused(text):
+    with pytest.raises(ValueError, match="expected widths from 1 to 16384 like 128-32") as caught:
+        contract.parse_arch(text)
+    assert repr(text) in str(caught.value)
+
+
+@given(metadata)
+def test_metadata_survive_being_written(written):
+    text = written.to_json()
+    assert ModelMetadata.from_json(text, PATH) == written
+    assert ModelMetadata.from_json(text.encode(), PATH) == written
+    assert "\n" not in text
+
+
+def test_equal_metadata_are_equal_bytes():
+    one, other = ({"keras": "3", "numpy": "2"}, {"numpy": "2", "keras": "3"})
+    first, second = (ModelMetadata("128-32", "float32", "ab", tools) for tools in (one, other))
+    assert first.to_json() == second.to_json()
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        pytest.param("", "unreadable", id="empty"),
+        pytest.param("no JSON", "unreadable", id="no JSON"),
+        pytest.param(b"\xff\xfe", "unreadable", id="no UTF-8"),
+        pytest.param("[" * 100_000, "unreadable", id="nested without end"),
+        pytest.param("[]", "unreadable", id="a list"),
+        pytest.param("null", "unreadable", id="null"),
+        pytest.param("{}", "unreadable", id="no version"),
+        pytest.param('{"contract": 1}', "unreadable", id="no fields"),
+        pytest.param(altered(colour="green"), "unreadable", id="an unknown field"),
+        pytest.param(altered(accuracy=[1, 2]), "unreadable", id="accuracy of another form"),
+        pytest.param(altered(calibration={"images": 1}), "unreadable", id="half a calibration receipt"),
+        pytest.param(altered(labels=7), "unreadable", id="labels that are no list"),
+        pytest.param(
+            altered(contract=2), "expected contract version 1, found version 2", id="a later contract"
+        ),
+        pytest.param(
+            altered(polarity="black on white"), "expected white on black, found black", id="other polarity"
+        ),
+        pytest.param(altered(labels=["0", "1"]), "expected 10, found 2", id="two labels"),
+        pytest.param(
+            altered(precision="int4"), "expected precision float32 or .* found 'int4'", id="other precision"
+        ),
+        pytest.param(
+            altered(edges="float32"), "expected edges uint8 or int8, found 'float32'", id="other edges"
+        ),
+    ],
+)
+def test_metadata_of_another_kind_are_refused(text, reason):
+    with pytest.raises(ContractError, match=rf"digits\.onnx: .*{reason}"):
+        ModelMetadata.from_json(text, PATH)
+
+
+@pytest.mark.parametrize(
+    ("shape", "expected"),
+    [
+        (("n", 28, 28), "image uint8 (n, 28, 28)"),
+        ((1, 784), "image uint8 (n, 784)"),
+        ((None,), "image uint8 (n)"),
+        ((), "image uint8 ()"),
+    ],
+    ids=str,
+)
+def test_tensors_are_described_with_a_free_batch(shape, expected):
+    assert contract.describe_tensor("image", "uint8", shape) == expected
