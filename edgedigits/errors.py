@@ -88,6 +88,7 @@ class MissingExtraError(EdgeDigitsError, ImportError):
 
 def _with_message(kind: type[EdgeDigitsError], args: tuple[object, ...]) -> EdgeDigitsError:
     # Some are two builtins at once; the one whose memory they share, and that may make them, is their __base__.
-    error: EdgeDigitsError = (kind.__base__ or kind).__new__(kind)
+    builtin: Any = kind.__base__
+    error: EdgeDigitsError = builtin.__new__(kind)
     error.args = args
     return error

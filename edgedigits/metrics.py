@@ -62,8 +62,10 @@ def wilson_interval(correct: int, images: int) -> tuple[float, float]:
     spread = Z_95 * math.sqrt(share * (1 - share) / images + Z_95**2 / (4 * images**2))
     centre = share + Z_95**2 / (2 * images)
     scale = 100.0 / (1 + Z_95**2 / images)
-    # Rounding may put an end a hair outside of the share itself at 0 and 100 %.
-    return min(scale * (centre - spread), 100.0 * share), max(scale * (centre + spread), 100.0 * share)
+    # Rounding may put an end a hair beyond the share itself, or beyond 0 and 100 %.
+    low = min(max(scale * (centre - spread), 0.0), 100.0 * share)
+    high = max(min(scale * (centre + spread), 100.0), 100.0 * share)
+    return low, high
 
 
 def mcnemar_p(fixed: int, broken: int) -> float:

@@ -72,7 +72,8 @@ def read_reference(path: Path) -> Reference:
     try:
         if path.stat().st_size > LARGEST_FILE:
             raise ModelFileError(path, "too large for a reference", advice)
-        with np.load(path, allow_pickle=False) as archive:
+        # Opened here: numpy would leave a file open whose archive is damaged.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             if sum(member.file_size for member in archive.zip.infolist()) > LARGEST_FILE:
                 raise ModelFileError(path, "too large for a reference", advice)
             probabilities = archive["probabilities"]
@@ -84,6 +85,7 @@ def read_reference(path: Path) -> Reference:
         IndexError,
         EOFError,
         AttributeError,
+        TypeError,
         zlib.error,
         zipfile.BadZipFile,
     ) as error:

@@ -1,0 +1,148 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import binomtest, norm
+from sklearn.metrics import confusion_matrix as sklearn_confusion
+from sklearn.metrics import precision_recall_fscore_support
+
+from edgedigits import metrics
+
+counts = st.integers(1, 100_000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
+classes = st.integers(0, 9)
+
+
+def one_hot(digits: list[int], confidence: float = 0.9) -> metrics.Probabilities:
+    rest = (1 - confidence) / 9
+    return np.where(np.eye(10, dtype=bool)[digits], confidence, rest).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("correct", "images", "low", "high"),
+    [
+        (9_800, 10_000, 97.71, 98.26),
+        (9_902, 10_000, 98.81, 99.20),
+        (0, 10, 0.00, 27.75),
+        (10, 10, 72.25, 100.00),
+    ],
+    ids=["98.00 %", "99.02 %", "none", "all"],
+)
+def test_wilson_interval_has_the_known_values(correct, images, low, high):
+    # The known values are given to two decimals.
+    assert metrics.wilson_interval(correct, images) == pytest.approx((low, high), abs=0.005)
+
+
+def test_the_quantile_is_that_of_the_normal_distribution():
+    # The constant is written with 16 digits: equal to the last place but one.
+    assert norm.ppf(0.975) == pytest.approx(metrics.Z_95, rel=1e-15)
+
+
+@given(counts)
+def test_wilson_interval_contains_the_share_and_stays_within_0_and_100(count):
+    correct, images = count
+    low, high = metrics.wilson_interval(correct, images)
+    assert 0 <= low <= 100 * correct / images <= high <= 100
+    assert low < high
+
+
+@given(counts)
+def test_wilson_interval_is_that_of_scipy(count):
+    correct, images = count
+    theirs = binomtest(correct, images).proportion_ci(0.95, "wilson")
+    # In percent; both do the same few roundings in another order.
+    expected = (100 * theirs.low, 100 * theirs.high)
+    assert metrics.wilson_interval(correct, images) == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("fixed", "broken", "expected"),
+    [(0, 0, 1.0), (1, 0, 1.0), (0, 6, 0.03125), (5, 5, 1.0), (0, 2_000, 0.0)],
+    ids=["nothing changed", "one fixed", "six broken", "as many", "far beyond a float's powers"],
+)
+def test_mcnemar_has_the_known_values(fixed, broken, expected):
+    # 2 * 0.5 ** 2000 is less than the smallest float; the others are exact fractions.
+    assert metrics.mcnemar_p(fixed, broken) == expected
+
+
+@given(st.integers(0, 400), st.integers(0, 400))
+def test_mcnemar_is_the_binomial_test_of_scipy(fixed, broken):
+    expected = binomtest(broken, fixed + broken).pvalue if fixed + broken else 1.0
+    # scipy computes the tail with floating-point special functions, good to about 1e-10 of the value.
+    assert metrics.mcnemar_p(fixed, broken) == pytest.approx(expected, rel=1e-9, abs=1e-300)
+    assert metrics.mcnemar_p(fixed, broken) == metrics.mcnemar_p(broken, fixed)
+
+
+def test_accuracy_is_printed_with_what_it_is_worth():
+    labels = np.arange(10_000) % 10
+    digits = np.where(np.arange(10_000) < 9_800, labels, (labels + 1) % 10)
+    result = metrics.accuracy(labels, digits)
+    assert (result.correct, result.images) == (9_800, 10_000)
+    assert str(result) == "98.00 % [97.71, 98.26] (n = 10,000)"
+
+
+def test_accuracy_is_not_confused_by_small_integer_types():
+    labels, digits = np.array([3, 200], np.uint8), np.array([3, 200], np.int64)
+    assert metrics.accuracy(labels, digits).correct == 2
+
+
+@given(st.lists(st.tuples(classes, classes), min_size=1, max_size=60))
+def test_confusion_and_scores_are_those_of_scikit_learn(pairs):
+    labels, digits = (np.array(column, np.uint8) for column in zip(*pairs, strict=True))
+    confusion = metrics.confusion_matrix(labels, digits)
+    assert np.array_equal(confusion, sklearn_confusion(labels, digits, labels=range(10)))
+    scores = metrics.class_scores(confusion)
+    expected = precision_recall_fscore_support(labels, digits, labels=range(10), zero_division=0)
+    ours = [
+        [score.precision for score in scores],
+        [score.recall for score in scores],
+        [score.f1 for score in scores],
+    ]
+    # Quotients of whole numbers below 100: only the last bits may differ.
+    assert np.allclose(ours, expected[:3], rtol=1e-12, atol=0)
+    assert [score.images for score in scores] == list(expected[3])
+    assert [score.label for score in scores] == list(range(10))
+
+
+def test_a_confusion_matrix_has_the_truth_in_its_rows():
+    confusion = metrics.confusion_matrix(np.array([1, 1, 2], np.uint8), np.array([7, 1, 2], np.int64))
+    assert confusion.shape == (10, 10)
+    assert (confusion[1, 7], confusion[1, 1], confusion[2, 2], confusion.sum()) == (1, 1, 1, 3)
+
+
+def test_a_comparison_counts_each_kind_of_change():
+    labels = np.array([0, 1, 2, 3, 4])
+    #                    right     broken    fixed     wrong, then otherwise wrong
+    reference = one_hot([0, 1, 5, 7, 4])
+    model = one_hot([0, 8, 2, 9, 4])
+    comparison = metrics.compare(labels, reference, model)
+    assert comparison.broken == (1,)
+    assert comparison.fixed == (2,)
+    assert comparison.changed == (1, 2, 3)
+    assert comparison.difference == 0
+    # 100 * (1 - 3/5), in floating point.
+    assert comparison.agreement == pytest.approx(40, abs=1e-9)
+    assert comparison.p_value == 1.0
+    # 0.9 - 0.1/9 in float32: half a unit in the last place on each side.
+    assert comparison.largest_probability_difference == pytest.approx(0.9 - 0.1 / 9, abs=1.2e-7)
+
+
+def test_losses_are_negative_points():
+    labels = np.zeros(200, int)
+    model = one_hot([1] * 3 + [0] * 197)
+    comparison = metrics.compare(labels, one_hot([0] * 200), model)
+    assert comparison.difference == -1.5
+    assert comparison.broken == (0, 1, 2)
+    assert comparison.p_value == 0.25
+
+
+def test_a_model_compared_with_itself_has_changed_nothing():
+    probabilities = one_hot([3, 1, 4, 1, 5])
+    comparison = metrics.compare(np.array([3, 1, 4, 1, 9]), probabilities, probabilities)
+    assert comparison == metrics.Comparison(0.0, (), (), (), 1.0, 100.0, 0.0)
+
+
+def test_a_probability_that_is_no_number_is_not_hidden():
+    broken = one_hot([0, 1])
+    broken[1, 4] = np.nan
+    comparison = metrics.compare(np.array([0, 1]), one_hot([0, 1]), broken)
+    assert np.isnan(comparison.largest_probability_difference)
