@@ -3,7 +3,6 @@
 import json
 import os
 import platform
-import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -11,14 +10,17 @@ ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
 
 
-def machine_card(packages: tuple[str, ...]) -> dict[str, object]:
-    """Return CPU, cores, system, and the versions of Python and of the packages that were measured."""
+PACKAGES = ("edgedigits", "numpy", "onnxruntime", "pillow", "click", "ai-edge-litert", "tensorflow", "keras")
+
+
+def machine_card() -> dict[str, object]:
+    """Return CPU, cores, system, and the versions of Python and of the packages that are measured."""
     return {
         "cpu": _cpu_model(),
         "cores": os.cpu_count(),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
-        "versions": {package: _version(package) for package in packages},
+        "versions": {package: _version(package) for package in PACKAGES},
     }
 
 
@@ -39,20 +41,29 @@ def _version(package: str) -> str | None:
         return None
 
 
-def conclude(name: str, results: dict[str, object], targets: dict[str, tuple[float, float]]) -> None:
-    """Print each target beside what was measured, write ``results/<name>.json``, and exit with 1 on a miss.
+def write_result(name: str, results: dict[str, object]) -> None:
+    """Write ``results/<name>.json``: the machine, then what was measured on it."""
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / f"{name}.json"
+    text = json.dumps({"machine": machine_card(), **results}, indent=2)
+    path.write_text(text + "\n", encoding="utf-8")
+    print(f"wrote {path.relative_to(ROOT)}")
+
+
+def conclude(name: str, results: dict[str, object], targets: dict[str, tuple[float, float]]) -> int:
+    """Print each target beside what was measured, and write both with the results.
 
     Args:
         name: of the benchmark.
         results: what goes into the file, besides the targets.
         targets: by what is measured: the measured value, and what it may be at most.
+
+    Returns:
+        Exit status: 0, or 1 where a target was missed.
     """
     missed = [what for what, (measured, limit) in targets.items() if not measured <= limit]
     for what, (measured, limit) in targets.items():
         print(f"{'MISSED' if what in missed else 'ok':6}  {what}: {measured:.3f}, target at most {limit:.3f}")
-    RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"{name}.json"
     table = {what: {"measured": measured, "at_most": limit} for what, (measured, limit) in targets.items()}
-    path.write_text(json.dumps({**results, "targets": table}, indent=2) + "\n", encoding="utf-8")
-    print(f"wrote {path.relative_to(ROOT)}")
-    sys.exit(1 if missed else 0)
+    write_result(name, {**results, "targets": table})
+    return 1 if missed else 0

@@ -8,12 +8,13 @@ Usage: python benchmarks/predictor.py [--blocks 200]
 
 import argparse
 import statistics
+import sys
 import time
 from collections.abc import Callable
 
 import numpy as np
 import onnxruntime
-from _machine import ROOT, conclude, machine_card
+from _machine import ROOT, conclude
 
 from edgedigits.onnx_session import session_options
 from edgedigits.predictor import DigitPredictor
@@ -48,7 +49,7 @@ def percentiles(samples: dict[str, list[float]]) -> dict[str, dict[str, float]]:
     return table
 
 
-def main() -> None:
+def main() -> int:
     """Measure, print and write the results."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--blocks", type=int, default=200)
@@ -87,10 +88,9 @@ def main() -> None:
     )
     ratio_single = single["probabilities, 1 image"]["p50"] / single["session.run, 1 image"]["p50"]
     ratio_batch = batch["probabilities, 10,000 images"]["p50"] / batch["session.run, 10,000 images"]["p50"]
-    conclude(
+    return conclude(
         "predictor",
         {
-            "machine": machine_card(("edgedigits", "onnxruntime", "numpy", "pillow")),
             "microseconds": {**single, **batch, **pictures},
         },
         {
@@ -101,4 +101,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

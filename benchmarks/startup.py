@@ -19,7 +19,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from _machine import ROOT, conclude, machine_card
+from _machine import ROOT, conclude
 
 PICTURE = ROOT / "tests" / "golden" / "pictures" / "0-paint.png"
 MIB = 2**20
@@ -95,7 +95,7 @@ def run_in_turns(commands: dict[str, list[str]], rounds: dict[str, int]) -> dict
     return samples
 
 
-def main() -> None:
+def main() -> int:
     """Measure, print and write the results."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--rounds", type=int, default=15)
@@ -118,12 +118,9 @@ def main() -> None:
         print(f"{name:8} median {seconds[name]:.3f} s of {len(taken)} runs, peak {peaks[name]:.0f} MiB")
 
     heavy = {"numpy", "onnxruntime"} & modules_loaded_by_help()
-    conclude(
+    return conclude(
         "startup",
         {
-            "machine": machine_card(
-                ("edgedigits", "onnxruntime", "numpy", "pillow", "click", "keras", "tensorflow")
-            ),
             "seconds": {name: [sample[0] for sample in taken] for name, taken in samples.items()},
             "peak_mib": {name: [sample[1] for sample in taken] for name, taken in samples.items()},
         },
@@ -138,4 +135,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

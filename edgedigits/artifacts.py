@@ -12,8 +12,11 @@ import json
 import os
 import platform
 import shutil
+import struct
 import tempfile
 import time
+import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -30,6 +33,28 @@ try:
     import fcntl
 except ImportError:  # Windows: writers of one folder are not kept apart there.
     fcntl = None  # type: ignore[assignment]
+
+try:
+    from lzma import LZMAError
+except ImportError:  # A Python that was built without it reads no such archives.
+    LZMAError = zlib.error  # type: ignore[assignment, misc]
+
+ARCHIVE_ERRORS = (
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    LZMAError,
+    MemoryError,
+    OSError,
+    RuntimeError,  # NotImplementedError: a compression or encryption that nobody asked for
+    TypeError,
+    ValueError,
+    struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+"""What zipfile and numpy say of an archive that is damaged: a changed byte can lead them anywhere."""
 
 
 def sha256_bytes(content: bytes | memoryview) -> str:

@@ -7,12 +7,12 @@ checked against a short list, and the network is built anew from the result.
 
 import json
 import zipfile
-import zlib
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
+from edgedigits.artifacts import ARCHIVE_ERRORS
 from edgedigits.contract import CLASSES, IMAGE_SIDE, PIXEL_MAX, PIXELS, WIDEST_LAYER, arch_text
 from edgedigits.errors import ContractError, ModelFileError, ModelNotFoundError
 
@@ -112,9 +112,7 @@ def _read_config(path: Path) -> dict[str, Any]:
             if (broken := archive.testzip()) is not None:
                 raise ModelFileError(path, f"{broken} inside it is damaged", TRAIN_AGAIN)
             config: dict[str, Any] = json.loads(archive.read("config.json"))
-    except (
-        OSError, EOFError, ValueError, RecursionError, NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error
-    ) as error:  # fmt: skip
+    except ARCHIVE_ERRORS as error:
         if isinstance(error, ModelFileError):
             raise
         raise ModelFileError(

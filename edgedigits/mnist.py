@@ -9,7 +9,6 @@ import gzip
 import os
 import struct
 import threading
-import zipfile
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from edgedigits.artifacts import sha256_bytes
+from edgedigits.artifacts import ARCHIVE_ERRORS, sha256_bytes
 from edgedigits.contract import IMAGE_SIDE, PIXELS
 from edgedigits.errors import DatasetError, DownloadError
 from edgedigits.extras import extra
@@ -290,18 +289,11 @@ def _read_npz(path: Path, part: Part) -> list[bytes]:
     for file, key in zip(FILES[part], (f"x_{part}", f"y_{part}"), strict=True):
         shape = (file.count, IMAGE_SIDE, IMAGE_SIDE) if file.is_images else (file.count,)
         try:
-            with np.load(path, allow_pickle=False) as archive:
+            # Opened here: numpy would leave a file open whose archive is damaged.
+            with path.open("rb") as opened, np.load(opened, allow_pickle=False) as archive:
                 declared = archive.zip.getinfo(f"{key}.npy").file_size
                 array = archive[key] if declared <= 2 * file.size + 1024 else None
-        except (
-            OSError,
-            ValueError,
-            KeyError,
-            EOFError,
-            zlib.error,
-            zipfile.BadZipFile,
-            MemoryError,
-        ) as error:
+        except ARCHIVE_ERRORS as error:
             raise DatasetError(
                 f"{path}: expected an array {key}, found none that can be read ({error}); delete it"
             ) from error

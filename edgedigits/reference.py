@@ -4,13 +4,12 @@ With it a device without TensorFlow can tell whether an exported file still give
 """
 
 import io
-import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from edgedigits.artifacts import ARCHIVE_ERRORS
 from edgedigits.contract import CLASSES, sidecar_name
 from edgedigits.errors import DatasetError, ModelFileError, ModelNotFoundError
 from edgedigits.metrics import Probabilities
@@ -39,6 +38,11 @@ class Reference:
             raise DatasetError(
                 f"{path}: expected answers to the {split.dataset} test images, "
                 f"found answers to other images ({self.dataset}); verify with the data that the network was trained on"
+            )
+        if len(self.probabilities) != len(split.images):
+            raise DatasetError(
+                f"{path}: expected answers to {len(split.images):,} test images, "
+                f"found {len(self.probabilities):,}; train or export again to write it anew"
             )
 
     def to_bytes(self) -> bytes:
@@ -78,17 +82,7 @@ def read_reference(path: Path) -> Reference:
                 raise ModelFileError(path, "too large for a reference", advice)
             probabilities = archive["probabilities"]
             texts = [str(archive[key][()]) for key in ("weights_sha256", "dataset", "test_sha256")]
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-        IndexError,
-        EOFError,
-        AttributeError,
-        TypeError,
-        zlib.error,
-        zipfile.BadZipFile,
-    ) as error:
+    except ARCHIVE_ERRORS as error:
         if isinstance(error, ModelFileError):
             raise
         raise ModelFileError(path, f"no readable reference ({error})", advice) from error

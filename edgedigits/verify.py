@@ -5,6 +5,7 @@ Every test image goes through the file in its own runtime; the answers are compa
 """
 
 import dataclasses
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,7 +66,11 @@ class Verification:
 
     def to_dict(self) -> dict[str, Any]:
         """Return all of it as JSON values, with the indices of every changed image."""
-        return {**dataclasses.asdict(self), "accuracy_percent": self.accuracy.percent, "passed": self.passed}
+        fields = dataclasses.asdict(self)
+        if not math.isfinite(self.comparison.largest_probability_difference):
+            # JSON has no NaN; the failures say that there was one.
+            fields["comparison"]["largest_probability_difference"] = None
+        return {**fields, "accuracy_percent": self.accuracy.percent, "passed": self.passed}
 
     def summary(self) -> dict[str, Any]:
         """Return what the manifest keeps: the figures, and the changed images as counts."""

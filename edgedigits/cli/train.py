@@ -14,6 +14,7 @@ from edgedigits.cli.options import (
     read_widths,
     terminal_progress,
 )
+from edgedigits.contract import DEFAULT_NAME
 
 
 @click.command()
@@ -108,4 +109,6 @@ def command(
     click.echo(result.describe())
     if result.stale:
         click.echo(f"edgedigits: {', '.join(result.stale)} hold the previous network: export again", err=True)
-    click.echo(f"next: edgedigits export --format all --models {models} --name {name}", err=True)
+    elsewhere = "" if models == Path("models") else f" --models {models}"
+    renamed = "" if name == DEFAULT_NAME else f" --name {name}"
+    click.echo(f"next: edgedigits export --format all{elsewhere}{renamed}", err=True)

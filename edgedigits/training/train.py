@@ -4,6 +4,8 @@ import csv
 import dataclasses
 import io
 import json
+import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -182,7 +184,10 @@ def _read_checkpoint(path: Path, fitter: Fitter, split: Split) -> list[Epoch]:
             state = [archive[key] for key in sorted(archive.files) if key != "about"]
         recipe = Recipe.from_dict(about["recipe"])
         history = [Epoch(**record) for record in about["history"]]
-    except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
+        train_sha256 = about["train_sha256"]
+    except (
+        OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zlib.error, zipfile.BadZipFile
+    ) as error:  # fmt: skip
         raise ModelFileError(path, f"no readable checkpoint ({error})", advice) from error
     if differences := recipe.differences(fitter.recipe):
         raise ModelFileError(
@@ -190,9 +195,12 @@ def _read_checkpoint(path: Path, fitter: Fitter, split: Split) -> list[Epoch]:
             f"the interrupted run had other arguments ({', '.join(differences)})",
             f"give the same, or {advice}",
         )
-    if about["train_sha256"] != split.sha256:
+    if train_sha256 != split.sha256:
         raise ModelFileError(path, "the interrupted run had other training images", advice)
-    fitter.restore(state)
+    try:
+        fitter.restore(state)
+    except (ValueError, TypeError) as error:
+        raise ModelFileError(path, "its arrays are not those of this network", advice) from error
     return history
 
 
