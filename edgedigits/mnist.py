@@ -208,17 +208,25 @@ def _all_names() -> list[str]:
 
 
 def _holds_mnist(path: Path) -> bool:
-    if path.is_dir():
-        return all(_idx_path(path, name) is not None for name in _all_names())
-    return path.suffix == ".npz" and path.is_file()
+    try:
+        if path.is_dir():
+            return all(_idx_path(path, name) is not None for name in _all_names())
+        return path.suffix == ".npz" and path.is_file()
+    except OSError:  # It may not be read: `_describe_place` says so where somebody named it.
+        return False
 
 
 def _describe_place(path: Path) -> str:
-    if not path.exists():
+    try:
+        path.stat()
+        if not path.is_dir():
+            return "a file that is no .npz"
+        next(path.iterdir(), None)
+        missing = [name for name in _all_names() if _idx_path(path, name) is None]
+    except (FileNotFoundError, NotADirectoryError):
         return "nothing there"
-    if not path.is_dir():
-        return "a file that is no .npz"
-    missing = [name for name in _all_names() if _idx_path(path, name) is None]
+    except OSError as error:
+        return f"a place that cannot be read ({error.strerror})"
     return f"a folder without {', '.join(missing)}"
 
 

@@ -1,4 +1,4 @@
-"""Reads handwritten digits with a model file: onnxruntime and numpy, nothing else.
+"""Reads handwritten digits with a model file: onnxruntime and numpy, and Pillow to open pictures.
 
 >>> from edgedigits import DigitPredictor
 >>> predictor = DigitPredictor()

@@ -4,8 +4,6 @@ import csv
 import dataclasses
 import io
 import json
-import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -179,15 +177,14 @@ def _read_checkpoint(path: Path, fitter: Fitter, split: Split) -> list[Epoch]:
     """Put a checkpoint's state into the fitter and return the epochs that it had finished."""
     advice = "train without --resume to start anew"
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        # Opened here: NumPy leaves a file open that turns out to be no archive.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             about = json.loads(str(archive["about"][()]))
             state = [archive[key] for key in sorted(archive.files) if key != "about"]
         recipe = Recipe.from_dict(about["recipe"])
         history = [Epoch(**record) for record in about["history"]]
         train_sha256 = about["train_sha256"]
-    except (
-        OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zlib.error, zipfile.BadZipFile
-    ) as error:  # fmt: skip
+    except artifacts.ARCHIVE_ERRORS as error:
         raise ModelFileError(path, f"no readable checkpoint ({error})", advice) from error
     if differences := recipe.differences(fitter.recipe):
         raise ModelFileError(
@@ -260,7 +257,10 @@ def _write_results(
 
 def _compiled(fitter: Fitter) -> keras.Model:
     """Give the network an optimizer and a loss, so that whoever loads it can evaluate it or train on."""
-    fitter.model.compile(keras.optimizers.Adam(), loss=fitter.recipe.loss, metrics=["accuracy"])
+    optimizer = keras.optimizers.Adam()
+    # Keras warns when it loads an optimizer that was saved before it was built.
+    optimizer.build(fitter.model.trainable_variables)
+    fitter.model.compile(optimizer, loss=fitter.recipe.loss, metrics=["accuracy"])
     return fitter.model
 
 

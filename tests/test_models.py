@@ -1,0 +1,54 @@
+"""The shipped files are what they say they are."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from edgedigits import mnist
+from edgedigits.artifacts import file_receipt, read_manifest
+from edgedigits.bench import model_files
+from edgedigits.predictor import default_model
+from edgedigits.reference import read_reference
+from edgedigits.report import render_model_card
+from edgedigits.runtimes import open_model
+from edgedigits.verify import verify_model
+
+FOLDER = Path(__file__).parent.parent / "models"
+ENTRY = read_manifest(FOLDER)["networks"]["digits"]
+EXPORTED = sorted(file for file, receipt in ENTRY["files"].items() if "verification" in receipt)
+
+
+def test_all_formats_are_shipped() -> None:
+    assert {path.name for path in model_files(FOLDER)} == {*EXPORTED, "digits.keras"}
+    assert len(EXPORTED) == 5
+
+
+@pytest.mark.parametrize("file", sorted(ENTRY["files"]))
+def test_manifest_has_the_hash_of(file: str) -> None:
+    receipt = file_receipt(FOLDER / file)
+    assert {key: ENTRY["files"][file][key] for key in receipt} == receipt
+
+
+def test_model_card_says_what_the_manifest_says() -> None:
+    assert (FOLDER / "MODEL_CARD.md").read_text(encoding="utf-8") == render_model_card("digits", ENTRY)
+
+
+def test_no_timestamp_and_no_path_of_the_machine_in_the_manifest() -> None:
+    text = json.dumps(ENTRY)
+    assert "/" not in text.replace("/255", "")
+
+
+def test_default_model_is_the_shipped_float_file() -> None:
+    assert default_model().read_bytes() == (FOLDER / "digits.onnx").read_bytes()
+
+
+@pytest.mark.mnist
+@pytest.mark.parametrize("file", EXPORTED)
+def test_shipped_file_passes_its_gate_as_the_manifest_says(file: str, mnist_test: mnist.Split) -> None:
+    model = open_model(FOLDER / file)
+    verification = verify_model(model, mnist_test, read_reference(FOLDER / "reference.npz"))
+    assert verification.failures == ()
+    # Another processor sums in another order: an image at the very edge may fall to the other side.
+    measured = ENTRY["files"][file]["verification"]["correct"]
+    assert abs(verification.accuracy.correct - measured) <= 2

@@ -1,0 +1,76 @@
+"""The README shows real output: what can be repeated exactly is repeated here and compared."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from edgedigits.cli import COMMANDS, cli
+from edgedigits.contract import PRECISIONS
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```console\n\$ (edgedigits [^\n]*)\n(.*?)```", README, re.DOTALL)
+
+
+def block(command: str) -> str:
+    """The output that the README shows for the one command that begins so."""
+    (shown,) = [output for line, output in BLOCKS if line.startswith(command)]
+    return shown
+
+
+def run(command: str) -> str:
+    """The output that the command has."""
+    (line,) = [line for line, _ in BLOCKS if line.startswith(command)]
+    result = CliRunner().invoke(cli, shlex.split(line)[1:])
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def without_trailing_blanks(text: str) -> list[str]:
+    """The lines of a text; a table pads its lines, an editor would not keep that."""
+    return [line.rstrip() for line in text.strip().splitlines()]
+
+
+@pytest.fixture(autouse=True)
+def in_the_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+
+
+def test_predict_prints_what_the_readme_shows() -> None:
+    assert without_trailing_blanks(run("edgedigits predict")) == without_trailing_blanks(
+        block("edgedigits predict")
+    )
+
+
+def test_info_prints_what_the_readme_shows() -> None:
+    shown, printed = (
+        [
+            line for line in text.splitlines() if not line.startswith("runtime")
+        ]  # the version that is installed
+        for text in (block("edgedigits info"), run("edgedigits info"))
+    )
+    assert printed == shown
+
+
+@pytest.mark.mnist
+@pytest.mark.usefixtures("mnist_source")
+def test_verify_prints_what_the_readme_shows() -> None:
+    def figures(text: str) -> list[list[str]]:
+        # All columns but the largest difference of a probability, which depends on the processor's instructions.
+        rows = [line.split() for line in text.splitlines() if "digits." in line]
+        return [[cell for cell in row if "e-" not in cell] for row in rows]
+
+    assert figures(run("edgedigits verify")) == figures(block("edgedigits verify"))
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_stands_in_the_readme(command: str) -> None:
+    assert f"edgedigits {command}" in README
+
+
+@pytest.mark.parametrize("precision", [precision for precision in PRECISIONS if precision != "float32"])
+def test_every_precision_stands_in_the_readme(precision: str) -> None:
+    assert precision in README
