@@ -16,7 +16,6 @@ import numpy as np
 from _machine import write_result
 
 from edgedigits import metrics, mnist
-from edgedigits.training.architectures import build_network, network_spec
 from edgedigits.training.backend import keras
 from edgedigits.training.fitting import Data, Fitter
 from edgedigits.training.recipe import Recipe
@@ -88,7 +87,7 @@ def run_textbook(recipe: Recipe, data: Data, test: mnist.Split) -> Run:
 def run_ours(recipe: Recipe, data: Data, test: mnist.Split) -> Run:
     """Train as ``edgedigits train`` does."""
     started = time.perf_counter()
-    fitter = Fitter(build_network(network_spec(recipe.arch), recipe.seed), recipe, data)
+    fitter = Fitter(recipe, data)
     seconds, validation = [], []
     for epoch in range(1, recipe.epochs + 1):
         validation.append(100 * fitter.fit_epoch(epoch, lambda _steps: None).val_accuracy)

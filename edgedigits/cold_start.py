@@ -26,11 +26,11 @@ def main() -> None:
     model.probabilities(pixels)
     answered_at = time.time()
     print(  # noqa: T201  (the parent reads it)
-        json.dumps({"load_seconds": loaded - started, "answered_at": answered_at, "peak_mib": _peak_mib()})
+        json.dumps({"load_seconds": loaded - started, "answered_at": answered_at, "peak_mib": peak_mib()})
     )
 
 
-def _peak_mib() -> float:
+def peak_mib() -> float:
     """Return the largest resident set of this process, in MiB."""
     status = Path("/proc/self/status")
     if status.exists():
@@ -47,4 +47,5 @@ def _peak_mib() -> float:
     return peak / 2**20 if sys.platform == "darwin" else peak / 2**10  # bytes there, KiB elsewhere
 
 
-main()
+if __name__ == "__main__":
+    main()

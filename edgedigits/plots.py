@@ -13,6 +13,7 @@ import numpy.typing as npt
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+from edgedigits.contract import IMAGE_SIDE
 from edgedigits.metrics import Accuracy
 
 TRAINING, VALIDATION, INK = "#1f6feb", "#d1570a", "#24292f"
@@ -21,24 +22,56 @@ DPI = 110
 
 
 def learning_curves(history: Sequence[dict[str, Any]]) -> bytes:
-    """Plot loss and accuracy of training and validation over the epochs.
+    """Plot loss and accuracy of training and validation, and the learning rate, over the epochs.
 
     Args:
-        history: one record per epoch with ``epoch``, ``loss``, ``accuracy``, ``val_loss``, ``val_accuracy``.
+        history: one record per epoch with ``epoch``, ``loss``, ``accuracy``, ``val_loss``, ``val_accuracy`` and
+            ``learning_rate``.
 
     Returns:
         A PNG file.
     """
-    figure = Figure(figsize=(9, 3.4), layout="constrained")
+    figure = Figure(figsize=(12, 3.4), layout="constrained")
     epochs = [record["epoch"] for record in history]
-    for axes, key, unit in zip(figure.subplots(1, 2), ("loss", "accuracy"), ("", " (%)"), strict=True):
-        scale = 100 if key == "accuracy" else 1
+    marker = "o" if len(epochs) <= 30 else ""
+    loss, accuracy, rate = figure.subplots(1, 3)
+    for axes, key, scale in ((loss, "loss", 1), (accuracy, "accuracy", 100)):
         for prefix, label, colour in (("", "training", TRAINING), ("val_", "validation", VALIDATION)):
             values = [scale * record[prefix + key] for record in history]
-            axes.plot(epochs, values, color=colour, label=label, marker="o", markersize=3)
-        axes.set(title=key, xlabel="epoch", ylabel=f"{key}{unit}")
-        axes.grid(alpha=0.3)
+            axes.plot(epochs, values, color=colour, label=label, marker=marker, markersize=3)
         axes.legend()
+    loss.set(title="loss (log scale)", xlabel="epoch", yscale="log")
+    accuracy.set(title="accuracy (%)", xlabel="epoch")
+    rates = [record["learning_rate"] for record in history]
+    rate.plot(epochs, rates, color=INK, marker=marker, markersize=3)
+    rate.set(title="learning rate, end of epoch", xlabel="epoch")
+    for axes in (loss, accuracy, rate):
+        axes.grid(alpha=0.3)
+    return _png(figure)
+
+
+def first_layer(kernel: npt.NDArray[np.float32], at_most: int = 128) -> bytes:
+    """Draw the weights of first-layer units as pictures: red adds to the unit, blue takes away.
+
+    Args:
+        kernel: shape (784, units).
+        at_most: units to draw; those with the largest weights.
+
+    Returns:
+        A PNG file.
+    """
+    norms = np.linalg.norm(kernel, axis=0)
+    strongest = np.argsort(-norms, kind="stable")[:at_most]
+    columns = 16
+    rows = -(-len(strongest) // columns)
+    figure = Figure(figsize=(9, 0.58 * rows + 0.5), layout="constrained")
+    figure.suptitle(f"weights of {len(strongest)} of {kernel.shape[1]} first-layer units", fontsize=10)
+    for axes in figure.subplots(rows, columns, squeeze=False).flat:
+        axes.set_axis_off()
+    for axes, unit in zip(figure.axes, strongest, strict=False):
+        picture = kernel[:, unit].reshape(IMAGE_SIDE, IMAGE_SIDE)
+        reach = float(np.abs(picture).max()) or 1.0
+        axes.imshow(picture, cmap="RdBu_r", vmin=-reach, vmax=reach)
     return _png(figure)
 
 

@@ -16,10 +16,12 @@ from edgedigits.contract import CLASSES, PIXELS, parse_arch, sidecar_name
 from edgedigits.errors import ModelFileError
 
 PLOTS = {
-    "curves.png": "Loss and accuracy of training and validation, epoch by epoch.",
+    "curves.png": "Loss, accuracy and learning rate, epoch by epoch. Training images may be warped, validation images never.",
     "confusion.png": "Confusion matrix: rows are the truth, columns the answers, mistakes coloured.",
     "samples.png": "Test images with answer, confidence and truth.",
     "mistakes.png": "The most confident mistakes.",
+    "warps.png": "Training images and what warps made of them.",
+    "weights.png": "Weights of the first layer as pictures: red adds to a unit, blue takes away.",
 }
 _TEMPLATES = jinja2.Environment(
     loader=jinja2.PackageLoader("edgedigits"),

@@ -51,7 +51,7 @@ def command(out: Path, data: Path | None) -> None:
         )
         from edgedigits.report import render_report
         from edgedigits.tables import print_table
-        from edgedigits.training.recipe import Recipe
+        from edgedigits.training.recipe import Recipe, edge
         from edgedigits.training.train import train
         from edgedigits_export import FORMATS, ExportOptions, export_model
     progress = terminal_progress(quiet=False, needs="train")
@@ -59,7 +59,7 @@ def command(out: Path, data: Path | None) -> None:
 
     click.echo(f"\n1. Train on {train_split.dataset}")
     validation = min(Recipe.validation, len(train_split.images) // 10)
-    result = train(Recipe(validation=validation), train_split, test_split, out, progress=progress)
+    result = train(edge(validation=validation), train_split, test_split, out, progress=progress)
     click.echo(result.describe())
 
     click.echo("\n2. Export to every format, each verified before it is put in place")

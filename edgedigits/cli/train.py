@@ -1,6 +1,7 @@
 """``edgedigits train``: train a network on MNIST."""
 
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -26,14 +27,26 @@ from edgedigits.contract import DEFAULT_NAME
     show_default=True,
     help="Widths of the hidden layers.",
 )
-@click.option("--epochs", type=click.IntRange(min=1), default=10, show_default=True)
-@click.option("--batch-size", type=click.IntRange(min=1), default=128, show_default=True)
+@click.option(
+    "--recipe",
+    type=click.Choice(["edge", "plain"]),
+    default="edge",
+    show_default=True,
+    help="edge: warped images, averaged weights. plain: the textbook.",
+)
+@click.option(
+    "--budget",
+    type=click.Choice(["fast", "standard", "long"]),
+    default="standard",
+    show_default=True,
+    help="Length of the edge recipe: seconds, under half a minute, minutes.",
+)
+@click.option("--epochs", type=click.IntRange(min=1), help="[default: as the recipe has it]")
+@click.option("--batch-size", type=click.IntRange(min=1), help="[default: as the recipe has it]")
 @click.option(
     "--learning-rate",
     type=click.FloatRange(min=0, min_open=True),
-    default=3e-3,
-    show_default=True,
-    help="At the first step; falls linearly to zero.",
+    help="The highest of the schedule. [default: as the recipe has it]",
 )
 @click.option(
     "--loss",
@@ -58,9 +71,11 @@ from edgedigits.contract import DEFAULT_NAME
 @quiet_option
 def command(
     arch: tuple[int, ...],
-    epochs: int,
-    batch_size: int,
-    learning_rate: float,
+    recipe: str,
+    budget: Literal["fast", "standard", "long"],
+    epochs: int | None,
+    batch_size: int | None,
+    learning_rate: float | None,
     loss: str,
     validation: int,
     seed: int,
@@ -79,7 +94,8 @@ def command(
     \b
     Examples:
       edgedigits train
-      edgedigits train --arch 256-128-32 --epochs 20 --name wide
+      edgedigits train --arch 256-128-32 --budget long --name wide
+      edgedigits train --recipe plain --epochs 20
       edgedigits train --resume                     # after Ctrl-C or a power cut
     """
     from edgedigits import mnist
@@ -89,20 +105,19 @@ def command(
     source = mnist.find_or_download(data, progress=progress)
     train_split, test_split = mnist.read_split(source, "train"), mnist.read_split(source, "test")
     with extra("train", "training"):
-        from edgedigits.training.recipe import Recipe
+        from edgedigits.training.recipe import edge, plain
         from edgedigits.training.train import train
-    recipe = Recipe(
-        arch=arch,
-        epochs=epochs,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        loss="categorical_crossentropy"
-        if loss == "categorical_crossentropy"
-        else "sparse_categorical_crossentropy",
-        validation=validation,
-        seed=seed,
-    )
-    result = train(recipe, train_split, test_split, models, name=name, resume=resume, progress=progress)
+    choices = {
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "loss": loss,
+        "validation": validation,
+        "seed": seed,
+    }
+    changes = {field: value for field, value in choices.items() if value is not None}
+    chosen = plain(arch, **changes) if recipe == "plain" else edge(arch, budget, **changes)
+    result = train(chosen, train_split, test_split, models, name=name, resume=resume, progress=progress)
     if as_json:
         echo_json(result.to_dict())
         return

@@ -24,26 +24,34 @@ def network_spec(widths: tuple[int, ...]) -> NetworkSpec:
     return NetworkSpec((IMAGE_SIDE, IMAGE_SIDE), (LayerSpec("Flatten", "flatten"), *hidden, output))
 
 
-def build_network(spec: NetworkSpec, seed: int = 0) -> keras.Model:
-    """Build a network with fresh weights (Glorot uniform, zero biases).
+INITIALIZERS = {
+    "glorot_uniform": keras.initializers.GlorotUniform,
+    "he_normal": keras.initializers.HeNormal,
+}
+
+
+def build_network(spec: NetworkSpec, seed: int = 0, initializer: str = "glorot_uniform") -> keras.Model:
+    """Build a network with fresh weights and zero biases.
 
     Args:
         spec: its layers.
         seed: the same seed gives the same weights.
+        initializer: of the weights, one of ``INITIALIZERS``.
     """
+    initialize = INITIALIZERS[initializer]
     layers: list[Any] = [keras.Input(spec.input_shape, name="image")]
-    layers += [_keras_layer(layer, seed + index) for index, layer in enumerate(spec.layers)]
+    layers += [_keras_layer(layer, initialize(seed + index)) for index, layer in enumerate(spec.layers)]
     return keras.Sequential(layers)
 
 
-def _keras_layer(layer: LayerSpec, seed: int) -> keras.Layer:
+def _keras_layer(layer: LayerSpec, initializer: keras.Initializer) -> keras.Layer:
     match layer.kind:
         case "Dense":
             return keras.layers.Dense(
                 layer.units,
                 layer.activation,
                 use_bias=layer.use_bias,
-                kernel_initializer=keras.initializers.GlorotUniform(seed),
+                kernel_initializer=initializer,
                 name=layer.name,
             )
         case "Dropout":

@@ -1,11 +1,14 @@
 """The training loop: all steps of a slice of an epoch inside one TensorFlow graph.
 
-``model.fit`` spends most of the time of so small a network between the steps, in Python. Here the images stay in
-one uint8 tensor, a ``tf.range`` loop gathers each batch from it, and Python is only asked once per slice.
+``model.fit`` spends most of the time of so small a network between the steps, in Python. Here an epoch's images lie in
+one uint8 tensor, in the order in which they are used, and a ``tf.range`` loop cuts each batch out of it; Python is only
+asked once per slice. The next epoch's images are shuffled and warped in a second thread while this one trains.
 """
 
+import math
 import time
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -13,12 +16,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edgedigits.contract import CLASSES, PIXEL_MAX
+from edgedigits.contract import CLASSES, IMAGE_SIDE, PIXEL_MAX, PIXELS
+from edgedigits.training.architectures import build_network, network_spec
+from edgedigits.training.augmentation import warp_epoch
 from edgedigits.training.backend import keras, tf
 from edgedigits.training.recipe import Recipe
 
-SLICES = 16
+SLICES = 8
 """Parts of an epoch between which progress is shown and Ctrl-C is heard."""
+WARM_UP = 0.1
+"""Share of the steps in which the learning rate of the cosine schedule rises."""
+
+Pixels = npt.NDArray[np.uint8]
+Labels = npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True)
@@ -28,11 +38,11 @@ class Epoch:
     epoch: int
     """Counted from 1."""
     loss: float
-    """Mean over the training images, each as the weights stood when it was used."""
+    """Mean over the training images, warped as they were, each as the weights stood when it was used."""
     accuracy: float
     """Likewise, in 0..1."""
     val_loss: float
-    """Mean over the validation images after the epoch."""
+    """Mean over the validation images after the epoch, of the averaged weights where the recipe averages."""
     val_accuracy: float
     """Likewise, in 0..1."""
     learning_rate: float
@@ -45,30 +55,31 @@ class Epoch:
 class Data:
     """Images and labels for one run."""
 
-    train_images: npt.NDArray[np.uint8]
+    train_images: Pixels
     train_labels: npt.NDArray[np.uint8]
-    validation_images: npt.NDArray[np.uint8]
+    validation_images: Pixels
     validation_labels: npt.NDArray[np.uint8]
 
 
 class Fitter:
     """Trains a network epoch by epoch; its state can be taken out and put back between any two."""
 
-    def __init__(self, model: keras.Model, recipe: Recipe, data: Data) -> None:
-        self.model = model
+    def __init__(self, recipe: Recipe, data: Data) -> None:
         self.recipe = recipe
         self._data = data
         self._steps = -(-len(data.train_images) // recipe.batch_size)
-        schedule = keras.optimizers.schedules.PolynomialDecay(
-            recipe.learning_rate, self._steps * recipe.epochs, end_learning_rate=0.0
-        )
-        self._optimizer = keras.optimizers.Adam(schedule)
-        self._optimizer.build(model.trainable_variables)
-        self._images = tf.constant(data.train_images)
-        self._labels = tf.constant(data.train_labels.astype(np.int32))
+        self._model = build_network(network_spec(recipe.arch), recipe.seed, recipe.initializer)
+        self._optimizer = keras.optimizers.Adam(_schedule(recipe, self._steps * recipe.epochs))
+        self._optimizer.build(self._model.trainable_variables)
+        self.network = self._model
+        """The result: the averaged network, or the trained one where the recipe does not average."""
+        if recipe.averaging is not None:
+            self.network = build_network(network_spec(recipe.arch), recipe.seed, recipe.initializer)
         self._loss, self._targets = _loss_of(recipe)
         self._run_steps = tf.function(self._steps_graph)
-        self._predict = tf.function(lambda images: self.model(_scaled(images), training=False))
+        self._predict = tf.function(lambda images: self.network(_scaled(images), training=False))
+        self._upcoming: tuple[int, Future[tuple[Pixels, Labels]]] | None = None
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="next-epoch")
 
     @property
     def steps_per_epoch(self) -> int:
@@ -79,25 +90,23 @@ class Fitter:
         """Train for one epoch and score the validation images.
 
         Args:
-            epoch: counted from 1; it decides the order of the images, so any epoch can be repeated.
+            epoch: counted from 1; with the seed it decides order and warps, so any epoch can be repeated.
             advance: told how many steps are done, several times per epoch.
         """
         started = time.perf_counter()
-        images = len(self._data.train_images)
-        order = np.random.default_rng([self.recipe.seed, epoch]).permutation(images).astype(np.int32)
+        pixels, targets = self._images_of(epoch)
+        images, labels = tf.constant(pixels), tf.constant(targets)
         edges = np.linspace(0, self._steps, min(SLICES, self._steps) + 1).astype(np.int32)
         loss = correct = 0.0
         for start, stop in pairwise(edges):
-            slice_loss, slice_correct = self._run_steps(
-                tf.constant(order), tf.constant(start), tf.constant(stop)
-            )
-            loss, correct = loss + float(slice_loss), correct + float(slice_correct)
+            sums = self._run_steps(images, labels, tf.constant(start), tf.constant(stop))
+            loss, correct = loss + float(sums[0]), correct + float(sums[1])
             advance(int(stop - start))
         val_loss, val_accuracy = self.score_validation()
         return Epoch(
             epoch=epoch,
-            loss=loss / images,
-            accuracy=correct / images,
+            loss=loss / len(targets),
+            accuracy=correct / len(targets),
             val_loss=val_loss,
             val_accuracy=val_accuracy,
             learning_rate=float(self._optimizer.learning_rate),
@@ -113,13 +122,13 @@ class Fitter:
         loss = -np.log(np.clip(chosen, keras.config.epsilon(), 1.0)).mean()
         return float(loss), float((probabilities.argmax(axis=1) == labels).mean())
 
-    def probabilities(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    def probabilities(self, images: Pixels) -> npt.NDArray[np.float32]:
         """Return the network's probabilities, float32 (n, 10), for uint8 images (n, 28, 28)."""
         result: npt.NDArray[np.float32] = self._predict(tf.constant(images)).numpy()
         return result
 
     def state(self) -> list[npt.NDArray[Any]]:
-        """Return all that the next epoch depends on: weights, then the optimizer's variables."""
+        """Return all that the next epoch depends on: weights, optimizer's variables, averaged weights."""
         return [variable.numpy() for variable in self._variables()]
 
     def restore(self, state: list[npt.NDArray[Any]]) -> None:
@@ -128,30 +137,74 @@ class Fitter:
             variable.assign(value)
 
     def _variables(self) -> list[Any]:
-        return [*self.model.variables, *self._optimizer.variables]
+        averaged = self.network.variables if self.network is not self._model else []
+        return [*self._model.variables, *self._optimizer.variables, *averaged]
+
+    def _images_of(self, epoch: int) -> tuple[Pixels, Labels]:
+        """Return the images and labels of an epoch, and begin with those of the next."""
+        upcoming, self._upcoming = self._upcoming, None
+        ready = upcoming[1].result() if upcoming and upcoming[0] == epoch else self._make_images(epoch)
+        if epoch < self.recipe.epochs:
+            self._upcoming = epoch + 1, self._executor.submit(self._make_images, epoch + 1)
+        return ready
+
+    def _make_images(self, epoch: int) -> tuple[Pixels, Labels]:
+        generator = np.random.default_rng([self.recipe.seed, epoch])
+        images = self._data.train_images
+        if self.recipe.warp is not None:
+            pixels, order = warp_epoch(images, self.recipe.warp, generator)
+        else:
+            order = generator.permutation(len(images)).astype(np.int32)
+            pixels = images.reshape(-1, PIXELS)[order]
+        return pixels, self._data.train_labels[order].astype(np.int32)
 
     def _steps_graph(
-        self, order: tf.Tensor, start: tf.Tensor, stop: tf.Tensor
+        self, images: tf.Tensor, labels: tf.Tensor, start: tf.Tensor, stop: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Run steps start..stop-1 of an epoch; return summed loss and number of correct answers."""
-        size, images = self.recipe.batch_size, len(self._data.train_images)
-        weights = self.model.trainable_variables
+        size = self.recipe.batch_size
+        weights = self._model.trainable_variables
         loss_sum, correct = tf.constant(0.0), tf.constant(0.0)
         for step in tf.range(start, stop):
-            chosen = order[step * size : tf.minimum((step + 1) * size, images)]
-            labels = tf.gather(self._labels, chosen)
+            batch, truth = images[step * size : (step + 1) * size], labels[step * size : (step + 1) * size]
             with tf.GradientTape() as tape:
-                probabilities = self.model(_scaled(tf.gather(self._images, chosen)), training=True)
-                loss = self._loss(self._targets(labels), probabilities)
+                probabilities = self._model(_scaled(batch), training=True)
+                loss = self._loss(self._targets(truth), probabilities)
             self._optimizer.apply(tape.gradient(loss, weights), weights)
-            hits = tf.equal(tf.argmax(probabilities, axis=1, output_type=tf.int32), labels)
-            loss_sum += loss * tf.cast(tf.size(chosen), tf.float32)
+            self._average()
+            hits = tf.equal(tf.argmax(probabilities, axis=1, output_type=tf.int32), truth)
+            loss_sum += loss * tf.cast(tf.size(truth), tf.float32)
             correct += tf.reduce_sum(tf.cast(hits, tf.float32))
         return loss_sum, correct
 
+    def _average(self) -> None:
+        """Move the averaged weights a little towards the current ones.
+
+        In the first steps the average moves faster, so that it forgets the initial weights: decay at most
+        (1 + step) / (10 + step), as ``tf.train.ExponentialMovingAverage`` does it.
+        """
+        if self.recipe.averaging is None:
+            return
+        step = tf.cast(self._optimizer.iterations, tf.float32)
+        share = 1.0 - tf.minimum(self.recipe.averaging, (1.0 + step) / (10.0 + step))
+        for average, weight in zip(
+            self.network.trainable_variables, self._model.trainable_variables, strict=True
+        ):
+            average.assign_add((weight - average) * share)
+
 
 def _scaled(images: tf.Tensor) -> tf.Tensor:
-    return tf.cast(images, tf.float32) * (1.0 / PIXEL_MAX)
+    return tf.cast(tf.reshape(images, [-1, IMAGE_SIDE, IMAGE_SIDE]), tf.float32) * (1.0 / PIXEL_MAX)
+
+
+def _schedule(recipe: Recipe, steps: int) -> keras.optimizers.schedules.LearningRateSchedule:
+    """Return the learning rate by step."""
+    if recipe.schedule == "linear":
+        return keras.optimizers.schedules.PolynomialDecay(recipe.learning_rate, steps, end_learning_rate=0.0)
+    warm_up = math.ceil(WARM_UP * steps)
+    return keras.optimizers.schedules.CosineDecay(
+        0.0, max(1, steps - warm_up), warmup_target=recipe.learning_rate, warmup_steps=warm_up
+    )
 
 
 def _loss_of(recipe: Recipe) -> tuple[Any, Callable[[tf.Tensor], tf.Tensor]]:

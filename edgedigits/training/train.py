@@ -19,7 +19,8 @@ from edgedigits.mnist import Split
 from edgedigits.progress import SILENT, Progress
 from edgedigits.reference import FILE_NAME as REFERENCE_NAME
 from edgedigits.reference import Reference
-from edgedigits.training.architectures import build_network, network_spec, weights_sha256
+from edgedigits.training.architectures import dense_weights, weights_sha256
+from edgedigits.training.augmentation import warp_epoch
 from edgedigits.training.backend import keras, tf
 from edgedigits.training.fitting import Data, Epoch, Fitter
 from edgedigits.training.recipe import Recipe
@@ -27,6 +28,9 @@ from edgedigits.training.recipe import Recipe
 TOOLS = ("tensorflow", "keras", "numpy", "scikit-learn")
 SHEET_SAMPLES_PER_CLASS = 5
 SHEET_MISTAKES = 50
+SHEET_WARPS = 4
+NOTES = 20
+"""Lines of progress that a run leaves behind; a shorter run leaves one per epoch."""
 
 
 @dataclass(frozen=True)
@@ -99,8 +103,7 @@ def train(
     """
     tf.config.experimental.enable_op_determinism()
     data = _data(recipe, train_split)
-    model = build_network(network_spec(recipe.arch), seed=recipe.seed)
-    fitter = Fitter(model, recipe, data)
+    fitter = Fitter(recipe, data)
     checkpoint = folder / sidecar_name(name, "checkpoint.npz")
     history: list[Epoch] = []
     if resume and checkpoint.exists():
@@ -109,11 +112,13 @@ def train(
     elif resume:
         progress.note(f"no interrupted run in {folder}: starting from the first epoch")
     resumed_after = len(history)
+    note_every = max(1, recipe.epochs // NOTES)
     for epoch in range(resumed_after + 1, recipe.epochs + 1):
         with progress.task(f"epoch {epoch}/{recipe.epochs}", fitter.steps_per_epoch) as advance:
             history.append(fitter.fit_epoch(epoch, advance))
         _write_checkpoint(checkpoint, fitter, history, train_split)
-        progress.note(describe_epoch(history[-1], recipe))
+        if epoch % note_every == 0 or epoch == recipe.epochs:
+            progress.note(describe_epoch(history[-1], recipe))
     result = _write_results(fitter, history, train_split, test_split, folder, name, resumed_after)
     checkpoint.unlink(missing_ok=True)
     return result
@@ -213,7 +218,7 @@ def _write_results(
     probabilities = fitter.probabilities(test_split.images)
     digits = probabilities.argmax(axis=1)
     confusion = metrics.confusion_matrix(test_split.labels, digits)
-    sha256 = weights_sha256(fitter.model)
+    sha256 = weights_sha256(fitter.network)
     network_file = file_name(name, "keras")
     accuracy = metrics.accuracy(test_split.labels, digits)
     classes = tuple(metrics.class_scores(confusion))
@@ -228,7 +233,9 @@ def _write_results(
         for sidecar, content in texts.items():
             (staging / sidecar_name(name, sidecar)).write_bytes(content)
         (staging / "plots").mkdir()
-        for plot, content in _pictures(history, confusion, test_split, probabilities, name).items():
+        pictures = _pictures(history, confusion, test_split, probabilities, name)
+        pictures |= _training_pictures(fitter, train_split)
+        for plot, content in pictures.items():
             (staging / "plots" / sidecar_name(name, plot)).write_bytes(content)
         manifest = artifacts.read_manifest(folder)
         entry = artifacts.network_entry(manifest, name)
@@ -259,9 +266,9 @@ def _compiled(fitter: Fitter) -> keras.Model:
     """Give the network an optimizer and a loss, so that whoever loads it can evaluate it or train on."""
     optimizer = keras.optimizers.Adam()
     # Keras warns when it loads an optimizer that was saved before it was built.
-    optimizer.build(fitter.model.trainable_variables)
-    fitter.model.compile(optimizer, loss=fitter.recipe.loss, metrics=["accuracy"])
-    return fitter.model
+    optimizer.build(fitter.network.trainable_variables)
+    fitter.network.compile(optimizer, loss=fitter.recipe.loss, metrics=["accuracy"])
+    return fitter.network
 
 
 def _training_record(
@@ -328,3 +335,20 @@ def _pictures(
             sheets.prediction_cells(split.images, split.labels, probabilities, mistakes),
         ),
     }
+
+
+def _training_pictures(fitter: Fitter, split: Split) -> dict[str, bytes]:
+    """Draw what the network was shown, and what its first layer made of it."""
+    pictures = {"weights.png": plots.first_layer(dense_weights(fitter.network)[0][0])}
+    if (warp := fitter.recipe.warp) is not None:
+        originals = sheets.sample_indices(split.labels, per_class=1, seed=fitter.recipe.seed)
+        generator = np.random.default_rng(fitter.recipe.seed)
+        cells = [sheets.Cell(split.images[index], (f"{split.labels[index]}  as it is",)) for index in originals]
+        for _ in range(SHEET_WARPS):
+            # One at a time, so that each stands below its original with a warp of its own.
+            cells += [
+                sheets.Cell(warp_epoch(split.images[index : index + 1], warp, generator)[0].reshape(28, 28), ("warped",))
+                for index in originals
+            ]
+        pictures["warps.png"] = sheets.draw_sheet("samples of the warps: every epoch bends every image anew", cells)
+    return pictures
