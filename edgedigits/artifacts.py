@@ -97,6 +97,7 @@ def staged(folder: Path) -> Iterator[Path]:
     try:
         yield staging
         for path in _files(staging):
+            _check_place(folder / path.relative_to(staging))
             _flush_to_disk(path)
         commit = staging.with_name(staging.name.replace(".staging-", ".commit-"))
         staging.rename(commit)
@@ -132,7 +133,25 @@ def _finish_commit(commit: Path) -> None:
 
 
 def _files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.is_file())
+    """List all files below a folder; another process may just be moving them away."""
+
+    def unless_gone(error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError):
+            raise error
+
+    return sorted(
+        Path(root, name) for root, _, names in os.walk(folder, onerror=unless_gone) for name in names
+    )
+
+
+def _check_place(target: Path) -> None:
+    """Refuse a set that could not be moved into place, before it counts as written."""
+    in_the_way = (
+        target if target.is_dir() else next((path for path in target.parents if path.is_file()), None)
+    )
+    if in_the_way is not None:
+        kind = "folder" if in_the_way == target else "file"
+        raise OutputError(f"{in_the_way}: a {kind} is in the way; move it away. Nothing was changed")
 
 
 def _flush_to_disk(path: Path) -> None:

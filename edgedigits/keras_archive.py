@@ -6,6 +6,7 @@ checked against a short list, and the network is built anew from the result.
 """
 
 import json
+import math
 import zipfile
 from dataclasses import dataclass
 from itertools import pairwise
@@ -86,7 +87,7 @@ def read_network_spec(path: Path) -> NetworkSpec:
     try:
         layers = _chain(path, config)
         spec = _network(path, layers)
-    except (KeyError, TypeError, IndexError, AttributeError, ValueError) as error:
+    except (KeyError, TypeError, IndexError, AttributeError, OverflowError, ValueError) as error:
         if isinstance(error, ContractError):
             raise
         raise ContractError(
@@ -178,7 +179,10 @@ def _layer(path: Path, layer: dict[str, Any]) -> LayerSpec:
             raise ContractError(
                 path, "a Rescaling layer without an offset", str(config["offset"]), TRAIN_AGAIN
             )
-        return LayerSpec("Rescaling", name, scale=float(config["scale"]))
+        scale = float(config["scale"])
+        if not math.isfinite(scale) or scale == 0:
+            raise ContractError(path, "a Rescaling layer by a number that is not 0", str(scale), TRAIN_AGAIN)
+        return LayerSpec("Rescaling", name, scale=scale)
     if kind == "Dropout":
         return LayerSpec("Dropout", name, rate=float(config["rate"]))
     if kind == "Reshape":
@@ -195,6 +199,8 @@ def _check_order(path: Path, spec: NetworkSpec) -> None:
     if not dense or dense[-1].units != CLASSES or dense[-1].activation != "softmax" or kinds[-1] != "Dense":
         last = f"{kinds[-1]} {spec.layers[-1].units} {spec.layers[-1].activation}" if kinds else "no layers"
         raise ContractError(path, "a Dense softmax layer of 10 units at the end", last, TRAIN_AGAIN)
+    if len(dense) == 1:
+        raise ContractError(path, "at least one hidden Dense layer", "only the softmax layer", TRAIN_AGAIN)
     hidden = {layer.activation for layer in dense[:-1]}
     if not hidden <= {"relu"}:
         raise ContractError(path, "hidden layers with relu", ", ".join(sorted(hidden)), TRAIN_AGAIN)

@@ -8,6 +8,7 @@ C. Cortes and C. J. C. Burges, "The MNIST database of handwritten digits"; file 
 import gzip
 import os
 import struct
+import tempfile
 import threading
 import zlib
 from collections.abc import Callable, Sequence
@@ -331,7 +332,7 @@ def download(
     folder = folder or cache_folder()
     failures = []
     for mirror in mirrors:
-        failure = _failure_within(PROBE_SECONDS, partial(_fetch, mirror, FILES["test"][1], folder, SILENT))
+        failure = _probe(mirror)
         if failure is None:
             try:
                 for file in (*FILES["train"], *FILES["test"]):
@@ -341,28 +342,6 @@ def download(
                 failure = error
         failures.append(f"{mirror} ({_reason(failure)})")
     raise DownloadError(f"MNIST could not be downloaded from {' or '.join(failures)}; {WAYS_OUT}")
-
-
-class _ByteCount:
-    """What pooch tells of its bytes: passed on to a progress bar, and bounded by what the file may hold."""
-
-    def __init__(self, file: IdxFile, advance: Advance) -> None:
-        self.total = file.gzip_size
-        self._file, self._advance, self._received = file, advance, 0
-
-    def update(self, units: int) -> None:
-        """Count a chunk; stop a server that sends without end."""
-        self._received += units
-        if self._received > 2 * self._file.gzip_size + CHUNK_BYTES:
-            raise ValueError(f"more than the {self._file.gzip_size:,} bytes of {self._file.name}.gz")
-        self._advance(units)
-
-    def reset(self) -> None:
-        """Start the count again, as pooch does at the end to fill a bar."""
-        self._received = 0
-
-    def close(self) -> None:
-        """Nothing to close: the bar closes itself."""
 
 
 def _fetch(mirror: str, file: IdxFile, folder: Path, progress: Progress) -> None:
@@ -376,12 +355,34 @@ def _fetch(mirror: str, file: IdxFile, folder: Path, progress: Progress) -> None
             known_hash=f"sha256:{file.gzip_sha256}",
             fname=f"{file.name}.gz",
             path=folder,
-            downloader=pooch.HTTPDownloader(
-                timeout=(CONNECT_SECONDS, READ_SECONDS),
-                chunk_size=CHUNK_BYTES,
-                progressbar=_ByteCount(file, advance),
-            ),
+            downloader=partial(_stream, file, advance),
         )
+
+
+def _stream(file: IdxFile, advance: Advance, url: str, output: str, _pooch: object) -> None:
+    """Download to a file that pooch checks afterwards; stop a server that sends more than the file holds."""
+    import requests
+
+    timeout = (CONNECT_SECONDS, READ_SECONDS)
+    received = 0
+    with requests.get(url, timeout=timeout, stream=True) as response, Path(output).open("wb") as opened:
+        response.raise_for_status()
+        for chunk in response.iter_content(CHUNK_BYTES):
+            received += len(chunk)
+            if received > file.gzip_size:
+                raise ValueError(f"more than the {file.gzip_size:,} bytes of {file.name}.gz")
+            opened.write(chunk)
+            advance(len(chunk))
+
+
+def _probe(mirror: str) -> Exception | None:
+    """Download the smallest file, for at most ``PROBE_SECONDS``; return why that failed, or None.
+
+    It goes to a folder that is removed at once, whether an attempt that was given up is still writing there or not.
+    """
+    with tempfile.TemporaryDirectory(prefix="edgedigits-", ignore_cleanup_errors=True) as scratch:
+        attempt = partial(_fetch, mirror, FILES["test"][1], Path(scratch), SILENT)
+        return _failure_within(PROBE_SECONDS, attempt)
 
 
 def _failure_within(seconds: float, attempt: Callable[[], None]) -> Exception | None:
@@ -410,7 +411,9 @@ def _reason(failure: Exception) -> str:
 
     if isinstance(failure, requests.HTTPError) and failure.response is not None:
         return f"HTTP status {failure.response.status_code}"
-    if isinstance(failure, (requests.ConnectTimeout, requests.ReadTimeout, TimeoutError)):
+    timeouts = (requests.ConnectTimeout, requests.ReadTimeout, TimeoutError)
+    # In the middle of an answer, requests calls it just a ConnectionError.
+    if isinstance(failure, timeouts) or "Read timed out" in str(failure):
         return "no answer in time"
     if isinstance(failure, requests.exceptions.ChunkedEncodingError):
         return "the connection broke"

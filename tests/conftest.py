@@ -2,12 +2,17 @@
 
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from edgedigits import mnist
 from edgedigits.mnist import Source, Split
 
 EPOCHS = 3
+
+# A slow machine is no failure; what is slow is found by the benchmarks.
+hypothesis.settings.register_profile("edgedigits", deadline=None)
+hypothesis.settings.load_profile("edgedigits")
 
 
 @pytest.fixture(scope="session")

@@ -42,7 +42,7 @@ def test_the_contract_is_the_published_one():
     assert contract.EXPECTED_INPUT == "image uint8 (n, 28, 28)"
     assert contract.EXPECTED_OUTPUT == "probabilities float32 (n, 10)"
     assert contract.PIXELS == 784
-    assert contract.LABELS == tuple("0123456789")
+    assert "".join(contract.LABELS) == "0123456789"
 
 
 @pytest.mark.parametrize(

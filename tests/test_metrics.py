@@ -109,6 +109,12 @@ def test_a_confusion_matrix_has_the_truth_in_its_rows():
     assert (confusion[1, 7], confusion[1, 1], confusion[2, 2], confusion.sum()) == (1, 1, 1, 3)
 
 
+def test_a_confusion_matrix_of_many_classes_does_not_overflow_small_integers():
+    labels = np.array([29, 3], np.uint8)
+    confusion = metrics.confusion_matrix(labels, labels, classes=30)
+    assert np.argwhere(confusion).tolist() == [[3, 3], [29, 29]]
+
+
 def test_a_comparison_counts_each_kind_of_change():
     labels = np.array([0, 1, 2, 3, 4])
     #                    right     broken    fixed     wrong, then otherwise wrong

@@ -26,9 +26,13 @@ def test_what_python_had_still_to_write_comes_first(capfd):
 
 
 def test_all_is_shown_when_the_block_raises(capfd):
-    with pytest.raises(RuntimeError, match="converter"), hidden_native_output():
-        write_past_python(b"the reason")
-        raise RuntimeError("converter")
+    def convert() -> None:
+        with hidden_native_output():
+            write_past_python(b"the reason")
+            raise RuntimeError("converter")
+
+    with pytest.raises(RuntimeError, match="converter"):
+        convert()
     write_past_python(b"; afterwards")
     assert capfd.readouterr().err == "the reason; afterwards"
 

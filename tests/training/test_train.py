@@ -3,11 +3,13 @@ import dataclasses
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 
 import keras
@@ -69,10 +71,6 @@ def written(folder: Path) -> set[str]:
     return names - {".lock"}
 
 
-def without_seconds(history: tuple[Epoch, ...]) -> list[Epoch]:
-    return [dataclasses.replace(epoch, seconds=0.0) for epoch in history]
-
-
 def history_file(folder: Path) -> list[dict]:
     return [{**epoch, "seconds": 0} for epoch in json.loads((folder / "history.json").read_text())]
 
@@ -128,9 +126,7 @@ def test_any_widths_build_and_train(
     model, spec = load_network(result.path)
     assert spec.arch == arch_text(widths)
     sides = [784, *widths, 10]
-    assert [weights.shape for weights in model.get_weights()[::2]] == list(
-        zip(sides[:-1], sides[1:], strict=True)
-    )
+    assert [weights.shape for weights in model.get_weights()[::2]] == list(pairwise(sides))
     assert weights_sha256(model) == result.weights_sha256
 
 
@@ -334,9 +330,19 @@ class Interrupted(SilentProgress):
         yield advance
 
 
-def interrupt(recipe: Recipe, data: tuple[Split, Split], folder: Path, epoch: int, name: str = "digits") -> None:
+def interrupt(
+    recipe: Recipe, data: tuple[Split, Split], folder: Path, epoch: int, name: str = "digits"
+) -> None:
     with pytest.raises(KeyboardInterrupt):
         train(recipe, *data, folder, name=name, progress=Interrupted(epoch))
+
+
+@pytest.fixture(scope="module")
+def checkpoint(small: tuple[Split, Split], tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """What ``RECIPE`` leaves when it is interrupted in its second epoch."""
+    folder = tmp_path_factory.mktemp("interrupted")
+    interrupt(RECIPE, small, folder, epoch=2)
+    return (folder / "checkpoint.npz").read_bytes()
 
 
 @pytest.mark.parametrize("epoch", [1, 2, 3])
@@ -368,8 +374,10 @@ def test_an_interruption_between_training_and_files_loses_nothing(
     assert (tmp_path / "reference.npz").read_bytes() == (trained / "reference.npz").read_bytes()
 
 
-def test_without_resume_a_checkpoint_is_passed_over(small: tuple[Split, Split], tmp_path: Path) -> None:
-    interrupt(RECIPE, small, tmp_path, 2)
+def test_without_resume_a_checkpoint_is_passed_over(
+    checkpoint: bytes, small: tuple[Split, Split], tmp_path: Path
+) -> None:
+    (tmp_path / "checkpoint.npz").write_bytes(checkpoint)
     assert train(dataclasses.replace(RECIPE, seed=5), *small, tmp_path).resumed_after == 0
     assert written(tmp_path) == FILES
 
@@ -386,7 +394,7 @@ def test_with_nothing_to_resume_training_starts_and_says_so(
 
 
 def test_every_network_resumes_its_own_run(small: tuple[Split, Split], tmp_path: Path) -> None:
-    interrupt(RECIPE, small, tmp_path, 2, name="other")
+    interrupt(RECIPE, small, tmp_path, epoch=2, name="other")
     assert written(tmp_path) == {"other.checkpoint.npz"}
     assert train(RECIPE, *small, tmp_path, resume=True).resumed_after == 0
     assert train(RECIPE, *small, tmp_path, name="other", resume=True).resumed_after == 1
@@ -406,10 +414,9 @@ def test_every_network_resumes_its_own_run(small: tuple[Split, Split], tmp_path:
     ids=lambda value: "+".join(value) if isinstance(value, dict) else "",
 )
 def test_resuming_with_other_arguments_names_them(
-    change: dict, named: str, small: tuple[Split, Split], tmp_path: Path
+    change: dict, named: str, checkpoint: bytes, small: tuple[Split, Split], tmp_path: Path
 ) -> None:
-    interrupt(RECIPE, small, tmp_path, 2)
-    checkpoint = (tmp_path / "checkpoint.npz").read_bytes()
+    (tmp_path / "checkpoint.npz").write_bytes(checkpoint)
     with pytest.raises(
         ModelFileError, match=rf"had other arguments \({named}.*train without --resume to start anew"
     ):
@@ -417,8 +424,10 @@ def test_resuming_with_other_arguments_names_them(
     assert (tmp_path / "checkpoint.npz").read_bytes() == checkpoint
 
 
-def test_resuming_on_other_images_is_an_error(small: tuple[Split, Split], tmp_path: Path) -> None:
-    interrupt(RECIPE, small, tmp_path, 2)
+def test_resuming_on_other_images_is_an_error(
+    checkpoint: bytes, small: tuple[Split, Split], tmp_path: Path
+) -> None:
+    (tmp_path / "checkpoint.npz").write_bytes(checkpoint)
     train_split, test_split = small
     other = Split.of(train_split.dataset, train_split.images[::-1].copy(), train_split.labels[::-1].copy())
     with pytest.raises(ModelFileError, match="had other training images"):
@@ -466,7 +475,9 @@ def flip_a_byte_in_the_middle(content: bytes) -> bytes:
         pytest.param(with_arrays(lambda arrays: {**arrays, "about": "[]"}), id="about nothing"),
         pytest.param(with_arrays(lambda arrays: {**arrays, "about": "{"}), id="about broken"),
         pytest.param(
-            with_arrays(lambda arrays: {key: array for key, array in arrays.items() if key != "variable_001"}),
+            with_arrays(
+                lambda arrays: {key: array for key, array in arrays.items() if key != "variable_001"}
+            ),
             id="an array missing",
         ),
         pytest.param(
@@ -475,10 +486,10 @@ def flip_a_byte_in_the_middle(content: bytes) -> bytes:
         ),
     ],
 )
-def test_a_damaged_checkpoint_is_an_error(damage, small: tuple[Split, Split], tmp_path: Path) -> None:
-    interrupt(RECIPE, small, tmp_path, 2)
-    checkpoint = tmp_path / "checkpoint.npz"
-    checkpoint.write_bytes(damage(checkpoint.read_bytes()))
+def test_a_damaged_checkpoint_is_an_error(
+    damage, checkpoint: bytes, small: tuple[Split, Split], tmp_path: Path
+) -> None:
+    (tmp_path / "checkpoint.npz").write_bytes(damage(checkpoint))
     with pytest.raises(ModelFileError, match=r"checkpoint\.npz: .*; train without --resume to start anew"):
         train(RECIPE, *small, tmp_path, resume=True)
     assert written(tmp_path) == {"checkpoint.npz"}
@@ -503,65 +514,85 @@ def uninterrupted(
     return folder
 
 
-def kill_after_first_checkpoint(arguments: list[str], folder: Path, number: int) -> tuple[int, str]:
-    """Start the command, send it a signal as soon as a checkpoint is there; return its status and standard error."""
-    child = subprocess.Popen(
-        [sys.executable, RUN_CLI, "-", "train", *arguments],
-        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+SIGNALS = {"kill -9": signal.SIGKILL, "Ctrl-C": signal.SIGINT}
+
+
+@dataclasses.dataclass(frozen=True)
+class Killed:
+    """What a process left that a signal ended after its first checkpoint."""
+
+    folder: Path
+    status: int
+    errors: str
+
+
+def arguments_of(recipe: Recipe, folder: Path) -> list[str]:
+    return [
+        "--arch", arch_text(recipe.arch), "--epochs", str(recipe.epochs), "--batch-size", str(recipe.batch_size),
+        "--validation", str(recipe.validation), "--out", str(folder),
+    ]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def killed(long_recipe: Recipe, models: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Killed]:
+    """A run ended by each signal, in a folder with an older network; all at once, to save time."""
+    folders = {name: tmp_path_factory.mktemp("killed") for name in SIGNALS}
+    children = {}
+    for name, folder in folders.items():
+        shutil.copy(models / "digits.keras", folder)
+        children[name] = subprocess.Popen(
+            [sys.executable, RUN_CLI, "-", "train", *arguments_of(long_recipe, folder)],
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+    waiting = set(children)
     try:
-        while not (folder / "checkpoint.npz").exists():
-            assert child.poll() is None, child.stderr.read()
+        while waiting:
+            for name in list(waiting):
+                if (folders[name] / "checkpoint.npz").exists():
+                    children[name].send_signal(SIGNALS[name])
+                    waiting.remove(name)
+                else:
+                    assert children[name].poll() is None, children[name].communicate()[1]
             time.sleep(0.002)
-        os.kill(child.pid, number)
-        _, errors = child.communicate(timeout=60)
+        errors = {name: child.communicate(timeout=60)[1] for name, child in children.items()}
     finally:
-        child.kill()
-    return child.returncode, errors
+        for child in children.values():
+            child.kill()
+    return {name: Killed(folders[name], children[name].returncode, errors[name]) for name in SIGNALS}
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")
-@pytest.mark.parametrize(
-    ("number", "status"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 1)], ids=["kill -9", "Ctrl-C"]
-)
+@pytest.mark.parametrize(("name", "status"), [("kill -9", -signal.SIGKILL), ("Ctrl-C", 1)], ids=SIGNALS)
 def test_a_killed_run_leaves_the_old_network_and_resumes(
-    number: int,
+    name: str,
     status: int,
+    killed: dict[str, Killed],
     long_recipe: Recipe,
     uninterrupted: Path,
     dataset: tuple[Split, Split],
     models: Path,
-    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    old = (models / "digits.keras").read_bytes()
-    (tmp_path / "digits.keras").write_bytes(old)
-    arguments = [
-        "--arch", arch_text(long_recipe.arch), "--epochs", str(long_recipe.epochs),
-        "--batch-size", str(long_recipe.batch_size), "--validation", "100", "--out", str(tmp_path),
-    ]  # fmt: skip
-
-    returned, errors = kill_after_first_checkpoint(arguments, tmp_path, number)
-
-    assert returned == status, errors
-    assert "Traceback" not in errors
-    assert (tmp_path / "digits.keras").read_bytes() == old
-    assert written(tmp_path) - {"digits.keras", "checkpoint.npz"} <= {
-        name for name in written(tmp_path) if name.startswith(".staging-")
-    }
-    load_network(tmp_path / "digits.keras")
+    run = killed[name]
+    assert run.status == status, run.errors
+    assert "Traceback" not in run.errors
+    assert (run.folder / "digits.keras").read_bytes() == (models / "digits.keras").read_bytes()
+    load_network(run.folder / "digits.keras")
+    left = {file for file in written(run.folder) if not file.startswith(".staging-")}
+    assert left == {"digits.keras", "checkpoint.npz"}
 
     if mnist.find() is None:
         splits = dict(zip(("train", "test"), dataset, strict=True))
         monkeypatch.setattr(mnist, "find_or_download", lambda *_, **__: None)
         monkeypatch.setattr(mnist, "read_split", lambda _, part: splits[part])
-    resumed = CliRunner().invoke(cli, ["train", *arguments, "--resume", "--json"])
+    resumed = CliRunner().invoke(cli, ["train", *arguments_of(long_recipe, run.folder), "--resume", "--json"])
+
     assert resumed.exit_code == 0, resumed.stderr
     result = json.loads(resumed.stdout)
     assert 1 <= result["resumed_after"] < long_recipe.epochs
     assert f"resuming after epoch {result['resumed_after']} of {long_recipe.epochs}" in resumed.stderr
     expected = read_manifest(uninterrupted)["networks"]["digits"]["training"]["weights_sha256"]
     assert result["weights_sha256"] == expected
-    assert history_file(tmp_path) == history_file(uninterrupted)
-    assert not (tmp_path / "checkpoint.npz").exists()
-    assert weights_sha256(load_network(tmp_path / "digits.keras")[0]) == expected
+    assert history_file(run.folder) == history_file(uninterrupted)
+    assert not (run.folder / "checkpoint.npz").exists()
+    assert weights_sha256(load_network(run.folder / "digits.keras")[0]) == expected

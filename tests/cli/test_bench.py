@@ -1,0 +1,136 @@
+import csv
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from PIL import Image
+
+from edgedigits import mnist
+from edgedigits.bench import BATCHES, HEADER
+from edgedigits.cli import cli
+from edgedigits.mnist import Split
+
+RUN_CLI = Path(__file__).parents[1] / "run_cli.py"
+QUICK = ("--min-seconds", "0.01", "--min-samples", "5", "--rounds", "1", "--cold-starts", "1")
+
+
+@pytest.fixture(autouse=True)
+def data(dataset: tuple[Split, Split], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bundled digits stand in where MNIST is not there."""
+    if mnist.find() is None:
+        splits = dict(zip(("train", "test"), dataset, strict=True))
+        monkeypatch.setattr(mnist, "find_or_download", lambda *_, **__: None)
+        monkeypatch.setattr(mnist, "read_split", lambda _, part: splits[part])
+
+
+def bench(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(cli, ["bench", *map(str, arguments), *QUICK])
+
+
+def test_the_table_has_a_row_per_file(models: Path, dataset: tuple[Split, Split]) -> None:
+    result = bench(models / "digits.onnx", models / "digits.int8.tflite")
+    assert result.exit_code == 0, result.stderr
+    lines = result.stdout.splitlines()
+    assert lines[0].strip() == f"{dataset[1].dataset}, one image at a time and in batches"
+    assert [line.split()[0] for line in lines if line.strip().startswith("digits.")] == [
+        "digits.onnx", "digits.int8.tflite"
+    ]  # fmt: skip
+    assert all(column in result.stdout for column in HEADER)
+    assert "1 thread; edgedigits " in result.stdout
+
+
+def test_json_has_everything(models: Path, tmp_path: Path) -> None:
+    plot = tmp_path / "plots" / "trade-off.png"
+    result = bench(models / "digits.onnx", "--json", "--threads", "2", "--plot", plot)
+    assert result.exit_code == 0, result.stderr
+    fields = json.loads(result.stdout)
+    (row,) = fields["rows"]
+    assert row["name"] == "digits.onnx"
+    assert len(row["latency_samples_ns"]) == row["latency"]["samples"] >= 5
+    assert list(row["throughput"]) == [str(batch) for batch in BATCHES]
+    assert fields["machine"]["threads"] == fields["options"]["threads"] == 2
+    assert fields["options"]["rounds"] == 1
+    assert fields["remarks"] == []
+    with Image.open(plot) as picture:
+        assert picture.format == "PNG"
+    assert f"drew {plot}" in result.stderr
+
+
+def test_csv_is_read_back(models: Path) -> None:
+    result = bench(models / "digits.onnx", "--csv", "--quiet")
+    assert result.exit_code == 0, result.stderr
+    header, row = csv.reader(io.StringIO(result.stdout))
+    assert tuple(header) == HEADER
+    assert row[0] == "digits.onnx"
+    assert float(row[HEADER.index("p50 us")]) > 0
+    assert int(row[HEADER.index("n")]) >= 5
+
+
+def test_markdown_is_a_table_with_the_machine_below(models: Path, dataset: tuple[Split, Split]) -> None:
+    result = bench(models / "digits.onnx", "--markdown")
+    assert result.exit_code == 0, result.stderr
+    header, rule, row, empty, machine, *_ = result.stdout.splitlines()
+    assert [cell.strip() for cell in header.strip("|").split("|")] == list(HEADER)
+    assert set(rule) <= set("|-: ")
+    assert row.startswith("| digits.onnx |")
+    assert row.count("|") == header.count("|") == rule.count("|") == len(HEADER) + 1
+    assert empty == ""
+    assert machine.endswith(f"; {dataset[1].dataset}")
+
+
+def test_a_folder_stands_for_its_files(models: Path, tmp_path: Path) -> None:
+    for name in ("digits.onnx", "digits.tflite", "digits.keras"):
+        (tmp_path / name).write_bytes((models / name).read_bytes())
+    result = bench("--models", tmp_path, "--no-keras", "--csv")
+    assert result.exit_code == 0, result.stderr
+    assert [row.split(",")[0] for row in result.stdout.splitlines()[1:]] == ["digits.tflite", "digits.onnx"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("--json", "--csv"), ("--csv", "--markdown"), ("--json", "--csv", "--markdown"), ("--rounds", "0"),
+     ("--min-samples", "4"), ("--threads", "0")],
+    ids=" ".join,
+)  # fmt: skip
+def test_wrong_usage_is_exit_status_2(arguments: tuple[str, ...], models: Path) -> None:
+    result = CliRunner().invoke(cli, ["bench", str(models / "digits.onnx"), *arguments])
+    assert result.exit_code == 2
+    assert result.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "complaint"),
+    [("digits.h5", "expected a file that ends in"), ("missing.onnx", "no such model file")],
+)
+def test_a_file_that_cannot_be_measured_is_one_line(name: str, complaint: str, tmp_path: Path) -> None:
+    result = bench(tmp_path / name, "--quiet")
+    assert (result.exit_code, result.stdout) == (1, "")
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("edgedigits: ")
+    assert complaint in line
+
+
+def test_an_empty_folder_is_one_line(tmp_path: Path) -> None:
+    result = bench("--models", tmp_path, "--quiet")
+    assert result.exit_code == 1
+    assert "no model files in this folder" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("missing", "arguments", "purpose", "extra"),
+    [("matplotlib", ("--plot", "plot.png"), "--plot", "train"), ("psutil", (), "measuring", "bench")],
+    ids=["matplotlib", "psutil"],
+)
+def test_a_missing_extra_is_one_line_with_the_install(
+    missing: str, arguments: tuple[str, ...], purpose: str, extra: str, models: Path
+) -> None:
+    command = [sys.executable, RUN_CLI, missing, "bench", models / "digits.onnx", *arguments, *QUICK]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        f"edgedigits: {purpose} needs an extra that is not installed: pip install 'edgedigits[{extra}]'\n"
+    )

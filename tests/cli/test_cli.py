@@ -1,0 +1,149 @@
+import importlib
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+import edgedigits
+from edgedigits.cli import COMMANDS, cli, one_line
+from edgedigits.errors import EdgeDigitsError
+
+
+def command_tree() -> dict[str, click.Command]:
+    """Every command by the words that call it, subcommands as well."""
+    tree = {}
+    for name in COMMANDS:
+        command = importlib.import_module(f"edgedigits.cli.{name}").command
+        tree[name] = command
+        if isinstance(command, click.Group):
+            tree.update({f"{name} {part}": command.commands[part] for part in command.commands})
+    return tree
+
+
+TREE = command_tree()
+each_command = pytest.mark.parametrize("words", TREE)
+
+
+@each_command
+def test_every_command_has_help_with_an_example(words):
+    result = CliRunner().invoke(cli, [*words.split(), "--help"])
+    assert result.exit_code == 0, result.output
+    assert re.search(r"^ *Examples?:$", result.stdout, re.MULTILINE)
+    assert f"  edgedigits {words}" in result.stdout
+    assert not result.stderr
+
+
+@each_command
+def test_every_command_and_option_says_what_it_is_for(words):
+    command = TREE[words]
+    summary = command.get_short_help_str(limit=200)
+    assert len(summary) > 10
+    undocumented = [
+        parameter.name
+        for parameter in command.params
+        if isinstance(parameter, click.Option) and not (parameter.help or parameter.show_default)
+    ]
+    assert not undocumented
+
+
+@each_command
+def test_no_command_has_two_options_of_one_name(words):
+    names = [
+        name for parameter in TREE[words].params for name in (*parameter.opts, *parameter.secondary_opts)
+    ]
+    assert len(set(names)) == len(names)
+
+
+def test_the_help_lists_every_command_in_the_order_of_their_use():
+    result = CliRunner().invoke(cli, ["--help"])
+    assert result.exit_code == 0, result.output
+    listed = re.findall(r"^  (\w+) ", result.stdout.split("Commands:")[1], re.MULTILINE)
+    assert listed == list(COMMANDS)
+
+
+def test_short_options_do_as_the_long_ones():
+    runner = CliRunner()
+    assert runner.invoke(cli, ["-h"]).stdout == runner.invoke(cli, ["--help"]).stdout
+    assert runner.invoke(cli, ["-V"]).stdout == runner.invoke(cli, ["--version"]).stdout
+
+
+def test_the_version_is_the_package_s():
+    result = CliRunner().invoke(cli, ["--version"])
+    assert (result.exit_code, result.stdout) == (0, f"edgedigits, version {edgedigits.__version__}\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["fly"], "No such command 'fly'"),
+        (["--wings"], "No such option"),
+        (["data", "--wings"], "No such option"),
+        (["data", "fly"], "No such command 'fly'"),
+        (["train", "--epochs", "many"], "not a valid integer"),
+        (["train", "--epochs", "0"], "is not in the range"),
+        (["train", "--arch", "wide"], "expected widths from 1 to 16384 like 128-32"),
+        (["export", "--format", "coreml"], "is not one of"),
+        (["export"], "Missing option '--format'"),
+        (["verify"], "Missing argument"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_wrong_usage_is_exit_status_2(arguments, message):
+    result = CliRunner().invoke(cli, arguments)
+    assert result.exit_code == 2
+    assert not result.stdout
+    assert message in result.stderr
+
+
+def test_an_error_of_ours_is_one_line_and_exit_status_1(tmp_path):
+    place = tmp_path / "a\nb"
+    result = CliRunner().invoke(cli, ["data", "--data", str(place)])
+    assert result.exit_code == 1
+    assert not result.stdout
+    (line,) = result.stderr.splitlines()
+    assert line.startswith(f"edgedigits: {tmp_path}/a b (--data): expected ")
+
+
+def test_an_error_of_somebody_else_is_not_hidden(monkeypatch):
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("a mistake of ours")
+
+    monkeypatch.setattr("edgedigits.mnist.find", broken)
+    assert isinstance(CliRunner().invoke(cli, ["data"]).exception, ZeroDivisionError)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("as it is", "as it is"), ("two\nlines", "two lines"), (" a\r\n\tb ", "a b"), ("", "")],
+)
+def test_messages_are_folded_into_one_line(text, expected):
+    assert one_line(text) == expected
+
+
+def test_the_base_of_our_errors_is_caught_not_only_its_children(monkeypatch):
+    def failing(*_: object) -> None:
+        raise EdgeDigitsError("expected this,\nfound that")
+
+    monkeypatch.setattr("edgedigits.mnist.find", failing)
+    result = CliRunner().invoke(cli, ["data"])
+    assert (result.exit_code, result.stderr) == (1, "edgedigits: expected this, found that\n")
+
+
+def test_the_process_ends_with_the_same_status(tmp_path):
+    command = [sys.executable, "-m", "edgedigits", "data", "--data", str(tmp_path / "nowhere")]
+    child = subprocess.run(command, capture_output=True, text=True)
+    assert (child.returncode, child.stdout) == (1, "")
+    assert child.stderr.startswith("edgedigits: ")
+    assert len(child.stderr.splitlines()) == 1
+
+
+@pytest.mark.skipif(not Path("/bin/sh").exists(), reason="needs a shell")
+def test_a_reader_that_goes_away_is_no_traceback():
+    command = f"{sys.executable} -m edgedigits --help | true"
+    child = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, env=dict(os.environ))
+    assert (child.stdout, child.stderr) == ("", "")

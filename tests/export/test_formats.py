@@ -1,0 +1,334 @@
+"""What is in the exported files, format by format, read by the runtimes and libraries themselves."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from ai_edge_litert import schema_py_generated as schema
+from ai_edge_litert.interpreter import Interpreter
+
+from edgedigits.artifacts import read_manifest, sha256_file
+from edgedigits.contract import METADATA_KEY, ModelMetadata, file_name
+from edgedigits.mnist import Split
+from edgedigits.reference import read_reference
+from edgedigits.runtimes import open_model
+from edgedigits.training.architectures import dense_weights, load_network, weights_sha256
+from edgedigits.verify import verify_model
+from edgedigits_export import FORMATS, ExportOptions, Target, export_model, select_targets
+from edgedigits_export.inference_graph import load_inference_graph
+from edgedigits_export.to_onnx import OPSETS, add_metadata, to_onnx
+from edgedigits_export.to_tflite import to_tflite
+
+
+def name_of(target: Target) -> str:
+    return file_name("digits", target.format, target.precision)
+
+
+TFLITE = [target for target in FORMATS if target.format == "tflite"]
+every_format = pytest.mark.parametrize("target", FORMATS, ids=name_of)
+every_tflite = pytest.mark.parametrize("target", TFLITE, ids=name_of)
+
+MATH = ("FULLY_CONNECTED", "FULLY_CONNECTED", "FULLY_CONNECTED", "SOFTMAX")
+OPERATORS = {
+    "float32": ("CAST", "RESHAPE", *MATH),
+    # Three kernels and three biases are stored in half the space.
+    "float16": (*["DEQUANTIZE"] * 6, "CAST", "RESHAPE", *MATH),
+    "dynamic": ("CAST", "RESHAPE", *MATH),
+    "int8": ("RESHAPE", *MATH),
+}
+LAYER = ("MatMul", "Add")
+ONNX_OPERATORS = ["Cast", "Reshape", *LAYER, "Relu", *LAYER, "Relu", *LAYER, "Softmax"]
+
+
+@pytest.fixture(scope="module")
+def uint8_edges(models: Path, dataset: tuple[Split, Split], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The integer file with pixels as they are at its edges."""
+    folder = tmp_path_factory.mktemp("uint8")
+    options = ExportOptions(calibration_size=200, max_drop=5.0, edges="uint8")
+    targets = select_targets("tflite", "int8")
+    (exported,), _ = export_model(models / "digits.keras", targets, *dataset, folder=folder, options=options)
+    return exported.path
+
+
+def interpreter_of(path: Path) -> Interpreter:
+    interpreter = Interpreter(model_path=str(path))
+    interpreter.allocate_tensors()
+    return interpreter
+
+
+def operators_of(path: Path) -> list[str]:
+    names = {code: name for name, code in vars(schema.BuiltinOperator).items() if isinstance(code, int)}
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(path.read_bytes(), 0))
+    (graph,) = model.subgraphs
+    return [names[model.operatorCodes[operator.opcodeIndex].builtinCode] for operator in graph.operators]
+
+
+# Edges
+
+
+@every_tflite
+def test_a_tflite_file_names_its_edges_as_the_contract_does(target: Target, models: Path) -> None:
+    interpreter = interpreter_of(models / name_of(target))
+    (taken,), (given,) = interpreter.get_input_details(), interpreter.get_output_details()
+    assert interpreter.get_signature_list() == {
+        "serving_default": {"inputs": ["image"], "outputs": ["probabilities"]}
+    }
+    assert (taken["shape_signature"].tolist(), given["shape_signature"].tolist()) == ([-1, 28, 28], [-1, 10])
+    expected = (np.int8, np.int8) if target.precision == "int8" else (np.uint8, np.float32)
+    assert (taken["dtype"], given["dtype"]) == expected
+
+
+def test_an_onnx_file_names_its_edges_as_the_contract_does(models: Path) -> None:
+    session = onnxruntime.InferenceSession(models / "digits.onnx", providers=["CPUExecutionProvider"])
+    edges = [(edge.name, edge.type, edge.shape) for edge in (*session.get_inputs(), *session.get_outputs())]
+    assert edges == [
+        ("image", "tensor(uint8)", ["n", 28, 28]),
+        ("probabilities", "tensor(float)", ["n", 10]),
+    ]
+
+
+def test_int8_edges_are_the_pixel_less_128_exactly(models: Path) -> None:
+    interpreter = interpreter_of(models / "digits.int8.tflite")
+    assert interpreter.get_input_details()[0]["quantization"] == (1.0, -128)
+    assert interpreter.get_output_details()[0]["quantization"] == (1 / 256, -128)
+
+
+def test_uint8_edges_are_the_pixel_exactly(uint8_edges: Path) -> None:
+    interpreter = interpreter_of(uint8_edges)
+    (taken,), (given,) = interpreter.get_input_details(), interpreter.get_output_details()
+    assert (taken["dtype"], taken["quantization"]) == (np.uint8, (1.0, 0))
+    assert (given["dtype"], given["quantization"]) == (np.uint8, (1 / 256, 0))
+
+
+def test_both_kinds_of_edges_give_the_same_answers(
+    uint8_edges: Path, models: Path, dataset: tuple[Split, Split]
+) -> None:
+    pixels = dataset[1].images[:300]
+    signed = open_model(models / "digits.int8.tflite").probabilities(pixels)
+    # The two graphs compute in the same int8; the QUANTIZE at each end only adds 128.
+    np.testing.assert_array_equal(open_model(uint8_edges).probabilities(pixels), signed)
+
+
+# Answers
+
+
+@every_format
+def test_any_number_of_images_goes_in(target: Target, models: Path, dataset: tuple[Split, Split]) -> None:
+    model = open_model(models / name_of(target))
+    pixels = dataset[1].images[:17]
+    singles = np.concatenate([model.probabilities(pixels[index : index + 1]) for index in range(17)])
+    for count in (1, 3, 17):
+        answers = model.probabilities(pixels[:count])
+        assert (answers.shape, answers.dtype) == ((count, 10), np.float32)
+        # A batch may be summed in another order than one image: float32 rounding. Integers do not round.
+        np.testing.assert_allclose(
+            answers, singles[:count], rtol=0, atol=0 if target.precision == "int8" else 1e-5
+        )
+
+
+@every_format
+def test_probabilities_sum_to_one(target: Target, models: Path, dataset: tuple[Split, Split]) -> None:
+    answers = open_model(models / name_of(target)).probabilities(dataset[1].images)
+    # Integer files round ten numbers to steps of 1/256, half a step each, and 1.0 is out of reach by one step more.
+    # Elsewhere it is the rounding of a float32 sum.
+    atol = (10 / 2 + 1) / 256 if target.precision == "int8" else 1e-6
+    np.testing.assert_allclose(answers.sum(axis=1), 1, rtol=0, atol=atol)
+    assert answers.min() >= 0
+
+
+@every_format
+def test_a_file_agrees_with_keras(target: Target, models: Path, dataset: tuple[Split, Split]) -> None:
+    reference = read_reference(models / "reference.npz")
+    # The gates are for the network that is shipped. In a network of three epochs more images lie near a boundary,
+    # where the coarse weights of a quantized file decide: up to 50 images of MNIST, or two of the bundled digits.
+    max_drop = None if target.precision in ("float32", "float16") else 0.5
+    found = verify_model(open_model(models / name_of(target)), dataset[1], reference, max_drop=max_drop)
+    assert found.passed, found.failures
+    # int8 steps of logits and probabilities add up to a few hundredths where two classes are close.
+    assert found.comparison.largest_probability_difference < 0.3
+    recorded = read_manifest(models)["networks"]["digits"]["files"][name_of(target)]["verification"]
+    assert recorded == {**found.summary(), "max_drop_points": 5.0}
+
+
+# Graphs
+
+
+@every_tflite
+def test_a_tflite_graph_holds_no_operator_too_many(target: Target, models: Path) -> None:
+    # In particular no SHAPE, STRIDED_SLICE or PACK, and no MUL for the 1/255.
+    assert tuple(operators_of(models / name_of(target))) == OPERATORS[target.precision]
+
+
+def test_uint8_edges_cost_two_operators(uint8_edges: Path) -> None:
+    assert operators_of(uint8_edges) == ["QUANTIZE", "RESHAPE", *MATH, "QUANTIZE"]
+
+
+@pytest.mark.parametrize("edges", ["int8", "uint8"])
+def test_an_integer_file_holds_integers_only(edges: str, models: Path, uint8_edges: Path) -> None:
+    interpreter = interpreter_of(uint8_edges if edges == "uint8" else models / "digits.int8.tflite")
+    types = {tensor["dtype"].__name__ for tensor in interpreter.get_tensor_details()}
+    assert types == {"int8", "int32", *([edges] if edges == "uint8" else [])}
+
+
+def keras_kernels(models: Path) -> list[np.ndarray]:
+    network, _ = load_network(models / "digits.keras")
+    return [kernel for kernel, _ in dense_weights(network)]
+
+
+def test_the_tflite_weights_are_keras_own_with_the_pixel_scale_folded_in(models: Path) -> None:
+    interpreter = interpreter_of(models / "digits.tflite")
+    weights = {
+        tuple(tensor["shape"]): interpreter.get_tensor(tensor["index"])
+        for tensor in interpreter.get_tensor_details()
+        if tuple(tensor["shape"]) in {(128, 784), (32, 128), (10, 32)}
+    }
+    first, second, third = keras_kernels(models)
+    np.testing.assert_array_equal(weights[128, 784], (first * np.float32(1 / 255)).T)
+    np.testing.assert_array_equal(weights[32, 128], second.T)
+    np.testing.assert_array_equal(weights[10, 32], third.T)
+
+
+def test_the_onnx_weights_are_keras_own_with_the_pixel_scale_folded_in(models: Path) -> None:
+    model = onnx.load(models / "digits.onnx")
+    weights = {tuple(tensor.dims): onnx.numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    first, second, third = keras_kernels(models)
+    np.testing.assert_array_equal(weights[784, 128], first * np.float32(1 / 255))
+    np.testing.assert_array_equal(weights[128, 32], second)
+    np.testing.assert_array_equal(weights[32, 10], third)
+
+
+@every_tflite
+def test_every_buffer_of_a_tflite_file_is_aligned(target: Target, models: Path) -> None:
+    content = (models / name_of(target)).read_bytes()
+    model = schema.Model.GetRootAs(content, 0)
+    buffers = [model.Buffers(index) for index in range(model.BuffersLength())]
+    # Field 0 of the table `Buffer` is its data; offsets of fields begin at 4.
+    starts = [buffer._tab.Vector(buffer._tab.Offset(4)) for buffer in buffers if buffer.DataLength() > 0]
+    assert len(starts) >= 8  # three kernels, three biases, the shape, the metadata
+    assert [start % 16 for start in starts] == [0] * len(starts)
+
+
+# Metadata
+
+
+def metadata_inside(path: Path) -> ModelMetadata:
+    if path.suffix == ".onnx":
+        (text,) = [entry.value for entry in onnx.load(path).metadata_props if entry.key == METADATA_KEY]
+    else:
+        model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(path.read_bytes(), 0))
+        (entry,) = [entry for entry in model.metadata if entry.name == METADATA_KEY.encode()]
+        text = bytes(model.buffers[entry.buffer].data)
+    return ModelMetadata.from_json(text, path)
+
+
+@every_format
+def test_a_file_says_of_itself_what_the_manifest_says(
+    target: Target, models: Path, dataset: tuple[Split, Split]
+) -> None:
+    path = models / name_of(target)
+    network = read_manifest(models)["networks"]["digits"]
+    record, inside = network["files"][path.name], metadata_inside(path)
+    assert inside.precision == record["precision"] == target.precision
+    assert inside.edges == record["edges"] == ("int8" if target.precision == "int8" else "uint8")
+    assert inside.weights_sha256 == record["weights_sha256"] == network["training"]["weights_sha256"]
+    assert inside.weights_sha256 == weights_sha256(load_network(models / "digits.keras")[0])
+    assert inside.tools == record["versions"]
+    assert {"edgedigits", "python", "keras", "tensorflow"} <= inside.tools.keys()
+    assert inside.accuracy is not None
+    assert dataclasses.asdict(inside.accuracy) == {
+        "dataset": dataset[1].dataset,
+        "correct": record["verification"]["correct"],
+        "images": len(dataset[1].images),
+    }
+    receipt = dataclasses.asdict(inside.calibration) if inside.calibration else None
+    assert receipt == record["calibration"]
+    assert (receipt is not None) == (target.precision == "int8")
+    assert (inside.arch, inside.contract, record["format"]) == ("128-32", 1, target.format)
+    assert record["sha256"] == sha256_file(path)
+    assert record["bytes"] == path.stat().st_size
+    assert record.get("opset") == (17 if target.format == "onnx" else None)
+
+
+@every_tflite
+def test_the_converter_s_own_metadata_survives(target: Target, models: Path) -> None:
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs((models / name_of(target)).read_bytes(), 0))
+    assert b"min_runtime_version" in {entry.name for entry in model.metadata}
+    assert model.signatureDefs[0].signatureKey == b"serving_default"
+
+
+# ONNX
+
+
+@pytest.fixture(scope="module")
+def by_opset(models: Path) -> dict[int, bytes]:
+    graph = load_inference_graph(models / "digits.keras")
+    return {opset: to_onnx(graph, opset) for opset in OPSETS}
+
+
+def test_the_opsets_are_13_to_18() -> None:
+    assert list(OPSETS) == [13, 14, 15, 16, 17, 18]
+
+
+@pytest.mark.parametrize("opset", OPSETS)
+def test_every_opset_is_valid_opens_and_agrees(
+    opset: int, by_opset: dict[int, bytes], models: Path, dataset: tuple[Split, Split], tmp_path: Path
+) -> None:
+    metadata = metadata_inside(models / "digits.onnx")
+    path = tmp_path / "digits.onnx"
+    path.write_bytes(add_metadata(by_opset[opset], metadata))
+    model = onnx.load(path)
+    onnx.checker.check_model(model, full_check=True)
+    assert [(entry.domain, entry.version) for entry in model.opset_import] == [("", opset)]
+    assert model.ir_version == 8
+    assert [node.op_type for node in model.graph.node] == ONNX_OPERATORS
+    assert not model.functions
+    found = verify_model(open_model(path), dataset[1], read_reference(models / "reference.npz"))
+    assert found.passed, found.failures
+
+
+def test_names_in_an_onnx_file_are_its_own(models: Path) -> None:
+    model = onnx.load(models / "digits.onnx")
+    assert [node.name for node in model.graph.node] == [
+        f"{operator}_{index}" for index, operator in enumerate(ONNX_OPERATORS)
+    ]
+    assert {entry.key for entry in model.metadata_props} == {METADATA_KEY}
+    assert json.loads(model.metadata_props[0].value)["polarity"] == "white on black"
+    assert (model.graph.name, model.graph.doc_string, model.doc_string) == ("edgedigits", "", "")
+
+
+# What the converter may not do
+
+
+def test_a_graph_with_another_operator_is_refused(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from edgedigits.errors import ContractError
+    from edgedigits_export import to_tflite as module
+
+    expected = {("float32", "uint8"): frozenset({"RESHAPE", "FULLY_CONNECTED", "SOFTMAX"})}
+    monkeypatch.setattr(module, "EXPECTED_OPERATORS", expected)
+    with pytest.raises(ContractError, match=r"only FULLY_CONNECTED, RESHAPE, SOFTMAX, found CAST"):
+        to_tflite(load_inference_graph(models / "digits.keras"), "float32")
+
+
+@pytest.mark.parametrize(
+    ("file_format", "precision", "names"),
+    [
+        ("all", None, [name_of(target) for target in FORMATS]),
+        ("tflite", None, ["digits.tflite"]),
+        ("tflite", "int8", ["digits.int8.tflite"]),
+        ("onnx", None, ["digits.onnx"]),
+        ("all", "dynamic", ["digits.dynamic.tflite"]),
+    ],
+)
+def test_targets_are_selected_by_format_and_precision(
+    file_format: str, precision: str | None, names: list[str]
+) -> None:
+    assert [name_of(target) for target in select_targets(file_format, precision)] == names
+
+
+def test_a_combination_that_does_not_exist_lists_those_that_do() -> None:
+    with pytest.raises(ValueError, match="onnx files come as float32, not as float16"):
+        select_targets("onnx", "float16")

@@ -1,0 +1,74 @@
+"""What an import loads, seen in fresh interpreters. Who may import whom at all is written in ``.importlinter``."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = {"keras", "matplotlib", "onnx", "sklearn", "tensorflow", "tf2onnx"}
+NOT_FOR_HELP = HEAVY | {
+    "PIL",
+    "ai_edge_litert",
+    "numpy",
+    "onnxruntime",
+    "pooch",
+    "psutil",
+    "requests",
+    "rich",
+}
+
+
+def loaded_by(code: str) -> set[str]:
+    """Names of all modules in ``sys.modules`` after some code ran in an interpreter of its own."""
+    report = "\nimport json, sys\nprint(json.dumps(sorted(sys.modules)))"
+    child = subprocess.run([sys.executable, "-c", code + report], capture_output=True, text=True)
+    assert child.returncode == 0, child.stderr
+    return set(json.loads(child.stdout.splitlines()[-1]))
+
+
+def test_importing_the_package_loads_nothing_but_its_errors():
+    loaded = loaded_by("import edgedigits")
+    assert not loaded & (NOT_FOR_HELP | {"click"})
+    assert {name for name in loaded if name.startswith("edgedigits")} == {"edgedigits", "edgedigits.errors"}
+
+
+def test_the_check_itself_sees_what_is_loaded():
+    assert {"numpy", "edgedigits.metrics"} <= loaded_by("import edgedigits.metrics")
+
+
+def test_the_predictor_needs_onnxruntime_numpy_and_pillow_only():
+    loaded = loaded_by("from edgedigits import DigitPredictor; DigitPredictor")
+    assert {name for name in loaded if name.startswith("edgedigits")} == {
+        "edgedigits",
+        *(f"edgedigits.{part}" for part in ("contract", "errors", "image", "onnx_session", "predictor")),
+    }
+    assert {"numpy", "onnxruntime"} <= loaded
+    assert not loaded & (NOT_FOR_HELP - {"PIL", "numpy", "onnxruntime"} | {"click"})
+
+
+@pytest.mark.parametrize("module", ["verify", "bench", "runtimes", "mnist", "artifacts", "reference"])
+def test_what_runs_on_a_device_loads_nothing_heavy(module):
+    assert not loaded_by(f"import edgedigits.{module}") & (HEAVY | {"click"})
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"], ["--version"], ["predict", "--help"], ["train", "--help"], ["data", "show", "--help"]],
+    ids=" ".join,
+)
+def test_help_loads_neither_numpy_nor_onnxruntime(arguments):
+    code = f"""
+from click.testing import CliRunner
+from edgedigits.cli import cli
+result = CliRunner().invoke(cli, {arguments!r})
+assert result.exit_code == 0, result.output
+"""
+    assert not loaded_by(code) & NOT_FOR_HELP
+
+
+def test_the_module_is_the_command():
+    child = subprocess.run([sys.executable, "-m", "edgedigits", "--help"], capture_output=True, text=True)
+    assert (child.returncode, child.stderr) == (0, "")
+    assert child.stdout.startswith("Usage: ")
+    assert "predict" in child.stdout
