@@ -61,8 +61,8 @@ class Recipe:
 
 
 WIDE_WEIGHTS = 150_000
-"""From this many weights on (256-128-32 has 238,000) the highest learning rate is a quarter lower, and ``long`` has half
-as many epochs, which then take as long."""
+"""From this many weights on (256-128-32 has 238,000) the highest learning rate is a quarter lower, and ``long`` has fewer than half
+as many epochs, which then take about as long."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ _LENGTHS: dict[Budget, _Length] = {
     # Too short to learn from far-bent images, or for an average over many steps.
     "fast": _Length(6, 6, learning_rate=6e-3, averaging=None, warp=Warp().scaled(0.5)),
     "standard": _Length(100, 100, learning_rate=4e-3, averaging=0.999, warp=Warp()),
-    "long": _Length(1_200, 600, learning_rate=4e-3, averaging=0.9995, warp=Warp()),
+    "long": _Length(1_500, 600, learning_rate=4e-3, averaging=0.9995, warp=Warp()),
 }
 
 
