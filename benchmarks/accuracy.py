@@ -18,10 +18,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from _machine import RESULTS, write_result
+from _machine import RESULTS, ROOT, machine_card, write_result
 from training import run_textbook
 
-from edgedigits import metrics, mnist
+from edgedigits import __version__, metrics, mnist
 from edgedigits.cold_start import peak_mib
 from edgedigits.training.fitting import Data
 from edgedigits.training.recipe import Recipe, edge, plain
@@ -118,6 +118,24 @@ def describe(name: str, row: dict[str, Any]) -> str:
     )
 
 
+def write_presets(result: dict[str, Any]) -> None:
+    """Keep the short of it in the package, where the report shows it."""
+    card = machine_card()
+    rows = [
+        {
+            "arch": name.partition("/")[0],
+            "recipe": row["recipe"]["name"] if name != PUBLISHED else name.partition("/")[2],
+            **{key: row[key] for key in ("mean", "spread", "interval", "seconds")},
+        }
+        for name, row in sorted(
+            result["rows"].items(), key=lambda item: (len(item[0].partition("/")[0]), item[0])
+        )
+    ]
+    presets = {"edgedigits": __version__, "machine": f"{card['cpu']}, {card['cores']} cores", "rows": rows}
+    path = ROOT / "edgedigits" / "presets.json"
+    path.write_text(json.dumps(presets, indent=1) + "\n", encoding="utf-8")
+
+
 def missed_targets(result: dict[str, Any]) -> list[str]:
     """Name the targets that are not met by what has been measured."""
     rows, missed = result["rows"], []
@@ -153,14 +171,19 @@ def main(wanted: list[str]) -> int:
             result["textbook"] = {"seconds": [t for t, _ in times], "best_validation": [b for _, b in times]}
             share = result["rows"][name]["seconds"] / statistics.mean(result["textbook"]["seconds"])
             result["fast_share_of_textbook"] = share
-            print(f"fast budget / textbook until 98.0 % on validation or ten epochs: {share:.3f} (at most 0.125)")
+            print(
+                f"fast budget / textbook until 98.0 % on validation or ten epochs: {share:.3f} (at most 0.125)"
+            )
         if name == "128-32/standard":
             again = measure(row_recipes[0], *splits)
             result["standard_repeats"] = again["weights_sha256"] == runs[0]["weights_sha256"]
             result["peak_mib"] = peak_mib()
-            print(f"the same seed, the same weights: {result['standard_repeats']}; peak {result['peak_mib']:.0f} MiB")
+            print(
+                f"the same seed, the same weights: {result['standard_repeats']}; peak {result['peak_mib']:.0f} MiB"
+            )
         result.pop("machine", None)
         write_result("accuracy", result)
+        write_presets(result)
     missed = missed_targets(result)
     print("\n".join(f"MISSED {line}" for line in missed) or "all targets met")
     return 1 if missed else 0

@@ -52,7 +52,7 @@ class EpochClock(keras.callbacks.Callback):
         self.started = time.perf_counter()
         self.seconds: list[float] = []
 
-    def on_epoch_end(self, epoch: int, logs: object = None) -> None:  # noqa: ARG002
+    def on_epoch_end(self, epoch: int, logs: object = None) -> None:
         """Note the time."""
         self.seconds.append(time.perf_counter() - self.started)
 
@@ -112,7 +112,9 @@ def main() -> int:
         ratios.append(ratio)
         ours_test.append(ours.test)
         textbook_test.append(textbook.test)
-        rows.append({"seed": seed, "level": level, "ours": vars(ours), "textbook": vars(textbook), "ratio": ratio})
+        rows.append(
+            {"seed": seed, "level": level, "ours": vars(ours), "textbook": vars(textbook), "ratio": ratio}
+        )
         print(
             f"seed {seed}: textbook {textbook.test:.2f} % test, validation {level:.2f} % after {theirs:.1f} s; "
             f"ours {ours.test:.2f} % test, the same validation accuracy after {mine or float('nan'):.1f} s: "
@@ -123,7 +125,9 @@ def main() -> int:
         f"plain recipe, 128-32, {Recipe.epochs} epochs: {accuracy:.2f} +- {statistics.stdev(ours_test):.2f} % "
         f"(target at least {ACCURACY_TARGET} %); textbook {statistics.mean(textbook_test):.2f} %"
     )
-    print(f"time to the textbook's validation accuracy, median of {len(SEEDS)}: {ratio:.2f} (target at most 1/3)")
+    print(
+        f"time to the textbook's validation accuracy, median of {len(SEEDS)}: {ratio:.2f} (target at most 1/3)"
+    )
     passed = accuracy >= ACCURACY_TARGET and ratio <= TIME_TARGET
     write_result("training", {"accuracy": accuracy, "ratio": ratio, "runs": rows, "passed": passed})
     return 0 if passed else 1

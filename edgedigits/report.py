@@ -4,6 +4,7 @@ import base64
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import resources
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,11 @@ import jinja2
 
 from edgedigits import bench, plots
 from edgedigits.artifacts import read_manifest
-from edgedigits.contract import CLASSES, PIXELS, parse_arch, sidecar_name
+from edgedigits.contract import CLASSES, LABELS, PIXELS, parse_arch, sidecar_name
 from edgedigits.errors import ModelFileError
 
 PLOTS = {
-    "curves.png": "Loss, accuracy and learning rate, epoch by epoch. Training images may be warped, validation images never.",
+    "curves.png": "Loss, accuracy and learning rate by epoch; validation images are never warped.",
     "confusion.png": "Confusion matrix: rows are the truth, columns the answers, mistakes coloured.",
     "samples.png": "Test images with answer, confidence and truth.",
     "mistakes.png": "The most confident mistakes.",
@@ -65,33 +66,60 @@ def render_report(
         samples: pictures that were predicted, to show.
 
     Raises:
-        ModelFileError: the manifest does not know the network as one that was trained, or a part is missing.
+        ModelFileError: the manifest does not know the network as one that was trained.
     """
-    entry = read_manifest(folder)["networks"].get(name)
-    if entry is None or entry["training"] is None:
-        raise ModelFileError(
-            folder, f"no trained network {name!r} in its manifest", "train it with `edgedigits train`"
-        )
-    pictures = [
-        (caption, _data_uri((folder / "plots" / sidecar_name(name, plot)).read_bytes()))
-        for plot, caption in PLOTS.items()
-        if (folder / "plots" / sidecar_name(name, plot)).exists()
-    ]
-    facts = _facts(name, entry)
-    facts |= {"pictures": pictures, "measured": None, "samples": []}
+    facts = _report_facts(folder, name, result)
+    facts["pictures"] = [(caption, _data_uri(path.read_bytes())) for caption, path in _pictures(folder, name)]
+    facts["samples"] = [(sample, _data_uri(sample.path.read_bytes())) for sample in samples]
     if result is not None:
         points = [
             plots.TradeOffPoint(row.name, row.accuracy, row.latency.p50, row.bytes) for row in result.rows
         ]
+        facts["trade_off"] = _data_uri(plots.trade_off(points))
+    return str(_TEMPLATES.get_template("report.html.j2").render(facts))
+
+
+def render_markdown(folder: Path, name: str, result: bench.BenchResult | None = None) -> str:
+    """Write the report of a network as Markdown, to lie in its folder: pictures are links to ``plots/``.
+
+    Args:
+        folder: where the network's files are.
+        name: of the network.
+        result: measurements to show; None leaves that part out.
+
+    Raises:
+        ModelFileError: the manifest does not know the network as one that was trained.
+    """
+    facts = _report_facts(folder, name, result)
+    facts["pictures"] = [
+        (caption, path.relative_to(folder).as_posix()) for caption, path in _pictures(folder, name)
+    ]
+    return str(_TEMPLATES.get_template("report.md.j2").render(facts))
+
+
+def _report_facts(folder: Path, name: str, result: bench.BenchResult | None) -> dict[str, Any]:
+    manifest = read_manifest(folder)
+    entry = manifest["networks"].get(name)
+    if entry is None or entry["training"] is None:
+        raise ModelFileError(
+            folder, f"no trained network {name!r} in its manifest", "train it with `edgedigits train`"
+        )
+    facts = _facts(name, entry)
+    facts |= {"networks": _networks(manifest), "presets": read_presets(), "measured": None}
+    if result is not None:
         facts["measured"] = {
             "header": bench.HEADER,
             "rows": bench.table_rows(result),
             "machine": str(result.machine),
             "remarks": bench.remarks(result.rows),
-            "plot": _data_uri(plots.trade_off(points)),
         }
-    facts["samples"] = [(sample, _data_uri(sample.path.read_bytes())) for sample in samples]
-    return str(_TEMPLATES.get_template("report.html.j2").render(facts))
+    return facts
+
+
+def _pictures(folder: Path, name: str) -> list[tuple[str, Path]]:
+    """Return the plots of a network that are there, with their captions."""
+    paths = [(caption, folder / "plots" / sidecar_name(name, plot)) for plot, caption in PLOTS.items()]
+    return [(caption, path) for caption, path in paths if path.exists()]
 
 
 def _facts(name: str, entry: dict[str, Any]) -> dict[str, Any]:
@@ -114,8 +142,38 @@ def _facts(name: str, entry: dict[str, Any]) -> dict[str, Any]:
         "parameters": _parameters(training["arch"]),
         "exported": exported,
         "calibrations": calibrations,
+        "labels": LABELS,
+        "weakest": sorted(training["results"]["classes"], key=lambda score: score["recall"])[:3],
         "arguments": json.dumps(training["arguments"], sort_keys=True),
     }
+
+
+def _networks(manifest: dict[str, Any]) -> list[dict[str, Any]]:
+    """List the trained networks of a folder, for a look at them side by side."""
+    found = []
+    for name, entry in sorted(manifest["networks"].items()):
+        if (training := entry["training"]) is not None:
+            test = training["results"]["test"]
+            found.append(
+                {
+                    "name": name,
+                    "arch": training["arch"],
+                    "recipe": training["arguments"]["name"],
+                    "dataset": training["dataset"]["name"],
+                    "parameters": _parameters(training["arch"]),
+                    "percent": 100 * test["correct"] / test["images"],
+                    "interval": [test["low"], test["high"]],
+                    "seconds": training["seconds"],
+                }
+            )
+    return found
+
+
+def read_presets() -> dict[str, Any]:
+    """Return what ``benchmarks/accuracy.py`` measured of the presets: the machine, and a row for each."""
+    text = resources.files("edgedigits").joinpath("presets.json").read_text(encoding="utf-8")
+    presets: dict[str, Any] = json.loads(text)
+    return presets
 
 
 def _parameters(arch: str) -> int:

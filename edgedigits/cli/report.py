@@ -16,9 +16,12 @@ from edgedigits.cli.options import (
 
 @click.command()
 @click.option(
+    "--format", "page_format", type=click.Choice(["html", "markdown"]), default="html", show_default=True
+)
+@click.option(
     "--out",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="HTML file to write. [default: report.html in the models folder]",
+    help="File to write. [default: report.html or report.md in the models folder]",
 )
 @click.option(
     "--bench/--no-bench", "measure", default=True, show_default=True, help="Measure the files first."
@@ -29,9 +32,16 @@ from edgedigits.cli.options import (
 @name_option
 @quiet_option
 def command(
-    out: Path | None, measure: bool, threads: int, data: Path | None, models: Path, name: str, quiet: bool
+    page_format: str,
+    out: Path | None,
+    measure: bool,
+    threads: int,
+    data: Path | None,
+    models: Path,
+    name: str,
+    quiet: bool,
 ) -> None:
-    """Write one HTML page about a network.
+    """Write one page about a network.
 
     Scores, files, latency, learning curves, confusion matrix, samples and mistakes; nothing is loaded
     from elsewhere.
@@ -40,6 +50,7 @@ def command(
     Examples:
       edgedigits report
       edgedigits report --models models --no-bench --out page.html
+      edgedigits report --format markdown           # models/report.md, with links to the plots
     """
     from edgedigits import mnist
     from edgedigits.artifacts import write_atomically
@@ -48,13 +59,14 @@ def command(
 
     with extra("train", "writing a report"):
         from edgedigits.bench import BenchOptions, bench, find_subjects, model_files
-        from edgedigits.report import render_report
+        from edgedigits.report import render_markdown, render_report
     progress = terminal_progress(quiet, needs="train")
     result = None
     if measure:
         split = mnist.read_split(mnist.find_or_download(data, progress=progress), "test")
         subjects = find_subjects(model_files(models, name), with_keras=True)
         result = bench(subjects, split, BenchOptions(threads=threads), progress)
-    page = out or models / sidecar_name(name, "report.html")
-    write_atomically(page, render_report(models, name, result).encode())
+    suffix, render = ("html", render_report) if page_format == "html" else ("md", render_markdown)
+    page = out or models / sidecar_name(name, f"report.{suffix}")
+    write_atomically(page, render(models, name, result).encode())
     click.echo(page)

@@ -47,11 +47,17 @@ class Warp:
     def scaled(self, factor: float) -> "Warp":
         """Return a warp that bends so many times as far."""
         return Warp(
-            self.rotation * factor, self.scale * factor, self.shear * factor, self.shift * factor, self.elastic * factor
+            self.rotation * factor,
+            self.scale * factor,
+            self.shear * factor,
+            self.shift * factor,
+            self.elastic * factor,
         )
 
 
-def warp_epoch(images: Pixels, warp: Warp, generator: np.random.Generator) -> tuple[Pixels, npt.NDArray[np.int32]]:
+def warp_epoch(
+    images: Pixels, warp: Warp, generator: np.random.Generator
+) -> tuple[Pixels, npt.NDArray[np.int32]]:
     """Shuffle all images, bend each group of 32 in its own way.
 
     Args:
@@ -87,20 +93,34 @@ def warp_groups(images: Pixels, warp: Warp, generator: np.random.Generator) -> P
     Returns:
         uint8 (groups * size, 784).
     """
+    rows, columns = random_maps(len(images), warp, generator)
+    return interpolate(images, *bilinear_taps(rows, columns))
+
+
+def interpolate(images: Pixels, indices: npt.NDArray[np.int32], weights: npt.NDArray[np.uint16]) -> Pixels:
+    """Look images up at other places, each group at its own.
+
+    Args:
+        images: uint8 (groups, size, 784).
+        indices: int32 (4, groups, 784); see ``bilinear_taps``.
+        weights: uint16 (4, groups, 784).
+
+    Returns:
+        uint8 (groups * size, 784).
+    """
     groups, size, _ = images.shape
-    rows, columns = random_maps(groups, warp, generator)
-    indices, weights = bilinear_taps(rows, columns)
     # Pixel by pixel, and one row of zeros at the end of each group for what lies outside.
-    by_pixel = np.zeros((groups, PIXELS + 1, size), np.uint8)
-    by_pixel[:, :PIXELS] = images.transpose(0, 2, 1)
-    by_pixel = by_pixel.reshape(-1, size)
-    indices += (np.arange(groups, dtype=np.int32) * (PIXELS + 1))[:, np.newaxis]
+    stored = np.zeros((groups, PIXELS + 1, size), np.uint8)
+    stored[:, :PIXELS] = images.transpose(0, 2, 1)
+    by_pixel = stored.reshape(-1, size)
+    starts = (np.arange(groups, dtype=np.int32) * (PIXELS + 1))[:, np.newaxis]
     total = np.zeros((groups * PIXELS, size), np.uint16)
     for tap in range(4):
-        values = by_pixel.take(indices[tap].ravel(), axis=0)
+        values = by_pixel.take((indices[tap] + starts).ravel(), axis=0)
         total += values * weights[tap].reshape(-1, 1)
     warped = (total >> 8).astype(np.uint8).reshape(groups, PIXELS, size)
-    return warped.transpose(0, 2, 1).reshape(groups * size, PIXELS)
+    by_image: Pixels = warped.transpose(0, 2, 1).reshape(groups * size, PIXELS)
+    return by_image
 
 
 def random_maps(groups: int, warp: Warp, generator: np.random.Generator) -> tuple[Floats, Floats]:

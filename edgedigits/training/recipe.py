@@ -61,8 +61,8 @@ class Recipe:
 
 
 WIDE_WEIGHTS = 150_000
-"""From this many weights on (256-128-32 has 238,000) the highest learning rate is a quarter lower, and ``long`` has fewer than half
-as many epochs, which then take about as long."""
+"""From this many weights on (256-128-32 has 238,000) the highest learning rate is a quarter lower, and ``long`` has
+fewer epochs, which together take about as long."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def plain(arch: tuple[int, ...] = Recipe.arch, **changes: Any) -> Recipe:
 
 
 def edge(arch: tuple[int, ...] = Recipe.arch, budget: Budget = "standard", **changes: Any) -> Recipe:
-    """Return the recipe worth shipping: fresh warps of every image in every epoch, warm-up and cosine, averaged weights.
+    """Return the recipe worth shipping: images warped anew in every epoch, warm-up and cosine, averaged weights.
 
     Args:
         arch: widths of the hidden layers.

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from sklearn.model_selection import train_test_split
 
 from edgedigits import artifacts, metrics, plots, sheets
-from edgedigits.contract import DEFAULT_NAME, arch_text, file_name, sidecar_name
+from edgedigits.contract import DEFAULT_NAME, IMAGE_SIDE, arch_text, file_name, sidecar_name
 from edgedigits.errors import DatasetError, ModelFileError
 from edgedigits.mnist import Split
 from edgedigits.progress import SILENT, Progress
@@ -24,6 +24,7 @@ from edgedigits.training.augmentation import warp_epoch
 from edgedigits.training.backend import keras, tf
 from edgedigits.training.fitting import Data, Epoch, Fitter
 from edgedigits.training.recipe import Recipe
+from edgedigits.training.robustness import Condition, measure_robustness
 
 TOOLS = ("tensorflow", "keras", "numpy", "scikit-learn")
 SHEET_SAMPLES_PER_CLASS = 5
@@ -223,6 +224,7 @@ def _write_results(
     accuracy = metrics.accuracy(test_split.labels, digits)
     classes = tuple(metrics.class_scores(confusion))
     reference = Reference(probabilities, sha256, test_split.dataset, test_split.sha256)
+    robustness = measure_robustness(fitter.probabilities, test_split)
     with artifacts.locked(folder), artifacts.staged(folder) as staging:
         _compiled(fitter).save(staging / network_file)
         texts = {
@@ -240,7 +242,14 @@ def _write_results(
         manifest = artifacts.read_manifest(folder)
         entry = artifacts.network_entry(manifest, name)
         entry["training"] = _training_record(
-            fitter.recipe, history, train_split, test_split, accuracy, confusion, sha256
+            fitter.recipe,
+            history,
+            train_split,
+            test_split,
+            accuracy,
+            confusion,
+            robustness,
+            sha256,
         )
         for path in (staging / network_file, *(staging / sidecar_name(name, sidecar) for sidecar in texts)):
             entry["files"][path.name] = artifacts.file_receipt(path)
@@ -278,6 +287,7 @@ def _training_record(
     test_split: Split,
     accuracy: metrics.Accuracy,
     confusion: npt.NDArray[np.int64],
+    robustness: list[Condition],
     sha256: str,
 ) -> dict[str, Any]:
     return {
@@ -293,6 +303,7 @@ def _training_record(
             "test_sha256": test_split.sha256,
         },
         "results": {
+            "robustness": [dataclasses.asdict(condition) for condition in robustness],
             "validation_accuracy": history[-1].val_accuracy,
             "test": dataclasses.asdict(accuracy),
             "confusion": confusion.tolist(),
@@ -343,12 +354,21 @@ def _training_pictures(fitter: Fitter, split: Split) -> dict[str, bytes]:
     if (warp := fitter.recipe.warp) is not None:
         originals = sheets.sample_indices(split.labels, per_class=1, seed=fitter.recipe.seed)
         generator = np.random.default_rng(fitter.recipe.seed)
-        cells = [sheets.Cell(split.images[index], (f"{split.labels[index]}  as it is",)) for index in originals]
+        cells = [
+            sheets.Cell(split.images[index], (f"{split.labels[index]}  as it is",)) for index in originals
+        ]
         for _ in range(SHEET_WARPS):
             # One at a time, so that each stands below its original with a warp of its own.
             cells += [
-                sheets.Cell(warp_epoch(split.images[index : index + 1], warp, generator)[0].reshape(28, 28), ("warped",))
+                sheets.Cell(
+                    warp_epoch(split.images[index : index + 1], warp, generator)[0].reshape(
+                        IMAGE_SIDE, IMAGE_SIDE
+                    ),
+                    ("warped",),
+                )
                 for index in originals
             ]
-        pictures["warps.png"] = sheets.draw_sheet("samples of the warps: every epoch bends every image anew", cells)
+        pictures["warps.png"] = sheets.draw_sheet(
+            "samples of the warps: every epoch bends every image anew", cells
+        )
     return pictures
