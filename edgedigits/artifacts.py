@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from edgedigits import __version__
+from edgedigits.contract import LABELS
 from edgedigits.errors import ModelFileError, OutputError
 
 MANIFEST_NAME = "manifest.json"
@@ -207,6 +208,25 @@ def network_entry(manifest: dict[str, Any], name: str) -> dict[str, Any]:
     """Return the manifest's entry of a network, made empty where it was missing."""
     entry: dict[str, Any] = manifest["networks"].setdefault(name, {"training": None, "files": {}})
     return entry
+
+
+def trained_labels(folder: Path, name: str, weights_sha256: str) -> tuple[str, ...]:
+    """Return the class names of a network; the digits where the manifest does not know one with these weights.
+
+    A ``.keras`` file has no place for them; the manifest beside it knows what it was trained on.
+
+    Raises:
+        ModelFileError: the manifest cannot be read.
+    """
+    training = read_manifest(folder)["networks"].get(name, {}).get("training")
+    if training is None or training["weights_sha256"] != weights_sha256:
+        return LABELS
+    return dataset_labels(training["dataset"])
+
+
+def dataset_labels(dataset: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the class names in the manifest's record of a dataset; the first releases wrote none, for digits."""
+    return tuple(dataset.get("labels", LABELS))
 
 
 def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:

@@ -21,12 +21,13 @@ import numpy as np
 import numpy.typing as npt
 import psutil
 
-from edgedigits import metrics
+from edgedigits import datasets, metrics
 from edgedigits.artifacts import versions
-from edgedigits.contract import Precision, file_name, network_name
+from edgedigits.contract import LABELS, Precision, file_name, network_name
 from edgedigits.errors import ModelFileError
 from edgedigits.mnist import Split
 from edgedigits.progress import SILENT, Progress
+from edgedigits.reference import read_reference, reference_path
 from edgedigits.runtimes import KerasCall, Model, open_model
 from edgedigits.verify import run_all
 
@@ -277,6 +278,30 @@ def model_files(folder: Path, name: str | None = None) -> list[Path]:
     return found
 
 
+def read_test_split(subjects: Sequence[Subject], data: Path | None, progress: Progress = SILENT) -> Split:
+    """Read the test images that some model files are about.
+
+    Args:
+        subjects: what is to be measured; the first says which classes there are.
+        data: see ``datasets.read_split``.
+        progress: shows a bar where MNIST is downloaded.
+
+    Raises:
+        ModelNotFoundError, ModelFileError, ContractError, MissingExtraError: the first file cannot be opened.
+        DatasetError: the data cannot be read, or a network's reference answers are to other images.
+    """
+    labels = subjects[0].open(threads=1).metadata.labels if subjects else LABELS
+    split = datasets.read_split(data, "test", labels, progress=progress)
+    if labels != LABELS:
+        # MNIST is pinned; here only the reference, where it came along, knows which images there must be.
+        for path in sorted(
+            {reference_path(subject.path.parent, network_name(subject.path)) for subject in subjects}
+        ):
+            if path.exists():
+                read_reference(path).check_split(split, path)
+    return split
+
+
 def bench(
     subjects: Sequence[Subject], split: Split, options: BenchOptions, progress: Progress = SILENT
 ) -> BenchResult:
@@ -289,9 +314,12 @@ def bench(
         progress: shows how far it is.
 
     Raises:
-        ModelNotFoundError, ModelFileError, ContractError, MissingExtraError: a file cannot be opened.
+        ModelNotFoundError, ModelFileError, ContractError, MissingExtraError: a file cannot be opened, or is for other
+            classes.
     """
     models = {subject: subject.open(options.threads) for subject in subjects}
+    for model in models.values():
+        model.check_classes(split)
     accuracies = {}
     for subject, model in models.items():
         answers = run_all(model, split, progress).argmax(axis=1)

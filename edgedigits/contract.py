@@ -11,6 +11,7 @@ Each file says all this of itself: a ``ModelMetadata`` travels inside it as JSON
 
 import dataclasses
 import json
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -27,6 +28,9 @@ PIXELS = IMAGE_SIDE * IMAGE_SIDE
 PIXEL_MAX = 255
 CLASSES = 10
 LABELS = ("0", "1", "2", "3", "4", "5", "6", "7", "8", "9")
+"""Names of the classes: the digits. A network of another dataset has names of its own."""
+LONGEST_LABEL = 40
+"""Characters of a class name that still stand in a table."""
 POLARITY = "white on black"
 
 DEFAULT_NAME = "digits"
@@ -75,6 +79,35 @@ def parse_arch(text: str) -> tuple[int, ...]:
     if not all(part.isascii() and part.isdigit() and 1 <= int(part) <= WIDEST_LAYER for part in parts):
         raise ValueError(f"expected widths from 1 to {WIDEST_LAYER} like 128-32 or 256-128-32, got {text!r}")
     return tuple(map(int, parts))
+
+
+def parse_labels(names: Iterable[str]) -> tuple[str, ...]:
+    """Return class names without the blanks around them.
+
+    Raises:
+        ValueError: not ten different, printable names.
+    """
+    labels = tuple(name.strip() for name in names)
+    check_labels(labels)
+    return labels
+
+
+def check_labels(labels: Sequence[object]) -> None:
+    """Raise ``ValueError`` unless these are ten different, printable names."""
+    if len(labels) != CLASSES:
+        raise ValueError(f"expected {CLASSES} class names, found {len(labels)}")
+    for label in labels:
+        if not isinstance(label, str) or not label.isprintable() or not 0 < len(label) <= LONGEST_LABEL:
+            raise ValueError(
+                f"expected printable class names of 1 to {LONGEST_LABEL} characters, found {label!r}"
+            )
+        if labels.count(label) > 1:
+            raise ValueError(f"expected {CLASSES} different class names, found {label!r} twice")
+
+
+def class_title(labels: Sequence[str], index: int) -> str:
+    """Write a class as tables show it: ``7``, or ``7 Sneaker`` where its name is not the digit itself."""
+    return labels[index] if labels[index] == str(index) else f"{index} {labels[index]}"
 
 
 @dataclass(frozen=True)
@@ -153,12 +186,13 @@ class ModelMetadata:
 
     def check(self, path: Path) -> None:
         """Raise ``ContractError`` where the file claims something that this contract does not allow."""
-        for expected, found in (
-            (POLARITY, self.polarity),
-            (len(LABELS), len(self.labels)),
-        ):
-            if expected != found:
-                raise ContractError(path, str(expected), str(found))
+        if self.polarity != POLARITY:
+            raise ContractError(path, POLARITY, str(self.polarity))
+        try:
+            check_labels(self.labels)
+        except ValueError as error:
+            expected, _, found = str(error).removeprefix("expected ").partition(", found ")
+            raise ContractError(path, expected, found) from error
         if self.precision not in PRECISIONS:
             raise ContractError(path, f"precision {' or '.join(PRECISIONS)}", repr(self.precision))
         if self.edges not in ("uint8", "int8"):

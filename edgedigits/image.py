@@ -126,6 +126,33 @@ def prepare(picture: Picture) -> Pixels:
         raise ImageError(f"{picture_name(picture)}: {error}") from error
 
 
+def as_it_is(picture: Picture) -> Pixels:
+    """Read a picture that already has the size of the network's images, without any preparation.
+
+    What ``prepare`` does is right for digits; nobody knows how the images of another dataset came about.
+
+    Args:
+        picture: see ``prepare``.
+
+    Returns:
+        (28, 28) uint8, gray levels as they are; never the array that was given.
+
+    Raises:
+        ImageError: the picture cannot be read, or is of another size.
+    """
+    try:
+        gray = read_picture(picture)
+        if gray.shape != (IMAGE_SIDE, IMAGE_SIDE):
+            width, height = gray.shape[::-1]
+            raise ImageError(
+                f"expected 28x28 pixels, in which the network's own images come, found {width}x{height}; "
+                "only pictures of digits are brought into form"
+            )
+        return np.array(gray)
+    except ImageError as error:
+        raise ImageError(f"{picture_name(picture)}: {error}") from error
+
+
 def picture_name(picture: Picture) -> str:
     """Return what messages call a picture: its path, or its kind."""
     if isinstance(picture, (str, os.PathLike)):

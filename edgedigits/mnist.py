@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgedigits.artifacts import ARCHIVE_ERRORS, sha256_bytes
-from edgedigits.contract import IMAGE_SIDE, PIXELS
+from edgedigits.contract import IMAGE_SIDE, LABELS, PIXELS
 from edgedigits.errors import DatasetError, DownloadError
 from edgedigits.extras import extra
 from edgedigits.progress import SILENT, Advance, Progress
@@ -40,19 +40,13 @@ PROBE_SECONDS = 8.0
 
 
 @dataclass(frozen=True)
-class IdxFile:
-    """One of the four files of MNIST."""
+class IdxForm:
+    """The form of an IDX file, which its header declares."""
 
     name: str
     """File name without ``.gz``."""
     count: int
     is_images: bool
-    sha256: str
-    """Of the decompressed content."""
-    gzip_sha256: str
-    """Of the file as the mirrors serve it."""
-    gzip_size: int
-    """Bytes of the file as the mirrors serve it."""
 
     @property
     def header(self) -> bytes:
@@ -65,6 +59,18 @@ class IdxFile:
     def size(self) -> int:
         """Bytes of the decompressed content."""
         return len(self.header) + self.count * (PIXELS if self.is_images else 1)
+
+
+@dataclass(frozen=True)
+class IdxFile(IdxForm):
+    """One of the four files of MNIST, pinned."""
+
+    sha256: str
+    """Of the decompressed content."""
+    gzip_sha256: str
+    """Of the file as the mirrors serve it."""
+    gzip_size: int
+    """Bytes of the file as the mirrors serve it."""
 
 
 FILES: dict[Part, tuple[IdxFile, IdxFile]] = {
@@ -111,6 +117,8 @@ WAYS_OUT = (
     "(2) put Keras' mnist.npz into ~/.keras/datasets; "
     "(3) run `edgedigits data` where there is a network, or with --mirror URL"
 )
+IF_ANOTHER = "if it is another dataset, name its classes with `edgedigits train --labels`"
+ADVICE = f"{IF_ANOTHER}, else delete it and run `edgedigits data`"
 
 
 @dataclass(frozen=True)
@@ -125,12 +133,20 @@ class Split:
     """Shape (n,), 0 to 9."""
     sha256: str
     """Over the images and the labels: which data this is, whatever file it came from."""
+    class_names: tuple[str, ...] = LABELS
+    """Names of the ten classes, in the order of the labels."""
 
     @classmethod
-    def of(cls, dataset: str, images: npt.NDArray[np.uint8], labels: npt.NDArray[np.uint8]) -> "Split":
+    def of(
+        cls,
+        dataset: str,
+        images: npt.NDArray[np.uint8],
+        labels: npt.NDArray[np.uint8],
+        class_names: tuple[str, ...] = LABELS,
+    ) -> "Split":
         """Make a split and take its hash."""
         content = np.ascontiguousarray(images).tobytes() + np.ascontiguousarray(labels).tobytes()
-        return cls(dataset, images, labels, sha256_bytes(content))
+        return cls(dataset, images, labels, sha256_bytes(content), class_names)
 
 
 @dataclass(frozen=True)
@@ -157,22 +173,33 @@ def find(data: Path | None = None) -> Source | None:
         DatasetError: ``data`` or ``EDGEDIGITS_DATA`` names something that is not there. (A place that somebody
             named is never passed over in silence.)
     """
-    named = ((data, "--data"), (os.environ.get("EDGEDIGITS_DATA") or None, "EDGEDIGITS_DATA"))
-    for place, origin in named:
-        if place is not None:
-            path = Path(place)
-            if not _holds_mnist(path):
-                raise DatasetError(
-                    f"{path} ({origin}): expected a folder with {', '.join(_all_names())} "
-                    f"(each plain or .gz) or a Keras mnist.npz, found {_describe_place(path)}; {WAYS_OUT}"
-                )
-            return Source(path, origin)
+    if (source := named_source(data)) is not None:
+        return source
     keras_home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
     for path, origin in (
         (cache_folder(), "user cache"),
         (keras_home / "datasets" / "mnist.npz", "Keras cache"),
     ):
-        if _holds_mnist(path):
+        if _holds_files(path):
+            return Source(path, origin)
+    return None
+
+
+def named_source(data: Path | None, advice: str = WAYS_OUT) -> Source | None:
+    """Return the place that ``data`` or ``EDGEDIGITS_DATA`` names; None where neither does.
+
+    Raises:
+        DatasetError: there is no dataset. The message ends with the advice.
+    """
+    named = ((data, "--data"), (os.environ.get("EDGEDIGITS_DATA") or None, "EDGEDIGITS_DATA"))
+    for place, origin in named:
+        if place is not None:
+            path = Path(place)
+            if not _holds_files(path):
+                raise DatasetError(
+                    f"{path} ({origin}): expected a folder with {', '.join(_all_names())} "
+                    f"(each plain or .gz) or a Keras .npz, found {_describe_place(path)}; {advice}"
+                )
             return Source(path, origin)
     return None
 
@@ -208,10 +235,10 @@ def _all_names() -> list[str]:
     return [file.name for part in FILES.values() for file in part]
 
 
-def _holds_mnist(path: Path) -> bool:
+def _holds_files(path: Path) -> bool:
     try:
         if path.is_dir():
-            return all(_idx_path(path, name) is not None for name in _all_names())
+            return all(idx_path(path, name) is not None for name in _all_names())
         return path.suffix == ".npz" and path.is_file()
     except OSError:  # It may not be read: `_describe_place` says so where somebody named it.
         return False
@@ -223,7 +250,7 @@ def _describe_place(path: Path) -> str:
         if not path.is_dir():
             return "a file that is no .npz"
         next(path.iterdir(), None)
-        missing = [name for name in _all_names() if _idx_path(path, name) is None]
+        missing = [name for name in _all_names() if idx_path(path, name) is None]
     except (FileNotFoundError, NotADirectoryError):
         return "nothing there"
     except OSError as error:
@@ -231,7 +258,7 @@ def _describe_place(path: Path) -> str:
     return f"a folder without {', '.join(missing)}"
 
 
-def _idx_path(folder: Path, name: str) -> Path | None:
+def idx_path(folder: Path, name: str) -> Path | None:
     """Return the path of an IDX file, packed or not, or None."""
     for candidate in (folder / f"{name}.gz", folder / name):
         if candidate.is_file():
@@ -240,24 +267,37 @@ def _idx_path(folder: Path, name: str) -> Path | None:
 
 
 def _read_idx(folder: Path, file: IdxFile) -> bytes:
-    path = _idx_path(folder, file.name)
+    path = idx_path(folder, file.name)
     if path is None:
         raise DatasetError(f"{folder}: expected {file.name}.gz or {file.name}, found neither; {WAYS_OUT}")
+    # One byte more than there must be tells a longer file without unpacking it to its end.
+    content = unpack(path, file.size + 1, f"{file.size:,} bytes of {file.name}", ADVICE)
+    check_idx(path, file, content)
+    return content
+
+
+def unpack(path: Path, at_most: int, expected: str, advice: str) -> bytes:
+    """Return the first bytes of an IDX file's content, packed or not.
+
+    Args:
+        path: ends in ``.gz`` if it is packed.
+        at_most: bytes to unpack; what comes after them is not looked at.
+        expected: what the message says that there should be.
+        advice: what the message ends with.
+
+    Raises:
+        DatasetError: it cannot be read or unpacked.
+    """
     try:
         if path.suffix == ".gz":
             with gzip.open(path) as packed:
-                # One byte more than there must be tells a longer file without unpacking it to its end.
-                content = packed.read(file.size + 1)
-        else:
-            with path.open("rb") as plain:
-                content = plain.read(file.size + 1)
+                return packed.read(at_most)
+        with path.open("rb") as plain:
+            return plain.read(at_most)
     except (OSError, EOFError, zlib.error) as error:
         raise DatasetError(
-            f"{path}: expected {file.size:,} bytes of {file.name}, found a file that cannot be unpacked ({error}); "
-            "delete it and run `edgedigits data`"
+            f"{path}: expected {expected}, found a file that cannot be unpacked ({error}); {advice}"
         ) from error
-    check_idx(path, file, content)
-    return content
 
 
 def check_idx(path: Path, file: IdxFile, content: bytes) -> None:
@@ -266,22 +306,31 @@ def check_idx(path: Path, file: IdxFile, content: bytes) -> None:
     Raises:
         DatasetError: it is not exactly that file.
     """
-    advice = "delete it and run `edgedigits data`"
+    check_form(path, file, content, ADVICE)
+    if (found := sha256_bytes(content)) != file.sha256:
+        raise DatasetError(
+            f"{path}: expected content with sha256 {file.sha256}, found {found}: the file was altered; {ADVICE}"
+        )
+
+
+def check_form(path: Path, file: IdxForm, content: bytes, advice: str) -> None:
+    """Check the header and the size of an IDX file's decompressed content.
+
+    Raises:
+        DatasetError: it has another form. The message ends with the advice.
+    """
     header = content[: len(file.header)]
     if header != file.header:
         raise DatasetError(
-            f"{path}: expected {_describe_header(file.header)}, found {_describe_header(header)}; {advice}"
+            f"{path}: expected {describe_header(file.header)}, found {describe_header(header)}; {advice}"
         )
     if len(content) != file.size:
         found = "more" if len(content) > file.size else f"{len(content):,} (truncated)"
         raise DatasetError(f"{path}: expected {file.size:,} bytes, found {found}; {advice}")
-    if (found := sha256_bytes(content)) != file.sha256:
-        raise DatasetError(
-            f"{path}: expected content with sha256 {file.sha256}, found {found}: the file was altered; {advice}"
-        )
 
 
-def _describe_header(header: bytes) -> str:
+def describe_header(header: bytes) -> str:
+    """Write the header of an IDX file in words: ``60,000 IDX images of 28x28``."""
     if len(header) < 8:
         return f"only {len(header)} bytes"
     magic, count, *sides = struct.unpack(f">{len(header) // 4}I", header[: len(header) // 4 * 4])
@@ -308,7 +357,9 @@ def _read_npz(path: Path, part: Part) -> list[bytes]:
             ) from error
         if array is None or array.dtype != np.uint8 or array.shape != shape:
             found = f"{declared:,} bytes" if array is None else f"{array.dtype} {array.shape}"
-            raise DatasetError(f"{path}: expected {key} to be uint8 {shape}, found {found}; delete it")
+            raise DatasetError(
+                f"{path}: expected {key} to be uint8 {shape}, found {found}; {IF_ANOTHER}, else delete it"
+            )
         content = file.header + array.tobytes()
         check_idx(path, file, content)
         contents.append(content)

@@ -7,7 +7,7 @@
 """
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -20,11 +20,12 @@ from edgedigits.contract import (
     DEFAULT_NAME,
     IMAGE_SIDE,
     INPUT_NAME,
+    LABELS,
     OUTPUT_NAME,
     file_name,
 )
 from edgedigits.errors import ImageError, ModelFileError, ModelNotFoundError
-from edgedigits.image import Picture, Pixels, prepare
+from edgedigits.image import Picture, Pixels, as_it_is, prepare
 from edgedigits.onnx_session import open_session
 
 BATCH_PICTURES = 4096
@@ -40,18 +41,20 @@ class Prediction:
     """What the network reads in one picture."""
 
     digit: int
-    """The most probable digit, 0 to 9."""
+    """The most probable digit, 0 to 9; in a network of another dataset, the index of the class."""
     confidence: float
     """Its probability, 0 to 1."""
     probabilities: tuple[float, ...]
     """Probability of each digit, ten in all. A tuple of plain floats: it can be hashed and put in JSON."""
+    label: str
+    """Name of the most probable class: the digit as text, or what the network's dataset calls it."""
 
     @classmethod
-    def from_probabilities(cls, row: npt.NDArray[np.float32]) -> "Prediction":
+    def from_probabilities(cls, row: npt.NDArray[np.float32], labels: Sequence[str] = LABELS) -> "Prediction":
         """Build from one row, shape (10,), of what ``DigitPredictor.probabilities`` returns."""
         probabilities = tuple(row.tolist())
         digit = int(row.argmax())
-        return cls(digit, probabilities[digit], probabilities)
+        return cls(digit, probabilities[digit], probabilities, labels[digit])
 
     def top(self, count: int) -> list[tuple[int, float]]:
         """Return the ``count`` most probable digits with their probabilities, the most probable first."""
@@ -135,7 +138,8 @@ class DigitPredictor:
         Raises:
             ImageError: the picture cannot be read, or shows nothing.
         """
-        return Prediction.from_probabilities(self.probabilities(prepare(picture)[np.newaxis])[0])
+        row = self.probabilities(self.prepare(picture)[np.newaxis])[0]
+        return Prediction.from_probabilities(row, self.metadata.labels)
 
     def predict_batch(self, pictures: Iterable[Picture]) -> list[Prediction]:
         """Read one digit in each of many pictures, in their order.
@@ -149,10 +153,21 @@ class DigitPredictor:
         if isinstance(pictures, (str, bytes, os.PathLike)):
             raise ImageError("predict_batch expects several pictures, got one; use predict")
         return [
-            Prediction.from_probabilities(row)
-            for batch in _prepared_batches(pictures)
+            Prediction.from_probabilities(row, self.metadata.labels)
+            for batch in _prepared_batches(pictures, self.prepare)
             for row in self.probabilities(batch)
         ]
+
+    def prepare(self, picture: Picture) -> Pixels:
+        """Bring a picture into the form of the images that the network was trained on.
+
+        Digits come in any form, see ``edgedigits.image.prepare``. A network of another dataset takes its own form only:
+        28x28 pixels, light and dark as they are there.
+
+        Raises:
+            ImageError: the picture cannot be read, shows nothing, or has another size where it may not.
+        """
+        return prepare(picture) if self.metadata.labels == LABELS else as_it_is(picture)
 
     def probabilities(self, pixels: Pixels) -> npt.NDArray[np.float32]:
         """Run the network on pictures that are already in MNIST form. Nothing is copied or scaled.
@@ -174,16 +189,16 @@ class DigitPredictor:
         return probabilities
 
 
-def _prepared_batches(pictures: Iterable[Picture]) -> Iterator[Pixels]:
+def _prepared_batches(pictures: Iterable[Picture], prepared: Callable[[Picture], Pixels]) -> Iterator[Pixels]:
     """Prepare pictures in stacks of shape (at most 4096, 28, 28)."""
     numbered = enumerate(pictures)
     while chunk := list(islice(numbered, BATCH_PICTURES)):
-        yield np.stack([_prepare_numbered(index, picture) for index, picture in chunk])
+        yield np.stack([_prepare_numbered(index, picture, prepared) for index, picture in chunk])
 
 
-def _prepare_numbered(index: int, picture: Picture) -> Pixels:
+def _prepare_numbered(index: int, picture: Picture, prepared: Callable[[Picture], Pixels]) -> Pixels:
     try:
-        return prepare(picture)
+        return prepared(picture)
     except ImageError as error:
         raise ImageError(f"pictures[{index}]: {error}") from error
 

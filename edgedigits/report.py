@@ -12,8 +12,8 @@ from typing import Any
 import jinja2
 
 from edgedigits import bench, plots
-from edgedigits.artifacts import read_manifest
-from edgedigits.contract import CLASSES, LABELS, PIXELS, parse_arch, sidecar_name
+from edgedigits.artifacts import dataset_labels, read_manifest
+from edgedigits.contract import CLASSES, LABELS, PIXELS, class_title, parse_arch, sidecar_name
 from edgedigits.errors import ModelFileError
 
 PLOTS = {
@@ -124,6 +124,7 @@ def _pictures(folder: Path, name: str) -> list[tuple[str, Path]]:
 
 def _facts(name: str, entry: dict[str, Any]) -> dict[str, Any]:
     training = entry["training"]
+    labels = dataset_labels(training["dataset"])
     test = training["results"]["test"]
     exported = {
         file: receipt for file, receipt in sorted(entry["files"].items()) if "verification" in receipt
@@ -142,7 +143,8 @@ def _facts(name: str, entry: dict[str, Any]) -> dict[str, Any]:
         "parameters": _parameters(training["arch"]),
         "exported": exported,
         "calibrations": calibrations,
-        "labels": LABELS,
+        "about_digits": labels == LABELS,
+        "labels": [class_title(labels, index) for index in range(CLASSES)],
         "weakest": sorted(training["results"]["classes"], key=lambda score: score["recall"])[:3],
         "arguments": json.dumps(training["arguments"], sort_keys=True),
     }

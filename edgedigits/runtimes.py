@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from edgedigits.artifacts import versions
+from edgedigits.artifacts import trained_labels, versions
 from edgedigits.contract import (
     EXPECTED_INPUT,
     EXPECTED_OUTPUT,
@@ -21,6 +21,7 @@ from edgedigits.contract import (
     OUTPUT_NAME,
     ModelMetadata,
     describe_tensor,
+    network_name,
 )
 from edgedigits.errors import ContractError, ModelFileError, ModelNotFoundError
 from edgedigits.extras import extra
@@ -28,6 +29,7 @@ from edgedigits.native_output import hidden_native_output
 
 if TYPE_CHECKING:
     from edgedigits.keras_archive import NetworkSpec
+    from edgedigits.mnist import Split
 
 Pixels = npt.NDArray[np.uint8]
 Probabilities = npt.NDArray[np.float32]
@@ -42,6 +44,16 @@ class Model(ABC):
         self.metadata = metadata
         self.runtime = runtime
         """Name and version of what runs the file: ``onnxruntime 1.31.1``."""
+
+    def check_classes(self, split: "Split") -> None:
+        """Raise ``ContractError`` unless the model tells the classes apart that these images are of."""
+        if self.metadata.labels != split.class_names:
+            raise ContractError(
+                self.path,
+                f"a network for the classes of {split.dataset} ({', '.join(split.class_names)})",
+                f"one for {', '.join(self.metadata.labels)}",
+                "ask the networks of one dataset at a time",
+            )
 
     @abstractmethod
     def probabilities(self, pixels: Pixels) -> Probabilities:
@@ -154,11 +166,13 @@ class KerasModel(Model):
         self._predict = call == "predict"
         self._shape = spec.input_shape
         self._scale = np.float32(spec.input_scale)
+        sha256 = weights_sha256(self._model)
         metadata = ModelMetadata(
             arch=spec.arch,
             precision="float32",
-            weights_sha256=weights_sha256(self._model),
+            weights_sha256=sha256,
             tools=versions("keras", "tensorflow"),
+            labels=trained_labels(path.parent, network_name(path), sha256),
         )
         super().__init__(path, metadata, _runtime("keras"))
 

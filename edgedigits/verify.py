@@ -109,8 +109,9 @@ def verify_model(
         progress: shows a bar.
 
     Raises:
-        ContractError: the file was made from other weights than the reference.
+        ContractError: the file was made from other weights than the reference, or for other classes.
     """
+    model.check_classes(split)
     if model.metadata.weights_sha256 != reference.weights_sha256:
         raise ContractError(
             model.path,

@@ -127,7 +127,22 @@ def test_equal_metadata_are_equal_bytes():
         pytest.param(
             altered(polarity="black on white"), "expected white on black, found black", id="other polarity"
         ),
-        pytest.param(altered(labels=["0", "1"]), "expected 10, found 2", id="two labels"),
+        pytest.param(altered(labels=["0", "1"]), "expected 10 class names, found 2", id="two labels"),
+        pytest.param(
+            altered(labels=["0", "0", *"23456789"]),
+            "10 different class names, found '0' twice",
+            id="one label twice",
+        ),
+        pytest.param(
+            altered(labels=["\x1b[2J", *"123456789"]),
+            r"expected printable class names .*, found '.x1b",
+            id="a label that clears the screen",
+        ),
+        pytest.param(
+            altered(labels=[[], *"123456789"]),
+            r"expected printable class names .*, found \[\]",
+            id="a label of a list",
+        ),
         pytest.param(
             altered(precision="int4"), "expected precision float32 or .* found 'int4'", id="other precision"
         ),

@@ -47,7 +47,9 @@ def test_the_predictor_needs_onnxruntime_numpy_and_pillow_only():
     assert not loaded & (NOT_FOR_HELP - {"PIL", "numpy", "onnxruntime"} | {"click"})
 
 
-@pytest.mark.parametrize("module", ["verify", "bench", "runtimes", "mnist", "artifacts", "reference"])
+@pytest.mark.parametrize(
+    "module", ["verify", "bench", "runtimes", "datasets", "mnist", "artifacts", "reference"]
+)
 def test_what_runs_on_a_device_loads_nothing_heavy(module):
     assert not loaded_by(f"import edgedigits.{module}") & (HEAVY | {"click"})
 

@@ -261,7 +261,7 @@ def test_another_file_is_refused_by_its_name(
     with pytest.raises(DatasetError, match=found) as caught:
         mnist.read_split(Source(folder, "--data"), "train")
     assert str(caught.value).startswith(f"{path}: expected ")
-    assert str(caught.value).endswith("delete it and run `edgedigits data`")
+    assert str(caught.value).endswith("`edgedigits train --labels`, else delete it and run `edgedigits data`")
 
 
 def test_a_file_that_went_missing_is_named(folder):

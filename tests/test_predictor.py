@@ -54,12 +54,13 @@ def test_prediction_can_be_hashed_and_put_in_json(predictor: DigitPredictor) -> 
     assert {prediction: 1}[prediction] == 1
     assert json.loads(json.dumps(prediction.probabilities)) == list(prediction.probabilities)
     assert isinstance(prediction.digit, int)
+    assert prediction.label == str(prediction.digit)
     assert isinstance(prediction.confidence, float)
     assert sum(prediction.probabilities) == pytest.approx(1, abs=1e-5)
 
 
 def test_top_ranks_digits_and_leaves_ties_in_order() -> None:
-    prediction = Prediction(3, 0.4, (0.0, 0.2, 0.0, 0.4, 0.2, 0.2, 0.0, 0.0, 0.0, 0.0))
+    prediction = Prediction(3, 0.4, (0.0, 0.2, 0.0, 0.4, 0.2, 0.2, 0.0, 0.0, 0.0, 0.0), "3")
     assert prediction.top(1) == [(3, 0.4)]
     assert prediction.top(4) == [(3, 0.4), (1, 0.2), (4, 0.2), (5, 0.2)]
     assert len(prediction.top(99)) == 10

@@ -73,7 +73,6 @@ def command(
     """
     from importlib.util import find_spec
 
-    from edgedigits import mnist
     from edgedigits.extras import extra
 
     if as_json + as_csv + as_markdown > 1:
@@ -85,6 +84,7 @@ def command(
             bench,
             find_subjects,
             model_files,
+            read_test_split,
             remarks,
             table_rows,
         )
@@ -95,7 +95,7 @@ def command(
     progress = terminal_progress(quiet)
     with_keras = keras and find_spec("tensorflow") is not None
     subjects = find_subjects(files or model_files(models), with_keras)
-    split = mnist.read_split(mnist.find_or_download(data, progress=progress), "test")
+    split = read_test_split(subjects, data, progress)
     options = BenchOptions(threads, min_seconds, min_samples, rounds=rounds, cold_starts=cold_starts)
     result = bench(subjects, split, options, progress)
     rows = table_rows(result)

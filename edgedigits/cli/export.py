@@ -94,8 +94,9 @@ def command(
       edgedigits export --format onnx --opset 15
       edgedigits export --format all --force
     """
-    from edgedigits import mnist
+    from edgedigits import datasets
     from edgedigits.extras import extra
+    from edgedigits.runtimes import open_model
 
     with extra("train", "exporting"):
         from edgedigits_export import ExportOptions, export_model, select_targets
@@ -104,12 +105,13 @@ def command(
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     progress = terminal_progress(quiet, needs="train")
-    source = mnist.find_or_download(data, progress=progress)
+    network = models / file_name(name, "keras")
+    labels = open_model(network).metadata.labels
     exported, failed = export_model(
-        models / file_name(name, "keras"),
+        network,
         targets,
-        mnist.read_split(source, "train"),
-        mnist.read_split(source, "test"),
+        datasets.read_split(data, "train", labels, progress=progress),
+        datasets.read_split(data, "test", labels, progress=progress),
         folder=out,
         options=ExportOptions(opset, calibration_size, seed, edges, max_drop, force),
         progress=progress,

@@ -21,7 +21,7 @@ def command(file: Path, as_json: bool) -> None:
     import dataclasses
 
     from edgedigits.artifacts import sha256_file
-    from edgedigits.contract import EXPECTED_INPUT, EXPECTED_OUTPUT
+    from edgedigits.contract import EXPECTED_INPUT, EXPECTED_OUTPUT, LABELS
     from edgedigits.runtimes import open_model
 
     model = open_model(file)
@@ -36,11 +36,12 @@ def command(file: Path, as_json: bool) -> None:
         return
     metadata = model.metadata
     tools = ", ".join(f"{tool} {version}" for tool, version in metadata.tools.items())
+    separator = " " if metadata.labels == LABELS else ", "
     lines = {
         **facts,
         "network": f"{metadata.arch}, {metadata.precision}, weights sha256 {metadata.weights_sha256}",
         "input": f"{EXPECTED_INPUT}, {metadata.polarity}" + _edge_note(metadata.edges),
-        "output": f"{EXPECTED_OUTPUT}, labels {' '.join(metadata.labels)}",
+        "output": f"{EXPECTED_OUTPUT}, labels {separator.join(metadata.labels)}",
         "made with": tools,
         "contract": metadata.contract,
     }

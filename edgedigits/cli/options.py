@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from edgedigits.contract import DEFAULT_NAME, parse_arch
+from edgedigits.contract import DEFAULT_NAME, LABELS, parse_arch, parse_labels
 
 if TYPE_CHECKING:
     from edgedigits.progress import Progress
+
+LONGEST_LABELS_FILE = 10_000
+"""Characters that are read of it: ten names take far fewer, and a file named by mistake is not read to its end."""
 
 Callback = TypeVar("Callback", bound=Callable[..., Any])
 
@@ -21,6 +24,33 @@ def read_widths(ctx: click.Context, param: click.Parameter, value: str) -> tuple
         return parse_arch(value)
     except ValueError as error:
         raise click.BadParameter(str(error), ctx, param) from error
+
+
+def read_labels(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[str, ...] | None:
+    """Read the names of the classes: with commas between them, or one per line of a file that is there."""
+    if value is None:
+        return None
+    try:
+        labels = parse_labels(_lines_of_file(value) or value.split(","))
+    except ValueError as error:
+        raise click.BadParameter(str(error), ctx, param) from error
+    if labels == LABELS:
+        raise click.BadParameter(
+            "0 to 9 are MNIST's classes: leave --labels out, or call those of another dataset zero,one,...",
+            ctx,
+            param,
+        )
+    return labels
+
+
+def _lines_of_file(name: str) -> list[str]:
+    """Return the lines of a small text file that are not empty; none where there is no such file."""
+    try:
+        with Path(name).open(encoding="utf-8-sig") as file:
+            text = file.read(LONGEST_LABELS_FILE)
+    except OSError:
+        return []
+    return [line for line in text.splitlines() if line.strip()]
 
 
 def models_option(
@@ -43,7 +73,7 @@ name_option = click.option(
 data_option = click.option(
     "--data",
     type=click.Path(path_type=Path),
-    help="Folder of the four MNIST files, or a Keras mnist.npz. [default: $EDGEDIGITS_DATA, then the caches]",
+    help="Folder of the four IDX files, or a Keras .npz. [default: $EDGEDIGITS_DATA, then the caches]",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 quiet_option = click.option("--quiet", "-q", is_flag=True, help="No progress on standard error.")

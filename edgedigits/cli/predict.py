@@ -1,7 +1,7 @@
 """``edgedigits predict``: the digit and its confidence for pictures, folders of pictures, or standard input."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -70,7 +70,7 @@ def command(images: tuple[str, ...], model: Path | None, top: int, show: bool, a
         if as_json:
             results.append(as_object(name, prediction))
         else:
-            click.echo(encodable(as_line(name, prediction, top)))
+            click.echo(encodable(as_line(name, prediction, top, predictor.metadata.labels)))
             if show:
                 click.echo(drawing(pixels, output_encoding()))
     if as_json:
@@ -117,20 +117,20 @@ def pictures_in(folder: Path) -> "Iterator[tuple[str, Picture | ImageError]]":
 
 def read_digit(picture: "Picture | ImageError", predictor: "DigitPredictor") -> "tuple[Pixels, Prediction]":
     """Return what the network saw and what it read. An error that was found on the way to the picture is raised."""
-    from edgedigits.image import prepare
     from edgedigits.predictor import Prediction
 
     if isinstance(picture, ImageError):
         raise picture
-    pixels = prepare(picture)
-    return pixels, Prediction.from_probabilities(predictor.probabilities(pixels[None])[0])
+    pixels = predictor.prepare(picture)
+    row = predictor.probabilities(pixels[None])[0]
+    return pixels, Prediction.from_probabilities(row, predictor.metadata.labels)
 
 
-def as_line(name: str, prediction: "Prediction", top: int) -> str:
+def as_line(name: str, prediction: "Prediction", top: int, labels: Sequence[str]) -> str:
     """Write a prediction as ``photo.png: 7  99.8 %   1  0.1 %``."""
     from edgedigits.image import printable
 
-    ranked = (f"{digit}  {probability:.1%}".replace("%", " %") for digit, probability in prediction.top(top))
+    ranked = (f"{labels[digit]}  {100 * probability:.1f} %" for digit, probability in prediction.top(top))
     return f"{printable(name)}: {'   '.join(ranked)}"
 
 
@@ -139,6 +139,7 @@ def as_object(name: str, prediction: "Prediction") -> dict[str, object]:
     return {
         "picture": name,
         "digit": prediction.digit,
+        "label": prediction.label,
         "confidence": prediction.confidence,
         "probabilities": list(prediction.probabilities),
     }

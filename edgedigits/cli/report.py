@@ -52,19 +52,18 @@ def command(
       edgedigits report --models models --no-bench --out page.html
       edgedigits report --format markdown           # models/report.md, with links to the plots
     """
-    from edgedigits import mnist
     from edgedigits.artifacts import write_atomically
     from edgedigits.contract import sidecar_name
     from edgedigits.extras import extra
 
     with extra("train", "writing a report"):
-        from edgedigits.bench import BenchOptions, bench, find_subjects, model_files
+        from edgedigits.bench import BenchOptions, bench, find_subjects, model_files, read_test_split
         from edgedigits.report import render_markdown, render_report
     progress = terminal_progress(quiet, needs="train")
     result = None
     if measure:
-        split = mnist.read_split(mnist.find_or_download(data, progress=progress), "test")
         subjects = find_subjects(model_files(models, name), with_keras=True)
+        split = read_test_split(subjects, data, progress)
         result = bench(subjects, split, BenchOptions(threads=threads), progress)
     suffix, render = ("html", render_report) if page_format == "html" else ("md", render_markdown)
     page = out or models / sidecar_name(name, f"report.{suffix}")

@@ -12,10 +12,11 @@ from edgedigits.cli.options import (
     models_option,
     name_option,
     quiet_option,
+    read_labels,
     read_widths,
     terminal_progress,
 )
-from edgedigits.contract import DEFAULT_NAME
+from edgedigits.contract import DEFAULT_NAME, LABELS
 
 
 @click.command()
@@ -65,6 +66,12 @@ from edgedigits.contract import DEFAULT_NAME
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
 @click.option("--resume", is_flag=True, help="Go on from the last finished epoch of an interrupted run.")
 @data_option
+@click.option(
+    "--labels",
+    callback=read_labels,
+    metavar="NAMES",
+    help="For another dataset in --data: names of its ten classes with commas between, or a file with one per line.",
+)
 @models_option("--out", help_text="Folder to write to.")
 @name_option
 @json_option
@@ -81,12 +88,13 @@ def command(
     seed: int,
     resume: bool,
     data: Path | None,
+    labels: tuple[str, ...] | None,
     models: Path,
     name: str,
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Train a network on MNIST.
+    """Train a network on MNIST, or on a dataset of its form.
 
     Writes it with its history, plots and scores. The same seed on the same machine gives the same
     weights. An interrupted run leaves the previous network whole.
@@ -97,13 +105,14 @@ def command(
       edgedigits train --arch 256-128-32 --budget long --name wide
       edgedigits train --recipe plain --epochs 20
       edgedigits train --resume                     # after Ctrl-C or a power cut
+      edgedigits train --data fashion --labels names.txt --name fashion
     """
-    from edgedigits import mnist
+    from edgedigits import datasets
     from edgedigits.extras import extra
 
     progress = terminal_progress(quiet, needs="train")
-    source = mnist.find_or_download(data, progress=progress)
-    train_split, test_split = mnist.read_split(source, "train"), mnist.read_split(source, "test")
+    train_split = datasets.read_split(data, "train", labels or LABELS, progress=progress)
+    test_split = datasets.read_split(data, "test", labels or LABELS, progress=progress)
     with extra("train", "training"):
         from edgedigits.training.recipe import edge, plain
         from edgedigits.training.train import train
@@ -126,4 +135,5 @@ def command(
         click.echo(f"edgedigits: {', '.join(result.stale)} hold the previous network: export again", err=True)
     elsewhere = "" if models == Path("models") else f" --models {models}"
     renamed = "" if name == DEFAULT_NAME else f" --name {name}"
-    click.echo(f"next: edgedigits export --format all{elsewhere}{renamed}", err=True)
+    other_data = f" --data {data}" if labels and data else ""
+    click.echo(f"next: edgedigits export --format all{elsewhere}{renamed}{other_data}", err=True)

@@ -14,7 +14,7 @@ from edgedigits.cli.options import (
     terminal_progress,
     threads_option,
 )
-from edgedigits.contract import network_name
+from edgedigits.contract import LABELS, network_name
 from edgedigits.errors import EdgeDigitsError
 
 if TYPE_CHECKING:
@@ -64,18 +64,28 @@ def command(
       edgedigits verify models/digits.int8.tflite --max-drop 0.05 --json
       edgedigits verify models/digits.int8.tflite --sheet changed/
     """
-    from edgedigits import mnist
+    from edgedigits import datasets
     from edgedigits.artifacts import write_atomically
     from edgedigits.reference import read_reference, reference_path
     from edgedigits.runtimes import open_model
     from edgedigits.verify import changed_sheet, verify_model
 
     progress = terminal_progress(quiet)
-    split = mnist.read_split(mnist.find_or_download(data, progress=progress), "test")
-    verifications, broken = [], 0
+    models, verifications, broken = [], [], 0
     for path in files:
         try:
             model = open_model(path, threads=threads)
+        except EdgeDigitsError as error:
+            click.echo(f"edgedigits: {error}", err=True)
+            broken += 1
+            continue
+        models.append(model)
+    labels = models[0].metadata.labels if models else LABELS
+    split = datasets.read_split(data, "test", labels, progress=progress)
+    for model in models:
+        path = model.path
+        try:
+            model.check_classes(split)
             answers_path = reference or reference_path(path.parent, network_name(path))
             answers = read_reference(answers_path)
             answers.check_split(split, answers_path)

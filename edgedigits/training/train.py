@@ -13,7 +13,14 @@ import numpy.typing as npt
 from sklearn.model_selection import train_test_split
 
 from edgedigits import artifacts, metrics, plots, sheets
-from edgedigits.contract import DEFAULT_NAME, IMAGE_SIDE, arch_text, file_name, sidecar_name
+from edgedigits.contract import (
+    DEFAULT_NAME,
+    IMAGE_SIDE,
+    arch_text,
+    class_title,
+    file_name,
+    sidecar_name,
+)
 from edgedigits.errors import DatasetError, ModelFileError
 from edgedigits.mnist import Split
 from edgedigits.progress import SILENT, Progress
@@ -45,6 +52,8 @@ class TrainingResult:
     accuracy: metrics.Accuracy
     """On the test split."""
     classes: tuple[metrics.ClassScore, ...]
+    labels: tuple[str, ...]
+    """Names of the classes."""
     weights_sha256: str
     resumed_after: int
     """Epochs that came from an interrupted run; 0 for a run from the start."""
@@ -64,11 +73,13 @@ class TrainingResult:
     def describe(self) -> str:
         """Write the scores as a few lines of text."""
         lines = [f"{self.path}: test accuracy {self.accuracy}, {self.seconds:.1f} s of training"]
-        lines.append("  digit  images  precision  recall     f1")
+        titles = [class_title(self.labels, score.label) for score in self.classes]
+        width = max(len("class"), *map(len, titles))
+        lines.append(f"  {'class':>{width}}  images  precision  recall     f1")
         lines += [
-            f"  {score.label:>5}  {score.images:>6}  {100 * score.precision:>7.2f} %  {100 * score.recall:>5.2f} %"
+            f"  {title:>{width}}  {score.images:>6}  {100 * score.precision:>7.2f} %  {100 * score.recall:>5.2f} %"
             f"  {100 * score.f1:>5.2f} %"
-            for score in self.classes
+            for title, score in zip(titles, self.classes, strict=True)
         ]
         return "\n".join([*lines, f"  weights sha256 {self.weights_sha256}"])
 
@@ -229,7 +240,7 @@ def _write_results(
         _compiled(fitter).save(staging / network_file)
         texts = {
             "history.json": json.dumps([dataclasses.asdict(epoch) for epoch in history], indent=1).encode(),
-            "classes.csv": _classes_csv(classes),
+            "classes.csv": _classes_csv(classes, train_split.class_names),
             REFERENCE_NAME: reference.to_bytes(),
         }
         for sidecar, content in texts.items():
@@ -265,6 +276,7 @@ def _write_results(
         history=tuple(history),
         accuracy=accuracy,
         classes=classes,
+        labels=train_split.class_names,
         weights_sha256=sha256,
         resumed_after=resumed_after,
         stale=stale,
@@ -296,6 +308,7 @@ def _training_record(
         "weights_sha256": sha256,
         "dataset": {
             "name": train_split.dataset,
+            "labels": train_split.class_names,
             "train_images": len(train_split.images) - recipe.validation,
             "validation_images": recipe.validation,
             "test_images": len(test_split.images),
@@ -314,13 +327,19 @@ def _training_record(
     }
 
 
-def _classes_csv(classes: tuple[metrics.ClassScore, ...]) -> bytes:
+def _classes_csv(classes: tuple[metrics.ClassScore, ...], labels: tuple[str, ...]) -> bytes:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["label", "images", "precision", "recall", "f1"])
     for score in classes:
         writer.writerow(
-            [score.label, score.images, f"{score.precision:.4f}", f"{score.recall:.4f}", f"{score.f1:.4f}"]
+            [
+                labels[score.label],
+                score.images,
+                f"{score.precision:.4f}",
+                f"{score.recall:.4f}",
+                f"{score.f1:.4f}",
+            ]
         )
     return text.getvalue().encode()
 

@@ -145,7 +145,8 @@ def export_model(
     Raises:
         ModelNotFoundError, ModelFileError, ContractError: the ``.keras`` file is no digits network.
         OutputError: a target exists and ``options.force`` is not set, or the folder cannot be written to.
-        DatasetError: calibration images cannot be chosen, or overlap with validation or test images.
+        DatasetError: other images than the network was trained and scored on; calibration images cannot be chosen,
+            or overlap with validation or test images.
     """
     folder = folder or keras_path.parent
     name = network_name(keras_path)
@@ -154,6 +155,10 @@ def export_model(
     if existing and not options.force:
         raise OutputError(f"{', '.join(existing)}: exists already; give --force to replace it")
     graph = load_inference_graph(keras_path)
+    training = artifacts.read_manifest(keras_path.parent)["networks"].get(name, {}).get("training")
+    if training is not None and training["weights_sha256"] != graph.weights_sha256:
+        training = None
+    _check_dataset(keras_path, graph, training, train_split, test_split)
     reference = Reference(
         graph.reference_probabilities(test_split.images),
         graph.weights_sha256,
@@ -162,8 +167,7 @@ def export_model(
     )
     calibration = None
     if any(target.precision == "int8" for target in targets):
-        training = artifacts.read_manifest(keras_path.parent)["networks"].get(name, {}).get("training")
-        calibration = _calibration(training, graph, train_split, test_split, options)
+        calibration = _calibration(training, train_split, test_split, options)
     exported, failed = [], []
     for target, path in paths.items():
         progress.note(f"exporting {path.name}")
@@ -203,6 +207,7 @@ def _export_one(
         tools=artifacts.versions(*TOOLS[target.format]),
         calibration=calibration.receipt if calibration and target.precision == "int8" else None,
         edges=options.edges if target.precision == "int8" else "uint8",
+        labels=graph.labels,
     )
     with artifacts.locked(path.parent), artifacts.staged(path.parent) as staging:
         staged_path = staging / path.name
@@ -235,22 +240,33 @@ def _convert(
     return to_tflite.to_tflite(graph, target.precision)
 
 
+def _check_dataset(
+    path: Path, graph: InferenceGraph, training: dict[str, Any] | None, train_split: Split, test_split: Split
+) -> None:
+    for split, part, key in (
+        (train_split, "training", "train_sha256"),
+        (test_split, "test", "test_sha256"),
+    ):
+        if split.class_names != graph.labels:
+            raise DatasetError(
+                f"{path}: expected images of {', '.join(graph.labels)}, found {split.dataset} with images of "
+                f"{', '.join(split.class_names)}; export with the data that it was trained on"
+            )
+        if training is not None and training["dataset"][key] != split.sha256:
+            raise DatasetError(
+                f"the network was trained on {training['dataset']['name']}, but these are other {part} images "
+                f"({split.dataset}); export with the data that it was trained on"
+            )
+
+
 def _calibration(
     training: dict[str, Any] | None,
-    graph: InferenceGraph,
     train_split: Split,
     test_split: Split,
     options: ExportOptions,
 ) -> CalibrationSet:
     """Choose calibration images away from the validation images of the run that made the network."""
-    recipe = Recipe()
-    if training is not None and training["weights_sha256"] == graph.weights_sha256:
-        recipe = Recipe.from_dict(training["arguments"])
-        if training["dataset"]["train_sha256"] != train_split.sha256:
-            raise DatasetError(
-                f"the network was trained on {training['dataset']['name']}, but these are other training images; "
-                "export with the data that it was trained on"
-            )
+    recipe = Recipe() if training is None else Recipe.from_dict(training["arguments"])
     fit, held_out = validation_indices(train_split.labels, recipe.validation, recipe.seed)
     return choose_calibration_images(
         train_split,

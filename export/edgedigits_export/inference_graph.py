@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edgedigits.contract import IMAGE_SIDE, INPUT_NAME, OUTPUT_NAME, PIXELS
+from edgedigits.artifacts import trained_labels
+from edgedigits.contract import IMAGE_SIDE, INPUT_NAME, OUTPUT_NAME, PIXELS, network_name
 from edgedigits.training.architectures import dense_weights, load_network, weights_sha256
 from edgedigits.training.backend import keras, tf
 
@@ -28,6 +29,8 @@ class InferenceGraph:
     """Widths of the hidden layers, ``128-32``."""
     weights_sha256: str
     """Of the Keras network's own weights, before the fold."""
+    labels: tuple[str, ...]
+    """Names of the classes."""
     keras_model: keras.Model
     """The network itself, for reference answers."""
     input_shape: tuple[int, ...]
@@ -76,10 +79,12 @@ def load_inference_graph(path: Path) -> InferenceGraph:
     model, spec = load_network(path)
     (first_kernel, first_bias), *rest = dense_weights(model)
     folded = (first_kernel * np.float32(spec.pixel_scale)).astype(np.float32)
+    sha256 = weights_sha256(model)
     return InferenceGraph(
         layers=((folded, first_bias), *rest),
         arch=spec.arch,
-        weights_sha256=weights_sha256(model),
+        weights_sha256=sha256,
+        labels=trained_labels(path.parent, network_name(path), sha256),
         keras_model=model,
         input_shape=spec.input_shape,
         input_scale=spec.input_scale,

@@ -110,8 +110,9 @@ def test_json_lists_pictures_and_errors(folder: Path) -> None:
     assert result.exit_code == 1
     assert result.stderr == ""
     zero, broken, seven = json.loads(result.stdout)
-    assert set(zero) == {"picture", "digit", "confidence", "probabilities"}
+    assert set(zero) == {"picture", "digit", "label", "confidence", "probabilities"}
     assert (zero["picture"], zero["digit"], seven["digit"]) == (f"{folder}/a.png", 0, 7)
+    assert (zero["label"], seven["label"]) == ("0", "7")
     assert len(zero["probabilities"]) == 10
     assert zero["confidence"] == zero["probabilities"][0]
     assert set(broken) == {"picture", "error"}

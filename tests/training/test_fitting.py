@@ -5,7 +5,7 @@ import pytest
 from edgedigits.mnist import Split
 from edgedigits.training.architectures import build_network, network_spec
 from edgedigits.training.fitting import Data, Fitter
-from edgedigits.training.recipe import Recipe
+from edgedigits.training.recipe import Recipe, edge
 
 RECIPE = Recipe(arch=(8,), epochs=2, batch_size=64)
 
@@ -18,7 +18,7 @@ def data(dataset: tuple[Split, Split]) -> Data:
 
 
 def fitter(data: Data, recipe: Recipe = RECIPE) -> Fitter:
-    return Fitter(build_network(network_spec(recipe.arch), seed=1), recipe, data)
+    return Fitter(recipe, data)
 
 
 def test_an_epoch_advances_by_all_its_steps(data: Data) -> None:
@@ -31,8 +31,8 @@ def test_an_epoch_advances_by_all_its_steps(data: Data) -> None:
 def test_the_validation_score_is_keras_own(data: Data) -> None:
     fitting = fitter(data)
     fitting.fit_epoch(1, lambda _: None)
-    fitting.model.compile(loss="sparse_categorical_crossentropy", metrics=["accuracy"])
-    loss, accuracy = fitting.model.evaluate(
+    fitting.network.compile(loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+    loss, accuracy = fitting.network.evaluate(
         data.validation_images / np.float32(255), data.validation_labels, verbose=0
     )
     ours = fitting.score_validation()
@@ -45,13 +45,13 @@ def test_the_steps_are_those_of_keras(data: Data) -> None:
     """One epoch in one batch is one step of Adam, which ``train_on_batch`` takes as well."""
     recipe = Recipe(arch=(8,), epochs=2, batch_size=250)
     fitting = fitter(data, recipe)
-    rival = build_network(network_spec(recipe.arch), seed=1)
+    rival = build_network(network_spec(recipe.arch), seed=recipe.seed)
     schedule = keras.optimizers.schedules.PolynomialDecay(recipe.learning_rate, 2, end_learning_rate=0.0)
     rival.compile(keras.optimizers.Adam(schedule), loss="sparse_categorical_crossentropy")
     for epoch in (1, 2):
         fitting.fit_epoch(epoch, lambda _: None)
         rival.train_on_batch(data.train_images / np.float32(255), data.train_labels)
-    for ours, theirs in zip(fitting.model.get_weights(), rival.get_weights(), strict=True):
+    for ours, theirs in zip(fitting.network.get_weights(), rival.get_weights(), strict=True):
         # The order of the images differs, so the sums of 250 gradients round differently; Adam divides a gradient
         # by its own size, so where one is nearly zero the rounding shows. A step is 3e-3.
         np.testing.assert_allclose(ours, theirs, atol=1e-4)
@@ -74,3 +74,70 @@ def test_the_learning_rate_falls_in_a_line_to_zero(data: Data) -> None:
     fitting = fitter(data)
     rates = [fitting.fit_epoch(epoch, lambda _: None).learning_rate for epoch in (1, 2)]
     assert rates == pytest.approx([RECIPE.learning_rate / 2, 0.0])
+
+
+EDGE = edge((8,), epochs=4, batch_size=64)
+
+
+@pytest.mark.parametrize("recipe", [RECIPE, EDGE], ids=["plain", "edge"])
+def test_the_images_of_an_epoch_are_its_own_and_do_not_depend_on_the_past(data: Data, recipe: Recipe) -> None:
+    fitting = fitter(data, recipe)
+    in_order = [fitting._images_of(epoch)[0] for epoch in (1, 2)]
+    by_itself = fitter(data, recipe)._images_of(2)[0]
+    np.testing.assert_array_equal(in_order[1], by_itself)
+    assert (in_order[0] != in_order[1]).any()
+
+
+def test_edge_images_are_bent_and_plain_ones_only_shuffled(data: Data) -> None:
+    known = {image.tobytes() for image in data.train_images}
+    plain_images, _ = fitter(data)._images_of(1)
+    bent, _ = fitter(data, EDGE)._images_of(1)
+    assert {image.tobytes() for image in plain_images} == known
+    assert not {image.tobytes() for image in bent} & known
+
+
+def test_the_averaged_network_lags_behind_and_is_what_is_scored(data: Data) -> None:
+    fitting = fitter(data, EDGE)
+    for epoch in (1, 2):
+        fitting.fit_epoch(epoch, lambda _: None)
+    averaged, current = fitting.network.get_weights(), fitting._model.get_weights()
+    assert any((a != c).any() for a, c in zip(averaged, current, strict=True))
+    expected = fitting.network(data.validation_images / np.float32(255)).numpy()
+    # The same float32 sums in a graph and outside of it.
+    np.testing.assert_allclose(fitting.probabilities(data.validation_images), expected, atol=1e-5)
+
+
+def test_the_average_is_the_one_that_tensorflow_documents(data: Data) -> None:
+    """After the first step the decay is (1 + 1) / (10 + 1): the average has moved 9/11 of the way."""
+    recipe = edge((8,), epochs=1, batch_size=len(data.train_images))
+    fitting = fitter(data, recipe)
+    before = [weights.copy() for weights in fitting.network.get_weights()]
+    fitting.fit_epoch(1, lambda _: None)
+    for start, end, average in zip(
+        before, fitting._model.get_weights(), fitting.network.get_weights(), strict=True
+    ):
+        # One float32 product and one sum.
+        np.testing.assert_allclose(average, start + (end - start) * 9 / 11, atol=1e-6)
+
+
+def test_the_cosine_rises_for_a_tenth_of_the_steps_and_ends_at_zero(data: Data) -> None:
+    recipe = edge((8,), epochs=20, batch_size=125)
+    fitting = fitter(data, recipe)
+    rates = [fitting.fit_epoch(epoch, lambda _: None).learning_rate for epoch in range(1, 21)]
+    assert max(rates) == rates[1] == pytest.approx(recipe.learning_rate)
+    assert rates[1:] == sorted(rates[1:], reverse=True)
+    assert rates[-1] == pytest.approx(0, abs=1e-6)
+
+
+def test_an_interrupted_edge_run_goes_on_as_if_it_had_not_been(data: Data) -> None:
+    whole = fitter(data, EDGE)
+    for epoch in range(1, 5):
+        whole.fit_epoch(epoch, lambda _: None)
+    first, second = fitter(data, EDGE), fitter(data, EDGE)
+    for epoch in (1, 2):
+        first.fit_epoch(epoch, lambda _: None)
+    second.restore(first.state())
+    for epoch in (3, 4):
+        second.fit_epoch(epoch, lambda _: None)
+    for mine, theirs in zip(second.state(), whole.state(), strict=True):
+        np.testing.assert_array_equal(mine, theirs)

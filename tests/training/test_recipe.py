@@ -2,11 +2,17 @@ import json
 
 import pytest
 
-from edgedigits.training.recipe import Recipe
+from edgedigits.training.recipe import Recipe, edge, plain
 
 
-def test_a_recipe_comes_back_from_json() -> None:
-    recipe = Recipe(arch=(256, 128, 32), epochs=7, loss="categorical_crossentropy", seed=11)
+RECIPES = [
+    Recipe(arch=(256, 128, 32), epochs=7, loss="categorical_crossentropy", seed=11),
+    *(edge(budget=budget) for budget in ("fast", "standard", "long")),
+]
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
+def test_a_recipe_comes_back_from_json(recipe: Recipe) -> None:
     assert Recipe.from_dict(json.loads(json.dumps(recipe.to_dict()))) == recipe
 
 
@@ -21,3 +27,20 @@ def test_a_recipe_comes_back_from_json() -> None:
 )
 def test_differences_are_named_with_both_values(change: dict, named: list[str]) -> None:
     assert Recipe().differences(Recipe(**change)) == named
+
+
+def test_budgets_grow_and_only_the_short_one_neither_averages_nor_bends_far() -> None:
+    fast, standard, long = (edge(budget=budget) for budget in ("fast", "standard", "long"))
+    assert fast.epochs < standard.epochs < long.epochs
+    assert fast.averaging is None
+    assert standard.averaging < long.averaging
+    assert fast.warp == standard.warp.scaled(0.5)
+
+
+def test_wide_networks_learn_more_slowly() -> None:
+    assert edge((256, 128, 32)).learning_rate < edge((128, 64)).learning_rate
+
+
+def test_single_fields_can_be_changed() -> None:
+    assert edge(epochs=3, seed=9).epochs == plain(epochs=3, seed=9).epochs == 3
+    assert plain((10,)).arch == edge((10,)).arch == (10,)

@@ -44,6 +44,7 @@ FILES = {
     "plots/confusion.png",
     "plots/samples.png",
     "plots/mistakes.png",
+    "plots/weights.png",
 }
 
 
@@ -158,6 +159,7 @@ def test_the_manifest_tells_the_whole_run(trained: Path, small: tuple[Split, Spl
     assert training["arch"] == "24-12"
     assert training["dataset"] == {
         "name": small[0].dataset,
+        "labels": list("0123456789"),
         "train_images": 500,
         "validation_images": 100,
         "test_images": 200,
@@ -528,7 +530,7 @@ class Killed:
 
 def arguments_of(recipe: Recipe, folder: Path) -> list[str]:
     return [
-        "--arch", arch_text(recipe.arch), "--epochs", str(recipe.epochs), "--batch-size", str(recipe.batch_size),
+        "--recipe", "plain", "--arch", arch_text(recipe.arch), "--epochs", str(recipe.epochs), "--batch-size", str(recipe.batch_size),
         "--validation", str(recipe.validation), "--out", str(folder),
     ]  # fmt: skip
 

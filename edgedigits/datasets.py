@@ -1,0 +1,180 @@
+"""The images that a network is about: MNIST, or another dataset of its form whose ten classes have names of their own.
+
+MNIST is pinned byte for byte (``mnist``). Of another dataset only the form can be checked, before a byte of it is
+trusted: 28x28 pixels of uint8 and labels from 0 to 9, as four IDX files or as an ``.npz`` like Keras'. Which images a
+network was trained and judged on is kept as their hash; export, verify and bench refuse others.
+"""
+
+import struct
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from edgedigits import mnist
+from edgedigits.artifacts import ARCHIVE_ERRORS
+from edgedigits.contract import CLASSES, IMAGE_SIDE, LABELS
+from edgedigits.errors import DatasetError
+from edgedigits.mnist import IdxForm, Part, Split
+from edgedigits.progress import SILENT, Progress
+
+LEAST_IMAGES, MOST_IMAGES = CLASSES, 1_000_000
+"""Images in one part. A header may declare any number; a million images are 784 MB."""
+ADVICE = "check how the dataset was written"
+
+Images: TypeAlias = npt.NDArray[np.uint8]
+Labels: TypeAlias = npt.NDArray[np.uint8]
+Shape: TypeAlias = tuple[int, ...]
+
+
+def read_split(
+    data: Path | None, part: Part, class_names: tuple[str, ...] = LABELS, *, progress: Progress = SILENT
+) -> Split:
+    """Find, check and read the training or the test part of the dataset with these classes.
+
+    Args:
+        data: a folder of four IDX files, or an ``.npz`` file; None for the usual places.
+        part: which part.
+        class_names: the digits, for MNIST and nothing else; or the names of another dataset's classes.
+        progress: shows a bar where MNIST is downloaded.
+
+    Raises:
+        DatasetError: it is not there, or is not MNIST, or not of MNIST's form.
+        DownloadError: MNIST is not here, and no mirror could be reached.
+    """
+    if class_names == LABELS:
+        return mnist.read_split(mnist.find_or_download(data, progress=progress), part)
+    advice = "name the dataset that has these classes with --data"
+    source = mnist.named_source(data, advice)
+    if source is None:
+        raise DatasetError(f"expected images of {', '.join(class_names)}, found no dataset; {advice}")
+    name = dataset_name(source.path)
+    read = _read_folder if source.path.is_dir() else _read_npz
+    images, labels = read(source.path, part)
+    if part == "train":
+        _check_every_class(source.path, labels, class_names)
+    return Split.of(name, images, labels, class_names)
+
+
+def dataset_name(path: Path) -> str:
+    """Return what results call the dataset in a place: the name of its folder, or of its file without ``.npz``.
+
+    Raises:
+        DatasetError: nobody could read it, or everybody would take it for MNIST.
+    """
+    place = path.resolve()
+    name = place.name if place.is_dir() else place.stem
+    if not name or not name.isprintable() or name.casefold() == mnist.NAME.casefold():
+        raise DatasetError(
+            f"{path}: expected another dataset than MNIST, found {name!r}, the name that its results would carry; "
+            "name another place with --data, or rename this one"
+        )
+    return name
+
+
+def _check_every_class(path: Path, labels: Labels, class_names: tuple[str, ...]) -> None:
+    counts = np.bincount(labels, minlength=CLASSES)
+    missing = [f"{index} ({class_names[index]})" for index in np.flatnonzero(counts == 0)]
+    if missing:
+        raise DatasetError(
+            f"{path}: expected training images of all {CLASSES} classes, found none of {', '.join(missing)}; {ADVICE}"
+        )
+
+
+def _read_folder(folder: Path, part: Part) -> tuple[Images, Labels]:
+    images_file, labels_file = mnist.FILES[part]
+    images = _read_idx(folder, images_file).reshape(-1, IMAGE_SIDE, IMAGE_SIDE)
+    labels = _read_idx(folder, labels_file)
+    _check_labels(mnist.idx_path(folder, labels_file.name), labels, len(images))
+    return images, labels
+
+
+def _read_idx(folder: Path, pinned: IdxForm) -> npt.NDArray[np.uint8]:
+    """Return the body of an IDX file: as many images or labels as its header declares, shape (bytes,)."""
+    path = mnist.idx_path(folder, pinned.name)
+    if path is None:
+        raise DatasetError(f"{folder}: expected {pinned.name}.gz or {pinned.name}, found neither; {ADVICE}")
+    header = mnist.unpack(path, len(pinned.header), "an IDX file", ADVICE)
+    count = struct.unpack(">I", header[4:8])[0] if len(header) == len(pinned.header) else 0
+    form = IdxForm(pinned.name, count, pinned.is_images)
+    if header != form.header or not LEAST_IMAGES <= count <= MOST_IMAGES:
+        kind = "images of 28x28" if form.is_images else "labels"
+        raise DatasetError(
+            f"{path}: expected {LEAST_IMAGES} to {MOST_IMAGES:,} IDX {kind}, found {mnist.describe_header(header)}; "
+            f"{ADVICE}"
+        )
+    # One byte more than there must be tells a longer file without unpacking it to its end.
+    content = mnist.unpack(path, form.size + 1, f"{form.size:,} bytes", ADVICE)
+    mnist.check_form(path, form, content, ADVICE)
+    return np.frombuffer(content, np.uint8, offset=len(header))
+
+
+def _check_labels(where: object, labels: npt.NDArray[np.integer], images: int) -> None:
+    if len(labels) != images:
+        raise DatasetError(
+            f"{where}: expected as many labels as images, {images:,}, found {len(labels):,}; {ADVICE}"
+        )
+    if not 0 <= labels.min() <= labels.max() < CLASSES:
+        raise DatasetError(
+            f"{where}: expected labels from 0 to {CLASSES - 1}, found {labels.min()} to {labels.max()}; {ADVICE}"
+        )
+
+
+def _read_npz(path: Path, part: Part) -> tuple[Images, Labels]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            images = _read_member(path, archive, f"x_{part}", "uint8 (n, 28, 28)", _holds_images)
+            labels = _read_member(path, archive, f"y_{part}", "integers (n,) or (n, 1)", _holds_labels)
+    except ARCHIVE_ERRORS as error:
+        if isinstance(error, DatasetError):
+            raise
+        raise DatasetError(
+            f"{path}: expected arrays x_{part} and y_{part}, found none that can be read ({error}); {ADVICE}"
+        ) from error
+    labels = labels.reshape(-1)
+    _check_labels(f"{path}: y_{part}", labels, len(images))
+    return np.ascontiguousarray(images), labels.astype(np.uint8)
+
+
+def _holds_images(shape: Shape, dtype: np.dtype[np.generic]) -> bool:
+    return dtype == np.uint8 and shape[1:] == (IMAGE_SIDE, IMAGE_SIDE)
+
+
+def _holds_labels(shape: Shape, dtype: np.dtype[np.generic]) -> bool:
+    return dtype.kind in "iu" and len(shape) in (1, 2) and shape[1:] in ((), (1,))
+
+
+def _read_member(
+    path: Path,
+    archive: zipfile.ZipFile,
+    key: str,
+    expected: str,
+    is_expected: Callable[[Shape, np.dtype[np.generic]], bool],
+) -> npt.NDArray[np.integer]:
+    """Read an array of an ``.npz``, once its header says that it is of the expected form and fits its size."""
+    member = f"{key}.npy"
+    with archive.open(member) as opened:
+        shape, dtype = _read_npy_header(opened)
+        body = archive.getinfo(member).file_size - opened.tell()
+    if not is_expected(shape, dtype) or not LEAST_IMAGES <= shape[0] <= MOST_IMAGES:
+        raise DatasetError(
+            f"{path}: expected {key} to be {expected}, n from {LEAST_IMAGES} to {MOST_IMAGES:,}, "
+            f"found {dtype} {shape}; {ADVICE}"
+        )
+    declared = dtype.itemsize * int(np.prod(shape))
+    if body != declared:
+        raise DatasetError(f"{path}: expected {key} to hold {declared:,} bytes, found {body:,}; {ADVICE}")
+    with archive.open(member) as opened:
+        array: npt.NDArray[np.integer] = np.lib.format.read_array(opened, allow_pickle=False)
+    return array
+
+
+def _read_npy_header(opened: IO[bytes]) -> tuple[Shape, np.dtype[np.generic]]:
+    # Later versions are for structured arrays, and their headers may be gigabytes long.
+    if (version := np.lib.format.read_magic(opened)) != (1, 0):
+        raise ValueError(f".npy version {version} is for other arrays")
+    shape, _, dtype = np.lib.format.read_array_header_1_0(opened)
+    return shape, dtype
