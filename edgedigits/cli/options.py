@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from edgedigits.contract import DEFAULT_NAME, parse_arch
+from edgedigits.contract import DEFAULT_NAME, file_name, network_name, parse_arch
 
 if TYPE_CHECKING:
     from edgedigits.progress import Progress
@@ -21,6 +21,14 @@ def read_widths(ctx: click.Context, param: click.Parameter, value: str) -> tuple
         return parse_arch(value)
     except ValueError as error:
         raise click.BadParameter(str(error), ctx, param) from error
+
+
+def read_name(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    """Read the name of a network; what would lead to another folder, or to another network's files, is wrong usage."""
+    named = Path(file_name(value, "keras"))
+    if value.startswith(".") or named.name != str(named) or network_name(named) != value:
+        raise click.BadParameter(f"expected the stem of a file name like digits, got {value!r}", ctx, param)
+    return value
 
 
 def models_option(
@@ -38,7 +46,11 @@ def models_option(
 
 
 name_option = click.option(
-    "--name", default=DEFAULT_NAME, show_default=True, help="Stem of the network's files in that folder."
+    "--name",
+    callback=read_name,
+    default=DEFAULT_NAME,
+    show_default=True,
+    help="Stem of the network's files in that folder.",
 )
 data_option = click.option(
     "--data",
