@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from edgedigits.contract import DEFAULT_NAME, LABELS, parse_arch, parse_labels
+from edgedigits.contract import DEFAULT_NAME, LABELS, file_name, network_name, parse_arch, parse_labels
 
 if TYPE_CHECKING:
     from edgedigits.progress import Progress
@@ -53,6 +53,14 @@ def _lines_of_file(name: str) -> list[str]:
     return [line for line in text.splitlines() if line.strip()]
 
 
+def read_name(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    """Read the name of a network; what would lead to another folder, or to another network's files, is wrong usage."""
+    named = Path(file_name(value, "keras"))
+    if value.startswith(".") or named.name != str(named) or network_name(named) != value:
+        raise click.BadParameter(f"expected the stem of a file name like digits, got {value!r}", ctx, param)
+    return value
+
+
 def models_option(
     flag: str = "--models", help_text: str = "Folder of the model files."
 ) -> Callable[[Callback], Callback]:
@@ -68,7 +76,11 @@ def models_option(
 
 
 name_option = click.option(
-    "--name", default=DEFAULT_NAME, show_default=True, help="Stem of the network's files in that folder."
+    "--name",
+    callback=read_name,
+    default=DEFAULT_NAME,
+    show_default=True,
+    help="Stem of the network's files in that folder.",
 )
 data_option = click.option(
     "--data",

@@ -4,7 +4,6 @@ import pytest
 
 from edgedigits.training.recipe import Recipe, edge, plain
 
-
 RECIPES = [
     Recipe(arch=(256, 128, 32), epochs=7, loss="categorical_crossentropy", seed=11),
     *(edge(budget=budget) for budget in ("fast", "standard", "long")),

@@ -1,0 +1,237 @@
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import onnx
+import pytest
+from click.testing import CliRunner, Result
+
+from edgedigits import mnist
+from edgedigits.artifacts import read_manifest, sha256_file
+from edgedigits.cli import cli
+from edgedigits.mnist import Split
+from edgedigits.training.architectures import load_network
+
+RUN_CLI = Path(__file__).parents[1] / "run_cli.py"
+EXPORTED = (
+    "digits.tflite",
+    "digits.float16.tflite",
+    "digits.dynamic.tflite",
+    "digits.int8.tflite",
+    "digits.onnx",
+)
+# The network of three epochs is not the one that the gates are for.
+WIDE_GATE = ("--max-drop", "5", "--calibration-size", "200")
+
+
+@pytest.fixture(autouse=True)
+def data(dataset: tuple[Split, Split], monkeypatch: pytest.MonkeyPatch) -> None:
+    """MNIST, or the bundled digits where it is not there; read once for all tests."""
+    splits = dict(zip(("train", "test"), dataset, strict=True))
+    monkeypatch.setattr(mnist, "find_or_download", lambda *_, **__: None)
+    monkeypatch.setattr(mnist, "read_split", lambda _, part: splits[part])
+
+
+def export(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(cli, ["export", *map(str, arguments)])
+
+
+def visible(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir() if not path.name.startswith(".")}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "written"),
+    [
+        (("--format", "tflite"), {"digits.tflite"}),
+        (("--format", "tflite", "--quantize"), {"digits.int8.tflite"}),
+        (("--format", "tflite", "--quantize", "int8"), {"digits.int8.tflite"}),
+        (("--format", "tflite", "--quantize", "float16"), {"digits.float16.tflite"}),
+        (("--format", "tflite", "--quantize", "dynamic"), {"digits.dynamic.tflite"}),
+        (("--format", "onnx"), {"digits.onnx"}),
+        (("--format", "all"), set(EXPORTED)),
+        (("--format", "all", "--quantize", "float16"), {"digits.float16.tflite"}),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_the_options_name_the_files(
+    arguments: tuple[str, ...], written: set[str], models: Path, tmp_path: Path
+) -> None:
+    result = export("--models", models, "--out", tmp_path, *WIDE_GATE, *arguments)
+    assert result.exit_code == 0, result.stderr
+    assert visible(tmp_path) == written | {"manifest.json", "reference.npz"}
+    for name in written:
+        size = (tmp_path / name).stat().st_size
+        assert f"{tmp_path / name}  {size:,} bytes  " in result.stdout
+        assert f"  sha256 {sha256_file(tmp_path / name)}" in result.stdout
+        assert f"exporting {name}" in result.stderr
+
+
+def test_json_and_quiet(models: Path, tmp_path: Path) -> None:
+    result = export(
+        "--format", "onnx", "--opset", "15", "--models", models, "--out", tmp_path, "--json", "--quiet"
+    )
+    assert result.exit_code == 0, result.stderr
+    assert result.stderr == ""
+    fields = json.loads(result.stdout)
+    (file,) = fields["exported"]
+    assert fields["failed"] == []
+    assert (file["path"], file["sha256"]) == (
+        str(tmp_path / "digits.onnx"), sha256_file(tmp_path / "digits.onnx")
+    )  # fmt: skip
+    assert file["verification"]["passed"]
+    assert onnx.load(tmp_path / "digits.onnx").opset_import[0].version == 15
+    assert read_manifest(tmp_path)["networks"]["digits"]["files"]["digits.onnx"]["opset"] == 15
+
+
+def test_the_calibration_options_stand_in_the_receipt(models: Path, tmp_path: Path) -> None:
+    result = export(
+        "--format", "tflite", "--quantize", "--io", "uint8", "--calibration-size", "150", "--seed", "9",
+        "--max-drop", "5", "--models", models, "--out", tmp_path, "--json",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.stderr
+    metadata = json.loads(result.stdout)["exported"][0]["metadata"]
+    assert metadata["edges"] == "uint8"
+    assert (metadata["calibration"]["images"], metadata["calibration"]["seed"]) == (150, 9)
+
+
+def test_an_existing_file_needs_force(models: Path, tmp_path: Path) -> None:
+    (tmp_path / "digits.onnx").write_bytes(b"precious")
+    arguments = ("--format", "onnx", "--models", models, "--out", tmp_path, "--quiet")
+    result = export(*arguments)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert (
+        result.stderr
+        == f"edgedigits: {tmp_path / 'digits.onnx'}: exists already; give --force to replace it\n"
+    )
+    assert (tmp_path / "digits.onnx").read_bytes() == b"precious"
+    assert export(*arguments, "--force").exit_code == 0
+    assert sha256_file(tmp_path / "digits.onnx") == sha256_file(models / "digits.onnx")
+
+
+def test_a_file_that_loses_accuracy_is_exit_status_1_and_not_written(models: Path, tmp_path: Path) -> None:
+    # One hidden unit times 16,384, its outgoing weights divided by as much: the same answers in float, but the one
+    # scale that an int8 layer has is taken by this unit, and the others vanish.
+    network, _ = load_network(models / "digits.keras")
+    kernel, bias, outgoing, *rest = network.get_weights()
+    busiest = int(np.abs(kernel).sum(axis=0).argmax())
+    kernel[:, busiest] *= 2**14
+    bias[busiest] *= 2**14
+    outgoing[busiest] /= 2**14
+    network.set_weights([kernel, bias, outgoing, *rest])
+    network.save(tmp_path / "digits.keras")
+    manifest = read_manifest(models)
+    from edgedigits.training.architectures import weights_sha256
+
+    manifest["networks"]["digits"]["files"] = {}
+    manifest["networks"]["digits"]["training"]["weights_sha256"] = weights_sha256(network)
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    (tmp_path / "digits.int8.tflite").write_bytes(b"old")
+
+    result = export(
+        "--format",
+        "tflite",
+        "--quantize",
+        "--force",
+        "--models",
+        tmp_path,
+        "--calibration-size",
+        "200",
+        "--json",
+    )
+
+    assert result.exit_code == 1
+    assert "edgedigits: digits.int8.tflite was not written: accuracy differs by -" in result.stderr
+    fields = json.loads(result.stdout)
+    assert fields["exported"] == []
+    assert fields["failed"][0]["comparison"]["broken"]
+    assert (tmp_path / "digits.int8.tflite").read_bytes() == b"old"
+    assert visible(tmp_path) == {"digits.keras", "manifest.json", "digits.int8.tflite"}
+
+
+def with_lambda(path: Path, _: Path) -> None:
+    layers = [keras.layers.Flatten(), keras.layers.Lambda(lambda x: x), keras.layers.Dense(10, "softmax")]
+    keras.Sequential([keras.Input((28, 28)), *layers]).save(path)
+
+
+def truncated(path: Path, models: Path) -> None:
+    content = (models / "digits.keras").read_bytes()
+    path.write_bytes(content[:-1_000])
+
+
+def text(path: Path, _: Path) -> None:
+    path.write_text("digits")
+
+
+def missing(path: Path, _: Path) -> None:
+    pass
+
+
+@pytest.mark.parametrize(
+    ("write", "complaint"),
+    [
+        (with_lambda, "found a Lambda layer, which would run code from the file"),
+        (truncated, "no whole .keras archive, truncated or of another kind"),
+        (text, "no whole .keras archive, truncated or of another kind"),
+        (missing, "no such model file; train one with `edgedigits train`"),
+    ],
+    ids=["Lambda", "truncated", "text", "missing"],
+)
+def test_what_is_no_digits_network_is_one_line_and_nothing_is_written(
+    write, complaint: str, models: Path, tmp_path: Path
+) -> None:
+    write(tmp_path / "digits.keras", models)
+    before = visible(tmp_path)
+    result = export("--format", "all", "--models", tmp_path, "--quiet")
+    assert (result.exit_code, result.stdout) == (1, "")
+    (line,) = result.stderr.splitlines()
+    assert line.startswith(f"edgedigits: {tmp_path / 'digits.keras'}: ")
+    assert complaint in line
+    assert visible(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ((), "Missing option '--format'"),
+        (("--format", "h5"), "--format"),
+        (("--format", "onnx", "--quantize"), "onnx files come as float32, not as int8"),
+        (("--format", "tflite", "--quantize", "int4"), "--quantize"),
+        (("--format", "onnx", "--opset", "12"), "--opset"),
+        (("--format", "onnx", "--opset", "19"), "--opset"),
+        (("--format", "tflite", "--calibration-size", "9"), "--calibration-size"),
+        (("--format", "tflite", "--max-drop", "-0.1"), "--max-drop"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_wrong_usage_is_exit_status_2(
+    arguments: tuple[str, ...], complaint: str, models: Path, tmp_path: Path
+) -> None:
+    result = export("--models", models, "--out", tmp_path, *arguments)
+    assert result.exit_code == 2
+    assert complaint in result.stderr
+    assert visible(tmp_path) == set()
+
+
+def test_another_network_in_the_folder_has_its_own_files(models: Path, tmp_path: Path) -> None:
+    shutil.copy(models / "digits.keras", tmp_path / "other.keras")
+    result = export("--format", "onnx", "--models", tmp_path, "--name", "other", "--quiet")
+    assert result.exit_code == 0, result.stderr
+    assert visible(tmp_path) == {"other.keras", "other.onnx", "other.reference.npz", "manifest.json"}
+    # The name is no part of the content.
+    assert sha256_file(tmp_path / "other.onnx") == sha256_file(models / "digits.onnx")
+
+
+def test_a_missing_extra_is_one_line_with_the_install(models: Path, tmp_path: Path) -> None:
+    arguments = ("--format", "onnx", "--models", models, "--out", tmp_path)
+    command = [sys.executable, RUN_CLI, "tensorflow,keras", "export", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        "edgedigits: exporting needs an extra that is not installed: pip install 'edgedigits[train]'\n"
+    )
+    assert visible(tmp_path) == set()

@@ -1,0 +1,134 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from edgedigits import mnist
+from edgedigits.artifacts import read_manifest
+from edgedigits.cli import cli
+from edgedigits.mnist import Split
+from edgedigits.training.architectures import load_network
+
+RUN_CLI = Path(__file__).parents[1] / "run_cli.py"
+SHORT = ("--arch", "6", "--epochs", "2", "--batch-size", "100", "--validation", "100")
+
+
+@pytest.fixture(autouse=True)
+def data(dataset: tuple[Split, Split], monkeypatch: pytest.MonkeyPatch) -> tuple[Split, Split]:
+    """The first 600 images to train on and 200 to test with: of MNIST, or of the bundled digits."""
+    train, test = dataset
+    splits = {
+        "train": Split.of(train.dataset, train.images[:600], train.labels[:600]),
+        "test": Split.of(test.dataset, test.images[:200], test.labels[:200]),
+    }
+    monkeypatch.setattr(mnist, "find_or_download", lambda *_, **__: None)
+    monkeypatch.setattr(mnist, "read_split", lambda _, part: splits[part])
+    return splits["train"], splits["test"]
+
+
+def train(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(cli, ["train", *map(str, arguments)])
+
+
+def test_scores_go_to_standard_output_and_progress_to_standard_error(tmp_path: Path) -> None:
+    result = train(*SHORT, "--out", tmp_path)
+    assert result.exit_code == 0, result.stderr
+    first, header, *classes, last = result.stdout.splitlines()
+    assert first.startswith(f"{tmp_path / 'digits.keras'}: test accuracy ")
+    assert "(n = 200)" in first
+    assert header.split() == ["digit", "images", "precision", "recall", "f1"]
+    assert [line.split()[0] for line in classes] == list("0123456789")
+    training = read_manifest(tmp_path)["networks"]["digits"]["training"]
+    assert last == f"  weights sha256 {training['weights_sha256']}"
+    epochs = [line for line in result.stderr.splitlines() if line.startswith("epoch ")]
+    assert [line.split()[1] for line in epochs] == ["1/2", "2/2"]
+    assert all(word in epochs[0] for word in ("loss ", " accuracy ", "val_loss ", "val_accuracy "))
+    assert result.stderr.endswith(f"next: edgedigits export --format all --models {tmp_path}\n")
+
+
+def test_every_option_stands_in_the_manifest(tmp_path: Path) -> None:
+    result = train(
+        "--arch", "17-5-3", "--epochs", "1", "--batch-size", "50", "--learning-rate", "0.01",
+        "--loss", "categorical_crossentropy", "--validation", "60", "--seed", "42",
+        "--out", tmp_path, "--name", "small", "--json", "--quiet",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.stderr
+    assert result.stderr == ""
+    fields = json.loads(result.stdout)
+    arguments = {
+        "arch": [17, 5, 3], "epochs": 1, "batch_size": 50, "learning_rate": 0.01,
+        "loss": "categorical_crossentropy", "validation": 60, "seed": 42,
+    }  # fmt: skip
+    training = read_manifest(tmp_path)["networks"]["small"]["training"]
+    assert fields["recipe"].items() >= arguments.items()
+    assert training["arguments"].items() >= arguments.items()
+    assert fields["path"] == str(tmp_path / "small.keras")
+    assert fields["weights_sha256"] == training["weights_sha256"]
+    assert load_network(tmp_path / "small.keras")[1].arch == "17-5-3"
+    assert [epoch["epoch"] for epoch in fields["history"]] == [1]
+
+
+def test_exported_files_of_the_previous_network_are_named(tmp_path: Path) -> None:
+    train(*SHORT, "--out", tmp_path, "--quiet")
+    exported = CliRunner().invoke(cli, ["export", "--format", "onnx", "--models", str(tmp_path), "--quiet"])
+    assert exported.exit_code == 0, exported.stderr
+    result = train(*SHORT, "--out", tmp_path, "--seed", "1", "--quiet")
+    assert "edgedigits: digits.onnx hold the previous network: export again" in result.stderr
+
+
+def test_resume_with_other_arguments_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("edgedigits.training.train._write_results", lambda *_: 1 / 0)
+        train(*SHORT, "--out", tmp_path)
+    assert (tmp_path / "checkpoint.npz").exists()
+    result = train(*SHORT, "--seed", "3", "--resume", "--out", tmp_path, "--quiet")
+    assert (result.exit_code, result.stdout) == (1, "")
+    (line,) = result.stderr.splitlines()
+    assert "the interrupted run had other arguments (seed 0 / 3)" in line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("--arch", "128,32"), "expected widths from 1 to 16384 like 128-32"),
+        (("--arch", "0"), "expected widths"),
+        (("--arch", ""), "expected widths"),
+        (("--epochs", "0"), "--epochs"),
+        (("--batch-size", "0"), "--batch-size"),
+        (("--learning-rate", "0"), "--learning-rate"),
+        (("--loss", "mse"), "--loss"),
+        (("--validation", "9"), "--validation"),
+        (("--seed", "-1"), "--seed"),
+        (("--name", ""), "expected the stem of a file name like digits, got ''"),
+        (("--name", "sub/digits"), "expected the stem of a file name"),
+        (("--name", "../digits"), "expected the stem of a file name"),
+        (("--name", ".."), "expected the stem of a file name"),
+        (("--name", "digits.int8"), "expected the stem of a file name"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_wrong_usage_is_exit_status_2(arguments: tuple[str, ...], complaint: str, tmp_path: Path) -> None:
+    result = train(*arguments, "--out", tmp_path)
+    assert result.exit_code == 2
+    assert complaint in result.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_too_many_validation_images_are_one_line(tmp_path: Path) -> None:
+    result = train("--validation", "600", "--out", tmp_path, "--quiet")
+    assert (result.exit_code, result.stdout) == (1, "")
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("edgedigits: 600 validation images cannot be held out of 600")
+
+
+def test_a_missing_extra_is_one_line_with_the_install(tmp_path: Path) -> None:
+    command = [sys.executable, RUN_CLI, "tensorflow,keras", "train", *SHORT, "--out", tmp_path]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        "edgedigits: training needs an extra that is not installed: pip install 'edgedigits[train]'\n"
+    )
+    assert not list(tmp_path.iterdir())
