@@ -265,8 +265,11 @@ REFUSED = {
         lambda: functional(layers.Rescaling(1 / 127.5, offset=-1), layers.Flatten(), dense()),
         "a Rescaling layer without an offset, found -1",
     ),
+    "no hidden layer": (lambda: functional(layers.Flatten(), dense()), "at least one hidden Dense layer"),
     "rescaling of two kinds": (
-        lambda: functional(layers.Rescaling(0.5), layers.Rescaling(0.5), layers.Flatten(), dense()),
+        lambda: functional(
+            layers.Rescaling(0.5), layers.Rescaling(0.5), layers.Flatten(), dense(8, "relu"), dense()
+        ),
         "at most one Rescaling, before the first Dense",
     ),
     "rescaling in the middle": (

@@ -13,7 +13,7 @@ from edgedigits.artifacts import network_entry, read_manifest
 from edgedigits.bench import BenchOptions, BenchResult, BenchRow, ColdStart, Latency, MachineCard
 from edgedigits.errors import ModelFileError
 from edgedigits.mnist import Split
-from edgedigits.report import SamplePrediction, render_model_card, render_report
+from edgedigits.report import SamplePrediction, render_markdown, render_model_card, render_report
 
 VOID = {"meta", "img", "br", "hr", "link", "input"}
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -99,8 +99,8 @@ def test_the_page_is_well_formed(page: Page) -> None:
 def test_the_page_loads_nothing_and_runs_nothing(page: Page) -> None:
     assert not {"script", "link", "iframe", "object", "embed", "form"} & set(page.tags)
     assert page.handlers == []
-    # Four plots, the trade-off, three pictures.
-    assert len(page.addresses) == 4 + 1 + 3
+    # Five plots, the trade-off, three pictures.
+    assert len(page.addresses) == 5 + 1 + 3
     for address in page.addresses:
         assert address.startswith("data:image/png;base64,")
         assert base64.b64decode(address.partition(",")[2], validate=True).startswith(PNG)
@@ -141,7 +141,7 @@ def test_without_measurements_and_pictures_the_page_leaves_them_out(models: Path
     page = Page(render_report(models, "digits"))
     assert "Latency" not in page.words
     assert "Pictures that were predicted" not in page.words
-    assert len(page.addresses) == 4
+    assert len(page.addresses) == 5
 
 
 def test_pictures_stand_with_their_answers(page: Page) -> None:
@@ -202,3 +202,20 @@ def test_the_model_card_lists_every_file(models: Path) -> None:
     assert [row.split("`")[1] for row in rows] == exported
     assert entry["files"]["digits.int8.tflite"]["calibration"]["indices_sha256"][:16] in card
     assert card == (models / "MODEL_CARD.md").read_text()
+
+
+def test_the_page_shows_how_robust_the_network_is_and_how_the_presets_compare(page: Page) -> None:
+    assert "turned by 10 degrees left" in page.words
+    assert "The presets side by side" in page.words
+    assert "256-128-32" in page.words
+
+
+def test_markdown_links_to_the_plots_and_has_the_same_figures(models: Path) -> None:
+    text = render_markdown(models, "digits")
+    links = re.findall(r"!\[[^]]*\]\(([^)]*)\)", text)
+    assert len(links) == 5
+    assert all((models / link).is_file() for link in links)
+    verified = read_manifest(models)["networks"]["digits"]["files"]["digits.onnx"]["verification"]
+    assert f"{100 * verified['correct'] / verified['images']:.2f} %" in text
+    tables = [line for line in text.splitlines() if line.startswith("|")]
+    assert len({line.count("|") for line in tables if "digits.int8.tflite" in line}) == 1

@@ -28,7 +28,7 @@ from edgedigits.reference import FILE_NAME as REFERENCE_NAME
 from edgedigits.reference import Reference
 from edgedigits.training.architectures import dense_weights, weights_sha256
 from edgedigits.training.augmentation import warp_epoch
-from edgedigits.training.backend import keras, tf
+from edgedigits.training.backend import tf
 from edgedigits.training.fitting import Data, Epoch, Fitter
 from edgedigits.training.recipe import Recipe
 from edgedigits.training.robustness import Condition, measure_robustness
@@ -237,7 +237,8 @@ def _write_results(
     reference = Reference(probabilities, sha256, test_split.dataset, test_split.sha256)
     robustness = measure_robustness(fitter.probabilities, test_split)
     with artifacts.locked(folder), artifacts.staged(folder) as staging:
-        _compiled(fitter).save(staging / network_file)
+        # Without an optimizer: its state would make the file three times as large.
+        fitter.network.save(staging / network_file)
         texts = {
             "history.json": json.dumps([dataclasses.asdict(epoch) for epoch in history], indent=1).encode(),
             "classes.csv": _classes_csv(classes, train_split.class_names),
@@ -281,15 +282,6 @@ def _write_results(
         resumed_after=resumed_after,
         stale=stale,
     )
-
-
-def _compiled(fitter: Fitter) -> keras.Model:
-    """Give the network an optimizer and a loss, so that whoever loads it can evaluate it or train on."""
-    optimizer = keras.optimizers.Adam()
-    # Keras warns when it loads an optimizer that was saved before it was built.
-    optimizer.build(fitter.network.trainable_variables)
-    fitter.network.compile(optimizer, loss=fitter.recipe.loss, metrics=["accuracy"])
-    return fitter.network
 
 
 def _training_record(

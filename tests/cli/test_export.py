@@ -177,7 +177,7 @@ def missing(path: Path, _: Path) -> None:
         (with_lambda, "found a Lambda layer, which would run code from the file"),
         (truncated, "no whole .keras archive, truncated or of another kind"),
         (text, "no whole .keras archive, truncated or of another kind"),
-        (missing, "no such model file; train one with `edgedigits train`"),
+        (missing, "no such model file; train"),
     ],
     ids=["Lambda", "truncated", "text", "missing"],
 )

@@ -39,7 +39,7 @@ def test_scores_go_to_standard_output_and_progress_to_standard_error(tmp_path: P
     first, header, *classes, last = result.stdout.splitlines()
     assert first.startswith(f"{tmp_path / 'digits.keras'}: test accuracy ")
     assert "(n = 200)" in first
-    assert header.split() == ["digit", "images", "precision", "recall", "f1"]
+    assert header.split() == ["class", "images", "precision", "recall", "f1"]
     assert [line.split()[0] for line in classes] == list("0123456789")
     training = read_manifest(tmp_path)["networks"]["digits"]["training"]
     assert last == f"  weights sha256 {training['weights_sha256']}"

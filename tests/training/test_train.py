@@ -195,6 +195,7 @@ def test_the_reference_answers_are_those_of_the_keras_file(trained: Path, small:
 
 def test_keras_itself_loads_and_evaluates_the_file(trained: Path, small: tuple[Split, Split]) -> None:
     network = keras.saving.load_model(trained / "digits.keras")
+    network.compile(loss="sparse_categorical_crossentropy", metrics=["accuracy"])
     _, accuracy = network.evaluate(small[1].images / 255.0, small[1].labels, verbose=0)
     test = read_manifest(trained)["networks"]["digits"]["training"]["results"]["test"]
     # One image of 200 at a rounded decision boundary.
@@ -241,7 +242,7 @@ def test_a_second_network_shares_the_folder(small: tuple[Split, Split], tmp_path
     named = {
         "tiny.keras",
         *(f"tiny.{sidecar}" for sidecar in ("history.json", "classes.csv", "reference.npz")),
-        *(f"plots/tiny.{plot}.png" for plot in ("curves", "confusion", "samples", "mistakes")),
+        *(f"plots/tiny.{plot}.png" for plot in ("curves", "confusion", "samples", "mistakes", "weights")),
     }
     assert written(tmp_path) == FILES | named
     networks = read_manifest(tmp_path)["networks"]
@@ -530,7 +531,8 @@ class Killed:
 
 def arguments_of(recipe: Recipe, folder: Path) -> list[str]:
     return [
-        "--recipe", "plain", "--arch", arch_text(recipe.arch), "--epochs", str(recipe.epochs), "--batch-size", str(recipe.batch_size),
+        "--recipe", "plain", "--arch", arch_text(recipe.arch),
+        "--epochs", str(recipe.epochs), "--batch-size", str(recipe.batch_size),
         "--validation", str(recipe.validation), "--out", str(folder),
     ]  # fmt: skip
 
