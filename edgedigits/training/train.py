@@ -126,7 +126,7 @@ def train(
     resumed_after = len(history)
     note_every = max(1, recipe.epochs // NOTES)
     for epoch in range(resumed_after + 1, recipe.epochs + 1):
-        with progress.task(f"epoch {epoch}/{recipe.epochs}", fitter.steps_per_epoch) as advance:
+        with progress.task(_bar_title(epoch, recipe, history), fitter.steps_per_epoch) as advance:
             history.append(fitter.fit_epoch(epoch, advance))
         _write_checkpoint(checkpoint, fitter, history, train_split)
         if epoch % note_every == 0 or epoch == recipe.epochs:
@@ -136,12 +136,22 @@ def train(
     return result
 
 
+def _bar_title(epoch: int, recipe: Recipe, history: list[Epoch]) -> str:
+    """Name the epoch that a bar is about, and what the one before it came to."""
+    title = f"epoch {epoch}/{recipe.epochs}"
+    return f"{title}  {_figures(history[-1])}" if history else title
+
+
 def describe_epoch(epoch: Epoch, recipe: Recipe) -> str:
     """Write one epoch as a line of text."""
+    width = len(str(recipe.epochs))
+    return f"epoch {epoch.epoch:>{width}}/{recipe.epochs}  {_figures(epoch)}  {epoch.seconds:.1f} s"
+
+
+def _figures(epoch: Epoch) -> str:
     return (
-        f"epoch {epoch.epoch:>{len(str(recipe.epochs))}}/{recipe.epochs}"
-        f"  loss {epoch.loss:.4f}  accuracy {100 * epoch.accuracy:.2f} %"
-        f"  val_loss {epoch.val_loss:.4f}  val_accuracy {100 * epoch.val_accuracy:.2f} %  {epoch.seconds:.1f} s"
+        f"loss {epoch.loss:.4f}  accuracy {100 * epoch.accuracy:.2f} %"
+        f"  val_loss {epoch.val_loss:.4f}  val_accuracy {100 * epoch.val_accuracy:.2f} %"
     )
 
 
