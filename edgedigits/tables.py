@@ -6,24 +6,26 @@ from collections.abc import Sequence
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 
 Row = Sequence[str]
-LOG_WIDTH = 160
-"""Columns where standard output is no terminal: wide enough for every table, so that no log breaks its rows."""
+WIDEST_TABLE = 1_000
+"""Columns; no table comes near it."""
 
 
 def print_table(title: str, header: Row, rows: Sequence[Row]) -> None:
     """Print a table on standard output; the first column to the left, figures to the right."""
     # Names of files may hold square brackets and colons, which rich would take for markup and emoji.
     console = Console(highlight=False, markup=False, emoji=False)
-    if not console.is_terminal:
-        console.width = LOG_WIDTH
     table = Table(title=title, title_justify="left", title_style="", box=SIMPLE_HEAD, pad_edge=False)
     for index, column in enumerate(header):
         table.add_column(column, justify="left" if index == 0 else "right", no_wrap=True)
     for row in rows:
         table.add_row(*row)
+    # As wide as its figures: in a narrow terminal a line that wraps says more than one that was cut.
+    unbounded = console.options.update(max_width=WIDEST_TABLE)
+    console.width = max(console.width, Measurement.get(console, unbounded, table).maximum)
     console.print(table)
 
 
