@@ -42,6 +42,9 @@ def learning_curves(history: Sequence[dict[str, Any]]) -> bytes:
         axes.legend()
     loss.set(title="loss (log scale)", xlabel="epoch", yscale="log")
     accuracy.set(title="accuracy (%)", xlabel="epoch")
+    # The first epochs of a long run would press all that matters into the top of the frame.
+    reached = [100 * record[key] for record in history for key in ("accuracy", "val_accuracy")]
+    accuracy.set_ylim(bottom=max(0.0, float(np.percentile(reached, 5)) - 1.0))
     rates = [record["learning_rate"] for record in history]
     rate.plot(epochs, rates, color=INK, marker=marker, markersize=3)
     rate.set(title="learning rate, end of epoch", xlabel="epoch")
