@@ -44,7 +44,8 @@ def learning_curves(history: Sequence[dict[str, Any]]) -> bytes:
     accuracy.set(title="accuracy (%)", xlabel="epoch")
     # The first epochs of a long run would press all that matters into the top of the frame.
     reached = [100 * record[key] for record in history for key in ("accuracy", "val_accuracy")]
-    accuracy.set_ylim(bottom=max(0.0, float(np.percentile(reached, 5)) - 1.0))
+    bottom = max(0.0, float(np.percentile(reached, 5)) - 1.0)
+    accuracy.set_ylim(bottom, max(reached) + 0.05 * (max(reached) - bottom))
     rates = [record["learning_rate"] for record in history]
     rate.plot(epochs, rates, color=INK, marker=marker, markersize=3)
     rate.set(title="learning rate, end of epoch", xlabel="epoch")
