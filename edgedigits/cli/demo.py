@@ -68,6 +68,9 @@ def command(out: Path, data: Path | None) -> None:
 
     click.echo("\n2. Export to every format, each verified before it is put in place")
     max_drop = None if test_split.dataset == mnist.NAME else OFFLINE_MAX_DROP
+    if max_drop is not None:
+        images = len(test_split.images)
+        click.echo(f"The gate allows a loss of {max_drop} points here: there are only {images} test images.")
     exported, failed = export_model(
         result.path,
         FORMATS,
