@@ -269,7 +269,7 @@ def model_files(folder: Path, name: str | None = None) -> list[Path]:
     """
     found = [
         path
-        for suffix in ("tflite", "onnx", "keras")
+        for suffix in ("tflite", "onnx", "ort", "keras")
         for path in sorted(folder.glob(file_name("*", suffix)), key=lambda path: (len(path.name), path.name))
         if name in (None, network_name(path))
     ]

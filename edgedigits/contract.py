@@ -36,7 +36,7 @@ POLARITY = "white on black"
 DEFAULT_NAME = "digits"
 WIDEST_LAYER = 16_384
 
-Format = Literal["keras", "tflite", "onnx"]
+Format = Literal["keras", "tflite", "onnx", "ort"]
 Precision = Literal["float32", "float16", "dynamic", "int8"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
@@ -128,6 +128,9 @@ class CalibrationReceipt:
     seed: int
     indices_sha256: str
     """sha256 of the sorted indices into the training file, as little-endian int64."""
+    ranges: str = "min-max"
+    """How the ranges of the activations were chosen: ``percentile, logits mse``. Files of the first release say
+    nothing; theirs are from the smallest to the largest value seen."""
 
 
 @dataclass(frozen=True)

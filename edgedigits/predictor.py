@@ -6,6 +6,7 @@
 7
 """
 
+import mmap
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgedigits.contract import (
+    CLASSES,
     DEFAULT_NAME,
     IMAGE_SIDE,
     INPUT_NAME,
@@ -28,9 +30,11 @@ from edgedigits.errors import ImageError, ModelFileError, ModelNotFoundError
 from edgedigits.image import Picture, Pixels, as_it_is, prepare
 from edgedigits.onnx_session import open_session
 
-BATCH_PICTURES = 4096
-"""Pictures that ``predict_batch`` prepares for one run, so that its memory stays flat however many it is given."""
+BATCH = 4096
+"""Pictures in one run, so that memory stays flat however many there are; more at once are not quicker either."""
 
+_ARRAYS = (np.ndarray, np.memmap)
+"""Other subclasses hold more than pixels: a mask, a matrix' own arithmetic."""
 _UINT8 = np.dtype(np.uint8)
 _SIDES = (IMAGE_SIDE, IMAGE_SIDE)
 _OUTPUTS = [OUTPUT_NAME]
@@ -72,7 +76,7 @@ def default_model() -> Path:
         ModelNotFoundError: it is in neither place.
     """
     package = Path(__file__).parent
-    name = file_name(DEFAULT_NAME, "onnx")
+    name = file_name(DEFAULT_NAME, "onnx", "int8")
     for path in (package / name, package.parent / "models" / name):
         if path.is_file():
             return path
@@ -97,7 +101,8 @@ class DigitPredictor:
         """Open a model file.
 
         Args:
-            model: an ``.onnx`` file that ``edgedigits export`` wrote; by default, the one that came with edgedigits.
+            model: an ``.onnx`` or ``.ort`` file that ``edgedigits export`` wrote, float or integers; by default, the
+                one that came with edgedigits.
             threads: threads of the runtime. More than one only helps with large batches.
 
         Raises:
@@ -170,10 +175,13 @@ class DigitPredictor:
         return prepare(picture) if self.metadata.labels == LABELS else as_it_is(picture)
 
     def probabilities(self, pixels: Pixels) -> npt.NDArray[np.float32]:
-        """Run the network on pictures that are already in MNIST form. Nothing is copied or scaled.
+        """Run the network on pictures that are already in MNIST form.
+
+        Nothing is scaled, and nothing is copied that lies in one piece (C-contiguous).
 
         Args:
-            pixels: (n, 28, 28) uint8, 0 = background, 255 = ink; n may be 0.
+            pixels: (n, 28, 28) uint8, 0 = background, 255 = ink; n may be 0. Of a memory-mapped file
+                (``np.load(path, mmap_mode="r")``) only a part is in memory at any time.
 
         Returns:
             (n, 10) float32, rows sum to 1.
@@ -181,18 +189,42 @@ class DigitPredictor:
         Raises:
             ImageError: another shape or dtype.
         """
-        if type(pixels) is not np.ndarray or pixels.dtype != _UINT8 or pixels.shape[1:] != _SIDES:
+        if type(pixels) not in _ARRAYS or pixels.dtype != _UINT8 or pixels.shape[1:] != _SIDES:
             raise ImageError(
                 f"expected pixels uint8 (n, 28, 28), got {_describe(pixels)}; use predict for pictures"
             )
-        probabilities: npt.NDArray[np.float32] = self._session.run(_OUTPUTS, {INPUT_NAME: pixels})[0]
-        return probabilities
+        if len(pixels) <= BATCH:
+            probabilities: npt.NDArray[np.float32] = self._session.run(_OUTPUTS, {INPUT_NAME: pixels})[0]
+            return probabilities
+        return self._in_parts(pixels)
+
+    def _in_parts(self, pixels: Pixels) -> npt.NDArray[np.float32]:
+        """Run the network on many pictures, part by part."""
+        answers = np.empty((len(pixels), CLASSES), np.float32)
+        mapping = _mapping(pixels)
+        for start in range(0, len(pixels), BATCH):
+            part = pixels[start : start + BATCH]
+            answers[start : start + BATCH] = self._session.run(_OUTPUTS, {INPUT_NAME: part})[0]
+            if mapping is not None:
+                # The pages that were read would count as this process' memory until others need the room.
+                mapping.madvise(mmap.MADV_DONTNEED)
+        return answers
+
+
+def _mapping(pixels: Pixels) -> mmap.mmap | None:
+    """Return the mapping that a read-only array lies in, where the system takes advice about it."""
+    if not isinstance(pixels, np.memmap) or pixels.mode != "r" or not hasattr(mmap, "MADV_DONTNEED"):
+        return None
+    base: Any = pixels
+    while base is not None and not isinstance(base, mmap.mmap):
+        base = getattr(base, "base", None)
+    return base
 
 
 def _prepared_batches(pictures: Iterable[Picture], prepared: Callable[[Picture], Pixels]) -> Iterator[Pixels]:
     """Prepare pictures in stacks of shape (at most 4096, 28, 28)."""
     numbered = enumerate(pictures)
-    while chunk := list(islice(numbered, BATCH_PICTURES)):
+    while chunk := list(islice(numbered, BATCH)):
         yield np.stack([_prepare_numbered(index, picture, prepared) for index, picture in chunk])
 
 

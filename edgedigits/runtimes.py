@@ -88,7 +88,7 @@ def open_model(path: Path, *, threads: int = 1, keras_call: KerasCall = "model(x
         )
     if not path.is_file():
         raise ModelNotFoundError(path, "train and export one, or name another")
-    if suffix == "onnx":
+    if suffix in {"onnx", "ort"}:
         return OnnxModel(path, threads)
     if suffix == "tflite":
         return TfliteModel(path, threads)
@@ -96,7 +96,7 @@ def open_model(path: Path, *, threads: int = 1, keras_call: KerasCall = "model(x
 
 
 class OnnxModel(Model):
-    """A ``.onnx`` file in onnxruntime."""
+    """A ``.onnx`` or ``.ort`` file in onnxruntime."""
 
     def __init__(self, path: Path, threads: int) -> None:
         from edgedigits.onnx_session import open_session

@@ -29,7 +29,8 @@ metadata = st.builds(
     weights_sha256=st.text(max_size=64),
     tools=st.dictionaries(st.text(max_size=10), st.text(max_size=10), max_size=3),
     accuracy=st.none() | st.builds(MeasuredAccuracy, st.text(max_size=10), counts, counts),
-    calibration=st.none() | st.builds(CalibrationReceipt, counts, counts, st.text(max_size=64)),
+    calibration=st.none()
+    | st.builds(CalibrationReceipt, counts, counts, st.text(max_size=64), st.text(max_size=64)),
     edges=st.sampled_from(["uint8", "int8"]),
 )
 
@@ -55,6 +56,7 @@ def test_the_contract_is_the_published_one():
         ("tflite", "int8", "digits.int8.tflite"),
         ("onnx", "float32", "digits.onnx"),
         ("onnx", "int8", "digits.int8.onnx"),
+        ("ort", "int8", "digits.int8.ort"),
     ],
 )
 def test_file_names_say_format_and_precision(file_format, precision, expected):

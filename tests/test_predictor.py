@@ -71,7 +71,7 @@ def test_top_ranks_digits_and_leaves_ties_in_order() -> None:
 def test_predict_batch_equals_single_predictions(
     batch: int, predictor: DigitPredictor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(predictor_module, "BATCH_PICTURES", batch)
+    monkeypatch.setattr(predictor_module, "BATCH", batch)
     together = predictor.predict_batch(iter(GOLDEN))
     alone = [predictor.predict(path) for path in GOLDEN]
     assert [prediction.digit for prediction in together] == [prediction.digit for prediction in alone]
@@ -228,7 +228,7 @@ def test_a_predictor_works_in_spawned_processes(predictor: DigitPredictor) -> No
 def test_a_predictor_says_what_it_runs(predictor: DigitPredictor) -> None:
     assert predictor.model == default_model()
     assert isinstance(predictor.metadata, ModelMetadata)
-    assert predictor.metadata.precision == "float32"
+    assert predictor.metadata.precision == "int8"
     assert repr(predictor) == f"DigitPredictor({str(predictor.model)!r})"
 
 
@@ -241,11 +241,11 @@ def test_the_default_model_in_the_package_comes_before_that_of_the_checkout(
     with pytest.raises(ModelNotFoundError, match="name a model file"):
         DigitPredictor()
     (tmp_path / "models").mkdir()
-    in_checkout = tmp_path / "models" / "digits.onnx"
+    in_checkout = tmp_path / "models" / "digits.int8.onnx"
     in_checkout.touch()
     assert default_model() == in_checkout
-    (package / "digits.onnx").touch()
-    assert default_model() == package / "digits.onnx"
+    (package / "digits.int8.onnx").touch()
+    assert default_model() == package / "digits.int8.onnx"
 
 
 @pytest.mark.parametrize("suffix", [".tflite", ".keras"])

@@ -52,7 +52,8 @@ def command(file: Path, as_json: bool) -> None:
         )
     if (receipt := metadata.calibration) is not None:
         lines["calibration"] = (
-            f"{receipt.images:,} training images, seed {receipt.seed}, indices sha256 {receipt.indices_sha256}"
+            f"{receipt.images:,} training images, seed {receipt.seed}, indices sha256 {receipt.indices_sha256}; "
+            f"ranges by {receipt.ranges}"
         )
     for label, value in lines.items():
         click.echo(f"{label:12} {value}")

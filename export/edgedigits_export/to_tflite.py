@@ -13,15 +13,18 @@ import numpy as np
 import numpy.typing as npt
 from ai_edge_litert import schema_py_generated as schema
 
-from edgedigits.contract import METADATA_KEY, ModelMetadata, Precision
+from edgedigits.contract import IMAGE_SIDE, METADATA_KEY, PIXEL_MAX, ModelMetadata, Precision
 from edgedigits.errors import ContractError
 from edgedigits.native_output import hidden_native_output
 from edgedigits.tflite_file import IDENTIFIER, read_graph
 from edgedigits.training.backend import tf
 from edgedigits_export.inference_graph import InferenceGraph
+from edgedigits_export.quantization import IntegerNetwork
 
 ALIGNMENT = 16
 """Bytes: the TFLite schema marks buffers ``force_align: 16``, and microcontrollers rely on it."""
+INT8_OFFSET = 128
+"""Between the uint8 that activations are counted in here and the int8 of the file."""
 
 EXPECTED_OPERATORS: dict[tuple[Precision, str], frozenset[str]] = {
     ("float32", "uint8"): frozenset({"CAST", "RESHAPE", "FULLY_CONNECTED", "SOFTMAX"}),
@@ -37,7 +40,7 @@ def to_tflite(
     graph: InferenceGraph,
     precision: Precision,
     *,
-    calibration_images: npt.NDArray[np.uint8] | None = None,
+    integer_network: IntegerNetwork | None = None,
     edges: Literal["uint8", "int8"] = "uint8",
 ) -> bytes:
     """Convert a network to a TFLite flatbuffer without metadata.
@@ -45,7 +48,7 @@ def to_tflite(
     Args:
         graph: the network.
         precision: of weights, and for ``int8`` of everything.
-        calibration_images: uint8 (n, 28, 28), for ``int8`` only.
+        integer_network: the same network in integers, for ``int8`` only.
         edges: type of input and output of an ``int8`` file; every other file takes uint8 and gives float32.
 
     Raises:
@@ -60,12 +63,14 @@ def to_tflite(
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if precision == "float16":
         converter.target_spec.supported_types = [tf.float16]
-    if integer and calibration_images is not None:
-        converter.representative_dataset = lambda: _one_by_one(calibration_images)
+    if integer:
+        converter.representative_dataset = _placeholder_images
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         converter.inference_input_type = converter.inference_output_type = getattr(tf, edges)
     with hidden_native_output():
         content = bytes(converter.convert())
+    if integer_network is not None:
+        content = _with_integers(content, integer_network)
     _check_graph(content, precision, edges)
     return content
 
@@ -73,15 +78,50 @@ def to_tflite(
 def add_metadata(content: bytes, metadata: ModelMetadata) -> bytes:
     """Put the metadata into a flatbuffer, and all its buffers on 16-byte boundaries."""
     model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
-    model.buffers = [_AlignedBuffer(buffer.data) for buffer in model.buffers]
     model.buffers.append(_AlignedBuffer(np.frombuffer(metadata.to_json().encode(), np.uint8)))
     entry = schema.MetadataT()
     entry.name = METADATA_KEY.encode()
     entry.buffer = len(model.buffers) - 1
     model.metadata = [*(model.metadata or []), entry]
-    builder = flatbuffers.Builder(len(content) + 4096)
+    return _pack(model)
+
+
+def _pack(model: Any) -> bytes:
+    model.buffers = [_AlignedBuffer(buffer.data) for buffer in model.buffers]
+    builder = flatbuffers.Builder(1 << 17)
     builder.Finish(model.Pack(builder), IDENTIFIER)
     return bytes(builder.Output())
+
+
+def _with_integers(content: bytes, network: IntegerNetwork) -> bytes:
+    """Put our own weights, biases and ranges in place of those that the converter chose.
+
+    The converter lays the graph out; what it was calibrated with does not matter, since all of that is replaced here.
+    """
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
+    (graph,) = model.subgraphs
+    fully_connected = [
+        operator
+        for operator in graph.operators
+        if model.operatorCodes[operator.opcodeIndex].builtinCode == schema.BuiltinOperator.FULLY_CONNECTED
+    ]
+    for operator, layer in zip(fully_connected, network.layers, strict=True):
+        scales = layer.weight_scales if network.per_channel else layer.weight_scales[:1]
+        weights, bias = (graph.tensors[index] for index in operator.inputs[1:])
+        for tensor, values, steps in (
+            (weights, layer.weights.T, scales),
+            (bias, layer.bias, np.float32(layer.input.scale) * scales),
+        ):
+            # The converter keeps equal constants once; ours are each in a buffer of their own.
+            model.buffers[tensor.buffer].data = None
+            model.buffers.append(_AlignedBuffer(np.frombuffer(values.tobytes(), np.uint8)))
+            tensor.buffer = len(model.buffers) - 1
+            tensor.quantization.scale = steps
+            tensor.quantization.zeroPoint = np.zeros(len(steps), np.int64)
+        output = graph.tensors[operator.outputs[0]].quantization
+        output.scale = np.array([layer.output.scale], np.float32)
+        output.zeroPoint = np.array([layer.output.zero_point - INT8_OFFSET], np.int64)
+    return _pack(model)
 
 
 class _AlignedBuffer(schema.BufferT):
@@ -105,9 +145,10 @@ class _AlignedBuffer(schema.BufferT):
         return int(schema.BufferEnd(builder))
 
 
-def _one_by_one(images: npt.NDArray[np.uint8]) -> Iterator[list[npt.NDArray[np.float32]]]:
-    for image in images:
-        yield [image[np.newaxis].astype(np.float32)]
+def _placeholder_images() -> Iterator[list[npt.NDArray[np.float32]]]:
+    """Give the converter the darkest and the lightest image: the input's range, and some range for all the rest."""
+    for pixel in (0, PIXEL_MAX):
+        yield [np.full((1, IMAGE_SIDE, IMAGE_SIDE), pixel, np.float32)]
 
 
 def _check_graph(content: bytes, precision: Precision, edges: str) -> None:

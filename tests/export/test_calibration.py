@@ -1,3 +1,5 @@
+import dataclasses
+import json
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +10,20 @@ from edgedigits.errors import DatasetError
 from edgedigits.mnist import Split
 from edgedigits.training.recipe import Recipe
 from edgedigits.training.train import validation_indices
-from edgedigits_export.calibration import CalibrationSet, check_disjoint, choose_calibration_images
+from edgedigits_export.calibration import (
+    ONNX_FORM,
+    REDUCED_ONNX_FORM,
+    TFLITE_FORM,
+    Calibrated,
+    CalibrationSet,
+    Score,
+    Validation,
+    calibrate,
+    check_disjoint,
+    choose_calibration_images,
+    draw_calibration_images,
+)
+from edgedigits_export.inference_graph import InferenceGraph, load_inference_graph
 
 NONE_HELD_BACK = np.empty((0, 28, 28), np.uint8)
 
@@ -112,3 +127,102 @@ def test_pictures_are_compared_by_every_pixel(split: Split) -> None:
     nearly[19] = images[4]
     with pytest.raises(DatasetError, match="1 of 20"):
         check_disjoint(images, nearly)
+
+
+# A second draw
+
+
+@pytest.mark.parametrize(
+    ("size", "second"), [(100, 100), (500, 500), (700, 300), (985, 15), (1_000, None)], ids=str
+)
+def test_a_second_draw_has_none_of_the_first(
+    size: int, second: int | None, split: Split, fit_and_held_out: tuple[np.ndarray, np.ndarray]
+) -> None:
+    fit, _ = fit_and_held_out
+    draws = draw_calibration_images(split, fit, size=size, seed=0, held_back=NONE_HELD_BACK)
+    assert draws[0].receipt == choose(split, fit, size).receipt
+    assert [len(draw.images) for draw in draws[1:]] == ([] if second is None else [second])
+    for draw in draws[1:]:
+        assert not set(draw.indices) & set(draws[0].indices)
+        assert set(draw.indices) <= set(fit)
+        np.testing.assert_array_equal(draw.images, split.images[draw.indices])
+
+
+# The choice of the ranges
+
+
+@pytest.fixture(scope="module")
+def graph(models: Path) -> InferenceGraph:
+    return load_inference_graph(models / "digits.keras")
+
+
+@pytest.fixture(scope="module")
+def validation(
+    graph: InferenceGraph, split: Split, fit_and_held_out: tuple[np.ndarray, np.ndarray]
+) -> Validation:
+    images = split.images[fit_and_held_out[1]]
+    return Validation(images, split.labels[fit_and_held_out[1]], graph.reference_probabilities(images))
+
+
+FORMS = {"TFLite": TFLITE_FORM, "ONNX": ONNX_FORM, "reduced ONNX": REDUCED_ONNX_FORM}
+
+
+@pytest.fixture(scope="module", params=FORMS)
+def calibrated(
+    request: pytest.FixtureRequest,
+    graph: InferenceGraph,
+    split: Split,
+    validation: Validation,
+    fit_and_held_out: tuple[np.ndarray, np.ndarray],
+) -> Calibrated:
+    draws = draw_calibration_images(split, fit_and_held_out[0], size=300, seed=0, held_back=validation.images)
+    return calibrate(graph.layers, draws, validation, FORMS[request.param])
+
+
+def test_the_kept_ranges_are_those_that_the_validation_images_like_best(
+    calibrated: Calibrated, validation: Validation
+) -> None:
+    assert set(calibrated.hidden_scores) == {"min-max", "percentile", "mse"}
+    integer_logits = calibrated.form.integer_logits
+    assert set(calibrated.logits_scores) == (set(calibrated.hidden_scores) if integer_logits else set())
+    for scores in filter(None, (calibrated.logits_scores, calibrated.hidden_scores)):
+        best = min(score.divergence for score in scores.values())
+        if scores is calibrated.logits_scores or not integer_logits:
+            assert calibrated.score.divergence == best
+    logits = calibrated.network.logits(validation.images, rounded=integer_logits)
+    assert calibrated.score.accuracy == 100 * (logits.argmax(axis=1) == validation.labels).mean()
+    assert calibrated.network.per_channel == calibrated.form.per_channel
+
+
+def test_what_the_manifest_keeps_of_a_calibration(calibrated: Calibrated) -> None:
+    kept = json.loads(json.dumps(calibrated.to_dict(), allow_nan=False))
+    integer_logits = calibrated.form.integer_logits
+    assert list(kept["ranges"]) == ["hidden 1", "hidden 2", *(["logits"] if integer_logits else [])]
+    assert kept["hidden_methods"][kept["hidden_method"]]["divergence"] == min(
+        score["divergence"] for score in kept["hidden_methods"].values()
+    )
+    assert kept["second_draw"]["images"] == 300
+    assert kept["second_draw"]["indices_sha256"] != calibrated.receipt.indices_sha256
+    assert kept["second_draw"]["stable"] is calibrated.stable
+    assert (kept["without_vnni"] is None) is integer_logits
+    assert calibrated.receipt.ranges == calibrated.methods
+    assert calibrated.methods.startswith(kept["hidden_method"])
+
+
+@pytest.mark.parametrize(
+    ("second", "stable"),
+    [(99.0, True), (99.05, True), (98.95, True), (99.06, False), (98.94, False), (None, True)],
+)
+def test_two_draws_may_differ_by_five_hundredths_of_a_point(
+    second: float | None, stable: bool, calibrated: Calibrated
+) -> None:
+    scores = {
+        "score": Score(99.0, 0.0),
+        "second_score": None if second is None else Score(second, 0.0),
+    }
+    changed = dataclasses.replace(calibrated, **scores)
+    assert changed.stable is stable
+    if second is None:
+        assert changed.to_dict()["second_draw"] is None
+    else:
+        assert changed.draw_difference == pytest.approx(second - 99.0)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from keras import layers
 
+from edgedigits.contract import file_name
 from edgedigits.errors import ContractError, DatasetError, ModelFileError
 from edgedigits.mnist import Split
 from edgedigits.runtimes import open_model
@@ -134,8 +135,8 @@ def test_a_foreign_network_goes_to_every_format(
     )
     assert not failed
     assert [file.path.name for file in exported] == [
-        "theirs.tflite", "theirs.float16.tflite", "theirs.dynamic.tflite", "theirs.int8.tflite", "theirs.onnx",
-    ]  # fmt: skip
+        file_name("theirs", target.format, target.precision) for target in FORMATS
+    ]
     assert (tmp_path / "theirs.reference.npz").exists()
     assert not (tmp_path / "theirs.MODEL_CARD.md").exists()  # nobody here knows how it was trained
 

@@ -30,6 +30,10 @@ def name_of(target: Target) -> str:
 
 TFLITE = [target for target in FORMATS if target.format == "tflite"]
 every_format = pytest.mark.parametrize("target", FORMATS, ids=name_of)
+ONNX = [target for target in FORMATS if target.format == "onnx"]
+every_onnx = pytest.mark.parametrize(
+    "target", [t for t in FORMATS if t.format in ("onnx", "ort")], ids=name_of
+)
 every_tflite = pytest.mark.parametrize("target", TFLITE, ids=name_of)
 
 MATH = ("FULLY_CONNECTED", "FULLY_CONNECTED", "FULLY_CONNECTED", "SOFTMAX")
@@ -40,8 +44,27 @@ OPERATORS = {
     "dynamic": ("CAST", "RESHAPE", *MATH),
     "int8": ("RESHAPE", *MATH),
 }
-LAYER = ("MatMul", "Add")
-ONNX_OPERATORS = ["Cast", "Reshape", *LAYER, "Relu", *LAYER, "Relu", *LAYER, "Softmax"]
+PARAMETERS = ["DequantizeLinear"] * 2
+QUANTIZED_LAYER = [*PARAMETERS, "Gemm", "Relu", "QuantizeLinear", "DequantizeLinear"]
+ONNX_OPERATORS = {
+    "float32": ["Flatten", "Cast", "Gemm", "Relu", "Gemm", "Relu", "Gemm", "Softmax"],
+    "float16": [
+        "Flatten", "Cast", *["Cast", "Cast", "Gemm", "Relu"] * 2, "Cast", "Cast", "Gemm", "Softmax",
+    ],
+    "dynamic": [
+        "Flatten", "MatMulInteger", "Cast", "Mul", "Add", "Relu", "DynamicQuantizeLinear",
+        "MatMulInteger", "Cast", "Mul", "Mul", "Add", "Relu", "DynamicQuantizeLinear",
+        "MatMulInteger", "Cast", "Mul", "Mul", "Add", "Softmax",
+    ],
+    "int8": [
+        "Flatten", "DequantizeLinear", *QUANTIZED_LAYER, *QUANTIZED_LAYER, *PARAMETERS, "Gemm", "Softmax",
+    ],
+}  # fmt: skip
+FUSED_OPERATORS = {
+    "float32": ["Flatten", "Cast", "FusedGemm", "FusedGemm", "Gemm", "Softmax"],
+    "float16": ["Flatten", "Cast", "FusedGemm", "FusedGemm", "Gemm", "Softmax"],
+    "int8": ["Flatten", "QGemm", "QGemm", "QGemm", "Softmax"],
+}
 
 
 @pytest.fixture(scope="module")
@@ -82,8 +105,9 @@ def test_a_tflite_file_names_its_edges_as_the_contract_does(target: Target, mode
     assert (taken["dtype"], given["dtype"]) == expected
 
 
-def test_an_onnx_file_names_its_edges_as_the_contract_does(models: Path) -> None:
-    session = onnxruntime.InferenceSession(models / "digits.onnx", providers=["CPUExecutionProvider"])
+@every_onnx
+def test_an_onnx_file_names_its_edges_as_the_contract_does(target: Target, models: Path) -> None:
+    session = onnxruntime.InferenceSession(models / name_of(target), providers=["CPUExecutionProvider"])
     edges = [(edge.name, edge.type, edge.shape) for edge in (*session.get_inputs(), *session.get_outputs())]
     assert edges == [
         ("image", "tensor(uint8)", ["n", 28, 28]),
@@ -121,21 +145,21 @@ def test_any_number_of_images_goes_in(target: Target, models: Path, dataset: tup
     model = open_model(models / name_of(target))
     pixels = dataset[1].images[:17]
     singles = np.concatenate([model.probabilities(pixels[index : index + 1]) for index in range(17)])
+    # A batch may be summed in another order than one image: float32 rounding. Integers do not round; the softmax of
+    # an ONNX file is float. ONNX's DynamicQuantizeLinear takes one range for the whole batch: steps of 1/255 of it.
+    tolerance = {"tflite int8": 0.0, "onnx dynamic": 0.1}.get(f"{target.format} {target.precision}", 1e-5)
     for count in (1, 3, 17):
         answers = model.probabilities(pixels[:count])
         assert (answers.shape, answers.dtype) == ((count, 10), np.float32)
-        # A batch may be summed in another order than one image: float32 rounding. Integers do not round.
-        np.testing.assert_allclose(
-            answers, singles[:count], rtol=0, atol=0 if target.precision == "int8" else 1e-5
-        )
+        np.testing.assert_allclose(answers, singles[:count], rtol=0, atol=tolerance)
 
 
 @every_format
 def test_probabilities_sum_to_one(target: Target, models: Path, dataset: tuple[Split, Split]) -> None:
     answers = open_model(models / name_of(target)).probabilities(dataset[1].images)
-    # Integer files round ten numbers to steps of 1/256, half a step each, and 1.0 is out of reach by one step more.
-    # Elsewhere it is the rounding of a float32 sum.
-    atol = (10 / 2 + 1) / 256 if target.precision == "int8" else 1e-6
+    # Integers only: ten numbers are rounded to steps of 1/256, half a step each, and 1.0 is out of reach by one step
+    # more. Elsewhere it is the rounding of a float32 sum.
+    atol = (10 / 2 + 1) / 256 if name_of(target) == "digits.int8.tflite" else 1e-6
     np.testing.assert_allclose(answers.sum(axis=1), 1, rtol=0, atol=atol)
     assert answers.min() >= 0
 
@@ -216,7 +240,9 @@ def test_every_buffer_of_a_tflite_file_is_aligned(target: Target, models: Path) 
 
 
 def metadata_inside(path: Path) -> ModelMetadata:
-    if path.suffix == ".onnx":
+    if path.suffix == ".ort":
+        text = onnxruntime.InferenceSession(path).get_modelmeta().custom_metadata_map[METADATA_KEY]
+    elif path.suffix == ".onnx":
         (text,) = [entry.value for entry in onnx.load(path).metadata_props if entry.key == METADATA_KEY]
     else:
         model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(path.read_bytes(), 0))
@@ -233,11 +259,12 @@ def test_a_file_says_of_itself_what_the_manifest_says(
     network = read_manifest(models)["networks"]["digits"]
     record, inside = network["files"][path.name], metadata_inside(path)
     assert inside.precision == record["precision"] == target.precision
-    assert inside.edges == record["edges"] == ("int8" if target.precision == "int8" else "uint8")
+    assert inside.edges == record["edges"] == ("int8" if path.name == "digits.int8.tflite" else "uint8")
     assert inside.weights_sha256 == record["weights_sha256"] == network["training"]["weights_sha256"]
     assert inside.weights_sha256 == weights_sha256(load_network(models / "digits.keras")[0])
     assert inside.tools == record["versions"]
-    assert {"edgedigits", "python", "keras", "tensorflow"} <= inside.tools.keys()
+    assert {"edgedigits", "python", "keras"} <= inside.tools.keys()
+    assert ("tensorflow" in inside.tools) is (target.format == "tflite")
     assert inside.accuracy is not None
     assert dataclasses.asdict(inside.accuracy) == {
         "dataset": dataset[1].dataset,
@@ -250,7 +277,7 @@ def test_a_file_says_of_itself_what_the_manifest_says(
     assert (inside.arch, inside.contract, record["format"]) == ("128-32", 1, target.format)
     assert record["sha256"] == sha256_file(path)
     assert record["bytes"] == path.stat().st_size
-    assert record.get("opset") == (17 if target.format == "onnx" else None)
+    assert record.get("opset") == (None if target.format == "tflite" else 17)
 
 
 @every_tflite
@@ -266,7 +293,7 @@ def test_the_converter_s_own_metadata_survives(target: Target, models: Path) -> 
 @pytest.fixture(scope="module")
 def by_opset(models: Path) -> dict[int, bytes]:
     graph = load_inference_graph(models / "digits.keras")
-    return {opset: to_onnx(graph, opset) for opset in OPSETS}
+    return {opset: to_onnx(graph, opset=opset) for opset in OPSETS}
 
 
 def test_the_opsets_are_13_to_18() -> None:
@@ -284,20 +311,141 @@ def test_every_opset_is_valid_opens_and_agrees(
     onnx.checker.check_model(model, full_check=True)
     assert [(entry.domain, entry.version) for entry in model.opset_import] == [("", opset)]
     assert model.ir_version == 8
-    assert [node.op_type for node in model.graph.node] == ONNX_OPERATORS
+    assert [node.op_type for node in model.graph.node] == ONNX_OPERATORS["float32"]
     assert not model.functions
     found = verify_model(open_model(path), dataset[1], read_reference(models / "reference.npz"))
     assert found.passed, found.failures
 
 
-def test_names_in_an_onnx_file_are_its_own(models: Path) -> None:
-    model = onnx.load(models / "digits.onnx")
-    assert [node.name for node in model.graph.node] == [
-        f"{operator}_{index}" for index, operator in enumerate(ONNX_OPERATORS)
-    ]
+@pytest.mark.parametrize("target", ONNX, ids=name_of)
+def test_an_onnx_file_holds_standard_operators_with_names_of_their_own(target: Target, models: Path) -> None:
+    model = onnx.load(models / name_of(target))
+    onnx.checker.check_model(model, full_check=True)
+    assert [node.op_type for node in model.graph.node] == ONNX_OPERATORS[target.precision]
+    assert {node.domain for node in model.graph.node} == {""}
+    names = [node.name for node in model.graph.node]
+    assert len(set(names)) == len(names)
+    assert names[0] == "pixels"
+    assert names[-1] == "probabilities"
     assert {entry.key for entry in model.metadata_props} == {METADATA_KEY}
     assert json.loads(model.metadata_props[0].value)["polarity"] == "white on black"
     assert (model.graph.name, model.graph.doc_string, model.doc_string) == ("edgedigits", "", "")
+
+
+def optimized_operators(path: Path, folder: Path) -> list[str]:
+    """Let onnxruntime optimize a file as it does when it opens one, and list what is left."""
+    options = onnxruntime.SessionOptions()
+    options.optimized_model_filepath = str(folder / "optimized.onnx")
+    options.log_severity_level = 4
+    onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    return [node.op_type for node in onnx.load(folder / "optimized.onnx").graph.node]
+
+
+@pytest.mark.parametrize("precision", FUSED_OPERATORS)
+def test_onnxruntime_fuses_every_layer_into_one_operator(
+    precision: str, models: Path, tmp_path: Path
+) -> None:
+    path = models / file_name("digits", "onnx", precision)
+    assert optimized_operators(path, tmp_path) == FUSED_OPERATORS[precision]
+
+
+@pytest.fixture(scope="module")
+def reduced(models: Path, dataset: tuple[Split, Split], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The int8 ONNX file with weights of 7 bits."""
+    folder = tmp_path_factory.mktemp("reduced")
+    options = ExportOptions(calibration_size=200, max_drop=5.0, reduce_range=True)
+    targets = select_targets("onnx", "int8")
+    (exported,), _ = export_model(models / "digits.keras", targets, *dataset, folder=folder, options=options)
+    return exported.path
+
+
+def kernels_of(path: Path) -> list[np.ndarray]:
+    return [
+        onnx.numpy_helper.to_array(tensor)
+        for tensor in onnx.load(path).graph.initializer
+        if tensor.data_type == onnx.TensorProto.INT8 and len(tensor.dims) == 2
+    ]
+
+
+def test_the_pixels_are_quantized_as_they_are(models: Path) -> None:
+    model = onnx.load(models / "digits.int8.onnx")
+    constants = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    first = model.graph.node[1]
+    assert (first.op_type, first.input[0]) == ("DequantizeLinear", "pixels")
+    assert constants[first.input[1]] == np.float32(1 / 255)
+    assert constants[first.input[2]] == 0
+    assert constants[first.input[2]].dtype == np.uint8
+
+
+def test_int8_weights_are_symmetric_and_use_their_bits(models: Path) -> None:
+    assert [int(np.abs(kernel.astype(int)).max()) for kernel in kernels_of(models / "digits.int8.onnx")] == [
+        127
+    ] * 3
+
+
+def test_a_reduced_range_rules_saturation_out(reduced: Path, tmp_path: Path) -> None:
+    kernels = kernels_of(reduced)
+    assert len(kernels) == 3
+    for kernel in kernels:
+        assert np.abs(kernel.astype(int)).max() == 63
+        # Two products of a pixel and a weight, added in 16 bits as VPMADDUBSW does.
+        assert np.iinfo(np.int16).max >= 2 * 255 * 63
+    record = read_manifest(reduced.parent)["networks"]["digits"]["files"][reduced.name]["quantization"]
+    assert record["without_vnni"]["saturating_pairs"] == 0
+    assert record["without_vnni"]["validation"] == record["validation"]
+    assert (record["bits"], record["per_channel"]) == (7, True)
+    assert optimized_operators(reduced, tmp_path) == FUSED_OPERATORS["int8"]
+
+
+def test_the_ranges_in_a_file_are_those_of_the_manifest(models: Path) -> None:
+    record = read_manifest(models)["networks"]["digits"]["files"]
+    constants = {
+        tensor.name: onnx.numpy_helper.to_array(tensor)
+        for tensor in onnx.load(models / "digits.int8.onnx").graph.initializer
+    }
+    ranges = record["digits.int8.onnx"]["quantization"]["ranges"]
+    assert list(ranges) == ["hidden 1", "hidden 2"]
+    for index in (1, 2):
+        # The manifest rounds to six digits behind the point.
+        assert ranges[f"hidden {index}"] == pytest.approx([0, 255 * constants[f"scale_{index}"]], abs=1e-5)
+
+    ranges = record["digits.int8.tflite"]["quantization"]["ranges"]
+    details = interpreter_of(models / "digits.int8.tflite").get_tensor_details()
+    grids = [tensor["quantization"] for tensor in details if tensor["name"] and tensor["dtype"] == np.int8]
+    for low, high in ranges.values():
+        assert any(
+            [scale * (-128 - zero), scale * (127 - zero)] == pytest.approx([low, high], abs=1e-5)
+            for scale, zero in grids
+        )
+    assert list(ranges) == ["hidden 1", "hidden 2", "logits"]
+
+
+# ORT
+
+
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+def test_an_ort_file_gives_the_answers_of_its_onnx_file(
+    precision: str, models: Path, dataset: tuple[Split, Split]
+) -> None:
+    pixels = dataset[1].images[:500]
+    ort, onnx_file = (
+        open_model(models / file_name("digits", suffix, precision)) for suffix in ("ort", "onnx")
+    )
+    np.testing.assert_array_equal(ort.probabilities(pixels), onnx_file.probabilities(pixels))
+
+
+@pytest.mark.parametrize(
+    ("precision", "operators"),
+    [
+        ("float32", "ai.onnx;13;Cast,Flatten,Gemm,Softmax\ncom.microsoft;1;FusedGemm\n"),
+        ("int8", "ai.onnx;13;Flatten,Softmax\ncom.microsoft;1;QGemm\n"),
+    ],
+)
+def test_the_operators_of_an_ort_file_stand_beside_it(precision: str, operators: str, models: Path) -> None:
+    path = (models / file_name("digits", "ort", precision)).with_suffix(".required_operators.config")
+    assert path.read_text() == operators
+    recorded = read_manifest(models)["networks"]["digits"]["files"][path.name]
+    assert recorded == {"sha256": sha256_file(path), "bytes": path.stat().st_size}
 
 
 # What the converter may not do
@@ -320,7 +468,9 @@ def test_a_graph_with_another_operator_is_refused(models: Path, monkeypatch: pyt
         ("tflite", None, ["digits.tflite"]),
         ("tflite", "int8", ["digits.int8.tflite"]),
         ("onnx", None, ["digits.onnx"]),
-        ("all", "dynamic", ["digits.dynamic.tflite"]),
+        ("onnx", "int8", ["digits.int8.onnx"]),
+        ("ort", None, ["digits.ort"]),
+        ("all", "dynamic", ["digits.dynamic.tflite", "digits.dynamic.onnx"]),
     ],
 )
 def test_targets_are_selected_by_format_and_precision(
@@ -330,5 +480,5 @@ def test_targets_are_selected_by_format_and_precision(
 
 
 def test_a_combination_that_does_not_exist_lists_those_that_do() -> None:
-    with pytest.raises(ValueError, match="onnx files come as float32, not as float16"):
-        select_targets("onnx", "float16")
+    with pytest.raises(ValueError, match="ort files come as float32, int8, not as float16"):
+        select_targets("ort", "float16")
