@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test lint types imports pytest format lock wheel wheel-check clean distclean
+.PHONY: help env demo test lint types imports pytest format lock wheel wheel-check oldest-check clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -66,6 +66,15 @@ wheel-check: wheel ## install the wheel alone in a clean environment and predict
 	$(BIN)/python -m venv "$$clean/venv"; \
 	"$$clean/venv/bin/python" -m pip install --quiet --disable-pip-version-check \
 	    -c "$$clean/constraints.txt" dist/*.whl; \
+	"$$clean/venv/bin/python" -I tests/check_wheel.py tests/golden/pictures
+
+# Model files of today have to load in the oldest onnxruntime that pyproject.toml allows.
+oldest-check: wheel ## the same with the oldest base dependencies that there are for this Python
+	@set -eu; clean=$$(mktemp -d); trap 'rm -rf "$$clean"' EXIT; trap 'exit 130' INT TERM; \
+	$(BIN)/python -m venv "$$clean/venv"; \
+	$(BIN)/uv pip install --quiet --resolution lowest-direct --python "$$clean/venv/bin/python" -r pyproject.toml; \
+	$(BIN)/uv pip install --quiet --no-deps --python "$$clean/venv/bin/python" dist/*.whl; \
+	"$$clean/venv/bin/python" -c 'import onnxruntime as o; print("oldest-check: onnxruntime", o.__version__)'; \
 	"$$clean/venv/bin/python" -I tests/check_wheel.py tests/golden/pictures
 
 clean: ## remove what was built, and the caches

@@ -7,6 +7,7 @@ validation, or for ten epochs if it has not by then.
 
     python benchmarks/accuracy.py                  # everything, about an hour
     python benchmarks/accuracy.py 128-32/standard  # one row; the others keep what an earlier run measured
+    python benchmarks/accuracy.py --exports        # only the int8 files of long networks that are kept in build/
 """
 
 import json
@@ -19,17 +20,16 @@ from pathlib import Path
 from typing import Any
 
 from _machine import RESULTS, ROOT, machine_card, write_result
+from _networks import PRESETS, SEEDS, kept, train_and_keep
 from training import run_textbook
 
 from edgedigits import __version__, metrics, mnist
 from edgedigits.cold_start import peak_mib
 from edgedigits.training.fitting import Data
 from edgedigits.training.recipe import Recipe, edge, plain
-from edgedigits.training.train import train, validation_indices
+from edgedigits.training.train import validation_indices
 from edgedigits_export import ExportOptions, export_model, select_targets
 
-SEEDS = (0, 1, 2)
-PRESETS = {"128-32": (128, 32), "128-64": (128, 64), "256-128-32": (256, 128, 32)}
 MAKERS: dict[str, Callable[..., Recipe]] = {
     "fast": lambda arch, seed: edge(arch, "fast", seed=seed),
     "standard": lambda arch, seed: edge(arch, "standard", seed=seed),
@@ -62,23 +62,35 @@ def recipes() -> dict[str, list[Recipe]]:
 
 def measure(recipe: Recipe, train_split: mnist.Split, test_split: mnist.Split) -> dict[str, Any]:
     """Train once; return accuracies in percent, seconds of fitting, and for long runs the int8 file's."""
-    with tempfile.TemporaryDirectory() as folder:
-        result = train(recipe, train_split, test_split, Path(folder))
-        measured = {
-            "seed": recipe.seed,
-            "test": result.accuracy.percent,
-            "interval": [result.accuracy.low, result.accuracy.high],
-            "validation": 100 * result.history[-1].val_accuracy,
-            "seconds": result.seconds,
-            "epochs": recipe.epochs,
-            "weights_sha256": result.weights_sha256,
-        }
-        if recipe.name == "edge long":
-            targets = select_targets("tflite", "int8")
-            options = ExportOptions(max_drop=100.0)
-            exported, _ = export_model(result.path, targets, train_split, test_split, options=options)
-            measured["int8_difference"] = exported[0].verification.comparison.difference
+    result = train_and_keep(recipe, train_split, test_split)
+    measured = {
+        "seed": recipe.seed,
+        "test": result.accuracy.percent,
+        "interval": [result.accuracy.low, result.accuracy.high],
+        "validation": 100 * result.history[-1].val_accuracy,
+        "seconds": result.seconds,
+        "epochs": recipe.epochs,
+        "weights_sha256": result.weights_sha256,
+    }
+    if recipe.name == "edge long":
+        measured["int8_difference"] = int8_difference(recipe, train_split, test_split)
     return measured
+
+
+def int8_difference(recipe: Recipe, train_split: mnist.Split, test_split: mnist.Split) -> float:
+    """Return by how many points of test accuracy the int8 TFLite file is above its network."""
+    network = kept(recipe, train_split, test_split)
+    options = ExportOptions(max_drop=100.0)
+    with tempfile.TemporaryDirectory() as folder:
+        exported, _ = export_model(
+            network,
+            select_targets("tflite", "int8"),
+            train_split,
+            test_split,
+            folder=Path(folder),
+            options=options,
+        )
+    return exported[0].verification.comparison.difference
 
 
 def textbook_seconds(train_split: mnist.Split, test_split: mnist.Split, seed: int) -> tuple[float, float]:
@@ -111,7 +123,10 @@ def summarize(runs: list[dict[str, Any]]) -> dict[str, Any]:
 def describe(name: str, row: dict[str, Any]) -> str:
     """Write a row as a line of text."""
     each = ", ".join(f"{run['test']:.2f}" for run in row["runs"])
-    int8 = f"  int8 {row['int8_difference']:+.3f}" if "int8_difference" in row else ""
+    int8 = ""
+    if "int8_difference" in row:
+        differences = ", ".join(f"{run['int8_difference']:+.2f}" for run in row["runs"])
+        int8 = f"  int8 {row['int8_difference']:+.3f} ({differences})"
     return (
         f"{name:22} {row['mean']:.2f} +- {row['spread']:.2f} % ({each})  "
         f"95 % interval {row['interval'][0]:.2f} to {row['interval'][1]:.2f}  {row['seconds']:.1f} s{int8}"
@@ -134,6 +149,13 @@ def write_presets(result: dict[str, Any]) -> None:
     presets = {"edgedigits": __version__, "machine": f"{card['cpu']}, {card['cores']} cores", "rows": rows}
     path = ROOT / "edgedigits" / "presets.json"
     path.write_text(json.dumps(presets, indent=1) + "\n", encoding="utf-8")
+
+
+def keep_result(result: dict[str, Any]) -> None:
+    """Write the results, and the short of it into the package."""
+    result.pop("machine", None)
+    write_result("accuracy", result)
+    write_presets(result)
 
 
 def missed_targets(result: dict[str, Any]) -> list[str]:
@@ -160,7 +182,16 @@ def main(wanted: list[str]) -> int:
     splits = mnist.read_split(source, "train"), mnist.read_split(source, "test")
     path = RESULTS / "accuracy.json"
     result: dict[str, Any] = json.loads(path.read_text()) if wanted and path.exists() else {"rows": {}}
+    exports_only = wanted == ["--exports"]
     for name, row_recipes in recipes().items():
+        if exports_only:
+            row = result["rows"].get(name, {})
+            if "int8_difference" in row:
+                for recipe, run in zip(row_recipes, row["runs"], strict=True):
+                    run["int8_difference"] = int8_difference(recipe, *splits)
+                result["rows"][name] = {**summarize(row["runs"]), "recipe": row["recipe"]}
+                print(describe(name, result["rows"][name]), flush=True)
+            continue
         if wanted and name not in wanted:
             continue
         runs = [measure(recipe, *splits) for recipe in row_recipes]
@@ -181,9 +212,9 @@ def main(wanted: list[str]) -> int:
             print(
                 f"the same seed, the same weights: {result['standard_repeats']}; peak {result['peak_mib']:.0f} MiB"
             )
-        result.pop("machine", None)
-        write_result("accuracy", result)
-        write_presets(result)
+        keep_result(result)
+    if exports_only:
+        keep_result(result)
     missed = missed_targets(result)
     print("\n".join(f"MISSED {line}" for line in missed) or "all targets met")
     return 1 if missed else 0

@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 import psutil
 
-from edgedigits import datasets, metrics
+from edgedigits import datasets, metrics, perf_counter
 from edgedigits.artifacts import versions
 from edgedigits.contract import LABELS, Precision, file_name, network_name
 from edgedigits.errors import ModelFileError
@@ -34,6 +34,7 @@ from edgedigits.verify import run_all
 BATCHES = (1, 4, 16, 64, 256, 1024, 4096)
 TOOLS = ("numpy", "onnxruntime", "ai-edge-litert", "tensorflow", "keras")
 KERAS_CALLS: tuple[KerasCall, ...] = ("model(x)", "predict")
+CYCLE_IMAGES = 200
 NOTEWORTHY = 1.05
 """Ratio from which a difference is put into words: two runs of one file differ by up to 3 % here."""
 COLD_START_TIMEOUT = 120.0
@@ -125,6 +126,10 @@ class BenchRow:
     throughput: dict[int, float]
     """Images per second by batch size, medians."""
     cold_start: ColdStart
+    cycles: float | None
+    """Processor cycles for one image, in user code; None where the system has no counter for them."""
+    threads: int
+    """Of the runtime."""
     latency_samples_ns: tuple[int, ...] = dataclasses.field(repr=False)
     throughput_samples_ns: dict[int, tuple[int, ...]] = dataclasses.field(repr=False)
     """Time of each call by batch size."""
@@ -133,6 +138,16 @@ class BenchRow:
     def best_throughput(self) -> float:
         """Images per second at the batch size that suits the file best."""
         return max(self.throughput.values())
+
+    @property
+    def best_batch(self) -> int:
+        """The batch size that suits the file best."""
+        return max(self.throughput, key=lambda batch: self.throughput[batch])
+
+    @property
+    def throughput_per_core(self) -> float:
+        """Images per second at that batch size, divided by the threads."""
+        return self.best_throughput / self.threads
 
 
 @dataclass(frozen=True)
@@ -182,8 +197,14 @@ class BenchResult:
             "options": dataclasses.asdict(self.options),
             "dataset": self.dataset,
             "rows": [
-                {**dataclasses.asdict(row), "accuracy_percent": row.accuracy.percent} for row in self.rows
+                {
+                    **dataclasses.asdict(row),
+                    "accuracy_percent": row.accuracy.percent,
+                    "throughput_per_core": row.throughput_per_core,
+                }
+                for row in self.rows
             ],
+            "winners": winners(self.rows),
             "remarks": remarks(self.rows),
         }
 
@@ -196,8 +217,8 @@ class BenchResult:
 
 
 HEADER = (
-    "file", "KB", "accuracy", "p50 us", "p90 us", "p99 us", "max us", "mean us", "n",
-    "images/s", "at batch", "load s", "first answer s", "peak MiB",
+    "file", "KB", "accuracy", "p50 us", "p90 us", "p99 us", "max us", "mean us", "n", "cycles",
+    "images/s", "per core", "at batch", "load s", "first answer s", "peak MiB",
 )  # fmt: skip
 
 
@@ -212,13 +233,40 @@ def table_rows(result: BenchResult) -> list[tuple[str, ...]]:
             f"{row.latency.max:.0f}",
             f"{row.latency.mean:.1f}",
             f"{row.latency.samples}",
+            "-" if row.cycles is None else f"{row.cycles:,.0f}",
             f"{row.best_throughput:,.0f}",
-            f"{max(row.throughput, key=lambda batch: row.throughput[batch])}",
+            f"{row.throughput_per_core:,.0f}",
+            f"{row.best_batch}",
             f"{row.cold_start.load_seconds:.3f}",
             f"{row.cold_start.first_answer_seconds:.3f}",
             f"{row.cold_start.peak_mib:.0f}",
         )
         for row in result.rows
+    ]
+
+
+def sweep_header() -> tuple[str, ...]:
+    """Return the titles of ``sweep_rows``."""
+    return ("file", *(f"batch {batch:,}" for batch in BATCHES))
+
+
+def sweep_rows(result: BenchResult) -> list[tuple[str, ...]]:
+    """Write images per second at every batch size as text under ``sweep_header``."""
+    return [(row.name, *(f"{row.throughput[batch]:,.0f}" for batch in BATCHES)) for row in result.rows]
+
+
+def winners(rows: Sequence[BenchRow]) -> list[str]:
+    """Say in a sentence which file is best for each use: one image, many images, the smallest."""
+    if len(rows) < 2:
+        return []
+    quickest = min(rows, key=lambda row: row.latency.p50)
+    widest = max(rows, key=lambda row: row.best_throughput)
+    smallest = min(rows, key=lambda row: row.bytes)
+    throughput = f"{widest.best_throughput:,.0f}"
+    return [
+        f"One image at a time: {quickest.name} is quickest, {quickest.latency.p50:.1f} us (p50)",
+        f"Many images: {widest.name} is quickest, {throughput} images/s ({widest.best_batch:,} a batch)",
+        f"Smallest file: {smallest.name}, {smallest.bytes / 1000:.1f} KB",
     ]
 
 
@@ -326,6 +374,7 @@ def bench(
         accuracies[subject] = metrics.accuracy(split.labels, answers)
     latencies = _measure_latency(models, split, options, progress)
     throughputs = {batch: _measure_batches(models, split, batch, options, progress) for batch in BATCHES}
+    cycles = _measure_cycles(models, split, progress)
     starts = _measure_cold_starts(subjects, split, options, progress)
     rows = tuple(
         BenchRow(
@@ -340,6 +389,8 @@ def bench(
                 for batch, samples in throughputs.items()
             },
             cold_start=starts[subject],
+            cycles=cycles[subject],
+            threads=options.threads,
             latency_samples_ns=tuple(latencies[subject]),
             throughput_samples_ns={batch: tuple(samples[subject]) for batch, samples in throughputs.items()},
         )
@@ -382,6 +433,30 @@ def _measure_batches(
             )
             advance(1)
     return samples
+
+
+def _measure_cycles(
+    models: dict[Subject, Model], split: Split, progress: Progress
+) -> dict[Subject, float | None]:
+    cycles = {}
+    with progress.task("cycles", len(models)) as advance:
+        for subject, model in models.items():
+            cycles[subject] = _cycles_per_image(model, split)
+            advance(1)
+    return cycles
+
+
+def _cycles_per_image(model: Model, split: Split) -> float | None:
+    """Count the cycles of single images, the first of which warms up."""
+    singles = [split.images[index : index + 1] for index in range(min(CYCLE_IMAGES, len(split.images)))]
+    model.probabilities(singles[0])
+
+    def ask_all() -> None:
+        for pixels in singles:
+            model.probabilities(pixels)
+
+    counted = perf_counter.count(ask_all)
+    return None if counted is None else counted / len(singles)
 
 
 def _in_turn(models: dict[Subject, Model], options: BenchOptions) -> list[Subject]:

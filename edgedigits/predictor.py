@@ -236,6 +236,7 @@ def _prepare_numbered(index: int, picture: Picture, prepared: Callable[[Picture]
 
 
 def _describe(value: object) -> str:
-    if isinstance(value, np.ndarray):
-        return f"{value.dtype} {value.shape}"
-    return type(value).__name__
+    if not isinstance(value, np.ndarray):
+        return type(value).__name__
+    kind = "" if type(value) in _ARRAYS else f"{type(value).__name__} "
+    return f"{kind}{value.dtype} {value.shape}"

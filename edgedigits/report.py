@@ -110,6 +110,9 @@ def _report_facts(folder: Path, name: str, result: bench.BenchResult | None) -> 
         facts["measured"] = {
             "header": bench.HEADER,
             "rows": bench.table_rows(result),
+            "sweep_header": bench.sweep_header(),
+            "sweep": bench.sweep_rows(result),
+            "winners": bench.winners(result.rows),
             "machine": str(result.machine),
             "remarks": bench.remarks(result.rows),
         }

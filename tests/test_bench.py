@@ -23,7 +23,10 @@ from edgedigits.bench import (
     find_subjects,
     model_files,
     remarks,
+    sweep_header,
+    sweep_rows,
     table_rows,
+    winners,
 )
 from edgedigits.contract import ModelMetadata, Precision
 from edgedigits.errors import ModelFileError, ModelNotFoundError
@@ -87,6 +90,8 @@ def test_the_throughput_is_that_of_the_raw_samples(measured: BenchResult) -> Non
             assert len(samples) >= QUICK.rounds
             assert row.throughput[batch] == pytest.approx(batch * 1e9 / np.median(samples))
         assert row.best_throughput == max(row.throughput.values())
+        assert row.throughput[row.best_batch] == row.best_throughput
+        assert row.throughput_per_core == row.best_throughput
 
 
 def test_the_result_is_json_with_every_sample(measured: BenchResult) -> None:
@@ -111,6 +116,13 @@ def test_the_table_has_a_cell_for_every_column(measured: BenchResult) -> None:
     assert first["p50 us"] == f"{row.latency.p50:.1f}"
     assert first["n"] == str(row.latency.samples)
     assert row.throughput[int(first["at batch"])] == row.best_throughput
+    assert (first["cycles"] == "-") is (row.cycles is None)
+    sweep = sweep_rows(measured)
+    assert [len(cells) for cells in sweep] == [len(sweep_header())] * 3
+    assert sweep[1] == (
+        "digits.int8.tflite",
+        *(f"{value:,.0f}" for value in measured.rows[1].throughput.values()),
+    )
 
 
 # How it is measured
@@ -215,7 +227,8 @@ def test_keras_has_two_rows_where_it_is_there() -> None:
 def test_a_folder_s_files_are_found_by_network(models: Path, tmp_path: Path) -> None:
     names = [
         "digits.tflite", "digits.int8.tflite", "digits.dynamic.tflite", "digits.float16.tflite",
-        "digits.onnx", "digits.keras",
+        "digits.onnx", "digits.int8.onnx", "digits.dynamic.onnx", "digits.float16.onnx",
+        "digits.ort", "digits.int8.ort", "digits.keras",
     ]  # fmt: skip
     assert [path.name for path in model_files(models)] == names
     for name in ("wide.onnx", "digits.onnx", "notes.txt", "reference.npz"):
@@ -285,6 +298,8 @@ def row(name: str, precision: Precision, p50: float, best: float) -> BenchRow:
         latency=latency,
         throughput={1: best / 10, 64: best},
         cold_start=ColdStart(0.1, 0.2, 50.0),
+        cycles=None,
+        threads=1,
         latency_samples_ns=(),
         throughput_samples_ns={},
     )
@@ -320,6 +335,24 @@ FLOAT = row("digits.tflite", "float32", 10.0, 1_000.0)
 )
 def test_a_quantized_file_that_is_slower_is_put_into_words(other: BenchRow, said: list[str]) -> None:
     assert remarks([FLOAT, other]) == said
+
+
+def test_there_is_a_winner_for_each_use() -> None:
+    rows = [
+        FLOAT,
+        row("digits.int8.tflite", "int8", 5.0, 3_000.0),
+        dataclasses.replace(row("digits.int8.onnx", "int8", 7.0, 4_000.0), bytes=900),
+    ]
+    assert winners(rows) == [
+        "One image at a time: digits.int8.tflite is quickest, 5.0 us (p50)",
+        "Many images: digits.int8.onnx is quickest, 4,000 images/s (64 a batch)",
+        "Smallest file: digits.int8.onnx, 0.9 KB",
+    ]
+    assert winners([FLOAT]) == []  # alone, nobody wins
+
+
+def test_images_per_core_are_shared_by_the_threads() -> None:
+    assert dataclasses.replace(FLOAT, threads=4).throughput_per_core == 250.0
 
 
 def test_the_trade_off_is_a_picture(measured: BenchResult) -> None:

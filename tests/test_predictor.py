@@ -166,9 +166,10 @@ def test_probabilities_do_not_depend_on_memory_layout(
         (np.zeros((1, 28, 28), np.int8), "int8 (1, 28, 28)"),
         (np.zeros((), np.uint8), "uint8 ()"),
         ([[0]], "list"),
+        (np.ma.zeros((1, 28, 28), np.uint8), "MaskedArray uint8 (1, 28, 28)"),
         (None, "NoneType"),
     ],
-    ids=["one picture", "flat", "channels", "float", "signed", "scalar", "list", "none"],
+    ids=["one picture", "flat", "channels", "float", "signed", "scalar", "list", "masked", "none"],
 )
 def test_probabilities_refuse_what_is_not_in_the_contract(
     pixels: Any, found: str, predictor: DigitPredictor
@@ -176,6 +177,59 @@ def test_probabilities_refuse_what_is_not_in_the_contract(
     with pytest.raises(ImageError) as caught:
         predictor.probabilities(pixels)
     assert str(caught.value) == f"expected pixels uint8 (n, 28, 28), got {found}; use predict for pictures"
+
+
+@pytest.mark.parametrize("count", [4096, 4097, 9_000], ids=str)
+def test_huge_batches_are_run_in_parts(count: int, predictor: DigitPredictor, noise: Pixels) -> None:
+    pixels = noise[np.arange(count) % len(noise)]
+    expected = predictor.probabilities(noise)[np.arange(count) % len(noise)]
+    # Parts of other sizes take other kernels, which add in another order.
+    np.testing.assert_allclose(predictor.probabilities(pixels), expected, atol=1e-5)
+
+
+def memory_mapped(path: Path, pixels: Pixels, mode: Any) -> Pixels:
+    np.save(path, pixels)
+    mapped = np.load(path, mmap_mode=mode)
+    assert isinstance(mapped, np.memmap)
+    return mapped
+
+
+@pytest.mark.parametrize("mode", ["r", "r+", "c"])
+@pytest.mark.parametrize("part", [slice(None), slice(3, 5_000), slice(0, 10)], ids=["all", "a part", "a few"])
+def test_memory_mapped_pictures_are_read_where_they_lie(
+    part: slice, mode: str, predictor: DigitPredictor, noise: Pixels, tmp_path: Path
+) -> None:
+    pixels = noise[np.arange(6_000) % len(noise)]
+    mapped = memory_mapped(tmp_path / "pixels.npy", pixels, mode)
+    if mode != "r":
+        mapped[4] ^= 255  # what was written into the mapping is still there afterwards
+        pixels[4] ^= 255
+    np.testing.assert_array_equal(
+        predictor.probabilities(mapped[part]), predictor.probabilities(pixels[part])
+    )
+    np.testing.assert_array_equal(mapped, pixels)
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="peak memory as Linux tells it")
+def test_a_large_file_does_not_fill_the_memory(tmp_path: Path) -> None:
+    count = 200_000
+    path = tmp_path / "pixels.npy"
+    np.lib.format.open_memmap(path, "w+", np.uint8, (count, 28, 28)).flush()
+    program = (
+        "import sys, numpy as np\n"
+        "from edgedigits import DigitPredictor\n"
+        "from edgedigits.cold_start import peak_mib\n"
+        "predictor = DigitPredictor()\n"
+        "predictor.probabilities(np.zeros((5_000, 28, 28), np.uint8))\n"
+        "before = peak_mib()\n"
+        "answers = predictor.probabilities(np.load(sys.argv[1], mmap_mode='r'))\n"
+        "print(len(answers), peak_mib() - before)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program, path], capture_output=True, text=True, check=True)
+    answered, grown = done.stdout.split()
+    assert int(answered) == count
+    # The answers alone are 8 MB; the file is 157 MB, of which 3 MB are in memory at a time.
+    assert float(grown) < 24
 
 
 # --- Sharing -------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from PIL import Image
 
 from edgedigits import metrics
 from edgedigits.artifacts import network_entry, read_manifest
-from edgedigits.bench import BenchOptions, BenchResult, BenchRow, ColdStart, Latency, MachineCard
+from edgedigits.bench import BATCHES, BenchOptions, BenchResult, BenchRow, ColdStart, Latency, MachineCard
 from edgedigits.errors import ModelFileError
 from edgedigits.mnist import Split
 from edgedigits.report import (
@@ -70,8 +70,10 @@ def measurement(names: tuple[str, ...]) -> BenchResult:
             bytes=100_000 + index,
             accuracy=metrics.accuracy(np.arange(100), np.arange(100)),
             latency=Latency(7.0 * (index + 1), 8.0, 9.0, 10.0, 7.5, 1_000),
-            throughput={1: 1_000.0, 64: 123_456.0 / (index + 1)},
+            throughput={**dict.fromkeys(BATCHES, 1_000.0), 64: 123_456.0 / (index + 1)},
             cold_start=ColdStart(0.1, 0.2, 55.0),
+            cycles=None if index else 12_345.0,
+            threads=1,
             latency_samples_ns=(),
             throughput_samples_ns={},
         )

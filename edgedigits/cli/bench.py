@@ -86,7 +86,10 @@ def command(
             model_files,
             read_test_split,
             remarks,
+            sweep_header,
+            sweep_rows,
             table_rows,
+            winners,
         )
         from edgedigits.tables import print_table, to_csv, to_markdown
     if plot is not None:
@@ -102,15 +105,18 @@ def command(
     if as_json:
         echo_json(result.to_dict())
     elif as_csv:
-        click.echo(to_csv(HEADER, rows), nl=False)
+        wide = [(*row, *sweep[1:]) for row, sweep in zip(rows, sweep_rows(result), strict=True)]
+        click.echo(to_csv((*HEADER, *sweep_header()[1:]), wide), nl=False)
     elif as_markdown:
-        click.echo(f"{to_markdown(HEADER, rows)}\n\n{result.machine}; {result.dataset}")
+        click.echo(f"{to_markdown(HEADER, rows)}\n\nImages per second by batch size:\n")
+        click.echo(f"{to_markdown(sweep_header(), sweep_rows(result))}\n\n{result.machine}; {result.dataset}")
     else:
         print_table(f"{result.dataset}, one image at a time and in batches", HEADER, rows)
+        print_table("Images per second by batch size", sweep_header(), sweep_rows(result))
         click.echo(f"{result.machine}")
     if not as_json:
-        for remark in remarks(result.rows):
-            click.echo(remark, err=as_csv)
+        for line in (*winners(result.rows), *remarks(result.rows)):
+            click.echo(line, err=as_csv)
     if plot is not None:
         from edgedigits.artifacts import write_atomically
 

@@ -52,6 +52,7 @@ def command(out: Path, data: Path | None) -> None:
             model_files,
             remarks,
             table_rows,
+            winners,
         )
         from edgedigits.report import render_report
         from edgedigits.tables import print_table
@@ -90,7 +91,7 @@ def command(out: Path, data: Path | None) -> None:
     subjects = find_subjects(model_files(out, "digits"), with_keras=True)
     measured = bench(subjects, test_split, options, progress)
     print_table(f"{measured.dataset}", HEADER, table_rows(measured))
-    click.echo("\n".join([str(measured.machine), *remarks(measured.rows)]))
+    click.echo("\n".join([str(measured.machine), *winners(measured.rows), *remarks(measured.rows)]))
 
     click.echo("\n5. Predict pictures, with onnxruntime alone")
     samples = _predict_samples(out, test_split)

@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from edgedigits import mnist
-from edgedigits.bench import HEADER
+from edgedigits.bench import HEADER, sweep_header
 from edgedigits.cli import cli
 from edgedigits.mnist import Split
 
@@ -39,7 +39,14 @@ def test_the_table_has_a_row_per_file(models: Path, dataset: tuple[Split, Split]
     assert lines[0].strip() == f"{dataset[1].dataset}, one image at a time and in batches"
     assert [line.split()[0] for line in lines if line.strip().startswith("digits.")] == [
         "digits.onnx", "digits.int8.tflite"
-    ]  # fmt: skip
+    ] * 2  # fmt: skip
+    assert "Images per second by batch size" in result.stdout
+    for use in (
+        "One image at a time: digits.",
+        "Many images: digits.",
+        "Smallest file: digits.int8.tflite, ",
+    ):
+        assert use in result.stdout
     assert all(column in result.stdout for column in HEADER)
     assert "1 thread; edgedigits " in result.stdout
 
@@ -65,7 +72,7 @@ def test_csv_is_read_back(models: Path) -> None:
     result = bench(models / "digits.onnx", "--csv", "--quiet")
     assert result.exit_code == 0, result.stderr
     header, row = csv.reader(io.StringIO(result.stdout))
-    assert tuple(header) == HEADER
+    assert tuple(header) == (*HEADER, *sweep_header()[1:])
     assert row[0] == "digits.onnx"
     assert float(row[HEADER.index("p50 us")]) > 0
     assert int(row[HEADER.index("n")]) >= 5
@@ -74,12 +81,13 @@ def test_csv_is_read_back(models: Path) -> None:
 def test_markdown_is_a_table_with_the_machine_below(models: Path, dataset: tuple[Split, Split]) -> None:
     result = bench(models / "digits.onnx", "--markdown")
     assert result.exit_code == 0, result.stderr
-    header, rule, row, empty, machine, *_ = result.stdout.splitlines()
+    header, rule, row, empty, title, _, *sweep, _, machine = result.stdout.splitlines()
     assert [cell.strip() for cell in header.strip("|").split("|")] == list(HEADER)
     assert set(rule) <= set("|-: ")
     assert row.startswith("| digits.onnx |")
     assert row.count("|") == header.count("|") == rule.count("|") == len(HEADER) + 1
-    assert empty == ""
+    assert (empty, title) == ("", "Images per second by batch size:")
+    assert [line.split(" | ")[0] for line in sweep] == ["| file", "| ---", "| digits.onnx"]
     assert machine.endswith(f"; {dataset[1].dataset}")
 
 

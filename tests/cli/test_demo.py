@@ -9,18 +9,13 @@ from edgedigits import mnist
 from edgedigits.artifacts import read_manifest
 from edgedigits.cli import cli
 from edgedigits.cli import demo as demo_module
-from edgedigits.contract import DEFAULT_NAME
+from edgedigits.contract import DEFAULT_NAME, file_name
 from edgedigits.runtimes import open_model
+from edgedigits_export import FORMATS
 
 OFFLINE = "scikit-learn digits (not MNIST)"
 NOBODY_LISTENS = "http://127.0.0.1:9/"
-EXPORTED = (
-    "digits.tflite",
-    "digits.float16.tflite",
-    "digits.dynamic.tflite",
-    "digits.int8.tflite",
-    "digits.onnx",
-)
+EXPORTED = tuple(file_name(DEFAULT_NAME, target.format, target.precision) for target in FORMATS)
 
 
 def demo(*arguments: str | Path) -> Result:

@@ -1,0 +1,40 @@
+"""Trained networks that several benchmarks judge: trained once, kept in ``build/networks``, found there again."""
+
+from pathlib import Path
+
+from _machine import ROOT
+
+from edgedigits import artifacts, mnist
+from edgedigits.contract import DEFAULT_NAME, arch_text, file_name
+from edgedigits.training.recipe import Recipe, edge
+from edgedigits.training.train import TrainingResult, train
+
+SEEDS = (0, 1, 2)
+PRESETS = {"128-32": (128, 32), "128-64": (128, 64), "256-128-32": (256, 128, 32)}
+FOLDER = ROOT / "build" / "networks"
+
+
+def long_recipes() -> list[Recipe]:
+    """Return the recipes of the nine long networks: three presets, three seeds."""
+    return [edge(arch, "long", seed=seed) for arch in PRESETS.values() for seed in SEEDS]
+
+
+def folder_of(recipe: Recipe) -> Path:
+    """Return where the network of a recipe is kept: ``build/networks/128-32-long-0``."""
+    return FOLDER / f"{arch_text(recipe.arch)}-{recipe.name.split()[-1]}-{recipe.seed}"
+
+
+def train_and_keep(recipe: Recipe, train_split: mnist.Split, test_split: mnist.Split) -> TrainingResult:
+    """Train a network and keep it."""
+    return train(recipe, train_split, test_split, folder_of(recipe))
+
+
+def kept(recipe: Recipe, train_split: mnist.Split, test_split: mnist.Split) -> Path:
+    """Return the ``.keras`` file of a recipe, trained now if it is not kept yet: minutes for a long budget."""
+    folder = folder_of(recipe)
+    path = folder / file_name(DEFAULT_NAME, "keras")
+    training = artifacts.read_manifest(folder)["networks"].get(DEFAULT_NAME, {}).get("training")
+    if not path.exists() or training is None or training["arguments"] != recipe.to_dict():
+        print(f"training {folder.name}", flush=True)
+        train_and_keep(recipe, train_split, test_split)
+    return path
