@@ -42,6 +42,8 @@ FORMATS: tuple[Format, ...] = get_args(Format)
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 C_INFIXES: dict[Format, str] = {"c": "", "tflm": ".tflm"}
 """Formats whose files are C sources, and what sets their names apart. They hold integers, so no name says int8."""
+SELFTEST_ENDING = "_selftest.c"
+"""What the name of a C file ends in that holds pictures for the bring-up of a board, and no network."""
 SUFFIXES = (".keras", ".tflite", ".onnx", ".c")
 """What the names of model files end in."""
 

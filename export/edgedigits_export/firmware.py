@@ -105,6 +105,11 @@ def missing_tools() -> list[str]:
     return [packages for tool, packages in PACKAGES.items() if shutil.which(tool) is None]
 
 
+def can_compile() -> bool:
+    """Return whether the cross compiler is here."""
+    return shutil.which(COMPILER) is not None
+
+
 def measure(source: Path, network: IntegerNetwork, pictures: npt.NDArray[np.uint8]) -> list[FirmwareFigures]:
     """Measure an exported network on every board and optimization.
 
@@ -119,7 +124,7 @@ def measure(source: Path, network: IntegerNetwork, pictures: npt.NDArray[np.uint
     Raises:
         ModelFileError: the compiler refuses the file, or the board does not come to an end.
     """
-    if shutil.which(COMPILER) is None:
+    if not can_compile():
         return []
     return [
         _measure_one(source, network, pictures, board, optimization)
@@ -159,7 +164,7 @@ def _measure_one(
         program = _link(source, network_object, board, optimization, folder, "main.c")
         ran = run(program, board, pictures)
     return dataclasses.replace(
-        figures, stack=max(stack, ran.stack), instructions=round(float(ran.instructions.mean()))
+        figures, stack=max(figures.stack, ran.stack), instructions=round(float(ran.instructions.mean()))
     )
 
 

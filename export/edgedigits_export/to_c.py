@@ -12,13 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from edgedigits.c_file import metadata_comment
-from edgedigits.contract import LABELS, ModelMetadata
-from edgedigits.errors import ContractError, OutputError
-from edgedigits.tflite_file import read_graph
+from edgedigits.contract import LABELS, SELFTEST_ENDING, ModelMetadata
+from edgedigits.errors import OutputError
 from edgedigits_export.integer_network import IntegerNetwork
 
-ALIGNMENT = 16
-"""Bytes: the TFLite schema marks buffers ``force_align: 16``."""
 COLUMNS = 110
 """Of the generated sources."""
 SELFTEST_PICTURES = 10
@@ -28,11 +25,6 @@ _ABOUT = (
     "TFLite's reference kernels compute. Integers only; no memory is allocated, no library function is called, and",
     "no variable outlives a call.",
 )
-_ABOUT_TFLM = (
-    "Made by edgedigits {version} for TensorFlow Lite Micro: the bytes are those of the .tflite file, on a boundary",
-    "that its buffers need.",
-)
-
 
 @dataclass(frozen=True)
 class SelftestPicture:
@@ -60,12 +52,13 @@ def render_source(name: str, network: IntegerNetwork, metadata: ModelMetadata) -
     Raises:
         OutputError: a C file cannot include a header of that name.
     """
-    return _render(
+    return render(
         "network.c.j2",
         f"{name}.c",
         "a neural network for images of 28x28 pixels, in C99",
-        network,
         metadata,
+        network=network,
+        tflite_sha256=network.sha256,
         name=name,
         metadata_lines=metadata_comment(metadata),
     )
@@ -73,14 +66,15 @@ def render_source(name: str, network: IntegerNetwork, metadata: ModelMetadata) -
 
 def render_header(name: str, network: IntegerNetwork, metadata: ModelMetadata) -> str:
     """Write what a program includes: ``digits.h``. Arguments as of ``render_source``."""
-    return _render(
+    return render(
         "network.h.j2",
         f"{name}.h",
         "how to call the neural network of the C file beside it",
-        network,
         metadata,
+        network=network,
+        tflite_sha256=network.sha256,
         name=name,
-        guard=f"EDGEDIGITS_{_identifier(name)}_H",
+        guard=f"EDGEDIGITS_{c_identifier(name)}_H",
         labels=[c_string(label) for label in metadata.labels],
         about_digits=metadata.labels == LABELS,
     )
@@ -99,12 +93,13 @@ def render_selftest(
     """
     pixels = b"".join(picture.pixels.tobytes() for picture in pictures)
     answers = b"".join(picture.probabilities.tobytes() for picture in pictures)
-    return _render(
+    return render(
         "selftest.c.j2",
-        f"{name}_selftest.c",
+        selftest_name(name),
         "shows on a board that the network computes there what it should",
-        network,
         metadata,
+        network=network,
+        tflite_sha256=network.sha256,
         name=name,
         pictures=pictures,
         pixels_crc=f"0x{binascii.crc32(pixels):08x}U",
@@ -112,34 +107,9 @@ def render_selftest(
     )
 
 
-def render_tflm(name: str, content: bytes, network: IntegerNetwork, metadata: ModelMetadata) -> tuple[str, str]:
-    """Write a TFLite file for TensorFlow Lite Micro.
-
-    Args:
-        name: of the network.
-        content: the int8 ``.tflite`` file, metadata inside.
-        network: its integers.
-        metadata: what the file says of itself.
-
-    Returns:
-        ``digits.tflm.c``, an aligned array, and ``digits.tflm.h``, with its length and the operators to register.
-    """
-    operators = sorted(set(read_graph(Path(name), content).operators))
-    facts = {
-        "name": name,
-        "content": content,
-        "guard": f"EDGEDIGITS_{_identifier(name)}_TFLM_H",
-        "alignment": ALIGNMENT,
-        "operators": [f"Add{operator.title().replace('_', '')}" for operator in operators],
-        "about": [line.format(version=metadata.tools["edgedigits"]) for line in _ABOUT_TFLM],
-    }
-    source = _render(
-        "tflm.c.j2", f"{name}.tflm.c", "an int8 TFLite model as a C array", network, metadata, **facts
-    )
-    header = _render(
-        "tflm.h.j2", f"{name}.tflm.h", "an int8 TFLite model as a C array", network, metadata, **facts
-    )
-    return source, header
+def selftest_name(name: str) -> str:
+    """Return the name of the file with pictures for the bring-up of a board."""
+    return f"{name}{SELFTEST_ENDING}"
 
 
 def check_name(name: str) -> None:
@@ -170,7 +140,8 @@ def c_array(values: npt.NDArray[Any] | bytes | Iterable[int], indent: int = 4) -
     return "\n".join([*lines, line])
 
 
-def _identifier(name: str) -> str:
+def c_identifier(name: str) -> str:
+    """Write a name in capitals, digits and underscores."""
     return re.sub(r"[^A-Z0-9]", "_", name.upper())
 
 
@@ -186,15 +157,23 @@ _TEMPLATES.filters["c_array"] = c_array
 _LICENCE = Path(__file__).with_name("templates") / "licence.txt"
 
 
-def _render(
-    template: str, file: str, title: str, network: IntegerNetwork, metadata: ModelMetadata, **facts: Any
-) -> str:
+def render(template: str, file: str, title: str, metadata: ModelMetadata, **facts: Any) -> str:
+    """Fill a template of ``templates/``, under a first comment with licence and origin.
+
+    Args:
+        template: its name.
+        file: name of the file that is written.
+        title: what it is, in a few words.
+        metadata: what the network says of itself.
+        facts: what the template asks for; ``about``, ``metadata_lines`` and ``tflite_sha256`` go into the comment.
+
+    Raises:
+        OutputError: a C file cannot include a header of that name.
+    """
     check_name(file)
-    if not all(character.isalnum() or character == "-" for character in metadata.arch + metadata.weights_sha256):
-        raise ContractError(Path(file), "an architecture like 128-32 and a sha256", "something else")
-    about = [line.format(version=metadata.tools["edgedigits"]) for line in _ABOUT]
     licence = _LICENCE.read_text(encoding="utf-8").splitlines()
-    common = {"metadata_lines": [], "about": about, "licence": licence}
+    about = [line.format(version=metadata.tools["edgedigits"]) for line in facts.pop("about", _ABOUT)]
+    common: dict[str, Any] = {"metadata_lines": [], "about": about, "licence": licence}
     return _TEMPLATES.get_template(template).render(
-        **{**common, "file": file, "title": title, "network": network, "metadata": metadata, **facts}
+        **{**common, "file": file, "title": title, "metadata": metadata, **facts}
     )
