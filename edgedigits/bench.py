@@ -24,7 +24,7 @@ import psutil
 from edgedigits import datasets, metrics
 from edgedigits.artifacts import versions
 from edgedigits.c_compiler import find_compiler
-from edgedigits.contract import LABELS, SELFTEST_ENDING, Precision, file_name, network_name
+from edgedigits.contract import LABELS, SELFTEST_ENDING, Precision, network_name
 from edgedigits.errors import ModelFileError
 from edgedigits.mnist import Split
 from edgedigits.progress import SILENT, Progress
@@ -268,10 +268,11 @@ def model_files(folder: Path, name: str | None = None) -> list[Path]:
     Raises:
         ModelFileError: there is none.
     """
+    suffixes = [".tflite", ".onnx", *([".c"] if find_compiler() else []), ".keras"]
     found = [
         path
-        for suffix in ("tflite", "onnx", *(["c"] if find_compiler() else []), "keras")
-        for path in sorted(folder.glob(file_name("*", suffix)), key=lambda path: (len(path.name), path.name))
+        for suffix in suffixes
+        for path in sorted(folder.glob(f"*{suffix}"), key=lambda path: (len(path.name), path.name))
         if name in (None, network_name(path)) and not path.name.endswith(SELFTEST_ENDING)
     ]
     if not found:

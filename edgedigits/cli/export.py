@@ -159,10 +159,10 @@ def command(
 def print_firmware(file: "ExportedFile") -> None:
     """Print what a C file costs on microcontrollers, a row per processor and optimization."""
     from edgedigits.tables import print_table
-    from edgedigits_export.firmware import HEADER, table_rows
+    from edgedigits_export import FIRMWARE_HEADER, firmware_rows
 
     print_table(
         f"{file.path.name}: bytes of flash, bytes of RAM besides the picture, instructions for one picture",
-        HEADER,
-        table_rows(file.firmware),
+        FIRMWARE_HEADER,
+        firmware_rows(file.firmware),
     )

@@ -11,5 +11,15 @@ from edgedigits_export.export import (
     export_model,
     select_targets,
 )
+from edgedigits_export.firmware import FIRMWARE_HEADER, firmware_rows
 
-__all__ = ["FORMATS", "ExportOptions", "ExportedFile", "Target", "export_model", "select_targets"]
+__all__ = [
+    "FIRMWARE_HEADER",
+    "FORMATS",
+    "ExportOptions",
+    "ExportedFile",
+    "Target",
+    "export_model",
+    "firmware_rows",
+    "select_targets",
+]

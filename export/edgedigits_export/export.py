@@ -354,7 +354,9 @@ def _extras(
 def _measure_micro(content: bytes, split: Split, progress: Progress) -> dict[str, Any] | None:
     """Run all test images in TensorFlow Lite Micro, where it is installed."""
     if not micro.is_installed():
-        progress.note(f"the arena of TensorFlow Lite Micro was not measured: pip install --pre {micro.PACKAGE}")
+        progress.note(
+            f"the arena of TensorFlow Lite Micro was not measured: pip install --pre {micro.PACKAGE}"
+        )
         return None
     ran = micro.run_in_micro(content, split.images)
     _, expected = reference_answers(content, split.images)

@@ -1,8 +1,8 @@
 """What an exported C file costs on a microcontroller: flash, RAM and instructions, for a Cortex-M0 and a Cortex-M3.
 
 Sizes are the cross compiler's and linker's. Instructions are counted by QEMU, which executes one in each nanosecond of
-its virtual time (``-icount shift=0``) and so makes a counter of the board's SysTick timer. The project that is built and run
-is the folder ``cortex_m``.
+its virtual time (``-icount shift=0``) and so makes a counter of the board's SysTick timer. The project that is built
+and run is the folder ``cortex_m``.
 """
 
 import dataclasses
@@ -250,11 +250,22 @@ def to_manifest(figures: Sequence[FirmwareFigures]) -> list[dict[str, Any]]:
     return [{**dataclasses.asdict(row), "flash": row.flash, "ram": row.ram} for row in figures]
 
 
-HEADER = ("processor", "optimized", "flash", "code", "tables", "parameters", "RAM", "variables", "stack", "instructions")
+FIRMWARE_HEADER = (
+    "processor",
+    "optimized",
+    "flash",
+    "code",
+    "tables",
+    "parameters",
+    "RAM",
+    "variables",
+    "stack",
+    "instructions",
+)
 
 
-def table_rows(figures: Sequence[FirmwareFigures]) -> list[tuple[str, ...]]:
-    """Write the rows as text under ``HEADER``."""
+def firmware_rows(figures: Sequence[FirmwareFigures]) -> list[tuple[str, ...]]:
+    """Write the rows as text under ``FIRMWARE_HEADER``."""
     return [
         (
             row.cpu,
@@ -351,7 +362,9 @@ def deepest_stack(call_graph: str, function: str) -> int:
     calls = re.findall(r'edge: \{ sourcename: "([^"]+)" targetname: "([^"]+)"', call_graph)
 
     def depth(title: str) -> int:
-        return own.get(title, 0) + max((depth(to) for by, to in calls if by == title and to != title), default=0)
+        return own.get(title, 0) + max(
+            (depth(to) for by, to in calls if by == title and to != title), default=0
+        )
 
     return depth(function)
 
@@ -372,6 +385,8 @@ def _tool(path: Path, *command: str, folder: Path | None = None) -> str:
         raise ModelFileError(path, f"{command[0]} could not be run ({error})") from error
     if done.returncode != 0:
         said = (done.stderr or done.stdout).strip().splitlines()
-        complaint = next((line for line in said if "error" in line or "overflow" in line), said[-1] if said else "")
+        complaint = next(
+            (line for line in said if "error" in line or "overflow" in line), said[-1] if said else ""
+        )
         raise ModelFileError(path, f"{command[0]} failed ({complaint[:300] or f'status {done.returncode}'})")
     return done.stdout

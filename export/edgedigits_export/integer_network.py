@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,7 @@ class IntegerNetwork:
     def scratch_bytes(self) -> int:
         """Bytes for the outputs of hidden layers: two neighbours are alive at a time."""
         widths = [0, *(layer.outputs for layer in self.layers[:-1])]
-        return max((a + b for a, b in zip(widths, widths[1:], strict=False)), default=0)
+        return max((a + b for a, b in pairwise(widths)), default=0)
 
     @property
     def parameter_bytes(self) -> int:
@@ -131,7 +132,10 @@ def read_integer_network(content: bytes) -> IntegerNetwork:
 
 
 def _read_layer(path: Path, model: Any, graph: Any, operator: Any) -> IntegerLayer:
-    source, kernel, offset = (graph.tensors[index] if index >= 0 else None for index in operator.inputs)
+    source, kernel = (graph.tensors[index] for index in operator.inputs[:2])
+    offset = (
+        graph.tensors[operator.inputs[2]] if len(operator.inputs) > 2 and operator.inputs[2] >= 0 else None
+    )
     target = graph.tensors[operator.outputs[0]]
     options = operator.builtinOptions
     activations = schema.ActivationFunctionType
@@ -184,11 +188,9 @@ def effective_scales(
 ) -> list[float]:
     """Return by what sums are multiplied to become outputs, one number per weight scale.
 
-    One scale for the whole tensor is multiplied in float32, several in float64: that is what TFLite's ``Prepare`` of
-    FULLY_CONNECTED does (``GetQuantizedConvolutionMultipler`` and ``PopulateConvolutionQuantizationParams``).
+    In float64, as TFLite's ``Prepare`` of FULLY_CONNECTED does it, be it one scale or several. (Sources of some releases
+    multiply one scale in float32; the built one does not, as tests with sums between both results show.)
     """
-    if len(weight_scales) == 1:
-        return [float(np.float32(input_scale) * np.float32(weight_scales[0])) / output_scale]
     return [input_scale * float(scale) / output_scale for scale in weight_scales]
 
 

@@ -1,6 +1,7 @@
-"""Run an int8 ``.tflite`` file in TensorFlow Lite Micro, if its Python package is here (``pip install --pre tflite-micro``).
+"""Run an int8 ``.tflite`` file in TensorFlow Lite Micro, where its Python package is installed.
 
-It runs in a process of its own: what it says of its arena it prints, and where it does not like a model it may crash.
+It is not on the list of dependencies, because it is a pre-release: ``pip install --pre tflite-micro``. The model runs in
+a process of its own: what the allocator says of the arena it prints, and an arena too small crashes it.
 """
 
 import re

@@ -49,7 +49,8 @@ def reference_answers(content: bytes, pixels: npt.NDArray[np.uint8]) -> tuple[Qu
 
 def _unsigned(values: npt.NDArray[Any]) -> Quantized:
     """Return int8 values + 128, and uint8 values as they are."""
-    return values.view(np.uint8) ^ 128 if values.dtype == np.int8 else values.copy()
+    unsigned: Quantized = values.view(np.uint8)
+    return np.bitwise_xor(unsigned, 128 if values.dtype == np.int8 else 0, dtype=np.uint8)
 
 
 def _logits_tensor(content: bytes) -> int:

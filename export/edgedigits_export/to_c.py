@@ -26,6 +26,7 @@ _ABOUT = (
     "no variable outlives a call.",
 )
 
+
 @dataclass(frozen=True)
 class SelftestPicture:
     """A picture with the answer that is expected to it."""
@@ -174,6 +175,5 @@ def render(template: str, file: str, title: str, metadata: ModelMetadata, **fact
     licence = _LICENCE.read_text(encoding="utf-8").splitlines()
     about = [line.format(version=metadata.tools["edgedigits"]) for line in facts.pop("about", _ABOUT)]
     common: dict[str, Any] = {"metadata_lines": [], "about": about, "licence": licence}
-    return _TEMPLATES.get_template(template).render(
-        **{**common, "file": file, "title": title, "metadata": metadata, **facts}
-    )
+    facts = {**common, "file": file, "title": title, "metadata": metadata, **facts}
+    return str(_TEMPLATES.get_template(template).render(facts))

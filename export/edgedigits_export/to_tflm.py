@@ -11,8 +11,8 @@ ALIGNMENT = 16
 """Bytes: the TFLite schema marks buffers ``force_align: 16``."""
 _TITLE = "an int8 TFLite model as a C array"
 _ABOUT = (
-    "Made by edgedigits {version} for TensorFlow Lite Micro: the bytes of the int8 .tflite file, at an address that its",
-    "buffers need, and the operators that it is made of.",
+    "Made by edgedigits {version} for TensorFlow Lite Micro: the bytes of the int8 .tflite file, at an address that",
+    "its buffers need, and the operators that it is made of.",
 )
 
 
