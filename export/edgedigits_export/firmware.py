@@ -12,6 +12,7 @@ import struct
 import subprocess
 import tempfile
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -126,11 +127,9 @@ def measure(source: Path, network: IntegerNetwork, pictures: npt.NDArray[np.uint
     """
     if not can_compile():
         return []
-    return [
-        _measure_one(source, network, pictures, board, optimization)
-        for board in BOARDS
-        for optimization in OPTIMIZATIONS
-    ]
+    ways = [(board, optimization) for board in BOARDS for optimization in OPTIMIZATIONS]
+    with ThreadPoolExecutor() as pool:  # each waits for processes of its own
+        return list(pool.map(lambda way: _measure_one(source, network, pictures, *way), ways))
 
 
 def _measure_one(

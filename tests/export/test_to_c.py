@@ -24,8 +24,9 @@ from edgedigits_export.reference_kernels import reference_answers
 from edgedigits_export.to_c import c_array, c_string, render_header, render_source
 
 STRICT = ("-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror")
-SANITIZED = ("-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+SANITIZED = ("-O2", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 ARCHITECTURES = ("128-32", "128-64", "256-128-32", "17-5-3")
+only_the_default = pytest.mark.parametrize("exported", ARCHITECTURES[:1], indirect=True)
 METADATA = ModelMetadata("4", "int8", "0" * 64, {"edgedigits": "test"})
 
 # Logits and probabilities of all pictures on standard input. The source is included, to see what it keeps to itself.
@@ -91,7 +92,7 @@ def exported(
         keras = folder / "digits.keras"
         widths = tuple(map(int, request.param.split("-")))
         validation = min(5_000, len(dataset[0].images) // 10)
-        train(Recipe(widths=widths, epochs=1, validation=validation), *dataset, folder)
+        train(Recipe(arch=widths, epochs=1, validation=validation), *dataset, folder)
     # One epoch of three units is not what the gates are for.
     options = ExportOptions(calibration_size=200, max_drop=100.0, selftest=True)
     targets = (*select_targets("tflite", "int8"), *select_targets("c", None))
@@ -114,8 +115,8 @@ def expected(exported: Path, dataset: tuple[Split, Split]) -> Answers:
 
 @pytest.mark.parametrize(
     ("cc", "flags"),
-    [("gcc", ("-O2", "-funsigned-char")), ("gcc", SANITIZED), ("clang", ("-O2",)), ("clang", SANITIZED)],
-    ids=["gcc -funsigned-char", "gcc, sanitizers", "clang", "clang, sanitizers"],
+    [("gcc", ("-O2", "-funsigned-char")), ("gcc", SANITIZED), ("clang", ("-O2",))],
+    ids=["gcc -funsigned-char", "gcc, sanitizers", "clang"],
 )
 def test_every_integer_is_that_of_the_reference_kernels(
     cc: str, flags: tuple[str, ...], exported: Path, expected: Answers, dataset: tuple[Split, Split], tmp_path: Path
@@ -138,8 +139,8 @@ def test_the_runtime_gives_the_same_answers(
 
 
 @pytest.mark.parametrize("per_tensor", [False, True], ids=["scale per output", "scale per tensor"])
-@pytest.mark.parametrize("logit_scale", [0.02, 0.3, 2.0])
-@pytest.mark.parametrize("widths", [(10,), (1, 10), (3, 7, 1, 10)], ids=str)
+@pytest.mark.parametrize("logit_scale", [0.02, 0.1, 0.6])
+@pytest.mark.parametrize("widths", [(10,), (1, 10), (13, 7, 3, 10)], ids=str)
 def test_networks_of_any_widths_scales_and_zero_points(
     widths, logit_scale, per_tensor, make_layers, make_model, dataset: tuple[Split, Split], tmp_path: Path
 ) -> None:
@@ -150,7 +151,7 @@ def test_networks_of_any_widths_scales_and_zero_points(
     (tmp_path / "digits.h").write_text(render_header("digits", network, METADATA))
     found = compile_and_run(tmp_path / "digits.c", pixels, tmp_path, "gcc", *SANITIZED)
     logits, probabilities = reference_answers(content, pixels)
-    assert len(np.unique(probabilities)) > 5
+    assert len(np.unique(logits)) > 10  # the units are alive
     np.testing.assert_array_equal(found.logits, logits)
     np.testing.assert_array_equal(found.probabilities, probabilities)
     np.testing.assert_array_equal(found.best, probabilities.argmax(axis=1))
@@ -171,6 +172,7 @@ def test_no_float_and_no_library(exported: Path) -> None:
         assert set(re.findall(r"#include (\S+)", code)) <= {"<stdint.h>", '"digits.h"'}
 
 
+@only_the_default
 @pytest.mark.parametrize("cc", ["gcc", "clang"])
 def test_the_object_needs_nothing_and_keeps_nothing(cc: str, exported: Path, tmp_path: Path) -> None:
     subprocess.run(
@@ -184,6 +186,7 @@ def test_the_object_needs_nothing_and_keeps_nothing(cc: str, exported: Path, tmp
     assert not {kind for kind in kinds.values() if kind.lower() in "db"}
 
 
+@only_the_default
 def test_a_c_plus_plus_program_can_include_the_header(exported: Path, tmp_path: Path) -> None:
     (tmp_path / "main.cpp").write_text('#include "digits.h"\nint main() { return EDGEDIGITS_CLASSES - 10; }\n')
     subprocess.run(
@@ -205,6 +208,7 @@ def test_the_source_stays_readable(exported: Path) -> None:
     assert len(statements) < 160
 
 
+@only_the_default
 def test_the_manifest_knows_all_files_of_the_target(exported: Path) -> None:
     files = read_manifest(exported.parent)["networks"]["digits"]["files"]
     assert {"digits.c", "digits.h", "digits_selftest.c", "digits.int8.tflite"} <= set(files)
@@ -298,6 +302,7 @@ def test_the_selftest_passes(selftest: Path, tmp_path: Path) -> None:
     assert all(line.endswith(" ok") for line in lines[:-1])
 
 
+@only_the_default
 def test_the_selftest_sees_a_changed_weight(selftest: Path, tmp_path: Path) -> None:
     path = selftest / "digits.c"
     # The last layer's first bias, far away: whatever the first class was, it is no more.
@@ -311,14 +316,16 @@ def test_the_selftest_sees_a_changed_weight(selftest: Path, tmp_path: Path) -> N
     assert "pictures crc" in [line.rpartition(" ")[0].rpartition(" ")[0] for line in done.stdout.splitlines()]
 
 
+@only_the_default
 def test_the_selftest_sees_a_changed_picture(selftest: Path, tmp_path: Path) -> None:
     path = selftest / "digits_selftest.c"
-    path.write_text(path.read_text().replace("class 0 */\n         0,", "class 0 */\n         1,"))
+    path.write_text(re.sub(r"(class 0 \*/\n +)0,", r"\g<1>1,", path.read_text()))
     done = run_selftest(selftest, tmp_path)
     assert done.returncode >= 1
     assert re.search(r"pictures crc [0-9a-f]{8} FAILED", done.stdout)
 
 
+@only_the_default
 def test_the_selftest_of_another_network_does_not_compile(selftest: Path, tmp_path: Path) -> None:
     header = selftest / "digits.h"
     header.write_text(re.sub(r"EDGEDIGITS_NETWORK 0x\w+", "EDGEDIGITS_NETWORK 0x12345678U", header.read_text()))
