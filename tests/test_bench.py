@@ -215,7 +215,7 @@ def test_keras_has_two_rows_where_it_is_there() -> None:
 def test_a_folder_s_files_are_found_by_network(models: Path, tmp_path: Path) -> None:
     names = [
         "digits.tflite", "digits.int8.tflite", "digits.dynamic.tflite", "digits.float16.tflite",
-        "digits.onnx", "digits.keras",
+        "digits.onnx", "digits.c", "digits.tflm.c", "digits.keras",
     ]  # fmt: skip
     assert [path.name for path in model_files(models)] == names
     for name in ("wide.onnx", "digits.onnx", "notes.txt", "reference.npz"):

@@ -55,6 +55,8 @@ def test_the_contract_is_the_published_one():
         ("tflite", "int8", "digits.int8.tflite"),
         ("onnx", "float32", "digits.onnx"),
         ("onnx", "int8", "digits.int8.onnx"),
+        ("c", "int8", "digits.c"),
+        ("tflm", "int8", "digits.tflm.c"),
     ],
 )
 def test_file_names_say_format_and_precision(file_format, precision, expected):

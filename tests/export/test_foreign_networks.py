@@ -135,6 +135,7 @@ def test_a_foreign_network_goes_to_every_format(
     assert not failed
     assert [file.path.name for file in exported] == [
         "theirs.tflite", "theirs.float16.tflite", "theirs.dynamic.tflite", "theirs.int8.tflite", "theirs.onnx",
+        "theirs.c", "theirs.tflm.c",
     ]  # fmt: skip
     assert (tmp_path / "theirs.reference.npz").exists()
     assert not (tmp_path / "theirs.MODEL_CARD.md").exists()  # nobody here knows how it was trained

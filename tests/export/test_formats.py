@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -216,13 +217,23 @@ def test_every_buffer_of_a_tflite_file_is_aligned(target: Target, models: Path) 
 
 
 def metadata_inside(path: Path) -> ModelMetadata:
-    if path.suffix == ".onnx":
+    if path.name.endswith(".tflm.c"):
+        (array,) = re.findall(r"\] = \{(.*)\};", path.read_text(), re.DOTALL)
+        return metadata_of_tflite(bytes(int(number) for number in array.split(",") if number.strip()), path)
+    if path.suffix == ".c":
+        (comment,) = re.findall(r"Metadata \(JSON\):\n \* (.*?)\n \*/", path.read_text(), re.DOTALL)
+        text = comment.replace("\n * ", "\n")
+    elif path.suffix == ".onnx":
         (text,) = [entry.value for entry in onnx.load(path).metadata_props if entry.key == METADATA_KEY]
     else:
-        model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(path.read_bytes(), 0))
-        (entry,) = [entry for entry in model.metadata if entry.name == METADATA_KEY.encode()]
-        text = bytes(model.buffers[entry.buffer].data)
+        return metadata_of_tflite(path.read_bytes(), path)
     return ModelMetadata.from_json(text, path)
+
+
+def metadata_of_tflite(content: bytes, path: Path) -> ModelMetadata:
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
+    (entry,) = [entry for entry in model.metadata if entry.name == METADATA_KEY.encode()]
+    return ModelMetadata.from_json(bytes(model.buffers[entry.buffer].data), path)
 
 
 @every_format
@@ -233,7 +244,9 @@ def test_a_file_says_of_itself_what_the_manifest_says(
     network = read_manifest(models)["networks"]["digits"]
     record, inside = network["files"][path.name], metadata_inside(path)
     assert inside.precision == record["precision"] == target.precision
-    assert inside.edges == record["edges"] == ("int8" if target.precision == "int8" else "uint8")
+    assert inside.edges == record["edges"] == (
+        "int8" if target.precision == "int8" and target.format != "c" else "uint8"
+    )
     assert inside.weights_sha256 == record["weights_sha256"] == network["training"]["weights_sha256"]
     assert inside.weights_sha256 == weights_sha256(load_network(models / "digits.keras")[0])
     assert inside.tools == record["versions"]
@@ -320,6 +333,10 @@ def test_a_graph_with_another_operator_is_refused(models: Path, monkeypatch: pyt
         ("tflite", None, ["digits.tflite"]),
         ("tflite", "int8", ["digits.int8.tflite"]),
         ("onnx", None, ["digits.onnx"]),
+        ("c", None, ["digits.c"]),
+        ("c", "int8", ["digits.c"]),
+        ("tflm", None, ["digits.tflm.c"]),
+        ("all", "int8", ["digits.int8.tflite", "digits.c", "digits.tflm.c"]),
         ("all", "dynamic", ["digits.dynamic.tflite"]),
     ],
 )
@@ -327,6 +344,13 @@ def test_targets_are_selected_by_format_and_precision(
     file_format: str, precision: str | None, names: list[str]
 ) -> None:
     assert [name_of(target) for target in select_targets(file_format, precision)] == names
+
+
+def test_c_files_are_left_out_of_all_where_no_compiler_could_verify_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CC", "no-such-compiler")
+    for precision in (None, "int8"):
+        assert "c" not in {target.format for target in select_targets("all", precision)}
+    assert [name_of(target) for target in select_targets("c", None)] == ["digits.c"]
 
 
 def test_a_combination_that_does_not_exist_lists_those_that_do() -> None:
