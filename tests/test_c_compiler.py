@@ -49,6 +49,9 @@ def compilations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return diary
 
 
+OPEN = "import sys; from pathlib import Path; from edgedigits.runtimes import open_model; open_model(Path(sys.argv[1]))"
+
+
 def lines(path: Path) -> int:
     return len(path.read_text().splitlines())
 
@@ -96,11 +99,15 @@ def test_a_compiler_that_does_not_know_the_processor_is_used_without_the_flag(
     compiler.chmod(0o755)
     expected = open_model(network).probabilities(np.zeros((1, 28, 28), np.uint8))
     monkeypatch.setenv("CC", str(compiler))
-    np.testing.assert_array_equal(open_model(network).probabilities(np.zeros((1, 28, 28), np.uint8)), expected)
+    np.testing.assert_array_equal(
+        open_model(network).probabilities(np.zeros((1, 28, 28), np.uint8)), expected
+    )
 
 
 @needs_compiler
-def test_processes_that_compile_at_the_same_time_do_not_disturb_each_other(network: Path, cache: Path) -> None:
+def test_processes_that_compile_at_the_same_time_do_not_disturb_each_other(
+    network: Path, cache: Path
+) -> None:
     program = (
         "import sys, numpy; from pathlib import Path; from edgedigits.runtimes import open_model;"
         "print(open_model(Path(sys.argv[1])).probabilities(numpy.zeros((1, 28, 28), numpy.uint8)).tolist())"
@@ -120,7 +127,7 @@ def test_a_damaged_library_is_one_error_and_then_made_again(network: Path, cache
     child = [
         sys.executable,
         "-c",
-        "import sys; from pathlib import Path; from edgedigits.runtimes import open_model; open_model(Path(sys.argv[1]))",
+        OPEN,
         network,
     ]
     subprocess.run(child, check=True)
@@ -157,7 +164,9 @@ def test_without_a_compiler_the_message_says_what_to_do(
 ) -> None:
     monkeypatch.delenv("CC", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(ModelFileError, match=r"no C compiler found \(neither in CC nor as cc, gcc, clang\); install"):
+    with pytest.raises(
+        ModelFileError, match=r"no C compiler found \(neither in CC nor as cc, gcc, clang\); install"
+    ):
         open_model(network)
 
 
@@ -172,7 +181,9 @@ def test_a_compiler_that_is_named_and_not_there_is_not_replaced_by_another(
 @needs_compiler
 def test_a_source_that_does_not_compile_is_one_line(network: Path) -> None:
     network.write_text(network.read_text().replace("uint32_t sum = 0;", "uint32_t sum = nothing;"))
-    with pytest.raises(ModelFileError, match=r"the C compiler refuses it \(digits\.c:\d+:\d+: error: .*nothing") as caught:
+    with pytest.raises(
+        ModelFileError, match=r"the C compiler refuses it \(digits\.c:\d+:\d+: error: .*nothing"
+    ) as caught:
         open_model(network)
     assert "\n" not in str(caught.value)
 
@@ -207,6 +218,8 @@ def test_a_folder_s_c_files_count_where_they_can_be_compiled(
 @needs_compiler
 def test_the_library_answers_as_the_tflite_file(models: Path, dataset: tuple[Split, Split]) -> None:
     pixels = dataset[1].images[:200]
-    ours, theirs = (open_model(models / name).probabilities(pixels) for name in ("digits.c", "digits.int8.tflite"))
+    ours, theirs = (
+        open_model(models / name).probabilities(pixels) for name in ("digits.c", "digits.int8.tflite")
+    )
     # Optimized kernels of LiteRT round now and then another way than its reference kernels.
     assert (ours != theirs).any(axis=1).sum() <= 4

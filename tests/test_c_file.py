@@ -54,7 +54,10 @@ def test_a_file_that_says_nothing_of_itself_is_refused() -> None:
     ("damage", "complaint"),
     [
         (lambda source: source.replace('"arch"', '"arch', 1), "something unreadable"),
-        (lambda source: source.replace('"contract": 1', '"contract": 2'), "contract version 1, found version 2"),
+        (
+            lambda source: source.replace('"contract": 1', '"contract": 2'),
+            "contract version 1, found version 2",
+        ),
         (lambda source: source.replace('"int8"', '"float32"'), "precision int8 in a C file, found float32"),
     ],
     ids=["no JSON", "another contract", "another precision"],
@@ -81,5 +84,7 @@ def test_an_array_of_something_else_is_refused() -> None:
 def test_what_is_no_text_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "digits.c"
     path.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(ModelFileError, match=r"digits\.c: no C source that can be read \(UnicodeDecodeError\)"):
+    with pytest.raises(
+        ModelFileError, match=r"digits\.c: no C source that can be read \(UnicodeDecodeError\)"
+    ):
         read_source(path)

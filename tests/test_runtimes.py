@@ -49,14 +49,11 @@ def test_pixels_go_in_and_probabilities_come_out(
     np.testing.assert_array_equal(pixels, before)
     assert model.path == models / name
     runtime, _, version = model.runtime.partition(" ")
-    assert (
-        runtime
-        == {
-            "digits.keras": "keras",
-            "digits.onnx": "onnxruntime",
-            "digits.c": "gcc" if "gcc" in runtime else "clang",
-        }.get(name, "ai-edge-litert")
-    )
+    assert runtime == {
+        "digits.keras": "keras",
+        "digits.onnx": "onnxruntime",
+        "digits.c": "gcc" if "gcc" in runtime else "clang",
+    }.get(name, "ai-edge-litert")
     assert version[0].isdigit()
 
 
@@ -112,7 +109,9 @@ def test_both_ways_to_ask_keras_give_the_same_answers(models: Path, dataset: tup
 
 @pytest.mark.parametrize("name", ["digits.h5", "digits", "digits.onnx.zip", "digits.ONNX", "onnx", ".tflite"])
 def test_a_suffix_of_no_format_is_refused_before_the_file_is_looked_for(name: str, tmp_path: Path) -> None:
-    with pytest.raises(ModelFileError, match=r"expected a file that ends in \.keras, \.tflite, \.onnx, \.c; name"):
+    with pytest.raises(
+        ModelFileError, match=r"expected a file that ends in \.keras, \.tflite, \.onnx, \.c; name"
+    ):
         open_model(tmp_path / name)
 
 

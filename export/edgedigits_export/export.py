@@ -33,7 +33,7 @@ from edgedigits_export import firmware, micro, to_c, to_onnx, to_tflite, to_tflm
 from edgedigits_export.calibration import CalibrationSet, choose_calibration_images
 from edgedigits_export.firmware import FirmwareFigures
 from edgedigits_export.inference_graph import InferenceGraph, load_inference_graph
-from edgedigits_export.integer_network import read_integer_network
+from edgedigits_export.integer_network import IntegerNetwork, read_integer_network
 from edgedigits_export.reference_kernels import RUNTIME as REFERENCE_RUNTIME
 from edgedigits_export.reference_kernels import reference_answers
 
@@ -255,7 +255,7 @@ def _export_one(
             )
         figures = _measure_firmware(target, staged_path, content, test_split, progress)
         receipt = artifacts.file_receipt(staged_path)
-        extras = _extras(target, content, figures, options, test_split, progress)
+        extras = _extras(target, content, metadata, figures, options, test_split, progress)
         _record(path, target, staging, receipt, metadata, verification, extras, reference)
     return ExportedFile(path, receipt["sha256"], receipt["bytes"], metadata, verification, figures)
 
@@ -287,13 +287,20 @@ def _stamped(
     if target.format == "tflm":
         parts = to_tflm.render_array(name, to_tflite.add_metadata(content, metadata), metadata)
     else:
-        network = read_integer_network(content)
+        network = _integer_network(content, metadata, options)
         parts = [to_c.render_source(name, network, metadata), to_c.render_header(name, network, metadata)]
         if options.selftest:
             pictures = _selftest_pictures(content, test_split)
             parts.append(to_c.render_selftest(name, network, metadata, pictures))
     files = _file_names(target, name, options)
     return {file: part.encode("ascii") for file, part in zip(files, parts, strict=True)}
+
+
+def _integer_network(content: bytes, metadata: ModelMetadata, options: ExportOptions) -> IntegerNetwork:
+    """Read the integers of a TFLite file as it is exported, metadata inside: C code names that file by its hash."""
+    return read_integer_network(
+        to_tflite.add_metadata(content, dataclasses.replace(metadata, edges=options.edges))
+    )
 
 
 def _selftest_pictures(content: bytes, split: Split) -> list[to_c.SelftestPicture]:
@@ -331,6 +338,7 @@ def _measure_firmware(
 def _extras(
     target: Target,
     content: bytes,
+    metadata: ModelMetadata,
     figures: Sequence[FirmwareFigures],
     options: ExportOptions,
     split: Split,
@@ -341,7 +349,7 @@ def _extras(
         return {"opset": options.opset}
     if target.format == "c":
         return {
-            "tflite_sha256": read_integer_network(content).sha256,
+            "tflite_sha256": _integer_network(content, metadata, options).sha256,
             "reference_kernels": REFERENCE_RUNTIME,
             "firmware": firmware.to_manifest(figures),
             "firmware_tools": firmware.tool_versions(),

@@ -188,8 +188,8 @@ def effective_scales(
 ) -> list[float]:
     """Return by what sums are multiplied to become outputs, one number per weight scale.
 
-    In float64, as TFLite's ``Prepare`` of FULLY_CONNECTED does it, be it one scale or several. (Sources of some releases
-    multiply one scale in float32; the built one does not, as tests with sums between both results show.)
+    In float64, as TFLite's ``Prepare`` of FULLY_CONNECTED does it, be it one scale or several. (Some releases multiply
+    a single scale in float32; LiteRT 2.3 does not, as tests with sums between both results show.)
     """
     return [input_scale * float(scale) / output_scale for scale in weight_scales]
 

@@ -1,7 +1,7 @@
 """Run an int8 ``.tflite`` file in TensorFlow Lite Micro, where its Python package is installed.
 
-It is not on the list of dependencies, because it is a pre-release: ``pip install --pre tflite-micro``. The model runs in
-a process of its own: what the allocator says of the arena it prints, and an arena too small crashes it.
+It is not on the list of dependencies, because it is a pre-release: ``pip install --pre tflite-micro``. The model runs
+in a process of its own: what the allocator says of the arena it prints, and an arena too small crashes it.
 """
 
 import re

@@ -40,7 +40,9 @@ def network(models: Path, dataset: tuple[Split, Split], tmp_path_factory: pytest
     content = (models / "digits.int8.tflite").read_bytes()
     integers, metadata = read_integer_network(content), open_model(models / "digits.c").metadata
     chosen = dataset[1].images[:10]
-    pictures = [SelftestPicture(*pair) for pair in zip(chosen, reference_answers(content, chosen)[1], strict=True)]
+    pictures = [
+        SelftestPicture(*pair) for pair in zip(chosen, reference_answers(content, chosen)[1], strict=True)
+    ]
     (folder / "digits.c").write_text(render_source("digits", integers, metadata))
     (folder / "digits.h").write_text(render_header("digits", integers, metadata))
     (folder / "digits_selftest.c").write_text(render_selftest("digits", integers, metadata, pictures))
@@ -144,7 +146,7 @@ def test_a_network_too_large_for_a_board_is_measured_without_it(
     assert m0.instructions is None
     assert m3.instructions > 2.5 * 784 * 400
     assert firmware_rows([m0])[0][FIRMWARE_HEADER.index("instructions")] == "-"
-    with pytest.raises(ModelFileError, match="arm-none-eabi-gcc failed .*overflow"):
+    with pytest.raises(ModelFileError, match=r"arm-none-eabi-gcc failed .*overflow"):
         build(tmp_path / "large.c", M0, tmp_path)
 
 

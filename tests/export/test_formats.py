@@ -244,8 +244,10 @@ def test_a_file_says_of_itself_what_the_manifest_says(
     network = read_manifest(models)["networks"]["digits"]
     record, inside = network["files"][path.name], metadata_inside(path)
     assert inside.precision == record["precision"] == target.precision
-    assert inside.edges == record["edges"] == (
-        "int8" if target.precision == "int8" and target.format != "c" else "uint8"
+    assert (
+        inside.edges
+        == record["edges"]
+        == ("int8" if target.precision == "int8" and target.format != "c" else "uint8")
     )
     assert inside.weights_sha256 == record["weights_sha256"] == network["training"]["weights_sha256"]
     assert inside.weights_sha256 == weights_sha256(load_network(models / "digits.keras")[0])
@@ -346,7 +348,9 @@ def test_targets_are_selected_by_format_and_precision(
     assert [name_of(target) for target in select_targets(file_format, precision)] == names
 
 
-def test_c_files_are_left_out_of_all_where_no_compiler_could_verify_them(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_c_files_are_left_out_of_all_where_no_compiler_could_verify_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("CC", "no-such-compiler")
     for precision in (None, "int8"):
         assert "c" not in {target.format for target in select_targets("all", precision)}

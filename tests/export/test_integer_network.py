@@ -81,7 +81,8 @@ def test_scales_are_multiplied_in_the_precision_of_the_kernels(
 
     np.testing.assert_array_equal(found, expected)
     in_either = [
-        [math.floor(bias * scale + 0.5) + 128 for bias in biases.tolist()] for scale in (in_float64, in_float32)
+        [math.floor(bias * scale + 0.5) + 128 for bias in biases.tolist()]
+        for scale in (in_float64, in_float32)
     ]
     assert found.tolist() == in_either[0] != in_either[1]
 
@@ -105,7 +106,7 @@ def test_the_table_of_exponentials_is_as_exact_as_its_polynomial(logit_scale: fl
     table = exponential_table(logit_scale)
     assert table[0] == INT32_MAX
     exact = np.exp(-np.arange(len(table)) * logit_scale)
-    # What a polynomial of fourth order leaves out at a distance of 1/8 is (1/8)**5 / 120 = 2.5e-7; 26 bits of the exponent.
+    # A polynomial of fourth order leaves out (1/8)**5 / 120 = 2.5e-7 at a distance of 1/8; the exponent has 26 bits.
     np.testing.assert_allclose(np.array(table) / 2**31, exact, rtol=0, atol=2.5e-7 + 2**-26)
 
 
@@ -133,7 +134,9 @@ def test_parameters_are_weights_and_nine_bytes_for_each_output(make_layers, make
 
 
 def test_a_float_file_is_refused(models) -> None:
-    with pytest.raises(ContractError, match="expected RESHAPE, FULLY_CONNECTED, ..., SOFTMAX, found CAST"):
+    with pytest.raises(
+        ContractError, match=r"expected RESHAPE, FULLY_CONNECTED, \.\.\., SOFTMAX, found CAST"
+    ):
         read_integer_network((models / "digits.tflite").read_bytes())
 
 
@@ -145,7 +148,10 @@ def test_what_is_no_tflite_file_is_refused() -> None:
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
-        ({"weights": np.zeros((9, 784), np.int8), "biases": None, "weight_scales": np.float32([1])}, "10 outputs"),
+        (
+            {"weights": np.zeros((9, 784), np.int8), "biases": None, "weight_scales": np.float32([1])},
+            "10 outputs",
+        ),
         ({"biases": np.full(10, INT32_MAX)}, "sums within int32"),
         ({"weight_scales": np.float32([-1.0])}, "positive scales"),
         ({"weight_scales": np.float32([1e3]), "scale": 1e-6}, "outputs within int32"),
@@ -180,7 +186,10 @@ def test_both_kinds_of_edges_give_the_same_integers(models, dataset, tmp_path) -
     assert signed.exponentials == unsigned.exponentials
     pixels = dataset[1].images[:50]
     for ours, theirs in zip(
-        *(reference_answers(path.read_bytes(), pixels) for path in (models / "digits.int8.tflite", other.path)),
+        *(
+            reference_answers(path.read_bytes(), pixels)
+            for path in (models / "digits.int8.tflite", other.path)
+        ),
         strict=True,
     ):
         np.testing.assert_array_equal(ours, theirs)
