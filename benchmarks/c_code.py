@@ -1,7 +1,7 @@
 """The exported C code on this computer: one image at most 1.5 times as long as LiteRT's ``invoke`` on the int8 file.
 
-``digits.c`` is compiled with ``gcc -O3 -march=native`` and called through ctypes with addresses at hand, as ``invoke`` is
-called with its tensor filled, in alternating blocks. The time of the C function as C code sees it,
+``digits.c`` is compiled with ``gcc -O3 -march=native`` and called through ctypes with addresses at hand, as ``invoke``
+is called with its tensor filled, in alternating blocks. The time of the C function as C code sees it,
 taken by a loop in C, is there for the record, and so is a call of ctypes that does nothing.
 
 Usage: python benchmarks/c_code.py [--blocks 200] [--models models]

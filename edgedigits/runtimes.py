@@ -173,7 +173,7 @@ class CModel(Model):
         self._predict_batch = library.edgedigits_predict_batch
         self._predict_batch.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p)
         self._predict_batch.restype = None
-        self._quantized = np.empty((1, CLASSES), np.uint8)
+        self._resize(1)
         self._dequantized = _dequantization_table(signed=False)
         super().__init__(path, metadata, compiler)
 
@@ -181,11 +181,15 @@ class CModel(Model):
         """Run the model; see ``Model.probabilities``."""
         count = len(pixels)
         if count != len(self._quantized):
-            self._quantized = np.empty((count, CLASSES), np.uint8)
+            self._resize(count)
         images = np.ascontiguousarray(pixels)
-        self._predict_batch(images.ctypes.data, count, self._quantized.ctypes.data)
+        self._predict_batch(images.ctypes.data, count, self._address)
         answers: Probabilities = self._dequantized[self._quantized]
         return answers
+
+    def _resize(self, batch: int) -> None:
+        self._quantized = np.empty((batch, CLASSES), np.uint8)
+        self._address = self._quantized.ctypes.data
 
 
 class KerasModel(Model):

@@ -28,6 +28,7 @@ def mcu(test):
 
 every_board = pytest.mark.parametrize("board", BOARDS, ids=lambda board: board.cpu)
 PICTURES = {M3: 1_000, M0: 100}
+SHIPPED = Path(__file__).parents[2] / "models"
 CODE_LIMIT = 1_536
 RAM_LIMIT = 512
 
@@ -66,6 +67,18 @@ def test_a_board_gives_the_answers_of_the_reference_kernels(
     assert len(answers.probabilities) == len(pixels)
     np.testing.assert_array_equal(answers.probabilities, expected)
     np.testing.assert_array_equal(answers.best, expected.argmax(axis=1))
+
+
+@mcu
+@pytest.mark.mnist
+@every_board
+def test_the_shipped_network_gives_the_answers_of_the_reference_kernels(
+    board, mnist_test: Split, tmp_path: Path
+) -> None:
+    pixels = mnist_test.images[: PICTURES[board]]
+    answers = run(build(SHIPPED / "digits.c", board, tmp_path), board, pixels)
+    _, expected = reference_answers((SHIPPED / "digits.int8.tflite").read_bytes(), pixels)
+    np.testing.assert_array_equal(answers.probabilities, expected)
 
 
 @mcu
