@@ -165,7 +165,8 @@ def export_model(
 
     Raises:
         ModelNotFoundError, ModelFileError, ContractError: the ``.keras`` file is no digits network.
-        OutputError: a target exists and ``options.force`` is not set, or the folder cannot be written to.
+        OutputError: a target exists and ``options.force`` is not set, the folder cannot be written to, or no C file can
+            be called by this name.
         DatasetError: other images than the network was trained and scored on; calibration images cannot be chosen,
             or overlap with validation or test images.
     """
@@ -180,6 +181,8 @@ def export_model(
     ]
     if existing and not options.force:
         raise OutputError(f"{', '.join(existing)}: exists already; give --force to replace it")
+    if any(target.format in C_INFIXES for target in targets):
+        to_c.check_name(name)
     graph = load_inference_graph(keras_path)
     training = artifacts.read_manifest(keras_path.parent)["networks"].get(name, {}).get("training")
     if training is not None and training["weights_sha256"] != graph.weights_sha256:
@@ -293,7 +296,7 @@ def _stamped(
             pictures = _selftest_pictures(content, test_split)
             parts.append(to_c.render_selftest(name, network, metadata, pictures))
     files = _file_names(target, name, options)
-    return {file: part.encode("ascii") for file, part in zip(files, parts, strict=True)}
+    return {file: part.encode() for file, part in zip(files, parts, strict=True)}
 
 
 def _integer_network(content: bytes, metadata: ModelMetadata, options: ExportOptions) -> IntegerNetwork:
@@ -331,8 +334,13 @@ def _measure_firmware(
     if missing := firmware.missing_tools():
         unknown = "instructions" if firmware.can_compile() else "flash, RAM and instructions"
         progress.note(f"{unknown} were not measured: apt-get install {' '.join(missing)}")
-    network = read_integer_network(content)
-    return tuple(firmware.measure(path, network, split.images[:COUNTED_PICTURES]))
+    try:
+        network = read_integer_network(content)
+        return tuple(firmware.measure(path, network, split.images[:COUNTED_PICTURES]))
+    except firmware.FirmwareError as error:
+        # The file is as good as it was; what is broken are tools for another machine.
+        progress.note(f"flash, RAM and instructions were not measured: {error}")
+        return ()
 
 
 def _extras(
@@ -352,7 +360,7 @@ def _extras(
             "tflite_sha256": _integer_network(content, metadata, options).sha256,
             "reference_kernels": REFERENCE_RUNTIME,
             "firmware": firmware.to_manifest(figures),
-            "firmware_tools": firmware.tool_versions(),
+            "firmware_tools": firmware.tool_versions() if figures else {},
         }
     if target.format == "tflm":
         return {"tflite_micro": _measure_micro(content, split, progress)}

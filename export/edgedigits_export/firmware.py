@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgedigits.contract import CLASSES, PIXELS
-from edgedigits.errors import ModelFileError
+from edgedigits.errors import EdgeDigitsError
 from edgedigits_export.integer_network import IntegerNetwork
 
 Optimization = Literal["-Os", "-O2"]
@@ -36,6 +36,11 @@ COUNTED_INSTRUCTIONS = 200_000
 SECONDS_TO_RUN = 300.0
 SPARE_STACK = 1024
 """Bytes that a board needs besides the network's stack and the picture."""
+
+
+class FirmwareError(EdgeDigitsError, RuntimeError):
+    """A tool for microcontrollers failed, or a network is too large for a board."""
+
 
 _ANSWER = np.dtype([("ticks", "<u4"), ("probabilities", "u1", CLASSES), ("best", "u1"), ("filler", "u1")])
 
@@ -123,7 +128,7 @@ def measure(source: Path, network: IntegerNetwork, pictures: npt.NDArray[np.uint
         A row each; none at all without the cross compiler.
 
     Raises:
-        ModelFileError: the compiler refuses the file, or the board does not come to an end.
+        FirmwareError: the compiler refuses the file, or the board does not come to an end.
     """
     if not can_compile():
         return []
@@ -190,7 +195,7 @@ def build(
         The ELF file.
 
     Raises:
-        ModelFileError: the compiler refuses it, or it is too large for the board.
+        FirmwareError: the compiler refuses it, or it is too large for the board.
     """
     network_object = _compile(source, board, optimization, folder)
     return _link(source, network_object, board, optimization, folder, main, others)
@@ -205,7 +210,7 @@ def run(program: Path, board: Board, pictures: npt.NDArray[np.uint8]) -> BoardRu
         pictures: uint8 (n, 28, 28).
 
     Raises:
-        ModelFileError: the board does not come to an end, or not to a good one.
+        FirmwareError: the board does not come to an end, or not to a good one.
     """
     folder = program.parent
     (folder / "pictures.bin").write_bytes(np.ascontiguousarray(pictures, np.uint8).tobytes())
@@ -214,7 +219,7 @@ def run(program: Path, board: Board, pictures: npt.NDArray[np.uint8]) -> BoardRu
     ticks, stack = struct.unpack_from("<II", content)
     answers = np.frombuffer(content, _ANSWER, offset=8)
     if len(answers) != len(pictures):
-        raise ModelFileError(program, f"expected {len(pictures)} answers from the board, got {len(answers)}")
+        raise FirmwareError(f"expected {len(pictures)} answers from {board.name}, got {len(answers)}")
     return BoardRun(
         best=answers["best"],
         probabilities=answers["probabilities"],
@@ -230,10 +235,9 @@ def run_to_the_end(program: Path, board: Board) -> str:
         What it printed.
 
     Raises:
-        ModelFileError: it does not end, or ends with a failure.
+        FirmwareError: it does not end, or ends with a failure.
     """
     return _tool(
-        program,
         EMULATOR,
         *("-machine", board.name, "-icount", "shift=0"),
         *("-display", "none", "-serial", "none", "-monitor", "none"),
@@ -282,7 +286,7 @@ def tool_versions() -> dict[str, str]:
     found = {}
     for tool in PACKAGES:
         if shutil.which(tool):
-            first = _tool(Path(tool), tool, "--version").splitlines()[0]
+            first = _tool(tool, "--version").splitlines()[0]
             found[tool] = match[0] if (match := re.search(r"\d+\.\d+\.\d+", first)) else first
     return found
 
@@ -295,7 +299,6 @@ def _compile(source: Path, board: Board, optimization: Optimization, folder: Pat
     """Compile the network to an object file, and its call graph to a ``.ci`` file beside that."""
     made = folder / "network.o"
     _tool(
-        source,
         *_command(board, optimization),
         *WARNINGS,
         *("-fstack-usage", "-fcallgraph-info=su"),
@@ -318,7 +321,6 @@ def _link(
     program = folder / f"{board.name}.elf"
     own = [PROJECT / name for name in ("startup.c", "semihosting.c", main)]
     _tool(
-        source,
         *_command(board, optimization),
         *WARNINGS,
         "-nostartfiles",
@@ -336,13 +338,12 @@ def _sections_of_the_network(network_object: Path, board: Board, folder: Path) -
     """Link ``edgedigits_predict`` with nothing but the libraries that it calls; return sizes by section."""
     program = folder / "network.elf"
     _tool(
-        network_object,
         *_command(board, "-Os"),
         *("-nostartfiles", "-Wl,--gc-sections", "-Wl,--entry=edgedigits_predict"),
         *("-L", str(PROJECT), "-T", "sizes.ld"),
         *(str(network_object), "-o", str(program)),
     )
-    rows = [line.split() for line in _tool(program, SIZE, "-A", str(program)).splitlines()]
+    rows = [line.split() for line in _tool(SIZE, "-A", str(program)).splitlines()]
     sizes = {row[0]: int(row[1]) for row in rows if len(row) == 3 and row[0].startswith(".")}
     return {section: sizes.get(section, 0) for section in (".text", ".rodata", ".data", ".bss")}
 
@@ -368,7 +369,7 @@ def deepest_stack(call_graph: str, function: str) -> int:
     return depth(function)
 
 
-def _tool(path: Path, *command: str, folder: Path | None = None) -> str:
+def _tool(*command: str, folder: Path | None = None) -> str:
     try:
         done = subprocess.run(
             command,
@@ -381,11 +382,11 @@ def _tool(path: Path, *command: str, folder: Path | None = None) -> str:
             timeout=SECONDS_TO_RUN,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise ModelFileError(path, f"{command[0]} could not be run ({error})") from error
+        raise FirmwareError(f"{command[0]} could not be run ({error})") from error
     if done.returncode != 0:
         said = (done.stderr or done.stdout).strip().splitlines()
         complaint = next(
             (line for line in said if "error" in line or "overflow" in line), said[-1] if said else ""
         )
-        raise ModelFileError(path, f"{command[0]} failed ({complaint[:300] or f'status {done.returncode}'})")
+        raise FirmwareError(f"{command[0]} failed ({complaint[:300] or f'status {done.returncode}'})")
     return done.stdout

@@ -19,7 +19,8 @@ from edgedigits_export.integer_network import IntegerNetwork
 COLUMNS = 110
 """Of the generated sources."""
 SELFTEST_PICTURES = 10
-_SAFE_NAME = re.compile(r"[A-Za-z0-9_.+ -]+")
+_UNFIT_NAME = re.compile(r'["\\/]|\?\?')
+"""What would end the name in an ``#include``, or be read as something else there."""
 _ABOUT = (
     "Made by edgedigits {version} from an int8 TFLite file. Every integer that is computed here is the one that",
     "TFLite's reference kernels compute. Integers only; no memory is allocated, no library function is called, and",
@@ -115,9 +116,10 @@ def selftest_name(name: str) -> str:
 
 def check_name(name: str) -> None:
     """Raise ``OutputError`` where a C file could not include a header of that name."""
-    if not _SAFE_NAME.fullmatch(name):
+    if _UNFIT_NAME.search(name) or not name.isprintable():
         raise OutputError(
-            f"{name}: C files can be called by ASCII letters, digits and any of ' _.+-' only; choose another --name"
+            f"{name!r}: expected a name that a C file can include, without quotes, slashes, backslashes and ??; "
+            "choose another --name"
         )
 
 

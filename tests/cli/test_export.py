@@ -1,4 +1,5 @@
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -153,6 +154,20 @@ def test_without_an_arm_compiler_the_note_names_the_packages(
         "libnewlib-arm-none-eabi qemu-system-arm\n"
     ) in result.stderr
     assert json.loads(result.stdout)["exported"][0]["firmware"] == []
+
+
+def test_a_broken_arm_compiler_is_a_note(
+    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = tmp_path / "arm-none-eabi-gcc"
+    broken.write_text("#!/bin/sh\necho 'fatal error: stdint.h: No such file' >&2\nexit 1\n")
+    broken.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    result = export("--format", "c", *WIDE_GATE, "--models", models, "--out", tmp_path / "out")
+    assert result.exit_code == 0, result.stderr
+    assert "were not measured: " in result.stderr
+    assert "arm-none-eabi-gcc failed (fatal error: stdint.h: No such file)" in result.stderr
+    assert (tmp_path / "out" / "digits.c").exists()
 
 
 def test_without_any_compiler_c_is_one_line_and_all_goes_on_without_it(

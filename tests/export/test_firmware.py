@@ -8,12 +8,20 @@ import numpy as np
 import pytest
 
 from edgedigits.artifacts import read_manifest
-from edgedigits.errors import ModelFileError
 from edgedigits.mnist import Split
 from edgedigits.reference import read_reference
 from edgedigits.runtimes import open_model
 from edgedigits_export import FIRMWARE_HEADER, firmware, firmware_rows
-from edgedigits_export.firmware import BOARDS, M0, M3, FirmwareFigures, build, run, run_to_the_end
+from edgedigits_export.firmware import (
+    BOARDS,
+    M0,
+    M3,
+    FirmwareError,
+    FirmwareFigures,
+    build,
+    run,
+    run_to_the_end,
+)
 from edgedigits_export.integer_network import read_integer_network
 from edgedigits_export.reference_kernels import reference_answers
 from edgedigits_export.to_c import SelftestPicture, render_header, render_selftest, render_source
@@ -98,7 +106,7 @@ def test_a_failed_selftest_is_a_failed_run(board, network: Path, tmp_path: Path)
     path = tmp_path / "digits_selftest.c"
     path.write_text(re.sub(r"(class \d+ \*/\n +)0,", r"\g<1>1,", path.read_text(), count=1))
     program = build(tmp_path / "digits.c", board, tmp_path, main="selftest_main.c", others=[path])
-    with pytest.raises(ModelFileError, match=r"qemu-system-arm failed \(edgedigits selftest FAILED\)"):
+    with pytest.raises(FirmwareError, match=r"qemu-system-arm failed \(edgedigits selftest FAILED\)"):
         run_to_the_end(program, board)
 
 
@@ -159,7 +167,7 @@ def test_a_network_too_large_for_a_board_is_measured_without_it(
     assert m0.instructions is None
     assert m3.instructions > 2.5 * 784 * 400
     assert firmware_rows([m0])[0][FIRMWARE_HEADER.index("instructions")] == "-"
-    with pytest.raises(ModelFileError, match=r"arm-none-eabi-gcc failed .*overflow"):
+    with pytest.raises(FirmwareError, match=r"arm-none-eabi-gcc failed .*overflow"):
         build(tmp_path / "large.c", M0, tmp_path)
 
 
