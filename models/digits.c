@@ -4008,13 +4008,13 @@ static const int32_t exponentials[EXPONENTIALS] = {
 #define MINUS_THIRTY_TWO_17THS (-1010580540)
 #define NEWTON_STEPS 3
 
-/** Divide by a power of two and round to nearest. */
+/** Divide by a power of two and round to nearest, halves up. */
 static int64_t rounding_shift(int64_t value, uint8_t bits)
 {
     return (value + ((int64_t)1 << (bits - 1))) >> bits;
 }
 
-/** Multiply by a number in Q0.31. */
+/** Multiply by a number in Q0.31: gemmlowp's saturating rounding doubling high multiply, where nothing saturates. */
 static int32_t multiply_q31(int32_t value, int32_t factor)
 {
     return (int32_t)rounding_shift((int64_t)value * factor, FRACTION_BITS);
@@ -4068,7 +4068,11 @@ static int32_t exponential(int32_t steps_below)
     return steps_below < EXPONENTIALS ? exponentials[steps_below] : 0;
 }
 
-/** Return 1 / (2 * half) in Q0.31, for half a denominator in Q0.31 from 1/2 to 1, by Newton's method. */
+/**
+ * Return 1 / (2 * half) in Q0.31, for half a denominator in Q0.31 from 1/2 to 1.
+ *
+ * Newton's method, rounded at every step as gemmlowp's one_over_one_plus_x_for_x_in_0_1 does.
+ */
 static int32_t reciprocal(int32_t half)
 {
     int32_t estimate = FORTY_EIGHT_17THS + multiply_q31(half, MINUS_THIRTY_TWO_17THS);
@@ -4080,7 +4084,7 @@ static int32_t reciprocal(int32_t half)
     return estimate > INT32_MAX / 2 ? INT32_MAX : 2 * estimate;
 }
 
-/** Turn logits into probabilities in steps of 1/256, the largest being 255. */
+/** Turn logits into probabilities in steps of 1/256, 255 at most: TFLite's reference softmax in fixed point. */
 static void softmax(const uint8_t logits[EDGEDIGITS_CLASSES], uint8_t probabilities[EDGEDIGITS_CLASSES])
 {
     uint8_t largest = 0;

@@ -287,7 +287,8 @@ def _scale(tensor: Any) -> tuple[float, int]:
     quantization = tensor.quantization
     if quantization is None or quantization.scale is None or len(quantization.scale) != 1:
         raise ContractError(Path("int8 TFLite graph"), f"one scale for {tensor.name!r}", "none, or several")
-    return float(quantization.scale[0]), int(quantization.zeroPoint[0])
+    zero_points = quantization.zeroPoint
+    return float(quantization.scale[0]), 0 if zero_points is None else int(zero_points[0])
 
 
 def _data(model: Any, tensor: Any, dtype: type[np.generic]) -> npt.NDArray[Any]:

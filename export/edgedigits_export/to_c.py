@@ -18,7 +18,6 @@ from edgedigits_export.integer_network import IntegerNetwork
 
 COLUMNS = 110
 """Of the generated sources."""
-SELFTEST_PICTURES = 10
 _UNFIT_NAME = re.compile(r'["\\/]|\?\?')
 """What would end the name in an ``#include``, or be read as something else there."""
 _ABOUT = (
@@ -91,7 +90,7 @@ def render_selftest(
         name: of the network.
         network: its integers.
         metadata: what the network's file says of itself.
-        pictures: ``SELFTEST_PICTURES`` of them.
+        pictures: at most ten.
     """
     pixels = b"".join(picture.pixels.tobytes() for picture in pictures)
     answers = b"".join(picture.probabilities.tobytes() for picture in pictures)

@@ -171,6 +171,19 @@ def code_of(source: Path) -> str:
     return re.sub(r"/\*.*?\*/", "", source.read_text(), flags=re.DOTALL)
 
 
+@only_the_default
+@pytest.mark.parametrize("name", ["digits.c", "digits_selftest.c", "digits.tflm.c"])
+@pytest.mark.parametrize(
+    "flags", [("-O0",), ("-O3", "-funsigned-char"), ("-Os", "-fsigned-char")], ids=" ".join
+)
+@pytest.mark.parametrize("cc", ["gcc", "clang"])
+def test_no_compiler_warns(
+    cc: str, flags: tuple[str, ...], name: str, exported: Path, models: Path, tmp_path: Path
+) -> None:
+    source = (models if "tflm" in name else exported.parent) / name
+    subprocess.run([compiler(cc), *STRICT, *flags, "-c", source, "-o", tmp_path / "object.o"], check=True)
+
+
 def test_no_float_and_no_library(exported: Path) -> None:
     for source in (exported, exported.with_suffix(".h")):
         code = code_of(source)
