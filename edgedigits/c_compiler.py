@@ -45,7 +45,11 @@ void edgedigits_predict_batch(const uint8_t *images, size_t count, uint8_t *prob
 
 def find_compiler() -> list[str] | None:
     """Return the command of the system's C compiler: ``$CC``, else the first of ``COMPILERS``; None without one."""
-    if named := shlex.split(os.environ.get("CC", "")):
+    try:
+        named = shlex.split(os.environ.get("CC", ""))
+    except ValueError:  # quotes without an end
+        return None
+    if named:
         return named if shutil.which(named[0]) else None
     return next(([name] for name in COMPILERS if shutil.which(name)), None)
 
@@ -73,29 +77,34 @@ def load_network(path: Path) -> tuple[ctypes.CDLL, str]:
     header = path.with_suffix(".h")
     if not header.is_file():
         raise ModelNotFoundError(header, f"it belongs to {path.name}: export both again")
-    sources = {file.name: file.read_bytes() for file in (path, header)}
+    try:
+        sources = {file.name: file.read_bytes() for file in (path, header)}
+    except OSError as error:
+        raise ModelFileError(path, f"it cannot be read ({error.strerror})") from error
     # A library for one compiler or processor may crash on another; what is predefined tells them apart.
     flags, macros = _flags_and_macros(path, compiler)
     facts = [*map(repr, (compiler, flags, sources, BATCH_SOURCE)), macros]
     key = hashlib.sha256("\0".join(facts).encode()).hexdigest()
     library = cache_folder() / f"{key}.so"
-    if not library.is_file():
-        _compile(path, [*compiler, *flags], sources, library)
     try:
+        if not library.is_file():
+            _compile(path, [*compiler, *flags], sources, library)
         return ctypes.CDLL(str(library)), _compiler_version(macros)
     except OSError as error:
         library.unlink(missing_ok=True)
-        raise ModelFileError(path, f"its library cannot be loaded ({error})", "try once more") from error
+        raise ModelFileError(
+            path, f"its library cannot be made or loaded ({error})", "try once more"
+        ) from error
 
 
 def cache_folder() -> Path:
     """Return the folder of compiled networks: in the user's cache, or a passing one where that is not private."""
-    base = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser())
-    folder = base / "edgedigits" / "compiled"
     try:
+        base = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser())
+        folder = base / "edgedigits" / "compiled"
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         found = folder.lstat()
-    except OSError:
+    except (OSError, RuntimeError):  # RuntimeError: a user without a home
         return _passing_folder()
     # Whoever can write here can have his code run: nobody but the user may.
     private = stat.S_ISDIR(found.st_mode) and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)

@@ -1,5 +1,6 @@
 """Exported C files as shared libraries: compiled once, by whatever compiler is there, and nobody else's code."""
 
+import errno
 import os
 import shutil
 import subprocess
@@ -134,7 +135,7 @@ def test_a_damaged_library_is_one_error_and_then_made_again(network: Path, cache
     (library,) = cache.iterdir()
     library.write_bytes(b"not a library")
     failed = subprocess.run(child, capture_output=True, text=True)
-    assert "its library cannot be loaded" in failed.stderr
+    assert "its library cannot be made or loaded" in failed.stderr
     subprocess.run(child, check=True)
 
 
@@ -170,10 +171,11 @@ def test_without_a_compiler_the_message_says_what_to_do(
         open_model(network)
 
 
+@pytest.mark.parametrize("named", ["no-such-compiler --flag", 'gcc "'])
 def test_a_compiler_that_is_named_and_not_there_is_not_replaced_by_another(
-    network: Path, monkeypatch: pytest.MonkeyPatch
+    named: str, network: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("CC", "no-such-compiler --flag")
+    monkeypatch.setenv("CC", named)
     with pytest.raises(ModelFileError, match="no C compiler found"):
         open_model(network)
 
@@ -193,6 +195,23 @@ def test_a_network_of_other_sizes_is_refused(network: Path) -> None:
     header = network.with_suffix(".h")
     header.write_text(header.read_text().replace("EDGEDIGITS_CLASSES 10", "EDGEDIGITS_CLASSES 11"))
     with pytest.raises(ModelFileError, match="expected a network of 784 pixels and 10 classes"):
+        open_model(network)
+
+
+@needs_compiler
+def test_a_file_without_the_function_is_one_error(network: Path) -> None:
+    network.write_text(network.read_text().replace("int edgedigits_predict(", "int edgedigits_other("))
+    with pytest.raises(ModelFileError, match="undefined symbol: edgedigits_predict"):
+        open_model(network)
+
+
+@needs_compiler
+def test_a_cache_without_room_is_one_error(network: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_room(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "write_bytes", no_room)
+    with pytest.raises(ModelFileError, match=r"cannot be made or loaded \(.*No space left"):
         open_model(network)
 
 
