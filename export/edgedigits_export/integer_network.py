@@ -29,6 +29,8 @@ PROBABILITY_SCALE = 1 / 256
 INT32_MAX = 2**31 - 1
 EXPONENT_INTEGER_BITS = 5
 """Of the exponents in the reference softmax: Q5.26."""
+LEAST_LOGIT_SCALE = 2.0**-26
+"""Below it the reference softmax stops with an error: in Q5.26 a step would be nothing."""
 SUM_INTEGER_BITS = 12
 """Of its sum of exponentials: Q12.19."""
 
@@ -124,6 +126,9 @@ def read_integer_network(content: bytes) -> IntegerNetwork:
     pixels = graph.tensors[steps[0][1].inputs[0]]
     _expect(path, "pixels of scale 1 and zero point -128", _scale(pixels) == (1.0, -SIGN))
     _expect(path, "probabilities in steps of 1/256", _scale(probabilities) == (PROBABILITY_SCALE, -SIGN))
+    _expect(
+        path, f"a step of the logits above {LEAST_LOGIT_SCALE:.2g}", _scale(logits)[0] > LEAST_LOGIT_SCALE
+    )
     _expect(path, "a softmax of beta 1", softmax.builtinOptions.beta == 1.0)
     widths = [PIXELS, *(layer.outputs for layer in layers[:-1])]
     _expect(path, "each layer as wide as the one before", [layer.inputs for layer in layers] == widths)

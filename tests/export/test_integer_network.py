@@ -154,9 +154,10 @@ def test_what_is_no_tflite_file_is_refused() -> None:
         ),
         ({"biases": np.full(10, INT32_MAX)}, "sums within int32"),
         ({"weight_scales": np.float32([-1.0])}, "positive scales"),
+        ({"weight_scales": np.float32([1e-14]), "scale": 1e-8}, "a step of the logits above 1.5e-08"),
         ({"weight_scales": np.float32([1e3]), "scale": 1e-6}, "outputs within int32"),
     ],
-    ids=["9 classes", "overflow", "negative scale", "huge scale"],
+    ids=["9 classes", "overflow", "negative scale", "tiny logits", "huge scale"],
 )
 def test_a_network_that_the_kernels_would_garble_is_refused(
     change: dict, complaint: str, make_layers, make_model
