@@ -23,7 +23,8 @@ import psutil
 
 from edgedigits import datasets, metrics, perf_counter
 from edgedigits.artifacts import versions
-from edgedigits.contract import LABELS, Precision, file_name, network_name
+from edgedigits.c_compiler import find_compiler
+from edgedigits.contract import LABELS, SELFTEST_ENDING, Precision, network_name
 from edgedigits.errors import ModelFileError
 from edgedigits.mnist import Split
 from edgedigits.progress import SILENT, Progress
@@ -306,7 +307,7 @@ def find_subjects(paths: Sequence[Path], with_keras: bool) -> list[Subject]:
 
 
 def model_files(folder: Path, name: str | None = None) -> list[Path]:
-    """Return the model files in a folder, exported ones first.
+    """Return the model files in a folder, exported ones first; C files only where there is a C compiler.
 
     Args:
         folder: where to look.
@@ -315,11 +316,12 @@ def model_files(folder: Path, name: str | None = None) -> list[Path]:
     Raises:
         ModelFileError: there is none.
     """
+    suffixes = [".tflite", ".onnx", ".ort", *([".c"] if find_compiler() else []), ".keras"]
     found = [
         path
-        for suffix in ("tflite", "onnx", "ort", "keras")
-        for path in sorted(folder.glob(file_name("*", suffix)), key=lambda path: (len(path.name), path.name))
-        if name in (None, network_name(path))
+        for suffix in suffixes
+        for path in sorted(folder.glob(f"*{suffix}"), key=lambda path: (len(path.name), path.name))
+        if name in (None, network_name(path)) and not path.name.endswith(SELFTEST_ENDING)
     ]
     if not found:
         raise ModelFileError(folder, "no model files in this folder", "export some with `edgedigits export`")

@@ -36,14 +36,22 @@ POLARITY = "white on black"
 DEFAULT_NAME = "digits"
 WIDEST_LAYER = 16_384
 
-Format = Literal["keras", "tflite", "onnx", "ort"]
+Format = Literal["keras", "tflite", "onnx", "ort", "c", "tflm"]
 Precision = Literal["float32", "float16", "dynamic", "int8"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+C_INFIXES: dict[Format, str] = {"c": "", "tflm": ".tflm"}
+"""Formats whose files are C sources, and what sets their names apart. They hold integers, so no name says int8."""
+SELFTEST_ENDING = "_selftest.c"
+"""What the name of a C file ends in that holds pictures for the bring-up of a board, and no network."""
+SUFFIXES = (".keras", ".tflite", ".onnx", ".ort", ".c")
+"""What the names of model files end in."""
 
 
 def file_name(name: str, file_format: Format, precision: Precision = "float32") -> str:
-    """Return the name of the file that holds network ``name`` in a format: ``digits.int8.tflite``."""
+    """Return the name of the file that holds network ``name`` in a format: ``digits.int8.tflite``, ``digits.c``."""
+    if file_format in C_INFIXES:
+        return f"{name}{C_INFIXES[file_format]}.c"
     infix = "" if precision == "float32" else f".{precision}"
     return f"{name}{infix}.{file_format}"
 
@@ -53,7 +61,7 @@ def network_name(path: Path) -> str:
     stem = path.name.removesuffix(path.suffix)
     for precision in PRECISIONS:
         stem = stem.removesuffix(f".{precision}")
-    return stem
+    return stem.removesuffix(C_INFIXES["tflm"]) if path.suffix == ".c" else stem
 
 
 def sidecar_name(name: str, sidecar: str) -> str:

@@ -111,7 +111,7 @@ class DigitPredictor:
             ContractError: it is no edgedigits model, or takes or gives something else than the contract says.
         """
         self.model = default_model() if model is None else Path(model)
-        if self.model.suffix in {".tflite", ".keras"}:
+        if self.model.suffix in {".tflite", ".keras", ".c"}:
             raise ModelFileError(
                 self.model,
                 "DigitPredictor runs ONNX files",

@@ -1,9 +1,10 @@
-"""One interface over ONNX, TFLite and Keras files: ``open_model(path)``, chosen by suffix.
+"""One interface over ONNX, TFLite, C and Keras files: ``open_model(path)``, chosen by suffix.
 
 Whatever the file, pixels go in and probabilities come out. Each runtime is imported only in the branch that needs it.
 """
 
 import contextlib
+import ctypes
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -13,12 +14,13 @@ import numpy.typing as npt
 
 from edgedigits.artifacts import trained_labels, versions
 from edgedigits.contract import (
+    CLASSES,
     EXPECTED_INPUT,
     EXPECTED_OUTPUT,
-    FORMATS,
     IMAGE_SIDE,
     INPUT_NAME,
     OUTPUT_NAME,
+    SUFFIXES,
     ModelMetadata,
     describe_tensor,
     network_name,
@@ -71,8 +73,9 @@ def open_model(path: Path, *, threads: int = 1, keras_call: KerasCall = "model(x
     """Open a model file in its own runtime and check it against the contract.
 
     Args:
-        path: ``.onnx`` (onnxruntime), ``.tflite`` (LiteRT) or ``.keras`` (Keras).
-        threads: of the runtime; Keras takes its own.
+        path: ``.onnx`` (onnxruntime), ``.tflite`` and ``.tflm.c`` (LiteRT), ``.c`` (the system's C compiler: what is in
+            the file is compiled and run) or ``.keras`` (Keras).
+        threads: of the runtime; Keras takes its own, C code has one.
         keras_call: how a Keras model is asked.
 
     Raises:
@@ -81,17 +84,16 @@ def open_model(path: Path, *, threads: int = 1, keras_call: KerasCall = "model(x
         ContractError: a model, but not one that takes and gives what the contract says.
         MissingExtraError: its runtime is not installed.
     """
-    suffix = path.suffix.removeprefix(".")
-    if suffix not in FORMATS:
-        raise ModelFileError(
-            path, f"expected a file that ends in .{', .'.join(FORMATS)}", "name a model file"
-        )
+    if path.suffix not in SUFFIXES:
+        raise ModelFileError(path, f"expected a file that ends in {', '.join(SUFFIXES)}", "name a model file")
     if not path.is_file():
         raise ModelNotFoundError(path, "train and export one, or name another")
-    if suffix in {"onnx", "ort"}:
+    if path.suffix in {".onnx", ".ort"}:
         return OnnxModel(path, threads)
-    if suffix == "tflite":
-        return TfliteModel(path, threads)
+    if path.suffix == ".tflite":
+        return TfliteModel(path, path.read_bytes(), threads)
+    if path.suffix == ".c":
+        return _open_c_file(path, threads)
     return KerasModel(path, keras_call)
 
 
@@ -113,13 +115,12 @@ class OnnxModel(Model):
 class TfliteModel(Model):
     """A ``.tflite`` file in LiteRT. Not to be shared between threads: an interpreter holds its tensors."""
 
-    def __init__(self, path: Path, threads: int) -> None:
+    def __init__(self, path: Path, content: bytes, threads: int) -> None:
         with extra("tflite", "opening .tflite files"):
             from ai_edge_litert.interpreter import Interpreter
 
             from edgedigits.tflite_file import read_metadata
 
-        content = path.read_bytes()
         metadata = read_metadata(path, content)
         try:
             with hidden_native_output():
@@ -150,6 +151,45 @@ class TfliteModel(Model):
         with hidden_native_output():
             self._interpreter.allocate_tensors()
         self._batch = batch
+
+
+def _open_c_file(path: Path, threads: int) -> Model:
+    from edgedigits.c_file import read_model_array, read_source
+
+    source = read_source(path)
+    array = read_model_array(path, source)
+    return CModel(path, source) if array is None else TfliteModel(path, array, threads)
+
+
+class CModel(Model):
+    """A ``.c`` file, compiled for this computer. Not to be shared between threads: answers pass through one buffer."""
+
+    def __init__(self, path: Path, source: str) -> None:
+        from edgedigits.c_compiler import load_network
+        from edgedigits.c_file import read_metadata
+
+        metadata = read_metadata(path, source)
+        library, compiler = load_network(path)
+        self._predict_batch = library.edgedigits_predict_batch
+        self._predict_batch.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p)
+        self._predict_batch.restype = None
+        self._resize(1)
+        self._dequantized = _dequantization_table(signed=False)
+        super().__init__(path, metadata, compiler)
+
+    def probabilities(self, pixels: Pixels) -> Probabilities:
+        """Run the model; see ``Model.probabilities``."""
+        count = len(pixels)
+        if count != len(self._quantized):
+            self._resize(count)
+        images = np.ascontiguousarray(pixels)
+        self._predict_batch(images.ctypes.data, count, self._address)
+        answers: Probabilities = self._dequantized[self._quantized]
+        return answers
+
+    def _resize(self, batch: int) -> None:
+        self._quantized = np.empty((batch, CLASSES), np.uint8)
+        self._address = self._quantized.ctypes.data
 
 
 class KerasModel(Model):

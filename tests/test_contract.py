@@ -57,6 +57,8 @@ def test_the_contract_is_the_published_one():
         ("onnx", "float32", "digits.onnx"),
         ("onnx", "int8", "digits.int8.onnx"),
         ("ort", "int8", "digits.int8.ort"),
+        ("c", "int8", "digits.c"),
+        ("tflm", "int8", "digits.tflm.c"),
     ],
 )
 def test_file_names_say_format_and_precision(file_format, precision, expected):

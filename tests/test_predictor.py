@@ -302,7 +302,7 @@ def test_the_default_model_in_the_package_comes_before_that_of_the_checkout(
     assert default_model() == package / "digits.int8.onnx"
 
 
-@pytest.mark.parametrize("suffix", [".tflite", ".keras"])
+@pytest.mark.parametrize("suffix", [".tflite", ".keras", ".c"])
 def test_other_formats_are_refused_by_name(suffix: str) -> None:
     with pytest.raises(ModelFileError, match="DigitPredictor runs ONNX files"):
         DigitPredictor(f"models/digits{suffix}")

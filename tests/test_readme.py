@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from edgedigits.artifacts import read_manifest
 from edgedigits.cli import COMMANDS, cli
 from edgedigits.contract import PRECISIONS
 
@@ -74,3 +75,23 @@ def test_every_command_stands_in_the_readme(command: str) -> None:
 @pytest.mark.parametrize("precision", [precision for precision in PRECISIONS if precision != "float32"])
 def test_every_precision_stands_in_the_readme(precision: str) -> None:
     assert precision in README
+
+
+@pytest.mark.parametrize("page", ["README.md", "export/README.md"])
+def test_the_firmware_tables_are_those_of_the_manifest(page: str) -> None:
+    measured = read_manifest(ROOT / "models")["networks"]["digits"]["files"]["digits.c"]["firmware"]
+    rows = [
+        re.findall(r"[\d,]{2,}", line.partition(row["optimization"])[2])
+        for row, line in zip(measured, _firmware_lines(ROOT / page), strict=True)
+    ]
+    columns = ("flash", "code", "tables", "parameters", "ram", "instructions")
+    for row, shown in zip(measured, rows, strict=True):
+        figures = {f"{row[column]:,}" for column in columns}
+        assert figures <= set(shown)
+
+
+def _firmware_lines(page: Path) -> list[str]:
+    """The lines about a processor and an optimization, in the order of the manifest."""
+    return re.findall(
+        r"^.*cortex-m\d.*-O[s2].*\d,\d{3}.*$", page.read_text(encoding="utf-8"), re.MULTILINE | re.IGNORECASE
+    )

@@ -154,7 +154,9 @@ def test_without_measurements_and_pictures_the_page_leaves_them_out(models: Path
 
 def test_pictures_stand_with_their_answers(page: Page) -> None:
     assert "0 <b>&.png: 7 , 87.6 %" in page.words
-    assert page.tags.count("b") == 4 + 3 + 3  # the cards, the winners and the answers, none from a file's name
+    assert (
+        page.tags.count("b") == 4 + 3 + 3
+    )  # the cards, the winners and the answers, none from a file's name
 
 
 def test_a_page_about_other_digits_says_so(models: Path) -> None:

@@ -23,6 +23,8 @@ FILES = (
     "digits.dynamic.tflite",
     "digits.int8.tflite",
     "digits.onnx",
+    "digits.c",
+    "digits.tflm.c",
 )
 every_file = pytest.mark.parametrize("name", FILES)
 
@@ -47,10 +49,11 @@ def test_pixels_go_in_and_probabilities_come_out(
     np.testing.assert_array_equal(pixels, before)
     assert model.path == models / name
     runtime, _, version = model.runtime.partition(" ")
-    assert (
-        runtime
-        == {"keras": "keras", "tflite": "ai-edge-litert", "onnx": "onnxruntime"}[name.rpartition(".")[2]]
-    )
+    assert runtime == {
+        "digits.keras": "keras",
+        "digits.onnx": "onnxruntime",
+        "digits.c": "gcc" if "gcc" in runtime else "clang",
+    }.get(name, "ai-edge-litert")
     assert version[0].isdigit()
 
 
@@ -84,7 +87,7 @@ def test_threads_change_no_answer(name: str, models: Path, dataset: tuple[Split,
     np.testing.assert_allclose(one, two, rtol=0, atol=1e-6)  # the order of float32 sums
 
 
-@pytest.mark.parametrize("name", ["digits.int8.tflite", "digits.onnx"])
+@pytest.mark.parametrize("name", ["digits.int8.tflite", "digits.onnx", "digits.c"])
 def test_pixels_need_not_be_contiguous(name: str, models: Path, dataset: tuple[Split, Split]) -> None:
     model = open_model(models / name)
     apart = dataset[1].images[:40:2]
@@ -107,7 +110,7 @@ def test_both_ways_to_ask_keras_give_the_same_answers(models: Path, dataset: tup
 @pytest.mark.parametrize("name", ["digits.h5", "digits", "digits.onnx.zip", "digits.ONNX", "onnx", ".tflite"])
 def test_a_suffix_of_no_format_is_refused_before_the_file_is_looked_for(name: str, tmp_path: Path) -> None:
     with pytest.raises(
-        ModelFileError, match=r"expected a file that ends in \.keras, \.tflite, \.onnx, \.ort; name"
+        ModelFileError, match=r"expected a file that ends in \.keras, \.tflite, \.onnx, \.ort, \.c; name"
     ):
         open_model(tmp_path / name)
 

@@ -58,7 +58,7 @@ def command(out: Path, data: Path | None) -> None:
         from edgedigits.tables import print_table
         from edgedigits.training.recipe import Recipe, edge
         from edgedigits.training.train import train
-        from edgedigits_export import FORMATS, ExportOptions, export_model
+        from edgedigits_export import ExportOptions, export_model, select_targets
     progress = terminal_progress(quiet=False, needs="train")
     train_split, test_split = _dataset(data, progress)
 
@@ -74,7 +74,7 @@ def command(out: Path, data: Path | None) -> None:
         click.echo(f"The gate allows a loss of {max_drop} points here: there are only {images} test images.")
     exported, failed = export_model(
         result.path,
-        FORMATS,
+        select_targets("all", None),
         train_split,
         test_split,
         options=ExportOptions(max_drop=max_drop, force=True),

@@ -1,7 +1,7 @@
-"""``edgedigits export``: a trained network to TFLite, ONNX and ORT files."""
+"""``edgedigits export``: a trained network to TFLite, ONNX, ORT and C files."""
 
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -16,14 +16,17 @@ from edgedigits.cli.options import (
 )
 from edgedigits.contract import Precision, file_name
 
+if TYPE_CHECKING:
+    from edgedigits_export import ExportedFile
+
 
 @click.command()
 @click.option(
     "--format",
     "file_format",
-    type=click.Choice(["tflite", "onnx", "ort", "all"]),
+    type=click.Choice(["tflite", "onnx", "ort", "c", "tflm", "all"]),
     required=True,
-    help="all: every format in every precision.",
+    help="c: C99 for microcontrollers. tflm: the int8 .tflite as a C array. all: every format in every precision.",
 )
 @click.option(
     "--quantize",
@@ -62,6 +65,11 @@ from edgedigits.contract import Precision, file_name
 @click.option(
     "--out", type=click.Path(file_okay=False, path_type=Path), help="Folder to write to. [default: --models]"
 )
+@click.option(
+    "--selftest",
+    is_flag=True,
+    help="With c or all: add NAME_selftest.c, ten pictures with expected answers for the bring-up of a board.",
+)
 @click.option("--force", is_flag=True, help="Replace files that exist.")
 @data_option
 @models_option()
@@ -69,7 +77,7 @@ from edgedigits.contract import Precision, file_name
 @json_option
 @quiet_option
 def command(
-    file_format: Literal["tflite", "onnx", "ort", "all"],
+    file_format: Literal["tflite", "onnx", "ort", "c", "tflm", "all"],
     quantize: Precision | None,
     opset: int,
     edges: Literal["int8", "uint8"],
@@ -78,6 +86,7 @@ def command(
     seed: int,
     max_drop: float | None,
     out: Path | None,
+    selftest: bool,
     force: bool,
     data: Path | None,
     models: Path,
@@ -85,7 +94,7 @@ def command(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Convert a network to TFLite, ONNX and ORT format.
+    """Convert a network to TFLite, ONNX, ORT format and C.
 
     Every file has to prove on all test images that it is as accurate before it is put in place. A file
     that fails the gate is not written, and the exit status is 1. The same network gives the same bytes.
@@ -97,9 +106,12 @@ def command(
       edgedigits export --format tflite --quantize float16   # digits.float16.tflite
       edgedigits export --format onnx --quantize             # digits.int8.onnx
       edgedigits export --format ort --quantize              # digits.int8.ort, for minimal builds
+      edgedigits export --format c --selftest                # digits.c, digits.h, digits_selftest.c
+      edgedigits export --format tflm                        # digits.tflm.c, digits.tflm.h
       edgedigits export --format all --force
     """
     from edgedigits import datasets
+    from edgedigits.c_compiler import find_compiler
     from edgedigits.extras import extra
     from edgedigits.runtimes import open_model
 
@@ -109,7 +121,11 @@ def command(
         targets = select_targets(file_format, quantize)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
+    if selftest and file_format not in ("c", "all"):
+        raise click.UsageError("--selftest belongs to --format c")
     progress = terminal_progress(quiet, needs="train")
+    if file_format == "all" and not find_compiler():
+        progress.note("no C compiler here to verify C files with: they are left out")
     network = models / file_name(name, "keras")
     labels = open_model(network).metadata.labels
     exported, failed = export_model(
@@ -118,7 +134,7 @@ def command(
         datasets.read_split(data, "train", labels, progress=progress),
         datasets.read_split(data, "test", labels, progress=progress),
         folder=out,
-        options=ExportOptions(opset, calibration_size, seed, edges, reduce_range, max_drop, force),
+        options=ExportOptions(opset, calibration_size, seed, edges, reduce_range, max_drop, force, selftest),
         progress=progress,
     )
     if as_json:
@@ -135,9 +151,23 @@ def command(
                 f"{file.path}  {file.bytes:,} bytes  {file.verification.accuracy}, {change:+.2f} points"
                 f"\n  sha256 {file.sha256}"
             )
+            if file.firmware:
+                print_firmware(file)
     for verification in failed:
         click.echo(
             f"edgedigits: {verification.file} was not written: {'; '.join(verification.failures)}", err=True
         )
     if failed:
         raise SystemExit(1)
+
+
+def print_firmware(file: "ExportedFile") -> None:
+    """Print what a C file costs on microcontrollers, a row per processor and optimization."""
+    from edgedigits.tables import print_table
+    from edgedigits_export import FIRMWARE_HEADER, firmware_rows
+
+    print_table(
+        f"{file.path.name}: bytes of flash, bytes of RAM besides the picture, instructions for one picture",
+        FIRMWARE_HEADER,
+        firmware_rows(file.firmware),
+    )

@@ -3,13 +3,17 @@
 Needs TensorFlow (``pip install 'edgedigits[train]'``).
 """
 
-from edgedigits_export.export import (
-    FORMATS,
-    ExportedFile,
-    ExportOptions,
-    Target,
-    export_model,
-    select_targets,
-)
+from edgedigits_export.export import ExportedFile, export_model
+from edgedigits_export.firmware import FIRMWARE_HEADER, firmware_rows
+from edgedigits_export.targets import FORMATS, ExportOptions, Target, select_targets
 
-__all__ = ["FORMATS", "ExportOptions", "ExportedFile", "Target", "export_model", "select_targets"]
+__all__ = [
+    "FIRMWARE_HEADER",
+    "FORMATS",
+    "ExportOptions",
+    "ExportedFile",
+    "Target",
+    "export_model",
+    "firmware_rows",
+    "select_targets",
+]

@@ -10,10 +10,10 @@ import numpy as np
 
 from edgedigits import artifacts
 from edgedigits.contract import (
+    C_INFIXES,
     Format,
     MeasuredAccuracy,
     ModelMetadata,
-    Precision,
     file_name,
     network_name,
     sidecar_name,
@@ -27,7 +27,14 @@ from edgedigits.runtimes import open_model
 from edgedigits.training.recipe import Recipe
 from edgedigits.training.train import validation_indices
 from edgedigits.verify import Verification, verify_model
-from edgedigits_export import to_onnx, to_ort, to_tflite
+from edgedigits_export import firmware, to_c, to_onnx, to_ort, to_tflite
+from edgedigits_export.c_files import (
+    c_file_names,
+    c_record,
+    compare_with_reference_kernels,
+    measure_firmware,
+    render_c_files,
+)
 from edgedigits_export.calibration import (
     ONNX_FORM,
     REDUCED_ONNX_FORM,
@@ -39,61 +46,20 @@ from edgedigits_export.calibration import (
     calibrate,
     draw_calibration_images,
 )
+from edgedigits_export.firmware import FirmwareFigures
 from edgedigits_export.inference_graph import InferenceGraph, load_inference_graph
+from edgedigits_export.targets import DEFAULT_OPTIONS, ExportOptions, Target
 
 MODEL_CARD_NAME = "MODEL_CARD.md"
 TOOLS: dict[Format, tuple[str, ...]] = {
     "tflite": ("tensorflow", "keras"),
     "onnx": ("keras", "onnx"),
     "ort": ("keras", "onnx", "onnxruntime"),
+    "c": ("tensorflow", "keras"),
+    "tflm": ("tensorflow", "keras"),
 }
 CALIBRATION_IMAGES = 5_000
 """Two draws of so many differ by 0.02 points of validation accuracy in the mean, two of 1,000 by 0.03."""
-OPERATORS_SUFFIX = ".required_operators.config"
-"""Of the file beside an ORT file that lists what a minimal build of onnxruntime has to contain."""
-
-
-@dataclass(frozen=True)
-class Target:
-    """A kind of file that a network can be exported to."""
-
-    format: Format
-    precision: Precision
-    about: str
-    """For whom it is, in a few words."""
-
-
-FORMATS: tuple[Target, ...] = (
-    Target("tflite", "float32", "the network as it is, for LiteRT"),
-    Target("tflite", "float16", "weights in half the space, computed in float32"),
-    Target("tflite", "dynamic", "int8 weights, activations quantized while it runs"),
-    Target("tflite", "int8", "integers only, for microcontrollers and accelerators"),
-    Target("onnx", "float32", "the network as it is, for onnxruntime"),
-    Target("onnx", "float16", "weights in half the space, computed in float32"),
-    Target("onnx", "dynamic", "int8 weights, activations quantized while it runs"),
-    Target("onnx", "int8", "a quarter of the size, and the quickest on CPUs"),
-    Target("ort", "float32", "for minimal builds of onnxruntime, optimized already"),
-    Target("ort", "int8", "the int8 ONNX file for minimal builds"),
-)
-
-
-@dataclass(frozen=True)
-class ExportOptions:
-    """What can be chosen about an export."""
-
-    opset: int = to_onnx.DEFAULT_OPSET
-    calibration_size: int | None = None
-    """Calibration images; None for 5,000, or half of what the network was fitted on where that is less."""
-    seed: int = 0
-    """Of the choice of calibration images."""
-    edges: Literal["uint8", "int8"] = "int8"
-    """Type of input and output of the fully integer TFLite file."""
-    reduce_range: bool = False
-    """Whether the weights of int8 ONNX files are kept to 7 bits, for x86 CPUs without VNNI."""
-    max_drop: float | None = None
-    """Percentage points that may be lost; None for the bound of each precision."""
-    force: bool = False
-    """Whether files that exist may be replaced."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +73,8 @@ class ExportedFile:
     verification: Verification
     quantization: dict[str, Any] | None
     """How the integers were chosen, as the manifest keeps it; None for files that hold no integer activations."""
+    firmware: tuple[FirmwareFigures, ...]
+    """What a C file costs on microcontrollers; empty without a cross compiler, and for other files."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return all of it as JSON values."""
@@ -117,29 +85,8 @@ class ExportedFile:
             "metadata": dataclasses.asdict(self.metadata),
             "verification": self.verification.to_dict(),
             "quantization": self.quantization,
+            "firmware": firmware.to_manifest(self.firmware),
         }
-
-
-def select_targets(file_format: Format | Literal["all"], precision: Precision | None) -> tuple[Target, ...]:
-    """Return the targets of a format and a precision.
-
-    Args:
-        file_format: ``tflite``, ``onnx``, ``ort``, or ``all`` for every target there is.
-        precision: None for float32, or for every precision where the format is ``all``.
-
-    Raises:
-        ValueError: there is no such combination; the message lists those that there are.
-    """
-    if file_format == "all" and precision is None:
-        return FORMATS
-    wanted = precision or "float32"
-    targets = tuple(
-        target for target in FORMATS if file_format in ("all", target.format) and target.precision == wanted
-    )
-    if not targets:
-        known = sorted(target.precision for target in FORMATS if target.format == file_format)
-        raise ValueError(f"{file_format} files come as {', '.join(known)}, not as {wanted}")
-    return targets
 
 
 def export_model(
@@ -149,7 +96,7 @@ def export_model(
     test_split: Split,
     *,
     folder: Path | None = None,
-    options: ExportOptions = ExportOptions(),
+    options: ExportOptions = DEFAULT_OPTIONS,
     progress: Progress = SILENT,
 ) -> tuple[list[ExportedFile], list[Verification]]:
     """Export a network to one file per target, each verified on all test images before it is put in place.
@@ -170,16 +117,24 @@ def export_model(
 
     Raises:
         ModelNotFoundError, ModelFileError, ContractError: the ``.keras`` file is no digits network.
-        OutputError: a target exists and ``options.force`` is not set, or the folder cannot be written to.
+        OutputError: a target exists and ``options.force`` is not set, the folder cannot be written to, or no C file can
+            be called by this name.
         DatasetError: other images than the network was trained and scored on; calibration images cannot be chosen,
             or overlap with validation or test images.
     """
     folder = folder or keras_path.parent
     name = network_name(keras_path)
     paths = {target: folder / file_name(name, target.format, target.precision) for target in targets}
-    existing = [str(path) for path in paths.values() if path.exists()]
+    existing = [
+        str(path.with_name(file))
+        for target, path in paths.items()
+        for file in _file_names(target, name, options)
+        if path.with_name(file).exists()
+    ]
     if existing and not options.force:
         raise OutputError(f"{', '.join(existing)}: exists already; give --force to replace it")
+    if any(target.format in C_INFIXES for target in targets):
+        to_c.check_name(name)
     graph = load_inference_graph(keras_path)
     training = artifacts.read_manifest(keras_path.parent)["networks"].get(name, {}).get("training")
     if training is not None and training["weights_sha256"] != graph.weights_sha256:
@@ -228,6 +183,7 @@ def _export_one(
     options: ExportOptions,
     progress: Progress,
 ) -> ExportedFile:
+    name = network_name(path)
     content = _convert(target, graph, calibrated, options)
     metadata = ModelMetadata(
         arch=graph.arch,
@@ -243,11 +199,14 @@ def _export_one(
         # First without the accuracy, to measure it; then with it, and once more through the gate: what is put in
         # place is what was verified, byte for byte.
         for _ in range(2):
-            staged_path.write_bytes(_stamp(target, content, metadata))
+            for file, part in _stamped(target, name, content, metadata, options, test_split).items():
+                (staging / file).write_bytes(part)
             model = open_model(staged_path)
             verification = verify_model(
                 model, test_split, reference, max_drop=options.max_drop, progress=progress
             )
+            if target.format == "c":
+                verification = compare_with_reference_kernels(verification, model, content, test_split)
             if not verification.passed:
                 raise _GateError(verification)
             measured = verification.accuracy
@@ -255,34 +214,66 @@ def _export_one(
                 metadata, accuracy=MeasuredAccuracy(test_split.dataset, measured.correct, measured.images)
             )
         receipt = artifacts.file_receipt(staged_path)
-        quantization = calibrated.to_dict() if calibrated else None
+        figures: tuple[FirmwareFigures, ...] = ()
+        extras: dict[str, Any] = {}
+        if target.format == "c":
+            figures = measure_firmware(staged_path, content, test_split, progress)
+        if target.format in C_INFIXES:
+            extras = c_record(target, content, metadata, figures, options, test_split, progress)
+        elif target.format != "tflite":
+            extras = {"opset": options.opset}
         exported = ExportedFile(
-            path, receipt["sha256"], receipt["bytes"], metadata, verification, quantization
+            path,
+            receipt["sha256"],
+            receipt["bytes"],
+            metadata,
+            verification,
+            calibrated.to_dict() if calibrated else None,
+            figures,
         )
-        _record(exported, staging, options, reference)
+        _record(exported, target, staging, extras, reference)
     return exported
 
 
 def _convert(
     target: Target, graph: InferenceGraph, calibrated: Calibrated | None, options: ExportOptions
 ) -> bytes:
-    """Make the file without its metadata; an ORT file is made of its ONNX file when that has its metadata."""
+    """Make the file without its metadata; for ORT its ONNX file, for C its TFLite file, that has none yet."""
     integer_network = calibrated.network if calibrated else None
-    if target.format == "tflite":
-        edges = _edges(target, options)
+    if target.format == "tflite" or target.format in C_INFIXES:
+        edges = options.edges if target.precision == "int8" else "uint8"
         return to_tflite.to_tflite(graph, target.precision, integer_network=integer_network, edges=edges)
     return to_onnx.to_onnx(graph, target.precision, opset=options.opset, integer_network=integer_network)
 
 
 def _edges(target: Target, options: ExportOptions) -> Literal["uint8", "int8"]:
-    return options.edges if (target.format, target.precision) == ("tflite", "int8") else "uint8"
+    """Return the type of the file's input: that of the pixels but in integer TFLite files."""
+    integers = target.precision == "int8" and target.format in {"tflite", "tflm"}
+    return options.edges if integers else "uint8"
 
 
-def _stamp(target: Target, content: bytes, metadata: ModelMetadata) -> bytes:
+def _file_names(target: Target, name: str, options: ExportOptions) -> list[str]:
+    """List the files of a target: the model, and what belongs to it."""
+    if target.format in C_INFIXES:
+        return c_file_names(target, name, options)
+    model = file_name(name, target.format, target.precision)
+    return [model, to_ort.operators_name(model)] if target.format == "ort" else [model]
+
+
+def _stamped(
+    target: Target, name: str, content: bytes, metadata: ModelMetadata, options: ExportOptions, split: Split
+) -> dict[str, bytes]:
+    """Return the files of a target by name, with the metadata inside."""
+    if target.format in C_INFIXES:
+        return render_c_files(target, name, content, metadata, options, split)
+    model, *beside = _file_names(target, name, options)
     if target.format == "tflite":
-        return to_tflite.add_metadata(content, metadata)
+        return {model: to_tflite.add_metadata(content, metadata)}
     stamped = to_onnx.add_metadata(content, metadata)
-    return to_ort.to_ort(stamped) if target.format == "ort" else stamped
+    if target.format == "onnx":
+        return {model: stamped}
+    optimized = to_ort.to_ort(stamped)
+    return {model: optimized, beside[0]: to_ort.required_operators(optimized).encode()}
 
 
 def _check_dataset(
@@ -317,9 +308,9 @@ class _Integers:
 
     def calibrated(self, target: Target, options: ExportOptions) -> Calibrated:
         """Return the integers for a target."""
-        form = REDUCED_ONNX_FORM if options.reduce_range else ONNX_FORM
-        if target.format == "tflite":
-            form = TFLITE_FORM
+        form = TFLITE_FORM
+        if target.format in {"onnx", "ort"}:
+            form = REDUCED_ONNX_FORM if options.reduce_range else ONNX_FORM
         if form not in self._calibrated:
             self._calibrated[form] = calibrate(self._graph.layers, self._draws, self._validation, form)
         return self._calibrated[form]
@@ -362,16 +353,18 @@ def _note_calibration(file: str, calibrated: Calibrated, progress: Progress) -> 
         )
 
 
-def _record(exported: ExportedFile, staging: Path, options: ExportOptions, reference: Reference) -> None:
-    """Stage the manifest with the new file in it, and the files that belong to it."""
+def _record(
+    exported: ExportedFile, target: Target, staging: Path, extras: dict[str, Any], reference: Reference
+) -> None:
+    """Stage the manifest with the new file and all that lies beside it, and the reference answers."""
     path, metadata = exported.path, exported.metadata
     name = network_name(path)
     manifest = artifacts.read_manifest(path.parent)
     files = artifacts.network_entry(manifest, name)["files"]
-    entry = {
+    files[path.name] = {
         "sha256": exported.sha256,
         "bytes": exported.bytes,
-        "format": path.suffix.removeprefix("."),
+        "format": target.format,
         "precision": metadata.precision,
         "edges": metadata.edges,
         "weights_sha256": metadata.weights_sha256,
@@ -379,14 +372,11 @@ def _record(exported: ExportedFile, staging: Path, options: ExportOptions, refer
         "quantization": exported.quantization,
         "versions": metadata.tools,
         "verification": exported.verification.summary(),
+        **extras,
     }
-    if path.suffix in {".onnx", ".ort"}:
-        entry["opset"] = options.opset
-    files[path.name] = entry
-    if path.suffix == ".ort":
-        operators_file = staging / path.with_suffix(OPERATORS_SUFFIX).name
-        operators_file.write_text(to_ort.required_operators((staging / path.name).read_bytes()))
-        files[operators_file.name] = artifacts.file_receipt(operators_file)
+    for companion in staging.iterdir():
+        if companion.name != path.name:
+            files[companion.name] = artifacts.file_receipt(companion)
     reference_file = reference_path(staging, name)
     reference_file.write_bytes(reference.to_bytes())
     files[reference_file.name] = artifacts.file_receipt(reference_file)

@@ -23,6 +23,7 @@ from onnxruntime.tools.ort_format_model.ort_flatbuffers_py.fbs import (
 IDENTIFIER = b"ORTM"
 ALIGNMENT = 16
 """Bytes: the largest that the ORT format's schema asks for."""
+OPERATORS_SUFFIX = ".required_operators.config"
 STANDARD_DOMAIN = "ai.onnx"
 _LOG_FATAL = 4
 
@@ -42,6 +43,11 @@ def to_ort(onnx_content: bytes) -> bytes:
         options.optimized_model_filepath = str(path)
         onnxruntime.InferenceSession(onnx_content, options, providers=["CPUExecutionProvider"])
         return _in_order(path.read_bytes())
+
+
+def operators_name(model: str) -> str:
+    """Return the name of the list of operators that lies beside an ORT file."""
+    return model.removesuffix(".ort") + OPERATORS_SUFFIX
 
 
 def required_operators(content: bytes) -> str:

@@ -107,7 +107,7 @@ def test_the_report_says_which_data(offline: Result, folder: Path) -> None:
 
 
 def test_nothing_was_left_of_the_download(offline: Result, folder: Path) -> None:
-    assert not [path for path in (folder / "cache" / "edgedigits").rglob("*") if path.is_file()]
+    assert not [path for path in (folder / "cache" / "edgedigits" / "mnist").rglob("*") if path.is_file()]
 
 
 @pytest.mark.parametrize("how", ["EDGEDIGITS_DATA", "--data"])

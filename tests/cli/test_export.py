@@ -1,4 +1,5 @@
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from edgedigits.artifacts import read_manifest, sha256_file
 from edgedigits.cli import cli
 from edgedigits.mnist import Split
 from edgedigits.training.architectures import load_network
+from edgedigits_export.firmware import missing_tools
 
 RUN_CLI = Path(__file__).parents[1] / "run_cli.py"
 EXPORTED = (
@@ -27,6 +29,8 @@ EXPORTED = (
     "digits.int8.onnx",
     "digits.ort",
     "digits.int8.ort",
+    "digits.c",
+    "digits.tflm.c",
 )
 OPERATORS = {"digits.required_operators.config", "digits.int8.required_operators.config"}
 # The network of three epochs is not the one that the gates are for.
@@ -63,6 +67,9 @@ def visible(folder: Path) -> set[str]:
         (("--format", "onnx", "--quantize", "dynamic"), {"digits.dynamic.onnx"}),
         (("--format", "ort"), {"digits.ort"}),
         (("--format", "ort", "--quantize"), {"digits.int8.ort"}),
+        (("--format", "c"), {"digits.c"}),
+        (("--format", "c", "--quantize", "int8"), {"digits.c"}),
+        (("--format", "tflm"), {"digits.tflm.c"}),
         (("--format", "all"), set(EXPORTED)),
         (("--format", "all", "--quantize", "float16"), {"digits.float16.tflite", "digits.float16.onnx"}),
     ],
@@ -73,9 +80,9 @@ def test_the_options_name_the_files(
 ) -> None:
     result = export("--models", models, "--out", tmp_path, *WIDE_GATE, *arguments)
     assert result.exit_code == 0, result.stderr
-    assert visible(tmp_path) - OPERATORS == written | {"manifest.json", "reference.npz"}
+    headers = {name.removesuffix("c") + "h" for name in written if name.endswith(".c")}
     beside = {name.replace(".ort", ".required_operators.config") for name in written if name.endswith(".ort")}
-    assert visible(tmp_path) & OPERATORS == beside
+    assert visible(tmp_path) == written | headers | beside | {"manifest.json", "reference.npz"}
     for name in written:
         size = (tmp_path / name).stat().st_size
         assert f"{tmp_path / name}  {size:,} bytes  " in result.stdout
@@ -109,6 +116,85 @@ def test_the_calibration_options_stand_in_the_receipt(models: Path, tmp_path: Pa
     metadata = json.loads(result.stdout)["exported"][0]["metadata"]
     assert metadata["edges"] == "uint8"
     assert (metadata["calibration"]["images"], metadata["calibration"]["seed"]) == (150, 9)
+
+
+@pytest.mark.parametrize("name", ["digits.h", "digits_selftest.c"])
+def test_a_file_beside_the_c_file_is_not_replaced_without_force(
+    name: str, models: Path, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_text("precious")
+    arguments = ("--format", "c", "--selftest", *WIDE_GATE, "--models", models, "--out", tmp_path, "--quiet")
+    result = export(*arguments)
+    assert result.exit_code == 1
+    assert result.stderr == f"edgedigits: {tmp_path / name}: exists already; give --force to replace it\n"
+    assert visible(tmp_path) == {name}
+    assert export(*arguments, "--force").exit_code == 0
+    assert (tmp_path / name).read_text() != "precious"
+
+
+def test_the_selftest_comes_with_the_c_file(models: Path, tmp_path: Path) -> None:
+    result = export("--format", "c", "--selftest", *WIDE_GATE, "--models", models, "--out", tmp_path)
+    assert result.exit_code == 0, result.stderr
+    assert {"digits.c", "digits.h", "digits_selftest.c"} <= visible(tmp_path)
+    # The pictures are in a file of their own: the network is the same with and without.
+    assert sha256_file(tmp_path / "digits.c") == sha256_file(models / "digits.c")
+    assert "digits_selftest.c" in read_manifest(tmp_path)["networks"]["digits"]["files"]
+
+
+def test_an_export_says_what_a_c_file_costs_or_what_to_install(models: Path, tmp_path: Path) -> None:
+    result = export("--format", "c", *WIDE_GATE, "--models", models, "--out", tmp_path)
+    missing = missing_tools()
+    assert ("digits.c: bytes of flash" in result.stdout) == (shutil.which("arm-none-eabi-gcc") is not None)
+    assert (f"apt-get install {' '.join(missing)}" in result.stderr) == bool(missing)
+
+
+def test_without_an_arm_compiler_the_note_names_the_packages(
+    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    binaries = tmp_path / "bin"
+    binaries.mkdir()
+    # A PATH with the host's compiler and what it calls, and nothing else.
+    for tool in ("cc", "gcc", "as", "ld", "collect2"):
+        if found := shutil.which(tool):
+            (binaries / tool).symlink_to(found)
+    monkeypatch.setenv("PATH", str(binaries))
+    result = export("--format", "c", *WIDE_GATE, "--models", models, "--out", tmp_path / "out", "--json")
+    assert result.exit_code == 0, result.stderr
+    assert (
+        "flash, RAM and instructions were not measured: apt-get install gcc-arm-none-eabi "
+        "libnewlib-arm-none-eabi qemu-system-arm\n"
+    ) in result.stderr
+    assert json.loads(result.stdout)["exported"][0]["firmware"] == []
+
+
+def test_a_broken_arm_compiler_is_a_note(
+    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = tmp_path / "arm-none-eabi-gcc"
+    broken.write_text("#!/bin/sh\necho 'fatal error: stdint.h: No such file' >&2\nexit 1\n")
+    broken.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    result = export("--format", "c", *WIDE_GATE, "--models", models, "--out", tmp_path / "out")
+    assert result.exit_code == 0, result.stderr
+    assert "were not measured: " in result.stderr
+    assert "arm-none-eabi-gcc failed (fatal error: stdint.h: No such file)" in result.stderr
+    assert (tmp_path / "out" / "digits.c").exists()
+
+
+def test_without_any_compiler_c_is_one_line_and_all_goes_on_without_it(
+    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CC", "no-such-compiler")
+    arguments = (*WIDE_GATE, "--models", models, "--out", tmp_path)
+    result = export("--format", "c", *arguments, "--quiet")
+    assert (result.exit_code, len(result.stderr.splitlines())) == (1, 1)
+    assert "no C compiler found" in result.stderr
+    assert visible(tmp_path) == set()
+    result = export("--format", "all", "--quantize", "int8", *arguments)
+    assert result.exit_code == 0, result.stderr
+    assert "no C compiler here to verify C files with: they are left out" in result.stderr
+    assert {"digits.int8.tflite", "digits.tflm.c"} <= visible(tmp_path)
+    assert "digits.c" not in visible(tmp_path)
 
 
 def test_an_existing_file_needs_force(models: Path, tmp_path: Path) -> None:
@@ -209,6 +295,9 @@ def test_what_is_no_digits_network_is_one_line_and_nothing_is_written(
         ((), "Missing option '--format'"),
         (("--format", "h5"), "--format"),
         (("--format", "ort", "--quantize", "dynamic"), "ort files come as float32, int8, not as dynamic"),
+        (("--format", "c", "--quantize", "dynamic"), "c files come as int8, not as dynamic"),
+        (("--format", "tflm", "--quantize", "float16"), "tflm files come as int8, not as float16"),
+        (("--format", "tflm", "--selftest"), "--selftest belongs to --format c"),
         (("--format", "tflite", "--quantize", "int4"), "--quantize"),
         (("--format", "onnx", "--opset", "12"), "--opset"),
         (("--format", "onnx", "--opset", "19"), "--opset"),

@@ -109,7 +109,8 @@ def test_an_export_completes_the_folder(network: Path, dataset: tuple[Split, Spl
     exported, failed = export_model(network, FORMATS, *dataset, options=OPTIONS)
     assert (len(exported), failed) == (len(FORMATS), [])
     assert visible(network.parent) == {
-        *NAMES, *OPERATORS, "digits.keras", "reference.npz", "manifest.json", "MODEL_CARD.md"
+        *NAMES, *OPERATORS, "digits.h", "digits.tflm.h",
+        "digits.keras", "reference.npz", "manifest.json", "MODEL_CARD.md",
     }  # fmt: skip
     ours, theirs = (
         read_manifest(folder)["networks"]["digits"]["files"] for folder in (network.parent, models)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,11 @@ from edgedigits_export.to_tflite import to_tflite
 
 def name_of(target: Target) -> str:
     return file_name("digits", target.format, target.precision)
+
+
+def integers_only(target: Target) -> bool:
+    """Whether the file's probabilities are integers too: TFLite's, and C code with the same."""
+    return target.precision == "int8" and target.format in ("tflite", "c", "tflm")
 
 
 TFLITE = [target for target in FORMATS if target.format == "tflite"]
@@ -159,7 +165,7 @@ def test_probabilities_sum_to_one(target: Target, models: Path, dataset: tuple[S
     answers = open_model(models / name_of(target)).probabilities(dataset[1].images)
     # Integers only: ten numbers are rounded to steps of 1/256, half a step each, and 1.0 is out of reach by one step
     # more. Elsewhere it is the rounding of a float32 sum.
-    atol = (10 / 2 + 1) / 256 if name_of(target) == "digits.int8.tflite" else 1e-6
+    atol = (10 / 2 + 1) / 256 if integers_only(target) else 1e-6
     np.testing.assert_allclose(answers.sum(axis=1), 1, rtol=0, atol=atol)
     assert answers.min() >= 0
 
@@ -242,13 +248,23 @@ def test_every_buffer_of_a_tflite_file_is_aligned(target: Target, models: Path) 
 def metadata_inside(path: Path) -> ModelMetadata:
     if path.suffix == ".ort":
         text = onnxruntime.InferenceSession(path).get_modelmeta().custom_metadata_map[METADATA_KEY]
+    elif path.name.endswith(".tflm.c"):
+        (array,) = re.findall(r"\] = \{(.*)\};", path.read_text(), re.DOTALL)
+        return metadata_of_tflite(bytes(int(number) for number in array.split(",") if number.strip()), path)
+    elif path.suffix == ".c":
+        (comment,) = re.findall(r"Metadata \(JSON\):\n \* (.*?)\n \*/", path.read_text(), re.DOTALL)
+        text = comment.replace("\n * ", "\n")
     elif path.suffix == ".onnx":
         (text,) = [entry.value for entry in onnx.load(path).metadata_props if entry.key == METADATA_KEY]
     else:
-        model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(path.read_bytes(), 0))
-        (entry,) = [entry for entry in model.metadata if entry.name == METADATA_KEY.encode()]
-        text = bytes(model.buffers[entry.buffer].data)
+        return metadata_of_tflite(path.read_bytes(), path)
     return ModelMetadata.from_json(text, path)
+
+
+def metadata_of_tflite(content: bytes, path: Path) -> ModelMetadata:
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
+    (entry,) = [entry for entry in model.metadata if entry.name == METADATA_KEY.encode()]
+    return ModelMetadata.from_json(bytes(model.buffers[entry.buffer].data), path)
 
 
 @every_format
@@ -259,12 +275,13 @@ def test_a_file_says_of_itself_what_the_manifest_says(
     network = read_manifest(models)["networks"]["digits"]
     record, inside = network["files"][path.name], metadata_inside(path)
     assert inside.precision == record["precision"] == target.precision
-    assert inside.edges == record["edges"] == ("int8" if path.name == "digits.int8.tflite" else "uint8")
+    signed = integers_only(target) and target.format != "c"
+    assert inside.edges == record["edges"] == ("int8" if signed else "uint8")
     assert inside.weights_sha256 == record["weights_sha256"] == network["training"]["weights_sha256"]
     assert inside.weights_sha256 == weights_sha256(load_network(models / "digits.keras")[0])
     assert inside.tools == record["versions"]
     assert {"edgedigits", "python", "keras"} <= inside.tools.keys()
-    assert ("tensorflow" in inside.tools) is (target.format == "tflite")
+    assert ("tensorflow" in inside.tools) is (target.format in ("tflite", "c", "tflm"))
     assert inside.accuracy is not None
     assert dataclasses.asdict(inside.accuracy) == {
         "dataset": dataset[1].dataset,
@@ -471,12 +488,29 @@ def test_a_graph_with_another_operator_is_refused(models: Path, monkeypatch: pyt
         ("onnx", "int8", ["digits.int8.onnx"]),
         ("ort", None, ["digits.ort"]),
         ("all", "dynamic", ["digits.dynamic.tflite", "digits.dynamic.onnx"]),
+        ("c", None, ["digits.c"]),
+        ("c", "int8", ["digits.c"]),
+        ("tflm", None, ["digits.tflm.c"]),
+        (
+            "all",
+            "int8",
+            ["digits.int8.tflite", "digits.int8.onnx", "digits.int8.ort", "digits.c", "digits.tflm.c"],
+        ),
     ],
 )
 def test_targets_are_selected_by_format_and_precision(
     file_format: str, precision: str | None, names: list[str]
 ) -> None:
     assert [name_of(target) for target in select_targets(file_format, precision)] == names
+
+
+def test_c_files_are_left_out_of_all_where_no_compiler_could_verify_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CC", "no-such-compiler")
+    for precision in (None, "int8"):
+        assert "c" not in {target.format for target in select_targets("all", precision)}
+    assert [name_of(target) for target in select_targets("c", None)] == ["digits.c"]
 
 
 def test_a_combination_that_does_not_exist_lists_those_that_do() -> None:

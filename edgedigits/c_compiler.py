@@ -1,0 +1,170 @@
+"""An exported ``.c`` file as a shared library, made by the system's C compiler and kept in a cache.
+
+Compiling and loading a C file runs what is in it: open only files that you would run.
+"""
+
+import atexit
+import ctypes
+import hashlib
+import os
+import re
+import shlex
+import shutil
+import stat
+import subprocess
+import tempfile
+from pathlib import Path
+
+from edgedigits.errors import ModelFileError, ModelNotFoundError
+
+COMPILERS = ("cc", "gcc", "clang")
+FLAGS = ("-std=c99", "-O3", "-fPIC", "-shared")
+FOR_THIS_PROCESSOR = "-march=native"
+SECONDS_TO_COMPILE = 120.0
+LONGEST_COMPLAINT = 300
+
+BATCH_SOURCE = """\
+/* What edgedigits adds to an exported network on a computer: many images in one call. */
+#include <stddef.h>
+#include NETWORK_HEADER
+
+#if EDGEDIGITS_PIXELS != 784 || EDGEDIGITS_CLASSES != 10
+#error "expected a network of 784 pixels and 10 classes"
+#endif
+
+void edgedigits_predict_batch(const uint8_t *images, size_t count, uint8_t *probabilities);
+
+void edgedigits_predict_batch(const uint8_t *images, size_t count, uint8_t *probabilities)
+{
+    for (size_t index = 0; index < count; index++) {
+        edgedigits_predict(images + index * EDGEDIGITS_PIXELS, probabilities + index * EDGEDIGITS_CLASSES);
+    }
+}
+"""
+
+
+def find_compiler() -> list[str] | None:
+    """Return the command of the system's C compiler: ``$CC``, else the first of ``COMPILERS``; None without one."""
+    try:
+        named = shlex.split(os.environ.get("CC", ""))
+    except ValueError:  # quotes without an end
+        return None
+    if named:
+        return named if shutil.which(named[0]) else None
+    return next(([name] for name in COMPILERS if shutil.which(name)), None)
+
+
+def load_network(path: Path) -> tuple[ctypes.CDLL, str]:
+    """Compile an exported network, unless this very source was compiled here before, and load it.
+
+    Args:
+        path: ``digits.c``, with ``digits.h`` beside it.
+
+    Returns:
+        The library, with ``edgedigits_predict`` and ``edgedigits_predict_batch``; name and version of the compiler.
+
+    Raises:
+        ModelNotFoundError: the header is missing.
+        ModelFileError: there is no C compiler, or it refuses the file.
+    """
+    compiler = find_compiler()
+    if compiler is None:
+        raise ModelFileError(
+            path,
+            f"no C compiler found (neither in CC nor as {', '.join(COMPILERS)})",
+            "install one, or open the .tflite file, whose answers are the same",
+        )
+    header = path.with_suffix(".h")
+    if not header.is_file():
+        raise ModelNotFoundError(header, f"it belongs to {path.name}: export both again")
+    try:
+        sources = {file.name: file.read_bytes() for file in (path, header)}
+    except OSError as error:
+        raise ModelFileError(path, f"it cannot be read ({error.strerror})") from error
+    # A library for one compiler or processor may crash on another; what is predefined tells them apart.
+    flags, macros = _flags_and_macros(path, compiler)
+    facts = [*map(repr, (compiler, flags, sources, BATCH_SOURCE)), macros]
+    key = hashlib.sha256("\0".join(facts).encode()).hexdigest()
+    library = cache_folder() / f"{key}.so"
+    try:
+        if not library.is_file():
+            _compile(path, [*compiler, *flags], sources, library)
+        return ctypes.CDLL(str(library)), _compiler_version(macros)
+    except OSError as error:
+        library.unlink(missing_ok=True)
+        raise ModelFileError(
+            path, f"its library cannot be made or loaded ({error})", "try once more"
+        ) from error
+
+
+def cache_folder() -> Path:
+    """Return the folder of compiled networks: in the user's cache, or a passing one where that is not private."""
+    try:
+        base = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser())
+        folder = base / "edgedigits" / "compiled"
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = folder.lstat()
+    except (OSError, RuntimeError):  # RuntimeError: a user without a home
+        return _passing_folder()
+    # Whoever can write here can have his code run: nobody but the user may.
+    private = stat.S_ISDIR(found.st_mode) and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    if not private or (hasattr(os, "getuid") and found.st_uid != os.getuid()):
+        return _passing_folder()
+    return folder
+
+
+def _passing_folder() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="edgedigits-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def _flags_and_macros(path: Path, compiler: list[str]) -> tuple[list[str], str]:
+    """Return the flags for this very processor, as far as the compiler knows it, and what it predefines with them."""
+    for flags in ([*FLAGS, FOR_THIS_PROCESSOR], [*FLAGS]):
+        done = _run(path, [*compiler, *flags, "-dM", "-E", "-x", "c", os.devnull])
+        if done.returncode == 0:
+            return flags, done.stdout
+    raise ModelFileError(path, f"the C compiler {compiler[0]} does not work", "install one, or name it in CC")
+
+
+def _compiler_version(macros: str) -> str:
+    """Return ``gcc 12.2.0`` or ``clang 14.0.6`` from what the compiler predefines."""
+    for name, macro in (("clang", "__clang_version__"), ("gcc", "__VERSION__")):
+        if found := re.search(rf'^#define {macro} "[^0-9"]*([0-9][0-9.]*)', macros, re.MULTILINE):
+            return f"{name} {found[1]}"
+    return "cc 0"
+
+
+def _run(path: Path, command: list[str]) -> "subprocess.CompletedProcess[str]":
+    try:
+        return subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+            timeout=SECONDS_TO_COMPILE,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise ModelFileError(path, f"the C compiler could not be run ({error})") from error
+
+
+def _compile(path: Path, command: list[str], sources: dict[str, bytes], library: Path) -> None:
+    """Compile into a file beside the library and rename it: its name is never that of a part."""
+    with tempfile.TemporaryDirectory(prefix=".compiling-", dir=library.parent) as name:
+        folder = Path(name)
+        for file, content in sources.items():
+            (folder / file).write_bytes(content)
+        (folder / "batch").mkdir()
+        batch = folder / "batch" / "batch.c"
+        batch.write_text(
+            BATCH_SOURCE.replace("NETWORK_HEADER", f'"../{path.with_suffix(".h").name}"'), encoding="utf-8"
+        )
+        made = folder / "library.so"
+        done = _run(path, [*command, "-o", str(made), str(folder / path.name), str(batch)])
+        if done.returncode != 0:
+            errors = [line for line in done.stderr.splitlines() if "error" in line] or [done.stderr]
+            complaint = errors[0].replace(f"{folder}{os.sep}", "").strip()[:LONGEST_COMPLAINT]
+            raise ModelFileError(path, f"the C compiler refuses it ({complaint})")
+        made.replace(library)
