@@ -15,6 +15,7 @@ import shutil
 import struct
 import tempfile
 import time
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -22,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from edgedigits import __version__
-from edgedigits.contract import LABELS
+from edgedigits.contract import LABELS, check_labels
 from edgedigits.errors import ModelFileError, OutputError
 
 MANIFEST_NAME = "manifest.json"
@@ -49,9 +50,11 @@ ARCHIVE_ERRORS = (
     MemoryError,
     OSError,
     RuntimeError,  # NotImplementedError: a compression or encryption that nobody asked for
+    SyntaxError,
     TypeError,
     ValueError,
     struct.error,
+    tokenize.TokenError,  # of the header of an array, which numpy reads as Python's literals
     zipfile.BadZipFile,
     zlib.error,
 )
@@ -193,7 +196,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         manifest = json.loads(path.read_bytes())
         networks = manifest["networks"]
         well_formed = manifest["manifest_version"] == MANIFEST_VERSION and all(
-            isinstance(network["files"], dict) for network in networks.values()
+            map(_is_network, networks.values())
         )
     except FileNotFoundError:
         return {"manifest_version": MANIFEST_VERSION, "networks": {}}
@@ -202,6 +205,19 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     if not well_formed:
         raise ModelFileError(path, f"expected a manifest of version {MANIFEST_VERSION}", advice)
     return dict(manifest)
+
+
+def _is_network(network: dict[str, Any]) -> bool:
+    """Tell whether an entry has what every reader of a manifest relies on."""
+    files = network["files"]
+    if not isinstance(files, dict) or not all(isinstance(receipt, dict) for receipt in files.values()):
+        return False
+    if (training := network["training"]) is None:
+        return True
+    dataset = training["dataset"]
+    check_labels(dataset_labels(dataset))
+    texts = [training["weights_sha256"], *(dataset[key] for key in ("name", "train_sha256", "test_sha256"))]
+    return all(isinstance(text, str) for text in texts) and isinstance(training["arguments"], dict)
 
 
 def network_entry(manifest: dict[str, Any], name: str) -> dict[str, Any]:

@@ -86,6 +86,7 @@ _ORIENTATION_TAG = 0x0112
 # What Pillow's decoders raise on altered files, besides the OSError and SyntaxError that it documents.
 _DECODE_ERRORS = (
     ArithmeticError,
+    AssertionError,
     AttributeError,
     EOFError,
     LookupError,

@@ -18,7 +18,9 @@ from edgedigits.contract import (
     OUTPUT_NAME,
     ModelMetadata,
 )
-from edgedigits.errors import ContractError, ModelFileError, ModelNotFoundError
+from edgedigits.errors import ContractError, ModelFileError
+from edgedigits.model_bytes import read_model_bytes
+from edgedigits.onnx_file import check_onnx
 
 # onnxruntime's own exceptions share no base but Exception; RuntimeError and ValueError come from its Python side.
 _OPEN_ERRORS = (
@@ -53,10 +55,11 @@ def open_session(path: Path, *, threads: int = 1) -> tuple[onnxruntime.Inference
 
     Raises:
         ModelNotFoundError: there is no such file.
-        ModelFileError: onnxruntime cannot read it.
-        ContractError: it is no edgedigits model, or takes or gives something else than the contract says.
+        ModelFileError: it is no whole ONNX model, or onnxruntime cannot read it.
+        ContractError: it is no edgedigits model, has other operators, or takes or gives something else than the contract says.
     """
-    serialized = _read(path)
+    serialized = read_model_bytes(path)
+    check_onnx(path, serialized)
     try:
         # Without enable_fallback=0, a RuntimeError would make onnxruntime print a banner on standard output.
         session = onnxruntime.InferenceSession(
@@ -79,18 +82,6 @@ def session_options(threads: int) -> onnxruntime.SessionOptions:
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
     options.log_severity_level = _LOG_FATAL
     return options
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError as error:
-        raise ModelNotFoundError(path, "train one with `edgedigits train` and `edgedigits export`") from error
-    except (OSError, ValueError) as error:  # ValueError: a null byte in the name
-        reason = getattr(error, "strerror", None) or str(error)
-        raise ModelFileError(
-            path, f"cannot be read ({reason})", "name an .onnx file that you may read"
-        ) from error
 
 
 def _short(error: BaseException) -> str:

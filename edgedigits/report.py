@@ -5,7 +5,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import jinja2
 
 from edgedigits import bench, plots
 from edgedigits.artifacts import dataset_labels, read_manifest
-from edgedigits.contract import CLASSES, LABELS, PIXELS, class_title, parse_arch, sidecar_name
+from edgedigits.contract import CLASSES, LABELS, class_title, count_weights, parse_arch, sidecar_name
 from edgedigits.errors import ModelFileError
 
 PLOTS = {
@@ -180,8 +179,7 @@ def read_presets() -> dict[str, Any]:
 
 def _parameters(arch: str) -> int:
     """Count weights and biases of a network with these hidden layers."""
-    widths = (PIXELS, *parse_arch(arch), CLASSES)
-    return sum((inputs + 1) * units for inputs, units in pairwise(widths))
+    return count_weights(parse_arch(arch))
 
 
 def _data_uri(png: bytes) -> str:

@@ -25,6 +25,7 @@ from edgedigits.contract import (
 )
 from edgedigits.errors import ContractError, ModelFileError, ModelNotFoundError
 from edgedigits.extras import extra
+from edgedigits.model_bytes import read_model_bytes
 from edgedigits.native_output import hidden_native_output
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ class TfliteModel(Model):
 
             from edgedigits.tflite_file import read_metadata
 
-        content = path.read_bytes()
+        content = read_model_bytes(path)
         metadata = read_metadata(path, content)
         try:
             with hidden_native_output():

@@ -117,13 +117,11 @@ def pictures_in(folder: Path) -> "Iterator[tuple[str, Picture | ImageError]]":
 
 def read_digit(picture: "Picture | ImageError", predictor: "DigitPredictor") -> "tuple[Pixels, Prediction]":
     """Return what the network saw and what it read. An error that was found on the way to the picture is raised."""
-    from edgedigits.predictor import Prediction
-
     if isinstance(picture, ImageError):
         raise picture
     pixels = predictor.prepare(picture)
     row = predictor.probabilities(pixels[None])[0]
-    return pixels, Prediction.from_probabilities(row, predictor.metadata.labels)
+    return pixels, predictor.prediction(row)
 
 
 def as_line(name: str, prediction: "Prediction", top: int, labels: Sequence[str]) -> str:
