@@ -22,9 +22,6 @@ MOST_TABLES = 10_000
 MOST_NUMBERS = 100_000
 """Numbers in one vector, other than bytes."""
 
-BYTES_ALIGNMENT = 16
-"""What the schemas of models ask of the contents of tensors (``force_align``), and kernels rely on."""
-
 _FORMS = {
     "bool": "B", "int8": "b", "uint8": "B", "uint16": "H", "int32": "i", "uint32": "I",
     "int64": "q", "uint64": "Q", "float32": "f",
@@ -112,8 +109,6 @@ class _Reader:
                 raise DamagedFlatbufferError(f"a {kind} of {length:,} bytes leads out of the file")
             if kind == "text":
                 return self._text(start, end)
-            if length and start % BYTES_ALIGNMENT:
-                raise DamagedFlatbufferError(f"bytes that are not aligned to {BYTES_ALIGNMENT}")
             return self._view[start:end]
         element = kind[1:-1]
         size = _size(element)

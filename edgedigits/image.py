@@ -34,8 +34,14 @@ from edgedigits.errors import ImageError
 Pixels: TypeAlias = npt.NDArray[np.uint8]
 Picture: TypeAlias = "str | os.PathLike[str] | bytes | BinaryIO | Image.Image | npt.NDArray[Any]"
 
-MAX_PIXELS = 100_000_000
-"""Larger pictures are refused before they are decoded: a small file can claim any size."""
+MAX_PIXELS = 60_000_000
+"""Larger pictures are refused before they are decoded: a small file can claim any size, and 16 bytes of memory go to a
+pixel of some formats."""
+MAX_JPEG_PIXELS = 100_000_000
+"""Likewise of a JPEG, which is decoded at a fraction of its size."""
+MAX_SCANNED_PIXELS = 2_000_000_000
+"""Pixels times passes over them in a JPEG. A progressive one has about 10 passes; 140 bytes can ask for one more, which
+takes 60 ms at 100 megapixels."""
 MAX_FILE_BYTES = 256 * 2**20
 
 WORK_SIDE = 256
@@ -68,6 +74,9 @@ _SIGNATURES = (
     *((b"P%d" % kind, "PPM") for kind in range(1, 7)),
 )
 """First bytes of the formats that are opened. Pillow knows more; some start other programs, none are needed here."""
+
+_JPEG_SCAN = b"\xff\xda"
+"""The marker that begins a pass over the pixels; inside a pass, a byte 255 is always followed by a 0."""
 
 _UNKNOWN_FORMAT = "cannot be read: not a PNG, JPEG, GIF, BMP, TIFF, WebP or PNM picture; save it as PNG"
 
@@ -240,22 +249,24 @@ def decode(data: bytes) -> Image.Image:
     if kind is None:
         raise ImageError(_UNKNOWN_FORMAT)
     image = Image.open(io.BytesIO(data), formats=(kind,))
-    check_size(image.size)
+    check_size(image.size, MAX_JPEG_PIXELS if kind == "JPEG" else MAX_PIXELS)
+    if kind == "JPEG" and image.width * image.height * data.count(_JPEG_SCAN) > MAX_SCANNED_PIXELS:
+        raise ImageError(f"cannot be read: {data.count(_JPEG_SCAN):,} passes over its pixels; save it again")
     image.draft(image.mode, (WORK_SIDE, WORK_SIDE))
     return image
 
 
-def check_size(size: tuple[int, ...]) -> None:
+def check_size(size: tuple[int, ...], most: int = MAX_PIXELS) -> None:
     """Raise ``ImageError`` for a picture of no pixels, or of too many."""
     pixels = size[0] * size[1]
     if pixels == 0:
         raise ImageError("cannot be read: it has no pixels")
-    if pixels > MAX_PIXELS:
-        raise ImageError(_too_large(f"{size[0]} x {size[1]} pixels"))
+    if pixels > most:
+        raise ImageError(_too_large(f"{size[0]} x {size[1]} pixels", most))
 
 
-def _too_large(found: str) -> str:
-    return f"cannot be read: {found}, at most {MAX_PIXELS // 10**6} megapixels are decoded; save it smaller"
+def _too_large(found: str, most: int = MAX_PIXELS) -> str:
+    return f"cannot be read: {found}, at most {most // 10**6} megapixels are decoded; save it smaller"
 
 
 def _type(value: object) -> str:
@@ -368,8 +379,15 @@ def as_levels(array: npt.NDArray[Any]) -> Pixels:
         ceiling = 1
     if ceiling == PIXEL_MAX and kind != "f":
         return array.astype(np.uint8)
-    levels: Pixels = np.rint(array * np.float32(PIXEL_MAX / ceiling)).astype(np.uint8)
+    levels: Pixels = np.empty(array.shape, np.uint8)
+    # Some rows at a time: in between, a number takes up to sixteen bytes.
+    for start in range(0, len(array), _ROWS):
+        rows = array[start : start + _ROWS]
+        levels[start : start + _ROWS] = np.rint(rows * np.float32(PIXEL_MAX / ceiling))
     return levels
+
+
+_ROWS = 256
 
 
 def shrunk(image: Image.Image) -> Image.Image:

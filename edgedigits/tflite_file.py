@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgedigits.contract import METADATA_KEY, ModelMetadata
+from edgedigits.contract import METADATA_KEY, MOST_WEIGHTS, ModelMetadata
 from edgedigits.errors import ContractError, ModelFileError
 from edgedigits.flatbuffer import DamagedFlatbufferError, Schema, Table, read_flatbuffer
 
@@ -223,6 +223,7 @@ def _tensor(table: Table, buffers: list[Table]) -> _Tensor:
     _require(signature[free:] == shape[free:], "a shape signature like the shape")
     _require(table.get("buffer", 0) < len(buffers), "every tensor in one of the buffers")
     data = buffers[table.get("buffer", 0)].get("data") or None
+    _require(data is not None or math.prod(shape) <= MOST_WEIGHTS, "tensors as large as a network's")
     _require(
         data is None or len(data) == math.prod(shape) * _ITEM_BYTES[kind],
         f"{math.prod(shape) * _ITEM_BYTES[kind]:,} bytes of a tensor, found {len(data or b''):,}",
@@ -274,7 +275,8 @@ def _follow(graph: Table, tensors: list[_Tensor], codes: list[int]) -> list[int]
             f"a {name} as edgedigits exports it",
         )
         operators.append(codes[index])
-    _require(set(outputs) <= defined, "outputs that an operator gives")
+    # A tensor that nothing gives would still be given memory, as much as it declares.
+    _require(defined == set(range(len(tensors))), "tensors that are constants, inputs or outputs of an operator")
     return operators
 
 

@@ -117,9 +117,12 @@ def pictures_in(folder: Path) -> "Iterator[tuple[str, Picture | ImageError]]":
 
 def read_digit(picture: "Picture | ImageError", predictor: "DigitPredictor") -> "tuple[Pixels, Prediction]":
     """Return what the network saw and what it read. An error that was found on the way to the picture is raised."""
+    from edgedigits.native_output import discarded_native_output
+
     if isinstance(picture, ImageError):
         raise picture
-    pixels = predictor.prepare(picture)
+    with discarded_native_output():
+        pixels = predictor.prepare(picture)
     row = predictor.probabilities(pixels[None])[0]
     return pixels, predictor.prediction(row)
 

@@ -18,7 +18,7 @@ from edgedigits.contract import (
     network_name,
     sidecar_name,
 )
-from edgedigits.errors import AccuracyError, DatasetError, OutputError
+from edgedigits.errors import AccuracyError, DatasetError, ModelFileError, OutputError
 from edgedigits.mnist import Split
 from edgedigits.progress import SILENT, Progress
 from edgedigits.reference import Reference, reference_path
@@ -167,7 +167,7 @@ def export_model(
     )
     calibration = None
     if any(target.precision == "int8" for target in targets):
-        calibration = _calibration(training, train_split, test_split, options)
+        calibration = _calibration(keras_path, training, train_split, test_split, options)
     exported, failed = [], []
     for target, path in paths.items():
         progress.note(f"exporting {path.name}")
@@ -259,14 +259,25 @@ def _check_dataset(
             )
 
 
+def _recipe(path: Path, training: dict[str, Any]) -> Recipe:
+    """Read how a network was trained: with it the validation images are found again."""
+    try:
+        return Recipe.from_dict(training["arguments"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelFileError(
+            path, f"the manifest beside it does not say how it was trained ({error})", "train it again"
+        ) from error
+
+
 def _calibration(
+    path: Path,
     training: dict[str, Any] | None,
     train_split: Split,
     test_split: Split,
     options: ExportOptions,
 ) -> CalibrationSet:
     """Choose calibration images away from the validation images of the run that made the network."""
-    recipe = Recipe() if training is None else Recipe.from_dict(training["arguments"])
+    recipe = Recipe() if training is None else _recipe(path, training)
     fit, held_out = validation_indices(train_split.labels, recipe.validation, recipe.seed)
     return choose_calibration_images(
         train_split,
