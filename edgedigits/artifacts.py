@@ -28,6 +28,8 @@ from edgedigits.errors import ModelFileError, OutputError
 
 MANIFEST_NAME = "manifest.json"
 MANIFEST_VERSION = 1
+STAGING_PREFIX = ".staging-"
+"""How folders are called in which a writer is still at work."""
 STALE_SECONDS = 3600.0
 """Age at which the leftovers of a killed writer are removed: far longer than any set of files takes to write."""
 
@@ -93,7 +95,7 @@ def staged(folder: Path) -> Iterator[Path]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         finish_commits(folder)
-        staging = Path(tempfile.mkdtemp(prefix=".staging-", dir=folder))
+        staging = Path(tempfile.mkdtemp(prefix=STAGING_PREFIX, dir=folder))
     except OSError as error:
         raise OutputError(
             f"{folder}: cannot be written to ({error.strerror}); choose another folder"
@@ -103,7 +105,7 @@ def staged(folder: Path) -> Iterator[Path]:
         for path in _files(staging):
             _check_place(folder / path.relative_to(staging))
             _flush_to_disk(path)
-        commit = staging.with_name(staging.name.replace(".staging-", ".commit-"))
+        commit = staging.with_name(staging.name.replace(STAGING_PREFIX, ".commit-"))
         staging.rename(commit)
         _finish_commit(commit)
     except OSError as error:
@@ -120,7 +122,7 @@ def finish_commits(folder: Path) -> None:
     """Move files into place that a killed writer had completed, and remove what it had only begun."""
     for commit in sorted(folder.glob(".commit-*")):
         _finish_commit(commit)
-    for staging in folder.glob(".staging-*"):
+    for staging in folder.glob(f"{STAGING_PREFIX}*"):
         with contextlib.suppress(FileNotFoundError):
             if time.time() - staging.stat().st_mtime > STALE_SECONDS:
                 shutil.rmtree(staging, ignore_errors=True)

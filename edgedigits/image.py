@@ -248,12 +248,34 @@ def decode(data: bytes) -> Image.Image:
     kind = next((name for signature, name in _SIGNATURES if data.startswith(signature)), None)
     if kind is None:
         raise ImageError(_UNKNOWN_FORMAT)
+    if kind == "WEBP":
+        # Pillow has libwebp make room for the whole picture as soon as it is opened.
+        check_size(webp_size(data))
     image = Image.open(io.BytesIO(data), formats=(kind,))
     check_size(image.size, MAX_JPEG_PIXELS if kind == "JPEG" else MAX_PIXELS)
     if kind == "JPEG" and image.width * image.height * data.count(_JPEG_SCAN) > MAX_SCANNED_PIXELS:
         raise ImageError(f"cannot be read: {data.count(_JPEG_SCAN):,} passes over its pixels; save it again")
     image.draft(image.mode, (WORK_SIDE, WORK_SIDE))
     return image
+
+
+def webp_size(data: bytes) -> tuple[int, int]:
+    """Return width and height that the header of a WebP file declares (RFC 9649, sections 2.5 to 2.7).
+
+    Raises:
+        ImageError: it is too short for one, or of another kind.
+    """
+    header = data[:30].ljust(30, b"\0")
+    kind = header[12:16]
+    if kind == b"VP8X":
+        return 1 + int.from_bytes(header[24:27], "little"), 1 + int.from_bytes(header[27:30], "little")
+    if kind == b"VP8L":
+        bits = int.from_bytes(header[21:25], "little")
+        return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
+    if kind == b"VP8 ":
+        width, height = struct.unpack_from("<HH", header, 26)
+        return width & 0x3FFF, height & 0x3FFF
+    raise ImageError(_UNKNOWN_FORMAT)
 
 
 def check_size(size: tuple[int, ...], most: int = MAX_PIXELS) -> None:

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from edgedigits.artifacts import sha256_bytes
 from edgedigits.contract import CLASSES, IMAGE_SIDE
-from edgedigits.errors import ModelFileError
+from edgedigits.errors import EdgeDigitsError, ModelFileError
 from edgedigits.keras_archive import TRAIN_AGAIN, LayerSpec, NetworkSpec, read_network_spec
 from edgedigits.training.backend import keras
 from edgedigits.training.weights_copy import copied_weights
@@ -79,7 +79,7 @@ def load_network(path: Path) -> tuple[keras.Model, NetworkSpec]:
         with copied_weights(path) as weights:
             model.load_weights(weights)
     except (OSError, ValueError, KeyError, RuntimeError, TypeError) as error:
-        if isinstance(error, ModelFileError):
+        if isinstance(error, EdgeDigitsError):
             raise
         reason = " ".join(str(error).split())[:200]
         raise ModelFileError(path, f"its weights cannot be read ({reason})", TRAIN_AGAIN) from error

@@ -7,6 +7,8 @@ edgedigits.training.weights_copy SOURCE TARGET`` is that child.
 """
 
 import contextlib
+import errno
+import io
 import math
 import os
 import subprocess
@@ -17,7 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edgedigits.artifacts import ARCHIVE_ERRORS
-from edgedigits.errors import ModelFileError
+from edgedigits.errors import ModelFileError, OutputError
 from edgedigits.keras_archive import TRAIN_AGAIN, WEIGHTS_MEMBER
 
 CPU_SECONDS = 5
@@ -28,8 +30,9 @@ MEMORY_BYTES = 2 << 30
 MOST_OBJECTS = 1_000
 DEEPEST = 8
 
-_NO_WEIGHTS = 3
-"""Exit status of the child where it says on standard error what is wrong."""
+_NO_WEIGHTS, _TARGET_FULL = 3, 4
+"""Exit status of the child where it says on standard error what is wrong, and where the copy found no room."""
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 @contextlib.contextmanager
@@ -41,6 +44,7 @@ def copied_weights(path: Path) -> Iterator[Path]:
 
     Raises:
         ModelFileError: its weights cannot be read.
+        OutputError: there is no room for the copy.
     """
     with tempfile.TemporaryDirectory(prefix="edgedigits-") as scratch:
         source, target = Path(scratch, "source.h5"), Path(scratch, "copy.weights.h5")
@@ -48,6 +52,8 @@ def copied_weights(path: Path) -> Iterator[Path]:
             with zipfile.ZipFile(path) as archive:
                 source.write_bytes(archive.read(WEIGHTS_MEMBER))
         except ARCHIVE_ERRORS as error:
+            if getattr(error, "errno", None) in _NO_ROOM:
+                raise _full(scratch) from error
             raise _unreadable(path, str(error)) from error
         try:
             child = subprocess.run(
@@ -57,10 +63,16 @@ def copied_weights(path: Path) -> Iterator[Path]:
             )  # fmt: skip
         except subprocess.TimeoutExpired as error:
             raise _unreadable(path, f"no end after {WALL_SECONDS:.0f} s") from error
+        if child.returncode == _TARGET_FULL:
+            raise _full(scratch)
         if child.returncode != 0:
             said = child.stderr.decode(errors="replace") if child.returncode == _NO_WEIGHTS else ""
             raise _unreadable(path, said or "it is no HDF5 file that can be read")
         yield target
+
+
+def _full(scratch: str) -> OutputError:
+    return OutputError(f"{scratch}: cannot be written to (no space left); free some, or set TMPDIR to another folder")
 
 
 def _unreadable(path: Path, reason: str) -> ModelFileError:
@@ -102,8 +114,11 @@ def copy(source: Path, target: Path) -> None:
                 raise ValueError(f"{name!r} of shape {item.shape} is larger than the file")
             into.create_dataset(name, data=item[()])
 
-    with h5py.File(source, "r") as opened, h5py.File(target, "w") as written:
+    # In memory first, so that what a full disk says is Python's own error, not one of HDF5's.
+    memory = io.BytesIO()
+    with h5py.File(source, "r") as opened, h5py.File(memory, "w") as written:
         copy_group(opened, written, 0)
+    target.write_bytes(memory.getbuffer())
 
 
 def _limit() -> None:
@@ -123,7 +138,7 @@ def main() -> None:
         copy(Path(sys.argv[1]), Path(sys.argv[2]))
     except (OSError, RuntimeError, KeyError, TypeError, ValueError, MemoryError) as error:
         sys.stderr.write(str(error))
-        raise SystemExit(_NO_WEIGHTS) from error
+        raise SystemExit(_TARGET_FULL if getattr(error, "errno", None) in _NO_ROOM else _NO_WEIGHTS) from error
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 
 from edgedigits.errors import ImageError
-from edgedigits.image import MAX_JPEG_PIXELS, MAX_PIXELS, Picture, Pixels, prepare
+from edgedigits.image import MAX_JPEG_PIXELS, MAX_PIXELS, Picture, Pixels, prepare, webp_size
 
 SEEDS = Path(__file__).parents[1] / "fuzz" / "seeds"
 PICTURES = sorted(path for path in SEEDS.iterdir() if not path.name.startswith("small."))
@@ -192,10 +192,16 @@ def gigantic_tiff() -> bytes:
     return b"II*\0" + struct.pack("<IH", 8, len(entries)) + fields + bytes(4)
 
 
-def gigantic_webp() -> bytes:
-    content = bytearray((SEEDS / "animated.webp").read_bytes())
-    assert content[12:16] == b"VP8X"
-    content[24:30] = struct.pack("<I", 16_382)[:3] * 2
+def gigantic_webp(name: str, kind: bytes) -> bytes:
+    """A WebP whose header says 16,383 x 16,383, in one of the three ways in which one can."""
+    content = bytearray((SEEDS / name).read_bytes())
+    assert content[12:16] == kind
+    if kind == b"VP8X":
+        content[24:30] = struct.pack("<I", 16_382)[:3] * 2
+    elif kind == b"VP8L":
+        content[21:25] = struct.pack("<I", 16_382 | 16_382 << 14)
+    else:
+        content[26:30] = struct.pack("<HH", 16_383, 16_383)
     return bytes(content)
 
 
@@ -230,7 +236,9 @@ ATTACKS: dict[str, tuple[Callable[[], bytes], bool]] = {
     "BMP of 60,000 x 60,000": (gigantic_bmp, False),
     "GIF of 60,000 x 60,000": (gigantic_gif, False),
     "TIFF of 60,000 x 60,000": (gigantic_tiff, False),
-    "WebP of 16,383 x 16,383": (gigantic_webp, False),
+    "WebP of 16,383 x 16,383": (lambda: gigantic_webp("animated.webp", b"VP8X"), False),
+    "lossless WebP of that size": (lambda: gigantic_webp("lossless.webp", b"VP8L"), False),
+    "lossy WebP of that size": (lambda: gigantic_webp("lossy.webp", b"VP8 "), False),
     "PPM of 60,000 x 60,000": (lambda: b"P6 60000 60000 255\n" + bytes(100), False),
     "JPEG of many passes": (jpeg_of_many_passes, False),
     "text of 500 MB": (gigantic_text, False),
@@ -238,6 +246,7 @@ ATTACKS: dict[str, tuple[Callable[[], bytes], bool]] = {
     "directories in a circle": (folders_in_a_circle, True),
     "largest PNG": (lambda: picture_of((7_700, 7_700), "PNG", compress_level=1), True),
     "largest JPEG": (lambda: picture_of((9_900, 9_900), "JPEG", progressive=True), True),
+    "largest WebP": (lambda: picture_of((7_700, 7_700), "WEBP", lossless=True, method=0, quality=0), True),
     "largest TIFF of floats": (
         lambda: _saved(Image.fromarray(np.tile(np.repeat(np.float32([0, 99, 0]), 2_500), (7_500, 1))), "TIFF"),
         True,
@@ -266,6 +275,12 @@ def test_a_bomb_is_defused_at_once_in_little_memory(
     assert lines[0].startswith(f"{path}: " if is_read else f"edgedigits: {path}: cannot be read: ")
     assert child.returncode == (0 if is_read else 1)
     assert child.stderr == "" or not is_read
+
+
+@pytest.mark.parametrize("name", ["animated.webp", "lossless.webp", "lossy.webp"])
+def test_the_size_of_a_webp_picture_is_read_as_pillow_does(name: str) -> None:
+    with Image.open(SEEDS / name) as image:
+        assert webp_size((SEEDS / name).read_bytes()) == image.size
 
 
 def test_the_largest_sizes_are_those_that_the_documents_name() -> None:
