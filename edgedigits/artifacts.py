@@ -118,6 +118,21 @@ def staged(folder: Path) -> Iterator[Path]:
         shutil.rmtree(staging, ignore_errors=True)
 
 
+def check_temporary_room() -> None:
+    """Raise ``OutputError`` where the folder for temporary files is full.
+
+    TensorFlow writes a few thousand bytes of code there, and where it cannot, fails in ways that nobody understands.
+    """
+    try:
+        with tempfile.TemporaryFile() as file:
+            file.write(bytes(16 << 10))
+            file.flush()
+    except OSError as error:
+        raise OutputError(
+            f"{tempfile.gettempdir()}: cannot be written to ({error.strerror}); free some space, or set TMPDIR"
+        ) from error
+
+
 def finish_commits(folder: Path) -> None:
     """Move files into place that a killed writer had completed, and remove what it had only begun."""
     for commit in sorted(folder.glob(".commit-*")):

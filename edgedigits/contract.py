@@ -88,7 +88,9 @@ def parse_arch(text: str) -> tuple[int, ...]:
         raise ValueError(f"expected widths from 1 to {WIDEST_LAYER} like 128-32 or 256-128-32, got {text!r}")
     widths = tuple(map(int, parts))
     if (weights := count_weights(widths)) > MOST_WEIGHTS:
-        raise ValueError(f"expected widths of at most {MOST_WEIGHTS:,} weights in all, got {text!r} with {weights:,}")
+        raise ValueError(
+            f"expected widths of at most {MOST_WEIGHTS:,} weights in all, got {text!r} with {weights:,}"
+        )
     return widths
 
 

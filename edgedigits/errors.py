@@ -20,7 +20,6 @@ The command line turns any of them into one line on standard error and exit stat
 from pathlib import Path
 from typing import Any
 
-
 LONGEST_MESSAGE = 1_500
 """Characters of a message; what a file or a library contributes to one may go on for pages."""
 

@@ -12,8 +12,8 @@ from typing import Any, TypeAlias
 Schema: TypeAlias = "Mapping[str, Mapping[int, tuple[str, str | Mapping[int, str]]]]"
 """Table -> number of the field -> its name and kind.
 
-A kind is a number (``int8`` ... ``float32``), ``text``, ``bytes``, a table, a number or table in brackets for a vector, or,
-for a union, a mapping from the type number (the field before) to a table.
+A kind is a number (``int8`` ... ``float32``), ``text``, ``bytes``, a table, a number or table in brackets for a
+vector, or, for a union, a mapping from the type number (the field before) to a table.
 """
 Table: TypeAlias = "dict[str, Any]"
 
@@ -59,7 +59,7 @@ class _Reader:
 
     def offset(self, at: int) -> int:
         """Follow the offset that stands at a place."""
-        distance = self._number("uint32", at)
+        distance: int = self._number("uint32", at)
         if distance == 0:
             raise DamagedFlatbufferError("an offset leads to itself")
         return at + distance

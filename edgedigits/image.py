@@ -339,9 +339,9 @@ def gray_of_image(image: Image.Image) -> Pixels:
     orientation = image.getexif().get(_ORIENTATION_TAG)
     if image.mode in ("I", "F") or image.mode.startswith("I;"):
         image = Image.fromarray(as_levels(np.asarray(image)))
-    elif image.has_transparency_data:
+    elif image.mode != "RGBA" and image.has_transparency_data:
         image = image.convert("RGBA")
-    elif image.mode != "L":
+    elif image.mode not in ("L", "RGBA"):
         image = image.convert("L")
     image = shrunk(image)
     if orientation in _UPRIGHT:

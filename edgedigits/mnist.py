@@ -362,8 +362,10 @@ def _read_npz(path: Path, part: Part) -> list[bytes]:
                 f"{path}: expected an array {key}, found none that can be read ({error}); delete it"
             ) from error
         if not isinstance(array, np.ndarray) or array.dtype != np.uint8 or array.shape != shape:
-            is_array = isinstance(array, np.ndarray)  # numpy returns the bytes of a member that is none
-            found = f"{array.dtype} {array.shape}" if is_array else f"{declared:,} bytes"
+            # numpy returns the bytes of a member that is no array.
+            found = f"{declared:,} bytes"
+            if isinstance(array, np.ndarray):
+                found = f"{array.dtype} {array.shape}"
             raise DatasetError(
                 f"{path}: expected {key} to be uint8 {shape}, found {found}; {IF_ANOTHER}, else delete it"
             )

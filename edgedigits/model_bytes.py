@@ -26,9 +26,13 @@ def read_model_bytes(path: Path) -> bytes:
         if isinstance(error, ModelFileError):
             raise
         reason = getattr(error, "strerror", None) or str(error)
-        raise ModelFileError(path, f"cannot be read ({reason})", "name a model file that you may read") from error
+        raise ModelFileError(
+            path, f"cannot be read ({reason})", "name a model file that you may read"
+        ) from error
     if len(content) > LARGEST_MODEL:
         raise ModelFileError(
-            path, f"larger than {LARGEST_MODEL // 2**20} MiB", "no network of edgedigits is; name another file"
+            path,
+            f"larger than {LARGEST_MODEL // 2**20} MiB",
+            "no network of edgedigits is; name another file",
         )
     return content

@@ -1,9 +1,9 @@
 """Checks an ``.onnx`` file before onnxruntime sees it: nothing that a file declares is believed there.
 
-onnxruntime trusts its input: a tensor may lie outside the file, an operator may come from anywhere, and a shape of a few
-bytes may ask for all memory. What edgedigits exports needs little, so this module reads the protobuf field by field,
-refuses every field that it has no use for, and follows the shapes through the graph: pixels go through a chain of known
-operators with constants that lie whole in the file, and no step makes more of an image than its constants hold.
+onnxruntime trusts its input: a tensor may lie outside the file, an operator may come from anywhere, and a shape of a
+few bytes may ask for all memory. What edgedigits exports needs little, so this module reads the protobuf field by
+field, refuses every field that it has no use for, and follows the shapes through the graph: pixels go through a chain
+of known operators with constants that lie whole in the file, and no step makes more of an image than its constants hold.
 
 Field numbers: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto (ONNX 1.17); the wire format of protobuf:
 https://protobuf.dev/programming-guides/encoding.
@@ -306,9 +306,7 @@ def _constant(initializer: Message) -> _Tensor:
         INT64: initializer.get("int64_data"),
     }.get(dtype, initializer.get("int32_data"))
     raw = initializer.get("raw_data")
-    present = sum(
-        kind in initializer for kind in ("float_data", "int32_data", "int64_data", "raw_data")
-    )
+    present = sum(kind in initializer for kind in ("float_data", "int32_data", "int64_data", "raw_data"))
     if present > 1 or (present == 1 and raw is None and data is None):
         raise _DamagedError(f"its tensor {name!r} holds its values twice, or in another type")
     items = len(raw) / _ITEM_BYTES[dtype] if raw is not None else len(data or ())

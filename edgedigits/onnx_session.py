@@ -56,7 +56,8 @@ def open_session(path: Path, *, threads: int = 1) -> tuple[onnxruntime.Inference
     Raises:
         ModelNotFoundError: there is no such file.
         ModelFileError: it is no whole ONNX model, or onnxruntime cannot read it.
-        ContractError: it is no edgedigits model, has other operators, or takes or gives something else than the contract says.
+        ContractError: it is no edgedigits model, has other operators, or takes or gives something else than the
+            contract says.
     """
     serialized = read_model_bytes(path)
     check_onnx(path, serialized)

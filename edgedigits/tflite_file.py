@@ -1,8 +1,8 @@
 """Reads a ``.tflite`` flatbuffer without running it, and refuses what LiteRT should not be given.
 
-LiteRT follows offsets, indices and shapes as the file states them, and a wrong one ends the process. So the file is read
-here first, field by field, and its graph is followed tensor by tensor: a chain of known operators, each with shapes,
-types and scales that fit, and constants that lie whole in the file.
+LiteRT follows offsets, indices and shapes as the file states them, and a wrong one ends the process. So the file is
+read here first, field by field, and its graph is followed tensor by tensor: a chain of known operators, each with
+shapes, types and scales that fit, and constants that lie whole in the file.
 
 Schema: https://github.com/tensorflow/tensorflow/blob/master/tensorflow/compiler/mlir/lite/schema/schema.fbs.
 """
@@ -189,7 +189,9 @@ def _check_frame(model: Table) -> list[Table]:
         _require(entry.get("buffer", 0) < len(buffers), "metadata in one of the buffers")
     for signature in model.get("signatures", []):
         edges = signature.get("inputs", []) + signature.get("outputs", [])
-        _require(all(edge.get("index", 0) < tensors and "name" in edge for edge in edges), "signatures of tensors")
+        _require(
+            all(edge.get("index", 0) < tensors and "name" in edge for edge in edges), "signatures of tensors"
+        )
         _require(signature.get("subgraph_index", 0) == 0 and "key" in signature, "signatures of the subgraph")
     return buffers
 
@@ -214,10 +216,11 @@ def _operator_code(path: Path, code: Table) -> int:
 
 
 def _tensor(table: Table, buffers: list[Table]) -> _Tensor:
-    kind, shape = table.get("type", 0), table.get("shape", ())
+    kind: int = table.get("type", 0)
+    shape: tuple[int, ...] = table.get("shape", ())
     _require(kind in _ITEM_BYTES, f"tensors of {', '.join(_TYPE_NAMES.values())}")
     _require(len(shape) <= 4 and all(side > 0 for side in shape), "tensors of at most four sides, none empty")
-    signature = table.get("shape_signature", shape)
+    signature: tuple[int, ...] = table.get("shape_signature", shape)
     # Only the batch is free; the shape holds a single image.
     free = signature[:1] == (-1,) and shape[:1] == (1,)
     _require(signature[free:] == shape[free:], "a shape signature like the shape")
@@ -239,7 +242,8 @@ def _scales(quantization: Table, kind: int, shape: tuple[int, ...]) -> tuple[flo
         return ()
     _require(kind in _ZERO_POINTS and len(zero_points) == len(scales), "a zero point for every scale")
     _require(
-        len(scales) == 1 or (len(scales) == shape[0] and not any(zero_points)), "a scale for all, or for each row"
+        len(scales) == 1 or (len(scales) == shape[0] and not any(zero_points)),
+        "a scale for all, or for each row",
     )
     _require(quantization.get("axis", 0) == 0, "scales by rows")
     _require(all(point in _ZERO_POINTS[kind] for point in zero_points), "zero points within the type's range")
@@ -271,12 +275,18 @@ def _follow(graph: Table, tensors: list[_Tensor], codes: list[int]) -> list[int]
         defined.add(given[0])
         rule = _RULES[codes[index]]
         _require(
-            rule([None if place == -1 else tensors[place] for place in taken], tensors[given[0]], operator.get("options", {})),
+            rule(
+                [None if place == -1 else tensors[place] for place in taken],
+                tensors[given[0]],
+                operator.get("options", {}),
+            ),
             f"a {name} as edgedigits exports it",
         )
         operators.append(codes[index])
     # A tensor that nothing gives would still be given memory, as much as it declares.
-    _require(defined == set(range(len(tensors))), "tensors that are constants, inputs or outputs of an operator")
+    _require(
+        defined == set(range(len(tensors))), "tensors that are constants, inputs or outputs of an operator"
+    )
     return operators
 
 
@@ -366,7 +376,9 @@ def _is_dequantize(inputs: "list[_Tensor | None]", output: _Tensor, options: Tab
             return (
                 weights.shape == output.shape
                 and output.type == _FLOAT32
-                and (weights.type == _FLOAT16 or (weights.type in (_UINT8, _INT8) and len(weights.scales) == 1))
+                and (
+                    weights.type == _FLOAT16 or (weights.type in (_UINT8, _INT8) and len(weights.scales) == 1)
+                )
             )
     return False
 

@@ -356,7 +356,9 @@ def test_the_least_that_a_manifest_says_of_a_run_is_enough(tmp_path):
         ),
         *(
             pytest.param(
-                json.dumps({"manifest_version": 1, "networks": {"digits": {"training": training, "files": {}}}}).encode(),
+                json.dumps(
+                    {"manifest_version": 1, "networks": {"digits": {"training": training, "files": {}}}}
+                ).encode(),
                 "manifest",
                 id=name,
             )

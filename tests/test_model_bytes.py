@@ -14,7 +14,9 @@ def test_a_file_is_read(tmp_path: Path) -> None:
     assert read_model_bytes(tmp_path / "digits.onnx") == b"content"
 
 
-def test_a_file_of_the_largest_size_is_read_and_no_larger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_of_the_largest_size_is_read_and_no_larger(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(model_bytes, "LARGEST_MODEL", 3 << 20)
     path = tmp_path / "digits.onnx"
     path.write_bytes(bytes(3 << 20))

@@ -79,7 +79,7 @@ def test_constants_may_be_written_number_by_number(field: str) -> None:
     for constant in model.graph.initializer:
         if numbers.get(constant.name) == field:
             getattr(constant, field).pop()
-    with pytest.raises(ModelFileError, match="declares .* values and holds"):
+    with pytest.raises(ModelFileError, match=r"declares .* values and holds"):
         check_onnx(PATH, model.SerializeToString())
 
 

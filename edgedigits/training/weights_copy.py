@@ -72,7 +72,9 @@ def copied_weights(path: Path) -> Iterator[Path]:
 
 
 def _full(scratch: str) -> OutputError:
-    return OutputError(f"{scratch}: cannot be written to (no space left); free some, or set TMPDIR to another folder")
+    return OutputError(
+        f"{scratch}: cannot be written to (no space left); free some, or set TMPDIR to another folder"
+    )
 
 
 def _unreadable(path: Path, reason: str) -> ModelFileError:
@@ -138,7 +140,9 @@ def main() -> None:
         copy(Path(sys.argv[1]), Path(sys.argv[2]))
     except (OSError, RuntimeError, KeyError, TypeError, ValueError, MemoryError) as error:
         sys.stderr.write(str(error))
-        raise SystemExit(_TARGET_FULL if getattr(error, "errno", None) in _NO_ROOM else _NO_WEIGHTS) from error
+        raise SystemExit(
+            _TARGET_FULL if getattr(error, "errno", None) in _NO_ROOM else _NO_WEIGHTS
+        ) from error
 
 
 if __name__ == "__main__":

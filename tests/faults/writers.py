@@ -1,8 +1,9 @@
 """Runs that write files, each in a process that may be killed: ``python writers.py`` and orders on standard input.
 
 Importing TensorFlow takes seconds, so it is done once: every order is carried out by a fork of this process, which must
-not have used TensorFlow yet, because threads are not there in a fork. An order is a line of JSON, ``{"task": "train", "folder": ..., ...}``. The answers are lines of
-JSON as well: ``{"pid": ...}`` when the fork is there, and ``{"status": ...}`` when it ended.
+not have used TensorFlow yet, because threads are not there in a fork. An order is a line of JSON, ``{"task": "train",
+"folder": ..., ...}``. The answers are lines of JSON as well: ``{"pid": ...}`` when the fork is there, and ``{"status":
+...}`` when it ended.
 """
 
 import gzip
@@ -57,7 +58,9 @@ def serve_small_files() -> dict[str, bytes]:
         pinned = []
         for file in (images, labels):
             form = mnist.IdxForm(file.name, 100, file.is_images)
-            values = np.random.default_rng(len(file.name)).integers(0, 10, form.size - len(form.header), np.uint8)
+            values = np.random.default_rng(len(file.name)).integers(
+                0, 10, form.size - len(form.header), np.uint8
+            )
             content = form.header + values.tobytes()
             packed = gzip.compress(content, mtime=0)
             served[f"{file.name}.gz"] = packed
@@ -91,7 +94,13 @@ def main() -> None:
     if "--heavy" in sys.argv:
         # Not our own modules: `training.backend` asks TensorFlow for a first number.
         os.environ.update(KERAS_BACKEND="tensorflow", TF_NUM_INTRAOP_THREADS="1", TF_NUM_INTEROP_THREADS="1")
-        for module in ("keras", "matplotlib.figure", "sklearn.datasets", "sklearn.model_selection", "tf2onnx"):
+        for module in (
+            "keras",
+            "matplotlib.figure",
+            "sklearn.datasets",
+            "sklearn.model_selection",
+            "tf2onnx",
+        ):
             importlib.import_module(module)
     print(json.dumps({"ready": True}), flush=True)
     for line in sys.stdin:

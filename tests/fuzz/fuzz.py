@@ -1,9 +1,9 @@
 """A mutation fuzzer over all readers: ``python tests/fuzz/fuzz.py --seconds 60``.
 
 Damaged files go through every reader in processes of their own, so that a crash in native code is seen and survived.
-Input number i of a run is made from the run's seed and i alone: the process that feeds it needs to remember nothing, and
-whoever watches can make a fatal input again. A find is an input after which the process died, stood still for ten
-seconds, grew by a GiB, printed past Python, or let out another exception than an error of ours in one line.
+Input number i of a run is made from the run's seed and i alone: the process that feeds it needs to remember nothing,
+and whoever watches can make a fatal input again. A find is an input after which the process died, stood still for ten
+seconds, grew by a GiB, or let out another exception than an error of ours of a few lines.
 """
 
 import argparse
@@ -20,12 +20,16 @@ import sys
 import tempfile
 import time
 import traceback
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 FOLDER = Path(__file__).parent
 FINDS = FOLDER / "finds"
 HANG_SECONDS = 10.0
+IMPORT_SECONDS = 60.0
+"""Until a worker's first input, it imports what it fuzzes."""
 MOST_MEMORY = 1 << 30
 STATE = struct.Struct("<QQQQ")
 """What a worker says of itself in shared memory: the input that it is at, and how many it accepted, refused, found."""
@@ -43,6 +47,12 @@ class Tally:
     @property
     def inputs(self) -> int:
         return self.accepted + self.refused + self.finds
+
+
+def peak_bytes() -> int:
+    """Return the most memory that this process ever held."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def make_input(reader, seed: int, index: int, seeds: list[bytes]) -> bytes:
@@ -81,16 +91,28 @@ def complaint(reader, content: bytes) -> str | None:
 # --- The worker ----------------------------------------------------------------------------------------------------
 
 
+def discard_native_output() -> TextIO:
+    """Silence standard error, on which decoders comment every fault, and return another way there."""
+    said = os.fdopen(os.dup(2), "w")
+    sink = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(sink, 2)
+    os.close(sink)
+    return said
+
+
 def work(name: str, state_path: Path, seed: int, start: int, step: int, seconds: float, finds: Path) -> None:
     """Feed inputs start, start + step, ... to a reader until the time is up."""
     from readers import READERS
 
     reader = READERS[name]()
     seeds = reader.seeds()
+    said = discard_native_output()
     for content in seeds:
         if (wrong := complaint(reader, content)) != "":
-            raise SystemExit(f"{name}: a seed is not accepted: {wrong}")
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+            print(f"{name}: a seed is not accepted: {wrong}", file=said, flush=True)
+            raise SystemExit(1)
+    warnings.simplefilter("ignore")
+    memory = peak_bytes()
     known: set[str] = set()
     with state_path.open("r+b") as file, mmap.mmap(file.fileno(), STATE.size) as state:
         index, accepted, refused, found = start, 0, 0, 0
@@ -99,16 +121,19 @@ def work(name: str, state_path: Path, seed: int, start: int, step: int, seconds:
             STATE.pack_into(state, 0, index, accepted, refused, found)
             content = make_input(reader, seed, index, seeds)
             wrong = complaint(reader, content)
-            grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory
-            if grown * 1024 > MOST_MEMORY:
-                wrong, memory = f"memory grew by {grown // 1024} MiB", memory + grown
+            grown = peak_bytes() - memory
+            if grown > MOST_MEMORY:
+                wrong, memory = f"memory grew by {grown >> 20} MiB", memory + grown
             if wrong:
                 found += 1
                 # One input for each place in the code is enough.
-                place = "".join(line for line in wrong.splitlines(keepends=True) if line.startswith("  File")) or wrong
+                place = (
+                    "".join(line for line in wrong.splitlines(keepends=True) if line.startswith("  File"))
+                    or wrong
+                )
                 if place not in known:
                     known.add(place)
-                    print(f"{keep(name, content, finds)}:\n{wrong}", file=sys.stderr, flush=True)
+                    print(f"{keep(name, content, finds)}:\n{wrong}", file=said, flush=True)
             elif wrong is None:
                 refused += 1
             else:
@@ -150,8 +175,7 @@ class Watched:
             now = time.monotonic()
             if index != self.last[0]:
                 self.last = index, now
-            # Until its first input it imports.
-            elif now - self.last[1] > HANG_SECONDS + (60 if self._is_starting(index) else 0):
+            elif now - self.last[1] > HANG_SECONDS + (IMPORT_SECONDS if self._is_starting(index) else 0):
                 self.process.kill()
                 self.process.wait()
                 return self._count_fatal("hang")
@@ -212,27 +236,35 @@ def fuzz(name: str, seed: int, seconds: float, workers: int, finds: Path) -> Tal
     return total
 
 
-def replay(finds: Path) -> int:
-    """Feed every kept find again; print and count those that still are finds."""
+def replay(finds: Path, names: list[str]) -> int:
+    """Feed every kept find of some readers again; print and count those that still are finds."""
     from readers import READERS
 
     still = 0
-    for folder in sorted(path for path in finds.iterdir() if path.is_dir()):
+    for folder in sorted(finds / name for name in names if (finds / name).is_dir()):
         reader = READERS[folder.name]()
         for path in sorted(folder.iterdir()):
-            if wrong := complaint(reader, path.read_bytes()):
+            started, memory = time.monotonic(), peak_bytes()
+            wrong = complaint(reader, path.read_bytes())
+            if time.monotonic() - started > HANG_SECONDS or peak_bytes() - memory > MOST_MEMORY:
+                wrong = "too much time or memory"
+            if wrong:
                 still += 1
                 print(f"{path}:\n{wrong}", file=sys.stderr)
     return still
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--seconds", type=float, default=60.0, help="for each reader [default: 60]")
     parser.add_argument("--readers", default="", help="names with commas between [default: all]")
     parser.add_argument("--seed", type=int, default=0, help="another seed, other inputs [default: 0]")
     parser.add_argument("--workers", type=int, default=1, help="processes at once [default: 1]")
-    parser.add_argument("--finds", type=Path, default=FINDS, help="where finds are kept [default: beside this]")
+    parser.add_argument(
+        "--finds", type=Path, default=FINDS, help="where finds are kept [default: beside this]"
+    )
     parser.add_argument("--replay", action="store_true", help="feed the kept finds again, and nothing else")
     parser.add_argument("--json", action="store_true", help="print the counts as JSON")
     parser.add_argument("--worker", nargs=7, help=argparse.SUPPRESS)
@@ -241,11 +273,11 @@ def main() -> None:
         name, state, seed, start, step, seconds, finds = options.worker
         work(name, Path(state), int(seed), int(start), int(step), float(seconds), Path(finds))
         return
-    if options.replay:
-        raise SystemExit(1 if replay(options.finds) else 0)
     from readers import READERS
 
     names = options.readers.split(",") if options.readers else list(READERS)
+    if options.replay:
+        raise SystemExit(1 if replay(options.finds, names) else 0)
     tallies = {
         name: fuzz(name, options.seed, options.seconds, options.workers, options.finds) for name in names
     }

@@ -1,4 +1,4 @@
-"""Damaged copies of a file: what accidents and attackers make of one, drawn at random and always the same for a seed."""
+"""Damaged copies of a file, drawn at random and always the same for a seed: what accidents and attackers make of it."""
 
 import random
 import struct

@@ -1,7 +1,6 @@
 """What is fuzzed: every reader of files from outside, with files that it reads well.
 
-A reader takes the bytes of a damaged file. It may return, or raise an ``EdgeDigitsError`` of one line; anything else is a
-find.
+A reader takes the bytes of a damaged file. It may return, or raise an ``EdgeDigitsError``; anything else is a find.
 """
 
 import dataclasses
@@ -16,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
 from mutations import with_png_checksums
 
 from edgedigits import artifacts, datasets, mnist
@@ -181,7 +179,9 @@ def metadata_reader() -> Reader:
             content = (ROOT / "models" / name).read_bytes()
             start = content.find(b'{"accuracy"')
             if start >= 0:
-                found.append(content[start : content.find(b"}", content.find(b'"weights_sha256"', start)) + 1])
+                found.append(
+                    content[start : content.find(b"}", content.find(b'"weights_sha256"', start)) + 1]
+                )
         return found
 
     return Reader(read, seeds)

@@ -18,7 +18,9 @@ def peak_mebibytes() -> int:
     if not status.exists():
         import resource
 
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // (1 << 20 if sys.platform == "darwin" else 1024)
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // (
+            1 << 20 if sys.platform == "darwin" else 1024
+        )
     line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
     return int(line.split()[1]) // 1024
 

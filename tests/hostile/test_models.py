@@ -2,7 +2,6 @@
 
 import io
 import json
-import math
 import os
 import random
 import struct
@@ -11,6 +10,7 @@ import sys
 import time
 import zipfile
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import flatbuffers
@@ -29,7 +29,9 @@ from edgedigits.runtimes import open_model
 
 ROOT = Path(__file__).parents[2]
 SEEDS = ROOT / "tests" / "fuzz" / "seeds"
-RELEASED = sorted(path for path in (ROOT / "models").iterdir() if path.suffix in {".onnx", ".tflite", ".keras"})
+RELEASED = sorted(
+    path for path in (ROOT / "models").iterdir() if path.suffix in {".onnx", ".tflite", ".keras"}
+)
 PIXELS = np.random.default_rng(0).integers(0, 256, (3, 28, 28), np.uint8)
 
 SECONDS = 10.0
@@ -109,7 +111,9 @@ def onnx_model(
         [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["n", 10])],
         [shape, *constants],
     )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid(name, 17) for name in opsets], ir_version=8)
+    model = helper.make_model(
+        graph, opset_imports=[helper.make_opsetid(name, 17) for name in opsets], ir_version=8
+    )
     helper.set_model_props(model, {METADATA_KEY: metadata().to_json()})
     return model
 
@@ -197,16 +201,23 @@ def unknown_operator(folder: Path) -> onnx.ModelProto:
 
 def function(folder: Path) -> onnx.ModelProto:
     """An operator of its own, defined by the file out of others."""
-    model = onnx_model([helper.make_node("Own", ["row"], ["logits"], domain="com.example")], [], opsets=("", "com.example"))
+    model = onnx_model(
+        [helper.make_node("Own", ["row"], ["logits"], domain="com.example")], [], opsets=("", "com.example")
+    )
     body = [helper.make_node("Identity", ["x"], ["y"])]
-    model.functions.append(helper.make_function("com.example", "Own", ["x"], ["y"], body, [helper.make_opsetid("", 17)]))
+    model.functions.append(
+        helper.make_function("com.example", "Own", ["x"], ["y"], body, [helper.make_opsetid("", 17)])
+    )
     return model
 
 
 def endless_loop(folder: Path) -> onnx.ModelProto:
     """A Loop that goes round 2**62 times."""
     body = helper.make_graph(
-        [helper.make_node("Identity", ["more"], ["go_on"]), helper.make_node("Identity", ["state"], ["next"])],
+        [
+            helper.make_node("Identity", ["more"], ["go_on"]),
+            helper.make_node("Identity", ["state"], ["next"]),
+        ],
         "body",
         [
             helper.make_tensor_value_info("round", TensorProto.INT64, []),
@@ -220,13 +231,17 @@ def endless_loop(folder: Path) -> onnx.ModelProto:
     )
     rounds = numpy_helper.from_array(np.array(1 << 62), "rounds")
     yes = numpy_helper.from_array(np.array(True), "yes")
-    return onnx_model([helper.make_node("Loop", ["rounds", "yes", "row"], ["logits"], body=body)], [rounds, yes])
+    return onnx_model(
+        [helper.make_node("Loop", ["rounds", "yes", "row"], ["logits"], body=body)], [rounds, yes]
+    )
 
 
 def ten_million_nodes(folder: Path) -> onnx.ModelProto:
     names = ["row", *(f"r{index}" for index in range(200_000)), "sums"]
-    nodes = [helper.make_node("Relu", [one], [other]) for one, other in zip(names, names[1:], strict=False)]
-    return onnx_model([*nodes, helper.make_node("MatMul", ["sums", "kernel"], ["logits"])], [constant("kernel", 784, 10)])
+    nodes = [helper.make_node("Relu", [one], [other]) for one, other in pairwise(names)]
+    return onnx_model(
+        [*nodes, helper.make_node("MatMul", ["sums", "kernel"], ["logits"])], [constant("kernel", 784, 10)]
+    )
 
 
 def another_network(folder: Path) -> onnx.ModelProto:
@@ -325,7 +340,9 @@ def test_weights_that_give_no_numbers_are_told_when_a_picture_is_read(tmp_path: 
 # --- TFLite --------------------------------------------------------------------------------------------------------
 
 
-def changed_tflite(change: Callable[[schema.ModelT], object], name: str = "small.float32.uint8.tflite") -> bytes:
+def changed_tflite(
+    change: Callable[[schema.ModelT], object], name: str = "small.float32.uint8.tflite"
+) -> bytes:
     """A small network, taken apart, changed and put together again: a flatbuffer without a fault in its structure."""
     model = schema.ModelT.InitFromObj(schema.Model.GetRootAs((SEEDS / name).read_bytes(), 0))
     change(model)
@@ -434,14 +451,34 @@ TFLITE: dict[str, tuple[Callable[[schema.ModelT], object], str, str]] = {
     "another operator": (to_convolution, "float32.uint8", "found operator 3"),
     "gigantic tensor": (to_gigantic_tensor, "float32.uint8", "tensors as large as a network's"),
     "gigantic kernel": (to_gigantic_kernel, "float32.uint8", "bytes of a tensor, found"),
-    "a tensor before the first": (set_index("inputs", -2), "float32.uint8", "inputs of FULLY_CONNECTED that are"),
-    "a tensor after the last": (set_index("inputs", 999), "float32.uint8", "inputs of FULLY_CONNECTED that are"),
+    "a tensor before the first": (
+        set_index("inputs", -2),
+        "float32.uint8",
+        "inputs of FULLY_CONNECTED that are",
+    ),
+    "a tensor after the last": (
+        set_index("inputs", 999),
+        "float32.uint8",
+        "inputs of FULLY_CONNECTED that are",
+    ),
     "no input": (set_index("inputs", -1), "float32.uint8", "a FULLY_CONNECTED as edgedigits exports it"),
     "an output after the last": (set_index("outputs", 999), "float32.uint8", "one output of FULLY_CONNECTED"),
-    "an output that is a constant": (set_index("outputs", 1), "float32.uint8", "a new output of FULLY_CONNECTED"),
+    "an output that is a constant": (
+        set_index("outputs", 1),
+        "float32.uint8",
+        "a new output of FULLY_CONNECTED",
+    ),
     "a buffer after the last": (to_missing_buffer, "float32.uint8", "every tensor in one of the buffers"),
-    "an operator after the last": (to_missing_operator_code, "float32.uint8", "operators that the file declares"),
-    "metadata after the last": (to_missing_metadata_buffer, "float32.uint8", "metadata in one of the buffers"),
+    "an operator after the last": (
+        to_missing_operator_code,
+        "float32.uint8",
+        "operators that the file declares",
+    ),
+    "metadata after the last": (
+        to_missing_metadata_buffer,
+        "float32.uint8",
+        "metadata in one of the buffers",
+    ),
     "a signature of nothing": (to_missing_signature_tensor, "float32.uint8", "signatures of tensors"),
     "a scale of zero": (to_zero_scale, "int8.int8", "positive scales of a usual size"),
     "a far zero point": (to_far_zero_point, "int8.int8", "zero points within the type's range"),
@@ -501,7 +538,9 @@ def repacked_keras(target: Path, **changes: bytes) -> Path:
     with zipfile.ZipFile(SEEDS / "small.keras") as archive:
         contents = {name: archive.read(name) for name in archive.namelist()}
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in (contents | {key.replace("__", "."): value for key, value in changes.items()}).items():
+        for name, content in (
+            contents | {key.replace("__", "."): value for key, value in changes.items()}
+        ).items():
             archive.writestr(name, content)
     return target
 
@@ -519,7 +558,8 @@ def dense_layers(layers: list[dict]) -> list[dict]:
 
 def lambda_layer(folder: Path) -> Path:
     return repacked_keras(
-        folder / "digits.keras", config__json=keras_config(lambda layers: layers[1].update(class_name="Lambda"))
+        folder / "digits.keras",
+        config__json=keras_config(lambda layers: layers[1].update(class_name="Lambda")),
     )
 
 
@@ -543,7 +583,9 @@ def gigantic_dataset(folder: Path) -> Path:
     """An array of 3 TB without any content, which HDF5 would fill with zeros."""
     buffer = io.BytesIO()
     with h5py.File(buffer, "w") as weights:
-        weights.create_dataset("layers/dense/vars/0", (784, 1 << 30), np.float32, chunks=(784, 1_000), fillvalue=0)
+        weights.create_dataset(
+            "layers/dense/vars/0", (784, 1 << 30), np.float32, chunks=(784, 1_000), fillvalue=0
+        )
     return repacked_keras(folder / "digits.keras", model__weights__h5=buffer.getvalue())
 
 
@@ -617,7 +659,9 @@ FILES: dict[str, Callable[[Path], Path]] = {
 
 
 @pytest.mark.parametrize("make", FILES.values(), ids=list(FILES))
-def test_the_command_says_one_line_at_once_in_little_memory(make: Callable[[Path], Path], tmp_path: Path) -> None:
+def test_the_command_says_one_line_at_once_in_little_memory(
+    make: Callable[[Path], Path], tmp_path: Path
+) -> None:
     folder = tmp_path / "models"
     folder.mkdir()
     path = make(folder)
@@ -638,4 +682,3 @@ def test_the_command_says_one_line_at_once_in_little_memory(make: Callable[[Path
     # What imports Keras first takes its time; the others answer at once.
     assert elapsed < 2 * SECONDS
     assert sorted(set(tmp_path.rglob("*")) - {peak}) == before
-    assert math.isfinite(elapsed)
