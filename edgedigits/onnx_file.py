@@ -3,7 +3,7 @@
 onnxruntime trusts its input: a tensor may lie outside the file, an operator may come from anywhere, and a shape of a
 few bytes may ask for all memory. What edgedigits exports needs little, so this module reads the protobuf field by
 field, refuses every field that it has no use for, and follows the shapes through the graph: pixels go through a chain
-of known operators with constants that lie whole in the file, and no step makes more of an image than its constants hold.
+of known operators with constants that lie whole in the file, and no step makes more of an image than they hold.
 
 Field numbers: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto (ONNX 1.17); the wire format of protobuf:
 https://protobuf.dev/programming-guides/encoding.
@@ -36,79 +36,73 @@ _VARINT, _BYTES, _FIXED32 = 0, 2, 5
 """Wire types."""
 
 
-@dataclass(frozen=True)
-class _Field:
-    """A field that may stand in a message."""
-
-    name: str
-    kind: str
-    """``int``, ``float``, ``text``, ``bytes``, ``ints``, ``floats``, or the name of a message."""
-    repeated: bool = False
-
-
-_MESSAGES: dict[str, dict[int, _Field]] = {
+_MESSAGES: dict[str, dict[int, tuple[str, str]]] = {
     "model": {
-        1: _Field("ir_version", "int"),
-        2: _Field("producer_name", "text"),
-        3: _Field("producer_version", "text"),
-        4: _Field("domain", "text"),
-        5: _Field("model_version", "int"),
-        6: _Field("doc_string", "text"),
-        7: _Field("graph", "graph"),
-        8: _Field("opset_import", "opset", repeated=True),
-        14: _Field("metadata_props", "entry", repeated=True),
+        1: ("ir_version", "int"),
+        2: ("producer_name", "text"),
+        3: ("producer_version", "text"),
+        4: ("domain", "text"),
+        5: ("model_version", "int"),
+        6: ("doc_string", "text"),
+        7: ("graph", "graph"),
+        8: ("opset_import", "[opset]"),
+        14: ("metadata_props", "[entry]"),
     },
-    "opset": {1: _Field("domain", "text"), 2: _Field("version", "int")},
-    "entry": {1: _Field("key", "text"), 2: _Field("value", "text")},
+    "opset": {1: ("domain", "text"), 2: ("version", "int")},
+    "entry": {1: ("key", "text"), 2: ("value", "text")},
     "graph": {
-        1: _Field("node", "node", repeated=True),
-        2: _Field("name", "text"),
-        5: _Field("initializer", "tensor", repeated=True),
-        10: _Field("doc_string", "text"),
-        11: _Field("input", "value", repeated=True),
-        12: _Field("output", "value", repeated=True),
+        1: ("node", "[node]"),
+        2: ("name", "text"),
+        5: ("initializer", "[tensor]"),
+        10: ("doc_string", "text"),
+        11: ("input", "[value]"),
+        12: ("output", "[value]"),
     },
     "node": {
-        1: _Field("input", "text", repeated=True),
-        2: _Field("output", "text", repeated=True),
-        3: _Field("name", "text"),
-        4: _Field("op_type", "text"),
-        5: _Field("attribute", "attribute", repeated=True),
-        6: _Field("doc_string", "text"),
-        7: _Field("domain", "text"),
+        1: ("input", "[text]"),
+        2: ("output", "[text]"),
+        3: ("name", "text"),
+        4: ("op_type", "text"),
+        5: ("attribute", "[attribute]"),
+        6: ("doc_string", "text"),
+        7: ("domain", "text"),
     },
     "attribute": {
-        1: _Field("name", "text"),
-        2: _Field("f", "float"),
-        3: _Field("i", "int"),
-        4: _Field("s", "bytes"),
-        7: _Field("floats", "floats"),
-        8: _Field("ints", "ints"),
-        13: _Field("doc_string", "text"),
-        20: _Field("type", "int"),
+        1: ("name", "text"),
+        2: ("f", "float"),
+        3: ("i", "int"),
+        4: ("s", "bytes"),
+        7: ("floats", "floats"),
+        8: ("ints", "ints"),
+        13: ("doc_string", "text"),
+        20: ("type", "int"),
     },
     "tensor": {
-        1: _Field("dims", "ints"),
-        2: _Field("data_type", "int"),
-        4: _Field("float_data", "floats"),
-        5: _Field("int32_data", "ints"),
-        7: _Field("int64_data", "ints"),
-        8: _Field("name", "text"),
-        9: _Field("raw_data", "bytes"),
-        12: _Field("doc_string", "text"),
-        13: _Field("external_data", "entry", repeated=True),
-        14: _Field("data_location", "int"),
+        1: ("dims", "ints"),
+        2: ("data_type", "int"),
+        4: ("float_data", "floats"),
+        5: ("int32_data", "ints"),
+        7: ("int64_data", "ints"),
+        8: ("name", "text"),
+        9: ("raw_data", "bytes"),
+        12: ("doc_string", "text"),
+        13: ("external_data", "[entry]"),
+        14: ("data_location", "int"),
     },
-    "value": {1: _Field("name", "text"), 2: _Field("type", "type"), 3: _Field("doc_string", "text")},
-    "type": {1: _Field("tensor_type", "tensor_type"), 6: _Field("denotation", "text")},
-    "tensor_type": {1: _Field("elem_type", "int"), 2: _Field("shape", "shape")},
-    "shape": {1: _Field("dim", "dimension", repeated=True)},
+    "value": {1: ("name", "text"), 2: ("type", "type"), 3: ("doc_string", "text")},
+    "type": {1: ("tensor_type", "tensor_type"), 6: ("denotation", "text")},
+    "tensor_type": {1: ("elem_type", "int"), 2: ("shape", "shape")},
+    "shape": {1: ("dim", "[dimension]")},
     "dimension": {
-        1: _Field("dim_value", "int"),
-        2: _Field("dim_param", "text"),
-        3: _Field("denotation", "text"),
+        1: ("dim_value", "int"),
+        2: ("dim_param", "text"),
+        3: ("denotation", "text"),
     },
 }
+
+
+"""Message -> number of the field -> its name and kind: ``int``, ``float``, ``text``, ``bytes``, ``ints``, ``floats``, or
+the name of a message; a kind in brackets may stand there any number of times."""
 
 
 class _DamagedError(ValueError):
@@ -151,67 +145,66 @@ def check_onnx(path: Path, content: bytes) -> None:
 def _decode(kind: str, view: memoryview) -> Message:
     """Read a message; fields that it does not have are missing, repeated ones are lists."""
     fields = _MESSAGES[kind]
-    message: Message = {field.name: [] for field in fields.values() if field.repeated}
+    message: Message = {name: [] for name, kind in fields.values() if kind[0] == "["}
     at = 0
     while at < len(view):
         tag, at = _varint(view, at)
-        field = fields.get(tag >> 3)
-        if field is None:
+        if tag >> 3 not in fields:
             raise _DamagedError(f"field {tag >> 3} of a {kind} is none that edgedigits writes")
-        value, at = _value(field, tag & 7, view, at)
-        if field.repeated:
-            message[field.name].append(value)
-            if len(message[field.name]) > MOST_ITEMS:
-                raise _DamagedError(f"more than {MOST_ITEMS:,} entries {field.name}")
-        elif field.kind in ("ints", "floats"):
-            message.setdefault(field.name, []).extend(value)
-            if len(message[field.name]) > MOST_NUMBERS:
-                raise _DamagedError(f"more than {MOST_NUMBERS:,} numbers in {field.name}")
-        elif field.name in message:
+        name, form = fields[tag >> 3]
+        value, at = _value(name, form.strip("[]"), tag & 7, view, at)
+        if form[0] == "[":
+            message[name].append(value)
+            if len(message[name]) > MOST_ITEMS:
+                raise _DamagedError(f"more than {MOST_ITEMS:,} entries {name}")
+        elif form in ("ints", "floats"):
+            message.setdefault(name, []).extend(value)
+            if len(message[name]) > MOST_NUMBERS:
+                raise _DamagedError(f"more than {MOST_NUMBERS:,} numbers in {name}")
+        elif name in message:
             # Readers differ in which of two counts.
-            raise _DamagedError(f"two fields {field.name} in a {kind}")
+            raise _DamagedError(f"two fields {name} in a {kind}")
         else:
-            message[field.name] = value
+            message[name] = value
     return message
 
 
-def _value(field: _Field, wire_type: int, view: memoryview, at: int) -> tuple[Any, int]:
-    if wire_type == _VARINT and field.kind in ("int", "ints"):
+def _value(name: str, kind: str, wire_type: int, view: memoryview, at: int) -> tuple[Any, int]:
+    if wire_type == _VARINT and kind in ("int", "ints"):
         number, at = _varint(view, at)
-        return _signed(number) if field.kind == "int" else [_signed(number)], at
-    if wire_type == _FIXED32 and field.kind in ("float", "floats"):
+        return _signed(number) if kind == "int" else [_signed(number)], at
+    if wire_type == _FIXED32 and kind in ("float", "floats"):
         number = struct.unpack("<f", _piece(view, at, 4))[0]
-        return number if field.kind == "float" else [number], at + 4
-    if wire_type != _BYTES or field.kind in ("int", "float"):
-        raise _DamagedError(f"{field.name} in another encoding")
+        return number if kind == "float" else [number], at + 4
+    if wire_type != _BYTES or kind in ("int", "float"):
+        raise _DamagedError(f"{name} in another encoding")
     length, at = _varint(view, at)
-    piece = _piece(view, at, length)
-    return _of_bytes(field, piece), at + length
+    return _of_bytes(name, kind, _piece(view, at, length)), at + length
 
 
-def _of_bytes(field: _Field, piece: memoryview) -> Any:
-    if field.kind == "bytes":
+def _of_bytes(name: str, kind: str, piece: memoryview) -> Any:
+    if kind == "bytes":
         return piece
-    if field.kind == "text":
+    if kind == "text":
         if len(piece) > LONGEST_TEXT:
-            raise _DamagedError(f"{field.name} of {len(piece):,} bytes")
+            raise _DamagedError(f"{name} of {len(piece):,} bytes")
         try:
             return str(piece, "utf-8")
         except UnicodeDecodeError as error:
-            raise _DamagedError(f"{field.name} is no text") from error
-    if field.kind == "floats":
+            raise _DamagedError(f"{name} is no text") from error
+    if kind == "floats":
         if len(piece) % 4 or len(piece) > 4 * MOST_NUMBERS:
-            raise _DamagedError(f"{field.name} is cut off, or too long")
+            raise _DamagedError(f"{name} is cut off, or too long")
         return struct.unpack(f"<{len(piece) // 4}f", piece)
-    if field.kind == "ints":
+    if kind == "ints":
         if len(piece) > 10 * MOST_NUMBERS:
-            raise _DamagedError(f"more than {MOST_NUMBERS:,} numbers in {field.name}")
+            raise _DamagedError(f"more than {MOST_NUMBERS:,} numbers in {name}")
         numbers, at = [], 0
         while at < len(piece):
             number, at = _varint(piece, at)
             numbers.append(_signed(number))
         return numbers
-    return _decode(field.kind, piece)
+    return _decode(kind, piece)
 
 
 def _piece(view: memoryview, at: int, length: int) -> memoryview:
