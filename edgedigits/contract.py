@@ -205,19 +205,20 @@ class ModelMetadata:
 
     def check_types(self) -> None:
         """Raise ``TypeError`` or ``ValueError`` where a field holds what no program of ours writes there."""
-        receipt, accuracy = self.calibration, self.accuracy
-        texts = [self.arch, self.weights_sha256, *self.tools, *self.tools.values()]
-        texts += [accuracy.dataset] if accuracy else []
-        texts += [receipt.indices_sha256] if receipt else []
-        if not all(
-            isinstance(text, str) and len(text) <= LONGEST_TEXT and text.isprintable() for text in texts
-        ):
-            raise TypeError("a text that is none")
-        numbers = [accuracy.correct, accuracy.images] if accuracy else []
-        numbers += [receipt.images, receipt.seed] if receipt else []
-        if not all(type(number) is int and 0 <= number < 1 << 63 for number in numbers):
-            raise TypeError("a number that is none")
-        if accuracy and not 0 < accuracy.images >= accuracy.correct:
+        values: list[object] = [self.arch, self.weights_sha256, *self.tools, *self.tools.values()]
+        expected: list[type] = [str] * len(values)
+        for record in (self.accuracy, self.calibration):
+            if record is not None:
+                values += dataclasses.astuple(record)
+                expected += [type(field) for field in dataclasses.astuple(_EXAMPLES[type(record)])]
+        for value, kind in zip(values, expected, strict=True):
+            if type(value) is not kind:
+                raise TypeError(f"{type(value).__name__} where {kind.__name__} should be")
+            if isinstance(value, str) and not (len(value) <= LONGEST_TEXT and value.isprintable()):
+                raise ValueError("a text that nobody could read")
+            if isinstance(value, int) and not 0 <= value < 1 << 63:
+                raise ValueError("a number out of range")
+        if self.accuracy and not 0 < self.accuracy.images >= self.accuracy.correct:
             raise ValueError("more right answers than images")
 
     def check(self, path: Path) -> None:
@@ -233,6 +234,13 @@ class ModelMetadata:
             raise ContractError(path, f"precision {' or '.join(PRECISIONS)}", repr(self.precision))
         if self.edges not in ("uint8", "int8"):
             raise ContractError(path, "edges uint8 or int8", repr(self.edges))
+
+
+_EXAMPLES: dict[type, Any] = {
+    MeasuredAccuracy: MeasuredAccuracy("MNIST", 9_800, 10_000),
+    CalibrationReceipt: CalibrationReceipt(1_000, 0, "ab" * 32),
+}
+"""What each field of a record is of, told by one."""
 
 
 def describe_tensor(name: str, dtype: str, shape: tuple[object, ...]) -> str:

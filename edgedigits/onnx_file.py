@@ -28,9 +28,9 @@ LONGEST_TEXT = 1 << 20
 Side: TypeAlias = "int | None"
 Message: TypeAlias = "dict[str, Any]"
 
-FLOAT, UINT8, INT8, INT32, INT64 = 1, 2, 3, 6, 7
+FLOAT, UINT8, INT8, INT32, INT64, FLOAT16 = 1, 2, 3, 6, 7, 10
 """TensorProto.DataType, as far as networks of ours use it."""
-_ITEM_BYTES = {FLOAT: 4, UINT8: 1, INT8: 1, INT32: 4, INT64: 8}
+_ITEM_BYTES = {FLOAT: 4, UINT8: 1, INT8: 1, INT32: 4, INT64: 8, FLOAT16: 2}
 
 _VARINT, _BYTES, _FIXED32 = 0, 2, 5
 """Wire types."""
@@ -257,14 +257,17 @@ def _check_graph(graph: Message) -> None:
         follow = _OPERATORS.get(operator)
         if follow is None:
             raise _ForeignError(f"operators {', '.join(_OPERATORS)}", f"an operator {operator or '?'}")
-        if len(node["output"]) != 1:
-            raise _ForeignError(f"one output of every {operator}", str(len(node["output"])))
         try:
             inputs = [tensors[name] for name in node["input"]]
         except KeyError as error:
             raise _DamagedError(f"a {operator} takes {error.args[0]!r}, which nothing gives") from error
         attributes = {attribute.get("name", ""): attribute for attribute in node["attribute"]}
-        _define(tensors, node["output"][0], follow(inputs, attributes))
+        given = follow(inputs, attributes)
+        outputs = given if isinstance(given, tuple) else (given,)
+        if len(node["output"]) != len(outputs):
+            raise _ForeignError(f"{len(outputs)} outputs of a {operator}", str(len(node["output"])))
+        for name, output in zip(node["output"], outputs, strict=True):
+            _define(tensors, name, output)
     for value in graph["output"]:
         found = tensors.get(value.get("name", ""))
         declared = _declared(value)
@@ -351,12 +354,9 @@ def _cast(inputs: list[_Tensor], attributes: _Attributes) -> _Tensor:
     return _Tensor(target, inputs[0].shape, inputs[0].is_constant)
 
 
-def _same(operator: str) -> "Callable[[list[_Tensor], _Attributes], _Tensor]":
-    def follow(inputs: list[_Tensor], attributes: _Attributes) -> _Tensor:
-        _expect(len(inputs) == 1, operator, inputs)
-        return inputs[0]
-
-    return follow
+def _identity(inputs: list[_Tensor], attributes: _Attributes) -> _Tensor:
+    _expect(len(inputs) == 1, "Identity", inputs)
+    return inputs[0]
 
 
 def _relu(inputs: list[_Tensor], attributes: _Attributes) -> _Tensor:
@@ -438,17 +438,49 @@ def _gemm(inputs: list[_Tensor], attributes: _Attributes) -> _Tensor:
 
 
 def _add(inputs: list[_Tensor], attributes: _Attributes) -> _Tensor:
-    """The bias: a number for each of a row, or one for all."""
+    return _with_each(inputs, "Add")
+
+
+def _multiply(inputs: list[_Tensor], attributes: _Attributes) -> _Tensor:
+    """Scales: of a row, or of other scales."""
+    if len(inputs) == 2 and inputs[0].shape == () and inputs[1].is_constant and len(inputs[1].shape) == 1:
+        _expect(inputs[0].dtype == inputs[1].dtype == FLOAT, "Mul", inputs)
+        return _Tensor(FLOAT, inputs[1].shape)
+    return _with_each(inputs, "Mul")
+
+
+def _with_each(inputs: list[_Tensor], operator: str) -> _Tensor:
+    """A row, and a number for each of it or one for all."""
     _expect(
         len(inputs) == 2
         and inputs[0].dtype == inputs[1].dtype == FLOAT
         and _is_row(inputs[0])
-        and inputs[1].is_constant
         and inputs[1].shape in ((), (1,), inputs[0].shape[1:], (1, *inputs[0].shape[1:])),
-        "Add",
+        operator,
         inputs,
     )
     return inputs[0]
+
+
+def _matmul_integer(inputs: list[_Tensor], attributes: _Attributes) -> _Tensor:
+    _expect(
+        len(inputs) in (2, 3)
+        and inputs[0].dtype == UINT8
+        and inputs[1].dtype in (UINT8, INT8)
+        and all(zero.dtype == UINT8 and zero.shape in ((), (1,)) for zero in inputs[2:]),
+        "MatMulInteger",
+        inputs,
+    )
+    floats = [_Tensor(FLOAT, tensor.shape, tensor.is_constant) for tensor in inputs[:2]]
+    return _Tensor(INT32, _matmul(floats, {}).shape)
+
+
+def _dynamic_quantize(inputs: list[_Tensor], attributes: _Attributes) -> tuple[_Tensor, ...]:
+    """Integers of a row, with the scale and the zero point that its own smallest and largest number ask for."""
+    _expect(
+        len(inputs) == 1 and inputs[0].dtype == FLOAT and _is_row(inputs[0]), "DynamicQuantizeLinear", inputs
+    )
+    return _Tensor(UINT8, inputs[0].shape), _Tensor(FLOAT, ()), _Tensor(UINT8, ())
 
 
 def _quantize(inputs: list[_Tensor], attributes: _Attributes) -> _Tensor:
@@ -489,14 +521,17 @@ def _expect_scale(operator: str, inputs: list[_Tensor], attributes: _Attributes)
     )
 
 
-_OPERATORS: "dict[str, Callable[[list[_Tensor], _Attributes], _Tensor]]" = {
+_OPERATORS: "dict[str, Callable[[list[_Tensor], _Attributes], _Tensor | tuple[_Tensor, ...]]]" = {
     "Add": _add,
     "Cast": _cast,
     "DequantizeLinear": _dequantize,
+    "DynamicQuantizeLinear": _dynamic_quantize,
     "Flatten": _flatten,
     "Gemm": _gemm,
-    "Identity": _same("Identity"),
+    "Identity": _identity,
     "MatMul": _matmul,
+    "MatMulInteger": _matmul_integer,
+    "Mul": _multiply,
     "QuantizeLinear": _quantize,
     "Relu": _relu,
     "Reshape": _reshape,
