@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test lint types imports pytest format lock wheel wheel-check clean distclean
+.PHONY: help env demo test lint types imports pytest fuzz stress format lock wheel wheel-check clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -44,6 +44,14 @@ imports: env ## import-linter: who may import whom
 
 pytest: env ## the tests, with coverage of the two packages
 	$(BIN)/pytest --cov
+
+SECONDS ?= 60
+SEED ?= 0
+fuzz: env ## damaged files through every reader (make fuzz SECONDS=60 SEED=1: seconds for each reader)
+	$(BIN)/python tests/fuzz/fuzz.py --seconds $(SECONDS) --seed $(SEED)
+
+stress: env ## the tests that take minutes: fifty kills, a minute of threads, ten million predictions
+	$(BIN)/pytest -m stress
 
 format: env ## let ruff format the code and mend what it can
 	$(BIN)/ruff format .

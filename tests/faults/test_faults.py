@@ -146,16 +146,19 @@ def test_a_killed_run_leaves_whole_files_and_the_next_works(
     started = time.monotonic()
     assert heavy.run(task=task, folder=str(folder), seed=1) == 0
     whole_run = time.monotonic() - started
-    killed = 0
-    for index in range(moments):
+    killed = index = 0
+    while killed < moments:
+        index += 1
         # A third of them near the end, where files are put into place.
         share = chance.uniform(0.8, 1.02) if index % 3 == 0 else chance.uniform(0, 1)
-        killed += (
-            kill_after(heavy, share * whole_run, task=task, folder=str(folder), seed=2 + index)
-            == -signal.SIGKILL
-        )
+        order = {"task": task, "folder": str(folder), "seed": 1 + index}
+        started = time.monotonic()
+        if kill_after(heavy, share * whole_run, **order) == 0:
+            # Sooner done than killed: the first run was slow.
+            whole_run = min(whole_run, time.monotonic() - started)
+        else:
+            killed += 1
         check_whole(folder)
-    assert killed > moments // 2
     before = check_whole(folder)
     assert heavy.run(task=task, folder=str(folder), seed=1_000) == 0, heavy.last_words()
     assert check_whole(folder) != before
