@@ -12,8 +12,9 @@ from typing import Any, TypeAlias
 Schema: TypeAlias = "Mapping[str, Mapping[int, tuple[str, str | Mapping[int, str]]]]"
 """Table -> number of the field -> its name and kind.
 
-A kind is a number (``int8`` ... ``float32``), ``text``, ``bytes``, a table, a number or table in brackets for a
-vector, or, for a union, a mapping from the type number (the field before) to a table.
+A kind is a number (``int8`` ... ``float32``), ``text``, ``bytes``, a table, any of these but ``bytes`` in brackets for
+a vector, ``structs12`` for a vector of structs of twelve bytes, or, for a union, a mapping from the type number (the
+field before) to a table.
 """
 Table: TypeAlias = "dict[str, Any]"
 
@@ -103,6 +104,9 @@ class _Reader:
             return self.table(kind, at)
         length = self._number("uint32", at)
         start = at + 4
+        if kind.startswith("structs"):
+            length *= int(kind.removeprefix("structs"))
+            kind = "bytes"
         if kind in ("text", "bytes"):
             end = start + length
             if end + (kind == "text") > len(self._view):
@@ -112,7 +116,7 @@ class _Reader:
             return self._view[start:end]
         element = kind[1:-1]
         size = _size(element)
-        if start + size * length > len(self._view) or length > MOST_NUMBERS or start % size:
+        if start + size * length > len(self._view) or length > MOST_NUMBERS or (length and start % size):
             raise DamagedFlatbufferError(f"a vector of {length:,} leads out of the file, or is not aligned")
         if element in _FORMS:
             return struct.unpack_from(f"<{length}{_FORMS[element]}", self._view, start)

@@ -101,15 +101,15 @@ _MESSAGES: dict[str, dict[int, tuple[str, str]]] = {
 }
 
 
-"""Message -> number of the field -> its name and kind: ``int``, ``float``, ``text``, ``bytes``, ``ints``, ``floats``, or
-the name of a message; a kind in brackets may stand there any number of times."""
+"""Message -> number of the field -> its name and kind: ``int``, ``float``, ``text``, ``bytes``, ``ints``, ``floats``,
+or the name of a message; a kind in brackets may stand there any number of times."""
 
 
-class _DamagedError(ValueError):
+class DamagedGraphError(ValueError):
     """The bytes are no such message."""
 
 
-class _ForeignError(ValueError):
+class ForeignGraphError(ValueError):
     """A whole model, but not one that edgedigits would write."""
 
     def __init__(self, expected: str, found: str) -> None:
@@ -131,11 +131,11 @@ def check_onnx(path: Path, content: bytes) -> None:
     try:
         model = _decode("model", memoryview(content))
         if "graph" not in model:
-            raise _DamagedError("it holds no graph")
-        _check_graph(model["graph"])
-    except _DamagedError as error:
+            raise DamagedGraphError("it holds no graph")
+        check_graph(model["graph"])
+    except DamagedGraphError as error:
         raise ModelFileError(path, f"no whole ONNX model ({error})") from error
-    except _ForeignError as error:
+    except ForeignGraphError as error:
         raise ContractError(path, error.expected, error.found) from error
 
 
@@ -150,20 +150,20 @@ def _decode(kind: str, view: memoryview) -> Message:
     while at < len(view):
         tag, at = _varint(view, at)
         if tag >> 3 not in fields:
-            raise _DamagedError(f"field {tag >> 3} of a {kind} is none that edgedigits writes")
+            raise DamagedGraphError(f"field {tag >> 3} of a {kind} is none that edgedigits writes")
         name, form = fields[tag >> 3]
         value, at = _value(name, form.strip("[]"), tag & 7, view, at)
         if form[0] == "[":
             message[name].append(value)
             if len(message[name]) > MOST_ITEMS:
-                raise _DamagedError(f"more than {MOST_ITEMS:,} entries {name}")
+                raise DamagedGraphError(f"more than {MOST_ITEMS:,} entries {name}")
         elif form in ("ints", "floats"):
             message.setdefault(name, []).extend(value)
             if len(message[name]) > MOST_NUMBERS:
-                raise _DamagedError(f"more than {MOST_NUMBERS:,} numbers in {name}")
+                raise DamagedGraphError(f"more than {MOST_NUMBERS:,} numbers in {name}")
         elif name in message:
             # Readers differ in which of two counts.
-            raise _DamagedError(f"two fields {name} in a {kind}")
+            raise DamagedGraphError(f"two fields {name} in a {kind}")
         else:
             message[name] = value
     return message
@@ -177,7 +177,7 @@ def _value(name: str, kind: str, wire_type: int, view: memoryview, at: int) -> t
         number = struct.unpack("<f", _piece(view, at, 4))[0]
         return number if kind == "float" else [number], at + 4
     if wire_type != _BYTES or kind in ("int", "float"):
-        raise _DamagedError(f"{name} in another encoding")
+        raise DamagedGraphError(f"{name} in another encoding")
     length, at = _varint(view, at)
     return _of_bytes(name, kind, _piece(view, at, length)), at + length
 
@@ -187,18 +187,18 @@ def _of_bytes(name: str, kind: str, piece: memoryview) -> Any:
         return piece
     if kind == "text":
         if len(piece) > LONGEST_TEXT:
-            raise _DamagedError(f"{name} of {len(piece):,} bytes")
+            raise DamagedGraphError(f"{name} of {len(piece):,} bytes")
         try:
             return str(piece, "utf-8")
         except UnicodeDecodeError as error:
-            raise _DamagedError(f"{name} is no text") from error
+            raise DamagedGraphError(f"{name} is no text") from error
     if kind == "floats":
         if len(piece) % 4 or len(piece) > 4 * MOST_NUMBERS:
-            raise _DamagedError(f"{name} is cut off, or too long")
+            raise DamagedGraphError(f"{name} is cut off, or too long")
         return struct.unpack(f"<{len(piece) // 4}f", piece)
     if kind == "ints":
         if len(piece) > 10 * MOST_NUMBERS:
-            raise _DamagedError(f"more than {MOST_NUMBERS:,} numbers in {name}")
+            raise DamagedGraphError(f"more than {MOST_NUMBERS:,} numbers in {name}")
         numbers, at = [], 0
         while at < len(piece):
             number, at = _varint(piece, at)
@@ -209,7 +209,7 @@ def _of_bytes(name: str, kind: str, piece: memoryview) -> Any:
 
 def _piece(view: memoryview, at: int, length: int) -> memoryview:
     if at + length > len(view):
-        raise _DamagedError("it is cut off, or a length in it is wrong")
+        raise DamagedGraphError("it is cut off, or a length in it is wrong")
     return view[at : at + length]
 
 
@@ -221,7 +221,7 @@ def _varint(view: memoryview, at: int) -> tuple[int, int]:
         if byte < 128:
             return number, place + 1
         shift += 7
-    raise _DamagedError("it is cut off, or a number in it is damaged")
+    raise DamagedGraphError("it is cut off, or a number in it is damaged")
 
 
 def _signed(number: int) -> int:
@@ -244,40 +244,51 @@ class _Tensor:
     """The values of a constant of int64: what a Reshape makes of its input."""
 
 
-def _check_graph(graph: Message) -> None:
+def check_graph(graph: Message, fused: bool = False) -> None:
+    """Follow a graph from its inputs to its outputs.
+
+    Args:
+        graph: as ``_MESSAGES`` describes it; the nodes in the order in which they run.
+        fused: whether onnxruntime's own operators may be among them, which it makes out of several.
+
+    Raises:
+        DamagedGraphError: it does not hold together.
+        ForeignGraphError: edgedigits would not write such a graph.
+    """
     tensors: dict[str, _Tensor] = {}
     for initializer in graph["initializer"]:
         _define(tensors, initializer.get("name", ""), _constant(initializer))
     for value in graph["input"]:
         _define(tensors, value.get("name", ""), _declared(value))
     for node in graph["node"]:
-        operator = node.get("op_type", "")
-        if node.get("domain", "") not in ("", "ai.onnx"):
-            raise _ForeignError("operators of ONNX itself", f"a custom operator {node['domain']}.{operator}")
-        follow = _OPERATORS.get(operator)
+        operator, domain = node.get("op_type", ""), node.get("domain", "")
+        own = fused and domain == "com.microsoft"
+        if domain not in ("", "ai.onnx") and not own:
+            raise ForeignGraphError("operators of ONNX itself", f"a custom operator {domain}.{operator}")
+        follow = (_FUSED if own else _OPERATORS).get(operator)
         if follow is None:
-            raise _ForeignError(f"operators {', '.join(_OPERATORS)}", f"an operator {operator or '?'}")
+            raise ForeignGraphError(f"operators {', '.join(_OPERATORS)}", f"an operator {operator or '?'}")
         try:
             inputs = [tensors[name] for name in node["input"]]
         except KeyError as error:
-            raise _DamagedError(f"a {operator} takes {error.args[0]!r}, which nothing gives") from error
+            raise DamagedGraphError(f"a {operator} takes {error.args[0]!r}, which nothing gives") from error
         attributes = {attribute.get("name", ""): attribute for attribute in node["attribute"]}
         given = follow(inputs, attributes)
         outputs = given if isinstance(given, tuple) else (given,)
         if len(node["output"]) != len(outputs):
-            raise _ForeignError(f"{len(outputs)} outputs of a {operator}", str(len(node["output"])))
+            raise ForeignGraphError(f"{len(outputs)} outputs of a {operator}", str(len(node["output"])))
         for name, output in zip(node["output"], outputs, strict=True):
             _define(tensors, name, output)
     for value in graph["output"]:
         found = tensors.get(value.get("name", ""))
         declared = _declared(value)
         if found is None or found.dtype != declared.dtype or not _agree(found.shape, declared.shape):
-            raise _DamagedError(f"its output {value.get('name', '')!r} is not what its operators give")
+            raise DamagedGraphError(f"its output {value.get('name', '')!r} is not what its operators give")
 
 
 def _define(tensors: dict[str, _Tensor], name: str, tensor: _Tensor) -> None:
     if not name or name in tensors:
-        raise _DamagedError(f"two tensors or none are called {name!r}")
+        raise DamagedGraphError(f"two tensors or none are called {name!r}")
     tensors[name] = tensor
 
 
@@ -291,12 +302,12 @@ def _constant(initializer: Message) -> _Tensor:
     """Check that a constant lies whole in the file: as many bytes as its shape says, no more and no fewer."""
     name = initializer.get("name", "")
     if initializer["external_data"] or initializer.get("data_location", 0):
-        raise _DamagedError(f"its tensor {name!r} lies in another file; only whole files are opened")
+        raise DamagedGraphError(f"its tensor {name!r} lies in another file; only whole files are opened")
     dtype, shape = initializer.get("data_type", 0), tuple(initializer.get("dims", ()))
     if dtype not in _ITEM_BYTES:
-        raise _DamagedError(f"its tensor {name!r} is of type {dtype}, none that edgedigits writes")
+        raise DamagedGraphError(f"its tensor {name!r} is of type {dtype}, none that edgedigits writes")
     if len(shape) > 4 or any(side < 0 for side in shape):
-        raise _DamagedError(f"its tensor {name!r} has the shape {shape}")
+        raise DamagedGraphError(f"its tensor {name!r} has the shape {shape}")
     data = {
         FLOAT: initializer.get("float_data"),
         INT64: initializer.get("int64_data"),
@@ -304,10 +315,10 @@ def _constant(initializer: Message) -> _Tensor:
     raw = initializer.get("raw_data")
     present = sum(kind in initializer for kind in ("float_data", "int32_data", "int64_data", "raw_data"))
     if present > 1 or (present == 1 and raw is None and data is None):
-        raise _DamagedError(f"its tensor {name!r} holds its values twice, or in another type")
+        raise DamagedGraphError(f"its tensor {name!r} holds its values twice, or in another type")
     items = len(raw) / _ITEM_BYTES[dtype] if raw is not None else len(data or ())
     if items != math.prod(shape):
-        raise _DamagedError(
+        raise DamagedGraphError(
             f"its tensor {name!r} declares {math.prod(shape):,} values and holds {items:,.0f}"
         )
     numbers: tuple[int, ...] = ()
@@ -321,7 +332,7 @@ def _declared(value: Message) -> _Tensor:
     tensor_type = value.get("type", {}).get("tensor_type", {})
     sides = tensor_type.get("shape", {"dim": []})["dim"]
     if len(sides) > 8:
-        raise _DamagedError(f"{value.get('name', '')!r} has {len(sides)} sides")
+        raise DamagedGraphError(f"{value.get('name', '')!r} has {len(sides)} sides")
     shape = tuple(side.get("dim_value") for side in sides)
     return _Tensor(tensor_type.get("elem_type", 0), shape)
 
@@ -335,7 +346,7 @@ _Attributes: TypeAlias = "dict[str, Message]"
 def _expect(holds: bool, operator: str, inputs: list[_Tensor]) -> None:
     if not holds:
         shapes = ", ".join(f"({', '.join('n' if s is None else str(s) for s in t.shape)})" for t in inputs)
-        raise _ForeignError(f"a {operator} as edgedigits exports it", f"one of {shapes or 'nothing'}")
+        raise ForeignGraphError(f"a {operator} as edgedigits exports it", f"one of {shapes or 'nothing'}")
 
 
 def _is_row(tensor: _Tensor) -> bool:
@@ -344,8 +355,7 @@ def _is_row(tensor: _Tensor) -> bool:
 
 
 def _int(attributes: _Attributes, name: str, default: int) -> int:
-    value: int = attributes.get(name, {}).get("i", default)
-    return value
+    return int(attributes[name].get("i", 0)) if name in attributes else default
 
 
 def _cast(inputs: list[_Tensor], attributes: _Attributes) -> _Tensor:
@@ -536,4 +546,44 @@ _OPERATORS: "dict[str, Callable[[list[_Tensor], _Attributes], _Tensor | tuple[_T
     "Relu": _relu,
     "Reshape": _reshape,
     "Softmax": _softmax,
+}
+
+
+# What onnxruntime makes of several of these when it optimizes a graph; in files of its own format.
+
+
+def _fused_gemm(inputs: list[_Tensor], attributes: _Attributes) -> _Tensor:
+    _expect(attributes.get("activation", {}).get("s", "") == "Relu", "FusedGemm", inputs)
+    return _gemm(inputs, attributes)
+
+
+def _quantized_gemm(inputs: list[_Tensor], attributes: _Attributes) -> _Tensor:
+    """Values, scale and zero point of a row and of a kernel; a bias; scale and zero point of integers that come out."""
+    _expect(len(inputs) in (7, 9), "QGemm", inputs)
+    row, row_scale, row_zero, kernel, kernel_scale, kernel_zero, bias, *output = inputs
+    scales, zeros = (row_scale, kernel_scale, *output[:1]), (row_zero, *output[1:])
+    _expect(
+        row.dtype in (UINT8, INT8)
+        and kernel.dtype in (UINT8, INT8)
+        and kernel.is_constant
+        and bias.dtype == INT32
+        and all(scale.dtype == FLOAT and scale.is_constant for scale in scales)
+        and all(
+            zero.dtype in (UINT8, INT8) and zero.is_constant and zero.shape in ((), (1,)) for zero in zeros
+        )
+        and row_zero.dtype == row.dtype
+        and kernel_zero.dtype == kernel.dtype
+        and kernel_zero.shape == kernel_scale.shape
+        and kernel_scale.shape in ((), (1,), kernel.shape[1:])
+        and all(scale.shape in ((), (1,)) for scale in (row_scale, *output[:1])),
+        "QGemm",
+        inputs,
+    )
+    floats = [_Tensor(FLOAT, tensor.shape, tensor.is_constant) for tensor in (row, kernel, bias)]
+    return _Tensor(output[1].dtype if output else FLOAT, _gemm(floats, attributes).shape)
+
+
+_FUSED: "dict[str, Callable[[list[_Tensor], _Attributes], _Tensor | tuple[_Tensor, ...]]]" = {
+    "FusedGemm": _fused_gemm,
+    "QGemm": _quantized_gemm,
 }

@@ -60,7 +60,7 @@ def open_session(path: Path, *, threads: int = 1) -> tuple[onnxruntime.Inference
             contract says.
     """
     serialized = read_model_bytes(path)
-    check_onnx(path, serialized)
+    _check(path, serialized)
     try:
         # Without enable_fallback=0, a RuntimeError would make onnxruntime print a banner on standard output.
         session = onnxruntime.InferenceSession(
@@ -73,6 +73,16 @@ def open_session(path: Path, *, threads: int = 1) -> tuple[onnxruntime.Inference
         raise ModelFileError(path, f"onnxruntime cannot read it ({_short(error)})") from error
     _check_contract(session, path)
     return session, _read_metadata(session, path)
+
+
+def _check(path: Path, serialized: bytes) -> None:
+    # onnxruntime tells its own format by these bytes, whatever the file is called.
+    if serialized[4:8] == b"ORTM":
+        from edgedigits.ort_file import check_ort
+
+        check_ort(path, serialized)
+    else:
+        check_onnx(path, serialized)
 
 
 def session_options(threads: int) -> onnxruntime.SessionOptions:

@@ -8,6 +8,7 @@ import io
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 from PIL import Image, ImageDraw
 
 from edgedigits.contract import ModelMetadata, Precision
@@ -86,6 +87,15 @@ def write_networks() -> None:
         (SEEDS / f"small.{infix}.tflite").write_bytes(to_tflite.add_metadata(content, metadata))
     metadata = ModelMetadata(graph.arch, "float32", sha256, {"edgedigits": "seed"})
     (SEEDS / "small.onnx").write_bytes(to_onnx.add_metadata(to_onnx.to_onnx(graph), metadata))
+    write_in_ort_format(SEEDS / "small.onnx", SEEDS / "small.ort")
+
+
+def write_in_ort_format(source: Path, target: Path) -> None:
+    options = onnxruntime.SessionOptions()
+    options.add_session_config_entry("session.save_model_format", "ORT")
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
+    options.optimized_model_filepath = str(target)
+    onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
 
 
 if __name__ == "__main__":

@@ -219,9 +219,19 @@ def onnx_reader() -> Reader:
         return predictor
 
     def seeds() -> list[bytes]:
-        return [path.read_bytes() for path in sorted(SEEDS.glob("*.onnx"))]
+        quantized = (path for path in (ROOT / "models").glob("*.*.onnx"))
+        return [path.read_bytes() for path in sorted([*SEEDS.glob("*.onnx"), *quantized])]
 
     return Reader(read, seeds)
+
+
+def ort_reader() -> Reader:
+    def seeds() -> list[bytes]:
+        return [
+            path.read_bytes() for path in sorted([*SEEDS.glob("*.ort"), *(ROOT / "models").glob("*.*.ort")])
+        ]
+
+    return Reader(onnx_reader().read, seeds)
 
 
 def tflite_reader() -> Reader:
@@ -269,6 +279,7 @@ READERS: dict[str, Callable[[], Reader]] = {
     "reference": reference_reader,
     "keras": keras_reader,
     "onnx": onnx_reader,
+    "ort": ort_reader,
     "tflite": tflite_reader,
 }
 """Each is made in the process that uses it: a runtime is imported only where it is fuzzed."""

@@ -13,7 +13,7 @@ LONG = 60.0
 
 SHORT_READERS = (
     "png", "jpeg", "gif", "bmp", "tiff", "webp", "pnm",
-    "idx", "npz", "manifest", "metadata", "reference", "keras", "onnx", "tflite",
+    "idx", "npz", "manifest", "metadata", "reference", "keras", "onnx", "ort", "tflite",
 )  # fmt: skip
 
 
