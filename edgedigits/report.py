@@ -111,7 +111,14 @@ def _complete_record(place: Path) -> Iterator[None]:
     """Say so where the manifest's record of a run lacks what a page shows of it."""
     try:
         yield
-    except (KeyError, IndexError, TypeError, ValueError, ArithmeticError, jinja2.TemplateError) as error:
+    except (
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        TypeError,
+        ValueError,
+        jinja2.TemplateError,
+    ) as error:
         if isinstance(error, ModelFileError):
             raise
         raise ModelFileError(

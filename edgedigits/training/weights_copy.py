@@ -3,7 +3,7 @@
 HDF5 is a file system in a file; its library was not made for damaged or hostile ones, and can crash, hang or read other
 files. So ``copied_weights`` lets a child with limits read the file and write what is plain in it (groups, and arrays of
 numbers that lie whole inside) to a new one, and only that is given to Keras. ``python -m
-edgedigits.training.weights_copy SOURCE TARGET`` is that child.
+edgedigits.training.weights_copy SOURCE TARGET SECONDS`` is that child.
 """
 
 import contextlib
@@ -32,6 +32,8 @@ DEEPEST = 8
 
 _NO_WEIGHTS, _TARGET_FULL = 3, 4
 """Exit status of the child where it says on standard error what is wrong, and where the copy found no room."""
+UNREADABLE = (OSError, RuntimeError, KeyError, TypeError, ValueError, MemoryError)
+"""What ``copy`` raises of a file that it does not copy: our own ``ValueError``, and all that h5py says of damage."""
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -57,7 +59,7 @@ def copied_weights(path: Path) -> Iterator[Path]:
             raise _unreadable(path, str(error)) from error
         try:
             child = subprocess.run(
-                [sys.executable, "-m", __name__, source, target],
+                [sys.executable, "-m", __name__, source, target, str(CPU_SECONDS)],
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
                 timeout=WALL_SECONDS, check=False, env={**os.environ, "HDF5_PLUGIN_PRELOAD": "::"},
             )  # fmt: skip
@@ -123,22 +125,22 @@ def copy(source: Path, target: Path) -> None:
     target.write_bytes(memory.getbuffer())
 
 
-def _limit() -> None:
+def _limit(cpu_seconds: int) -> None:
     try:
         import resource
     except ImportError:  # Windows: the child's own end is all that is contained there.
         return
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds))
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def main() -> None:
-    """Run the child: copy argument 1 to argument 2; what is wrong goes to standard error, with exit status 3."""
-    _limit()
+    """Run the child: copy argument 1 to argument 2 within argument 3 seconds; say what is wrong on standard error."""
+    _limit(int(sys.argv[3]))
     try:
         copy(Path(sys.argv[1]), Path(sys.argv[2]))
-    except (OSError, RuntimeError, KeyError, TypeError, ValueError, MemoryError) as error:
+    except UNREADABLE as error:
         sys.stderr.write(str(error))
         raise SystemExit(
             _TARGET_FULL if getattr(error, "errno", None) in _NO_ROOM else _NO_WEIGHTS

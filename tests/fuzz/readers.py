@@ -19,8 +19,9 @@ from mutations import with_png_checksums
 
 from edgedigits import artifacts, datasets, mnist
 from edgedigits.contract import ModelMetadata
+from edgedigits.errors import ModelFileError
 from edgedigits.image import prepare
-from edgedigits.keras_archive import read_network_spec
+from edgedigits.keras_archive import WEIGHTS_MEMBER, read_network_spec
 from edgedigits.reference import Reference, read_reference
 
 ROOT = Path(__file__).parents[2]
@@ -264,6 +265,26 @@ def keras_reader() -> Reader:
     return Reader(read, lambda: [(SEEDS / "small.keras").read_bytes()], with_zip_checksums)
 
 
+def weights_reader() -> Reader:
+    """What the child process does that reads the weights of a ``.keras`` file."""
+    from edgedigits.training.weights_copy import UNREADABLE, copy
+
+    source, target = scratch("source.h5"), scratch("target.h5")
+
+    def read(content: bytes) -> object:
+        source.write_bytes(content)
+        try:
+            return copy(source, target)
+        except UNREADABLE as error:
+            raise ModelFileError(source, str(error)) from error
+
+    def seeds() -> list[bytes]:
+        with zipfile.ZipFile(SEEDS / "small.keras") as archive:
+            return [archive.read(WEIGHTS_MEMBER)]
+
+    return Reader(read, seeds)
+
+
 READERS: dict[str, Callable[[], Reader]] = {
     "png": picture_reader(".png", repair=with_png_checksums),
     "jpeg": picture_reader(".jpg"),
@@ -278,6 +299,7 @@ READERS: dict[str, Callable[[], Reader]] = {
     "metadata": metadata_reader,
     "reference": reference_reader,
     "keras": keras_reader,
+    "weights": weights_reader,
     "onnx": onnx_reader,
     "ort": ort_reader,
     "tflite": tflite_reader,

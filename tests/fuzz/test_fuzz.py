@@ -13,7 +13,7 @@ LONG = 60.0
 
 SHORT_READERS = (
     "png", "jpeg", "gif", "bmp", "tiff", "webp", "pnm",
-    "idx", "npz", "manifest", "metadata", "reference", "keras", "onnx", "ort", "tflite",
+    "idx", "npz", "manifest", "metadata", "reference", "keras", "weights", "onnx", "ort", "tflite",
 )  # fmt: skip
 
 
@@ -22,7 +22,7 @@ def run(*arguments: object) -> "subprocess.CompletedProcess[str]":
 
 
 @pytest.mark.parametrize(
-    "seconds", [0.5, pytest.param(LONG, marks=pytest.mark.stress)], ids=["short", "long"]
+    "seconds", [0.2, pytest.param(LONG, marks=pytest.mark.stress)], ids=["short", "long"]
 )
 def test_damaged_files_are_read_or_refused_by_every_reader(seconds: float, tmp_path: Path) -> None:
     result = run("--seconds", seconds, "--workers", 2, "--finds", tmp_path, "--json")
@@ -47,7 +47,7 @@ def test_a_find_is_noticed_kept_and_replayed(tmp_path: Path) -> None:
     faulty.write_text(FAULTY.format(folder=str(FUZZ.parent)))
     finds = tmp_path / "finds"
     for fault in ("raises", "crashes", "hangs", "grows"):
-        arguments = [sys.executable, faulty, "--readers", fault, "--seconds", "1", "--finds", finds]
+        arguments = [sys.executable, faulty, "--readers", fault, "--seconds", "0.3", "--finds", finds]
         result = subprocess.run(arguments, capture_output=True, text=True, timeout=60)
         assert result.returncode == 1, fault
         assert list((finds / fault).iterdir()), fault
