@@ -75,6 +75,9 @@ _SIGNATURES = (
 )
 """First bytes of the formats that are opened. Pillow knows more; some start other programs, none are needed here."""
 
+_ROWS_AT_ONCE = 256
+"""Rows that are brought to levels 0..255 in one go: in between, a number takes up to sixteen bytes."""
+
 _JPEG_SCAN = b"\xff\xda"
 """The marker that begins a pass over the pixels; inside a pass, a byte 255 is always followed by a 0."""
 
@@ -402,14 +405,10 @@ def as_levels(array: npt.NDArray[Any]) -> Pixels:
     if ceiling == PIXEL_MAX and kind != "f":
         return array.astype(np.uint8)
     levels: Pixels = np.empty(array.shape, np.uint8)
-    # Some rows at a time: in between, a number takes up to sixteen bytes.
-    for start in range(0, len(array), _ROWS):
-        rows = array[start : start + _ROWS]
-        levels[start : start + _ROWS] = np.rint(rows * np.float32(PIXEL_MAX / ceiling))
+    for start in range(0, len(array), _ROWS_AT_ONCE):
+        rows = array[start : start + _ROWS_AT_ONCE]
+        levels[start : start + _ROWS_AT_ONCE] = np.rint(rows * np.float32(PIXEL_MAX / ceiling))
     return levels
-
-
-_ROWS = 256
 
 
 def shrunk(image: Image.Image) -> Image.Image:
