@@ -1,30 +1,27 @@
 """Draws the seeds of the fuzzer: ``python tests/fuzz/make_seeds.py`` (needs the development environment).
 
-Small networks with weights of chance in every format, and small pictures, so that a mutation hits structure more often
+Small networks in every format, and small pictures, so that a mutation hits structure more often
 than weights. They are committed: fuzzing itself needs no TensorFlow.
 """
 
+import dataclasses
 import io
+import shutil
+import tempfile
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
 from PIL import Image, ImageDraw
 
-from edgedigits.contract import ModelMetadata, Precision
-from edgedigits.training.architectures import build_network, network_spec, weights_sha256
-from edgedigits_export import to_onnx, to_tflite
-from edgedigits_export.inference_graph import load_inference_graph
+from edgedigits.training.offline_digits import load_offline_digits
+from edgedigits.training.recipe import Recipe
+from edgedigits.training.train import train
+from edgedigits_export import FORMATS, ExportOptions, export_model
 
 SEEDS = Path(__file__).parent / "seeds"
+NAME = "small"
 WIDTHS = (4, 3)
-PRECISIONS: tuple[tuple[Precision, str], ...] = (
-    ("float32", "uint8"),
-    ("float16", "uint8"),
-    ("dynamic", "uint8"),
-    ("int8", "int8"),
-    ("int8", "uint8"),
-)
 
 
 def draw_digit() -> Image.Image:
@@ -74,20 +71,21 @@ def write_pictures() -> None:
 
 
 def write_networks() -> None:
-    model = build_network(network_spec(WIDTHS), seed=1)
-    path = SEEDS / "small.keras"
-    model.save(path)
-    graph = load_inference_graph(path)
-    sha256 = weights_sha256(model)
-    images = np.random.default_rng(0).integers(0, 256, (16, 28, 28), np.uint8)
-    for precision, edges in PRECISIONS:
-        content = to_tflite.to_tflite(graph, precision, calibration_images=images, edges=edges)
-        metadata = ModelMetadata(graph.arch, precision, sha256, {"edgedigits": "seed"}, edges=edges)
-        infix = f"{precision}.{edges}"
-        (SEEDS / f"small.{infix}.tflite").write_bytes(to_tflite.add_metadata(content, metadata))
-    metadata = ModelMetadata(graph.arch, "float32", sha256, {"edgedigits": "seed"})
-    (SEEDS / "small.onnx").write_bytes(to_onnx.add_metadata(to_onnx.to_onnx(graph), metadata))
-    write_in_ort_format(SEEDS / "small.onnx", SEEDS / "small.ort")
+    """Train a very small network and export it to every format there is."""
+    splits = load_offline_digits()
+    options = ExportOptions(calibration_size=50, max_drop=100.0, force=True)
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        train(Recipe(arch=WIDTHS, epochs=2, validation=100), *splits, folder, name=NAME)
+        network = folder / f"{NAME}.keras"
+        exported, _ = export_model(network, FORMATS, *splits, options=options)
+        for path in (network, *(file.path for file in exported)):
+            shutil.copy(path, SEEDS)
+        integers = [target for target in FORMATS if (target.format, target.precision) == ("tflite", "int8")]
+        unsigned = dataclasses.replace(options, edges="uint8")
+        ((file,), _) = export_model(network, integers, *splits, options=unsigned)
+        shutil.copy(file.path, SEEDS / f"{NAME}.uint8.tflite")
+    write_in_ort_format(SEEDS / f"{NAME}.onnx", SEEDS / f"{NAME}.ort")
 
 
 def write_in_ort_format(source: Path, target: Path) -> None:
