@@ -124,11 +124,28 @@ def test_a_predictor_of_the_parent_works_in_its_children(method: str, threads: i
 
 # --- Memory and handles --------------------------------------------------------------------------------------------
 
+# Each in a fresh process: the memory of this one moves with all that other tests left in it.
 
-@needs_proc
-@pytest.mark.parametrize("count", [FEW, pytest.param(MANY, marks=stress)], ids=["few", "ten million"])
-def test_predictions_leave_no_memory_behind(count: int, predictor: DigitPredictor, noise: Pixels) -> None:
-    run = predictor.probabilities
+
+def growth(work: Callable[[int], None], warm_up: int, times: int) -> tuple[int, int, int]:
+    """Return by how much memory, handles and threads grow while some work is done, after a warm-up."""
+    work(warm_up)
+    before = resident_bytes(), handles(), threading.active_count()
+    work(times)
+    after = resident_bytes(), handles(), threading.active_count()
+    return after[0] - before[0], after[1] - before[1], after[2] - before[2]
+
+
+def in_a_fresh_process(
+    measure: Callable[..., tuple[int, int, int]], *arguments: object
+) -> tuple[int, int, int]:
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(measure, arguments)
+
+
+def growth_by_predictions(count: int) -> tuple[int, int, int]:
+    run = DigitPredictor().probabilities
+    noise = np.random.default_rng(0).integers(0, 256, (500, 28, 28), np.uint8)
     images = [noise[index : index + 1] for index in range(len(noise))]
 
     def predict(rounds: int) -> None:
@@ -136,47 +153,53 @@ def test_predictions_leave_no_memory_behind(count: int, predictor: DigitPredicto
             for image in images:
                 run(image)
 
-    predict(20)
-    before = resident_bytes()
-    predict(count // len(images))
-    assert resident_bytes() - before < 8 * MEBIBYTE
+    return growth(predict, 20, count // len(images))
 
 
-@needs_proc
-def test_pictures_leave_no_memory_behind(predictor: DigitPredictor) -> None:
+def growth_by_pictures() -> tuple[int, int, int]:
+    predictor = DigitPredictor()
+
     def read(rounds: int) -> None:
         for _ in range(rounds):
             for path in GOLDEN:
                 predictor.predict(path)
 
-    read(3)
-    before, open_before = resident_bytes(), handles()
-    read(50)
-    assert resident_bytes() - before < 8 * MEBIBYTE
-    assert handles() == open_before
+    return growth(read, 5, 50)
 
 
-OPENED: dict[str, Callable[[], object]] = {
-    "DigitPredictor": DigitPredictor,
-    "tflite": lambda: open_model(MODELS / "digits.tflite"),
-}
+def growth_by_openings(name: str) -> tuple[int, int, int]:
+    pixels = np.zeros((2, 28, 28), np.uint8)
+
+    def opened(times: int) -> None:
+        for _ in range(times):
+            (open_model(MODELS / name) if name else DigitPredictor()).probabilities(pixels)
+
+    # Until memory is as much in pieces as it will be.
+    return growth(opened, 200, 1_000)
 
 
 @needs_proc
-@pytest.mark.parametrize("name", OPENED)
-def test_a_thousand_openings_leave_neither_handles_nor_memory_behind(name: str, noise: Pixels) -> None:
-    def opened(times: int) -> None:
-        for _ in range(times):
-            OPENED[name]().probabilities(noise[:2])
+@pytest.mark.parametrize("count", [FEW, pytest.param(MANY, marks=stress)], ids=["few", "ten million"])
+def test_predictions_leave_no_memory_behind(count: int) -> None:
+    memory, *others = in_a_fresh_process(growth_by_predictions, count)
+    assert memory < 8 * MEBIBYTE
+    assert others == [0, 0]
 
-    # Until memory is as much in pieces as it will be.
-    opened(200)
-    before, open_before, threads_before = resident_bytes(), handles(), threading.active_count()
-    opened(1_000)
-    assert handles() == open_before
-    assert threading.active_count() == threads_before
+
+@needs_proc
+def test_pictures_leave_nothing_behind() -> None:
+    memory, *others = in_a_fresh_process(growth_by_pictures)
+    assert memory < 8 * MEBIBYTE
+    assert others == [0, 0]
+
+
+@needs_proc
+@pytest.mark.parametrize("name", ["", "digits.tflite"], ids=["DigitPredictor", "TFLite"])
+def test_a_thousand_openings_leave_neither_handles_nor_memory_behind(name: str) -> None:
+    memory, *others = in_a_fresh_process(growth_by_openings, name)
     # One network is 0.4 MiB: a thousand left behind would be 400.
-    assert resident_bytes() - before < 16 * MEBIBYTE
+    assert memory < 16 * MEBIBYTE
+    assert others == [0, 0]
 
 
 @needs_proc

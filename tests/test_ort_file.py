@@ -32,7 +32,11 @@ def optimized(content: bytes, folder: Path) -> bytes:
     return (folder / "optimized.ort").read_bytes()
 
 
-@pytest.mark.parametrize("source", sorted((ROOT / "models").glob("*.onnx")), ids=lambda path: path.name)
+SOURCES = sorted(path for path in (ROOT / "models").glob("*.onnx") if "dynamic" not in path.name)
+"""Dynamic ranges are not exported in this format."""
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.name)
 def test_what_onnxruntime_makes_of_our_files_is_opened(source: Path, tmp_path: Path) -> None:
     path = tmp_path / "digits.ort"
     path.write_bytes(optimized(source.read_bytes(), tmp_path))
