@@ -250,6 +250,7 @@ def check_graph(graph: Message, fused: bool = False) -> None:
     Args:
         graph: as ``_MESSAGES`` describes it; the nodes in the order in which they run.
         fused: whether onnxruntime's own operators may be among them, which it makes out of several.
+            Then ``value`` describes tensors between operators, and is checked as well.
 
     Raises:
         DamagedGraphError: it does not hold together.
@@ -279,6 +280,21 @@ def check_graph(graph: Message, fused: bool = False) -> None:
             raise ForeignGraphError(f"{len(outputs)} outputs of a {operator}", str(len(node["output"])))
         for name, output in zip(node["output"], outputs, strict=True):
             _define(tensors, name, output)
+    _check_outputs(graph, tensors)
+    if fused:
+        _check_described(graph, tensors)
+
+
+def _check_described(graph: Message, tensors: dict[str, _Tensor]) -> None:
+    """Check what a file says of the tensors between its operators: onnxruntime believes it and infers nothing anew."""
+    described = {value.get("name", ""): _declared(value) for value in graph["value"]}
+    for name, tensor in tensors.items():
+        value = described.get(name)
+        if value is None or value.dtype != tensor.dtype or not _agree(tensor.shape, value.shape):
+            raise DamagedGraphError(f"what it says of {name!r} is not what its operators give")
+
+
+def _check_outputs(graph: Message, tensors: dict[str, _Tensor]) -> None:
     for value in graph["output"]:
         found = tensors.get(value.get("name", ""))
         declared = _declared(value)

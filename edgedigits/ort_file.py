@@ -92,6 +92,29 @@ _SCHEMA: Schema = {
     "argument": {0: ("kind", "int8"), 1: ("index", "uint32")},
 }
 
+_KERNEL_TYPES = {
+    "Add": {"T": ("i0", "i1", "o0")},
+    "Cast": {"T1": ("i0",), "T2": ("o0",)},
+    "Flatten": {"T": ("i0", "o0")},
+    "FusedGemm": {"T": ("i0", "i1", "i2", "o0")},
+    "Gemm": {"T": ("i0", "i1", "i2", "o0")},
+    "MatMul": {"T": ("i0", "i1", "o0")},
+    "QGemm": {
+        "T": ("i1", "i4", "i7"),
+        "TA": ("i0", "i2"),
+        "TB": ("i3", "i5"),
+        "TC": ("i6",),
+        "TY": ("o0",),
+        "TYZ": ("i8",),
+    },
+    "Relu": {"T": ("i0", "o0")},
+    "Reshape": {"T": ("i0", "o0"), "shape": ("i1",)},
+    "Softmax": {"T": ("i0", "o0")},
+}
+"""Which inputs and outputs have which type: so stands it in the operators' definitions, and in every file.
+
+onnxruntime believes the file and chooses the code by it: with a wrong entry, code for doubles is given floats."""
+
 
 def check_ort(path: Path, content: bytes) -> None:
     """Refuse what onnxruntime should not be given.
@@ -105,8 +128,10 @@ def check_ort(path: Path, content: bytes) -> None:
         ContractError: a model with other operators or shapes than edgedigits exports.
     """
     try:
-        graph = read_flatbuffer(_SCHEMA, "session", content).get("model", {}).get("graph", {})
+        session = read_flatbuffer(_SCHEMA, "session", content)
+        graph = session.get("model", {}).get("graph", {})
         check_graph(_as_onnx(graph), fused=True)
+        _check_kernel_types(session.get("kernel_types", {}), graph.get("nodes", []))
     except (DamagedFlatbufferError, DamagedGraphError) as error:
         raise ModelFileError(path, f"no whole model in ORT format ({error})") from error
     except ForeignGraphError as error:
@@ -121,6 +146,7 @@ def _as_onnx(graph: Table) -> Table:
             {**tensor, "raw_data": tensor.get("raw_data", b""), "external_data": []}
             for tensor in graph.get("initializers", [])
         ],
+        "value": [_edge(values, name) for name in values],
         "input": [_edge(values, name) for name in graph.get("inputs", [])],
         "output": [_edge(values, name) for name in graph.get("outputs", [])],
         "node": [_node(node) for node in _in_order(graph)],
@@ -193,3 +219,25 @@ def _check_indices(graph: Table, nodes: list[Table]) -> None:
         counts = node.get("input_arg_counts", ())
         if not all(0 <= number <= 1 for number in counts) or sum(counts) > len(node.get("inputs", [])):
             raise DamagedGraphError("the inputs of a node are counted wrongly")
+
+
+def _check_kernel_types(resolver: Table, nodes: list[Table]) -> None:
+    """Check that the file has the types of each operator, once, and as the operator is defined."""
+    found: set[str] = set()
+    for entry in resolver.get("operators", []):
+        operator = entry.get("operator", "")
+        types = {
+            types.get("type", ""): tuple(map(_argument, types.get("arguments", [])))
+            for types in entry.get("arguments", [])
+        }
+        if operator in found or types != _KERNEL_TYPES.get(operator.split(":")[1] if ":" in operator else ""):
+            raise DamagedGraphError(f"the types of {operator!r} are not its own")
+        found.add(operator)
+    for node in nodes:
+        operator = f"{node.get('domain', '')}:{node.get('op_type', '')}:{node.get('since_version', 0)}"
+        if operator not in found:
+            raise DamagedGraphError(f"the types of {operator!r} are missing")
+
+
+def _argument(argument: Table) -> str:
+    return f"{'o' if argument.get('kind', 0) else 'i'}{argument.get('index', 0)}"

@@ -10,6 +10,7 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.tools.ort_format_model.ort_flatbuffers_py.fbs.InferenceSession import InferenceSession
+from onnxruntime.tools.ort_format_model.ort_flatbuffers_py.fbs.TensorTypeAndShape import TensorTypeAndShape
 
 from edgedigits.errors import ContractError, EdgeDigitsError, ModelFileError
 from edgedigits.onnx_session import open_session
@@ -140,6 +141,30 @@ def edge_to_another_argument(content: bytearray) -> None:
     struct.pack_into("<i", content, edges._tab.Vector(edges._tab.Offset(6)) + 4, 1 << 30)
 
 
+def kernel_types_of(content: bytearray, operator: bytes) -> object:
+    resolver = InferenceSession.GetRootAs(bytes(content), 0).KernelTypeStrResolver()
+    entries = (resolver.OpKernelTypeStrArgs(index) for index in range(resolver.OpKernelTypeStrArgsLength()))
+    return next(entry for entry in entries if operator in entry.OpId())
+
+
+def types_of_nothing(content: bytearray) -> None:
+    """Which code runs for an operator is then chosen by no type at all."""
+    arguments = kernel_types_of(content, b"Softmax").KernelTypeStrArgs(0)
+    struct.pack_into("<I", content, arguments._tab.Vector(arguments._tab.Offset(6)) - 4, 0)
+
+
+def another_type_between_operators(content: bytearray) -> None:
+    """The file says that the logits are doubles; they are floats."""
+    graph = graph_of(content)
+    nodes = map(graph.Nodes, range(graph.NodesLength()))
+    logits = next(node.Inputs(0) for node in nodes if node.OpType() == b"Softmax")
+    values = map(graph.NodeArgs, range(graph.NodeArgsLength()))
+    value = next(value for value in values if value.Name() == logits)
+    kind = TensorTypeAndShape()
+    kind.Init(value.Type().Value().Bytes, value.Type().Value().Pos)
+    struct.pack_into("<i", content, kind._tab.Pos + kind._tab.Offset(4), 11)
+
+
 def replace(old: bytes, new: bytes) -> Callable[[bytearray], None]:
     def change(content: bytearray) -> None:
         assert old in content
@@ -156,6 +181,12 @@ HOSTILE: dict[str, tuple[Callable[[bytearray], None], str]] = {
     "a node after the last": (node_after_the_last, "the numbers of its nodes"),
     "an edge to nowhere": (edge_to_nowhere, "it connects nodes that it does not have"),
     "an edge to another argument": (edge_to_another_argument, "it connects nodes that it does not have"),
+    "types of nothing": (types_of_nothing, "the types of ':Softmax:13' are not its own"),
+    "another type between operators": (another_type_between_operators, "is not what its operators give"),
+    "another version": (
+        replace(b":Softmax:13\0", b":Softmax:11\0"),
+        "the types of ':Softmax:13' are missing",
+    ),
     "another operator": (replace(b"Softmax\0", b"Backdor\0"), "found an operator Backdor"),
 }
 
