@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from edgedigits.contract import WIDEST_LAYER
 from edgedigits.errors import ContractError, ModelFileError
 
 MOST_ITEMS = 1_000
@@ -443,7 +444,8 @@ def _matmul(inputs: list[_Tensor], attributes: _Attributes) -> _Tensor:
         and _is_row(inputs[0])
         and inputs[1].is_constant
         and len(inputs[1].shape) == 2
-        and inputs[1].shape[0] == inputs[0].shape[1],
+        and inputs[1].shape[0] == inputs[0].shape[1]
+        and (inputs[1].shape[1] or 0) <= WIDEST_LAYER,
         "MatMul",
         inputs,
     )

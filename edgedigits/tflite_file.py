@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgedigits.contract import METADATA_KEY, MOST_WEIGHTS, ModelMetadata
+from edgedigits.contract import METADATA_KEY, MOST_WEIGHTS, WIDEST_LAYER, ModelMetadata
 from edgedigits.errors import ContractError, ModelFileError
 from edgedigits.flatbuffer import DamagedFlatbufferError, Schema, Table, read_flatbuffer
 
@@ -242,7 +242,7 @@ def _scales(quantization: Table, kind: int, shape: tuple[int, ...]) -> tuple[flo
         return ()
     _require(kind in _ZERO_POINTS and len(zero_points) == len(scales), "a zero point for every scale")
     _require(
-        len(scales) == 1 or (len(scales) == shape[0] and not any(zero_points)),
+        len(scales) == 1 or (shape[:1] == (len(scales),) and not any(zero_points)),
         "a scale for all, or for each row",
     )
     _require(quantization.get("axis", 0) == 0, "scales by rows")
@@ -261,7 +261,11 @@ def _follow(graph: Table, tensors: list[_Tensor], codes: list[int]) -> list[int]
     _require(all(0 <= index < len(tensors) for index in (*inputs, *outputs)), "edges among the tensors")
     defined = {index for index, tensor in enumerate(tensors) if tensor.data is not None}
     _require(not defined & set(inputs), "inputs that are no constants")
-    _require(all(len(tensors[index].shape) > 0 for index in (*inputs, *outputs)), "edges with a batch")
+    _require(
+        all(0 < math.prod(tensors[index].shape) <= WIDEST_LAYER for index in inputs)
+        and all(len(tensors[index].shape) > 0 for index in (*inputs, *outputs)),
+        "edges of a usual size with a batch",
+    )
     defined |= set(inputs)
     operators = []
     for operator in graph.get("operators", []):
@@ -319,6 +323,7 @@ def _is_fully_connected(inputs: "list[_Tensor | None]", output: _Tensor, options
         case [_Tensor(shape=(1, width)) as row, _Tensor(shape=(units, depth)) as kernel, bias]:
             return (
                 width == depth
+                and units <= WIDEST_LAYER
                 and output.shape == (1, units)
                 and (bias is None or bias.shape == (units,))
                 and options.get("activation", 0) in (0, 1)

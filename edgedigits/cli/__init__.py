@@ -44,8 +44,11 @@ class LazyGroup(click.Group):
 
 
 def one_line(text: str) -> str:
-    """Fold a message into one line; paths may hold line breaks of their own."""
-    return " ".join(text.split())
+    """Fold a message into one line, and escape what would steer a terminal; paths and files may hold any character."""
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode()
+        for character in " ".join(text.split())
+    )
 
 
 @click.group(

@@ -50,6 +50,7 @@ def command(images: tuple[str, ...], model: Path | None, top: int, show: bool, a
       edgedigits predict --model models/digits.int8.onnx --json *.jpg
       curl -s https://example.org/digit.png | edgedigits predict -
     """
+    from edgedigits.cli import one_line
     from edgedigits.predictor import DigitPredictor
 
     if show and as_json:
@@ -65,7 +66,7 @@ def command(images: tuple[str, ...], model: Path | None, top: int, show: bool, a
             if as_json:
                 results.append({"picture": name, "error": str(error)})
             else:
-                click.echo(f"edgedigits: {' '.join(str(error).split())}", err=True)
+                click.echo(f"edgedigits: {one_line(str(error))}", err=True)
             continue
         if as_json:
             results.append(as_object(name, prediction))

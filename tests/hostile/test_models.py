@@ -184,6 +184,15 @@ def gigantic_expansion(folder: Path) -> onnx.ModelProto:
     return onnx_model(nodes, [column, constant("wide", 1, 1_000)])
 
 
+def gigantic_layer(folder: Path) -> onnx.ModelProto:
+    """A narrow layer, and after it one of a million units: 4 MB in the file, 4 MB for every image."""
+    nodes = [
+        helper.make_node("MatMul", ["row", "narrow"], ["one"]),
+        helper.make_node("MatMul", ["one", "wide"], ["logits"]),
+    ]
+    return onnx_model(nodes, [constant("narrow", 784, 1), constant("wide", 1, 1_000_000)])
+
+
 def gigantic_broadcast(folder: Path) -> onnx.ModelProto:
     nodes = [
         helper.make_node("MatMul", ["row", "kernel"], ["sums"]),
@@ -298,6 +307,7 @@ ONNX: dict[str, tuple[Callable[[Path], onnx.ModelProto], str]] = {
     "missing values": (missing_values, "declares 7,840 values and holds 0"),
     "gigantic ConstantOfShape": (gigantic_constant_of_shape, "found an operator ConstantOfShape"),
     "gigantic expansion": (gigantic_expansion, "expected a Reshape as edgedigits exports it"),
+    "gigantic layer": (gigantic_layer, r"expected a MatMul as edgedigits exports it, found one of \(n, 1\)"),
     "gigantic broadcast": (gigantic_broadcast, "expected a Add as edgedigits exports it"),
     "custom operator": (custom_operator, r"found a custom operator com\.example\.Backdoor"),
     "unknown operator": (unknown_operator, "found an operator NoSuchThing"),
@@ -376,6 +386,24 @@ def to_gigantic_tensor(model: schema.ModelT) -> None:
 def to_gigantic_kernel(model: schema.ModelT) -> None:
     kernel = model.subgraphs[0].tensors[operator(model, 9).inputs[1]]
     kernel.shape = [2**31 - 1, 784]
+
+
+def to_gigantic_layer(model: schema.ModelT) -> None:
+    """A kernel of a million rows, whole in the file."""
+    layer = operator(model, 9)
+    tensors = model.subgraphs[0].tensors
+    for index, shape in ((layer.inputs[1], [20_000, 784]), (layer.inputs[2], [20_000])):
+        if index >= 0:
+            tensors[index].shape = shape
+            model.buffers[tensors[index].buffer].data = np.zeros(4 * int(np.prod(shape)), np.uint8)
+    tensors[layer.outputs[0]].shape = [1, 20_000]
+    tensors[layer.outputs[0]].shapeSignature = [-1, 20_000]
+
+
+def to_scales_of_a_scalar(model: schema.ModelT) -> None:
+    row = model.subgraphs[0].tensors[operator(model, 9).inputs[0]]
+    row.shape, row.shapeSignature = [], []
+    row.quantization.scale, row.quantization.zeroPoint = [1.0, 1.0], [0, 0]
 
 
 def set_index(field: str, index: int) -> Callable[[schema.ModelT], None]:
@@ -483,6 +511,8 @@ TFLITE: dict[str, tuple[Callable[[schema.ModelT], object], str, str]] = {
     "a scale of zero": (to_zero_scale, "small.int8.tflite", "positive scales of a usual size"),
     "a far zero point": (to_far_zero_point, "small.int8.tflite", "zero points within the type's range"),
     "fewer scales than rows": (to_fewer_scales, "small.int8.tflite", "a scale for all, or for each row"),
+    "gigantic layer": (to_gigantic_layer, "small.tflite", "a FULLY_CONNECTED as edgedigits exports it"),
+    "scales of a scalar": (to_scales_of_a_scalar, "small.int8.tflite", "a scale for all, or for each row"),
     "a circle": (to_a_circle, "small.tflite", "inputs of CAST that are there"),
     "a buffer elsewhere": (to_buffer_in_the_file, "small.tflite", "field 1 of a buffer"),
     "shuffled weights": (to_shuffled_weights, "small.tflite", "field 1 of a fully_connected_options"),
