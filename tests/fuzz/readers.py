@@ -3,10 +3,12 @@
 A reader takes the bytes of a damaged file. It may return, or raise an ``EdgeDigitsError``; anything else is a find.
 """
 
+import atexit
 import dataclasses
 import gzip
 import io
 import json
+import shutil
 import tempfile
 import zipfile
 from collections.abc import Callable
@@ -43,6 +45,7 @@ def scratch(name: str) -> Path:
     """Return the path of a file of this process alone, in memory where the system has such a place."""
     shared = Path("/dev/shm")  # noqa: S108 - a folder of its own inside
     folder = tempfile.mkdtemp(prefix="edgedigits-fuzz-", dir=shared if shared.is_dir() else None)
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return Path(folder) / name
 
 
