@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test lint types imports pytest mcu mcu-tools format lock wheel wheel-check oldest-check clean distclean
+.PHONY: help env demo test lint types imports pytest mcu mcu-tools fuzz stress format lock wheel wheel-check oldest-check clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -43,7 +43,7 @@ imports: env ## import-linter: who may import whom
 	$(BIN)/lint-imports
 
 pytest: env ## the tests, with coverage of the two packages
-	$(BIN)/pytest --cov -m "not mcu"
+	$(BIN)/pytest --cov -m "not mcu and not stress"
 
 MCU_TOOLS := arm-none-eabi-gcc qemu-system-arm
 MCU_PACKAGES := gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm
@@ -54,6 +54,14 @@ mcu: mcu-tools env ## build the C code for a Cortex-M3 and a Cortex-M0 and run i
 mcu-tools:
 	@for tool in $(MCU_TOOLS); do command -v $$tool >/dev/null || { \
 	    echo "make mcu: no $$tool here; on Debian: apt-get install $(MCU_PACKAGES)" >&2; exit 1; }; done
+
+SECONDS ?= 60
+SEED ?= 0
+fuzz: env ## damaged files through every reader (make fuzz SECONDS=60 SEED=1: seconds for each reader)
+	$(BIN)/python tests/fuzz/fuzz.py --seconds $(SECONDS) --seed $(SEED)
+
+stress: env ## the tests that take minutes: fifty kills, a minute of threads, ten million predictions
+	$(BIN)/pytest -m stress
 
 format: env ## let ruff format the code and mend what it can
 	$(BIN)/ruff format .

@@ -15,6 +15,7 @@ import shutil
 import struct
 import tempfile
 import time
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -22,11 +23,13 @@ from pathlib import Path
 from typing import Any
 
 from edgedigits import __version__
-from edgedigits.contract import LABELS
+from edgedigits.contract import LABELS, check_labels
 from edgedigits.errors import ModelFileError, OutputError
 
 MANIFEST_NAME = "manifest.json"
 MANIFEST_VERSION = 1
+STAGING_PREFIX = ".staging-"
+"""How folders are called in which a writer is still at work."""
 STALE_SECONDS = 3600.0
 """Age at which the leftovers of a killed writer are removed: far longer than any set of files takes to write."""
 
@@ -49,9 +52,11 @@ ARCHIVE_ERRORS = (
     MemoryError,
     OSError,
     RuntimeError,  # NotImplementedError: a compression or encryption that nobody asked for
+    SyntaxError,
     TypeError,
     ValueError,
     struct.error,
+    tokenize.TokenError,  # of the header of an array, which numpy reads as Python's literals
     zipfile.BadZipFile,
     zlib.error,
 )
@@ -90,7 +95,7 @@ def staged(folder: Path) -> Iterator[Path]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         finish_commits(folder)
-        staging = Path(tempfile.mkdtemp(prefix=".staging-", dir=folder))
+        staging = Path(tempfile.mkdtemp(prefix=STAGING_PREFIX, dir=folder))
     except OSError as error:
         raise OutputError(
             f"{folder}: cannot be written to ({error.strerror}); choose another folder"
@@ -100,7 +105,7 @@ def staged(folder: Path) -> Iterator[Path]:
         for path in _files(staging):
             _check_place(folder / path.relative_to(staging))
             _flush_to_disk(path)
-        commit = staging.with_name(staging.name.replace(".staging-", ".commit-"))
+        commit = staging.with_name(staging.name.replace(STAGING_PREFIX, ".commit-"))
         staging.rename(commit)
         _finish_commit(commit)
     except OSError as error:
@@ -113,11 +118,26 @@ def staged(folder: Path) -> Iterator[Path]:
         shutil.rmtree(staging, ignore_errors=True)
 
 
+def check_temporary_room() -> None:
+    """Raise ``OutputError`` where the folder for temporary files is full.
+
+    TensorFlow writes a few thousand bytes of code there, and where it cannot, fails in ways that nobody understands.
+    """
+    try:
+        with tempfile.TemporaryFile() as file:
+            file.write(bytes(16 << 10))
+            file.flush()
+    except OSError as error:
+        raise OutputError(
+            f"{tempfile.gettempdir()}: cannot be written to ({error.strerror}); free some space, or set TMPDIR"
+        ) from error
+
+
 def finish_commits(folder: Path) -> None:
     """Move files into place that a killed writer had completed, and remove what it had only begun."""
     for commit in sorted(folder.glob(".commit-*")):
         _finish_commit(commit)
-    for staging in folder.glob(".staging-*"):
+    for staging in folder.glob(f"{STAGING_PREFIX}*"):
         with contextlib.suppress(FileNotFoundError):
             if time.time() - staging.stat().st_mtime > STALE_SECONDS:
                 shutil.rmtree(staging, ignore_errors=True)
@@ -193,7 +213,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         manifest = json.loads(path.read_bytes())
         networks = manifest["networks"]
         well_formed = manifest["manifest_version"] == MANIFEST_VERSION and all(
-            isinstance(network["files"], dict) for network in networks.values()
+            map(_is_network, networks.values())
         )
     except FileNotFoundError:
         return {"manifest_version": MANIFEST_VERSION, "networks": {}}
@@ -202,6 +222,19 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     if not well_formed:
         raise ModelFileError(path, f"expected a manifest of version {MANIFEST_VERSION}", advice)
     return dict(manifest)
+
+
+def _is_network(network: dict[str, Any]) -> bool:
+    """Tell whether an entry has what every reader of a manifest relies on."""
+    files = network["files"]
+    if not isinstance(files, dict) or not all(isinstance(receipt, dict) for receipt in files.values()):
+        return False
+    if (training := network["training"]) is None:
+        return True
+    dataset = training["dataset"]
+    check_labels(dataset_labels(dataset))
+    texts = [training["weights_sha256"], *(dataset[key] for key in ("name", "train_sha256", "test_sha256"))]
+    return all(isinstance(text, str) for text in texts) and isinstance(training["arguments"], dict)
 
 
 def network_entry(manifest: dict[str, Any], name: str) -> dict[str, Any]:

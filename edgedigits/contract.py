@@ -13,6 +13,7 @@ import dataclasses
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -31,10 +32,16 @@ LABELS = ("0", "1", "2", "3", "4", "5", "6", "7", "8", "9")
 """Names of the classes: the digits. A network of another dataset has names of its own."""
 LONGEST_LABEL = 40
 """Characters of a class name that still stand in a table."""
+LONGEST_TEXT = 200
+"""Characters of any text in a file's metadata."""
 POLARITY = "white on black"
 
 DEFAULT_NAME = "digits"
 WIDEST_LAYER = 16_384
+MOST_WEIGHTS = 1 << 24
+"""Weights and biases of the largest network that is opened: 64 MiB in float32, where the default one has 0.4 MiB."""
+LARGEST_MODEL = 72 << 20
+"""Bytes of the largest model file that is opened. Opening one may take several times as much memory."""
 
 Format = Literal["keras", "tflite", "onnx", "ort", "c", "tflm"]
 Precision = Literal["float32", "float16", "dynamic", "int8"]
@@ -81,12 +88,23 @@ def parse_arch(text: str) -> tuple[int, ...]:
     """Read the widths of the hidden layers from ``128-32``.
 
     Raises:
-        ValueError: not one or more whole numbers from 1 to ``WIDEST_LAYER``, joined by dashes.
+        ValueError: not one or more whole numbers from 1 to ``WIDEST_LAYER``, joined by dashes, or a network of more
+            than ``MOST_WEIGHTS``.
     """
     parts = text.split("-")
     if not all(part.isascii() and part.isdigit() and 1 <= int(part) <= WIDEST_LAYER for part in parts):
         raise ValueError(f"expected widths from 1 to {WIDEST_LAYER} like 128-32 or 256-128-32, got {text!r}")
-    return tuple(map(int, parts))
+    widths = tuple(map(int, parts))
+    if (weights := count_weights(widths)) > MOST_WEIGHTS:
+        raise ValueError(
+            f"expected widths of at most {MOST_WEIGHTS:,} weights in all, got {text!r} with {weights:,}"
+        )
+    return widths
+
+
+def count_weights(widths: Iterable[int]) -> int:
+    """Count weights and biases of a network with these hidden layers."""
+    return sum((inputs + 1) * units for inputs, units in pairwise((PIXELS, *widths, CLASSES)))
 
 
 def parse_labels(names: Iterable[str]) -> tuple[str, ...]:
@@ -181,6 +199,7 @@ class ModelMetadata:
                     accuracy=MeasuredAccuracy(**accuracy) if accuracy else None,
                     calibration=CalibrationReceipt(**calibration) if calibration else None,
                 )
+                metadata.check_types()
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ContractError(
                 path, "edgedigits metadata", f"something unreadable ({type(error).__name__})"
@@ -195,6 +214,24 @@ class ModelMetadata:
         metadata.check(path)
         return metadata
 
+    def check_types(self) -> None:
+        """Raise ``TypeError`` or ``ValueError`` where a field holds what no program of ours writes there."""
+        values: list[object] = [self.arch, self.weights_sha256, *self.tools, *self.tools.values()]
+        expected: list[type] = [str] * len(values)
+        for record in (self.accuracy, self.calibration):
+            if record is not None:
+                values += dataclasses.astuple(record)
+                expected += [type(field) for field in dataclasses.astuple(_EXAMPLES[type(record)])]
+        for value, kind in zip(values, expected, strict=True):
+            if type(value) is not kind:
+                raise TypeError(f"{type(value).__name__} where {kind.__name__} should be")
+            if isinstance(value, str) and not (len(value) <= LONGEST_TEXT and value.isprintable()):
+                raise ValueError("a text that nobody could read")
+            if isinstance(value, int) and not 0 <= value < 1 << 63:
+                raise ValueError("a number out of range")
+        if self.accuracy and not 0 < self.accuracy.images >= self.accuracy.correct:
+            raise ValueError("more right answers than images")
+
     def check(self, path: Path) -> None:
         """Raise ``ContractError`` where the file claims something that this contract does not allow."""
         if self.polarity != POLARITY:
@@ -208,6 +245,13 @@ class ModelMetadata:
             raise ContractError(path, f"precision {' or '.join(PRECISIONS)}", repr(self.precision))
         if self.edges not in ("uint8", "int8"):
             raise ContractError(path, "edges uint8 or int8", repr(self.edges))
+
+
+_EXAMPLES: dict[type, Any] = {
+    MeasuredAccuracy: MeasuredAccuracy("MNIST", 9_800, 10_000),
+    CalibrationReceipt: CalibrationReceipt(1_000, 0, "ab" * 32),
+}
+"""What each field of a record is of, told by one."""
 
 
 def describe_tensor(name: str, dtype: str, shape: tuple[object, ...]) -> str:

@@ -21,8 +21,8 @@ from edgedigits.errors import DatasetError
 from edgedigits.mnist import IdxForm, Part, Split
 from edgedigits.progress import SILENT, Progress
 
-LEAST_IMAGES, MOST_IMAGES = CLASSES, 1_000_000
-"""Images in one part. A header may declare any number; a million images are 784 MB."""
+LEAST_IMAGES, MOST_IMAGES = CLASSES, 500_000
+"""Images in one part. A header may declare any number; this many are 392 MB, and twice that while they are unpacked."""
 ADVICE = "check how the dataset was written"
 
 Images: TypeAlias = npt.NDArray[np.uint8]

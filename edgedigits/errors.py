@@ -20,13 +20,20 @@ The command line turns any of them into one line on standard error and exit stat
 from pathlib import Path
 from typing import Any
 
+LONGEST_MESSAGE = 1_500
+"""Characters of a message; what a file or a library contributes to one may go on for pages."""
+
 
 class EdgeDigitsError(Exception):
     """Base of all errors that edgedigits raises on purpose."""
 
     def __str__(self) -> str:
         # OSError and ImportError, which some of the subclasses also are, would format the arguments their own way.
-        return str(self.args[0]) if self.args else ""
+        text = str(self.args[0]) if self.args else ""
+        if len(text) <= LONGEST_MESSAGE:
+            return text
+        # What it is about stands at the beginning, what to do next at the end.
+        return f"{text[: LONGEST_MESSAGE - 301]}…{text[-300:]}"
 
     def __reduce__(self) -> tuple[Any, ...]:
         # By default a copy is made by calling the class with the finished message, which some subclasses would

@@ -34,8 +34,14 @@ from edgedigits.errors import ImageError
 Pixels: TypeAlias = npt.NDArray[np.uint8]
 Picture: TypeAlias = "str | os.PathLike[str] | bytes | BinaryIO | Image.Image | npt.NDArray[Any]"
 
-MAX_PIXELS = 100_000_000
-"""Larger pictures are refused before they are decoded: a small file can claim any size."""
+MAX_PIXELS = 60_000_000
+"""Larger pictures are refused before they are decoded: a small file can claim any size, and 16 bytes of memory go to a
+pixel of some formats."""
+MAX_JPEG_PIXELS = 100_000_000
+"""Likewise of a JPEG, which is decoded at a fraction of its size."""
+MAX_SCANNED_PIXELS = 2_000_000_000
+"""Pixels times passes over them in a JPEG. A progressive one has about 10 passes; 140 bytes can ask for one more, which
+takes 60 ms at 100 megapixels."""
 MAX_FILE_BYTES = 256 * 2**20
 
 WORK_SIDE = 256
@@ -69,6 +75,12 @@ _SIGNATURES = (
 )
 """First bytes of the formats that are opened. Pillow knows more; some start other programs, none are needed here."""
 
+_ROWS_AT_ONCE = 256
+"""Rows that are brought to levels 0..255 in one go: in between, a number takes up to sixteen bytes."""
+
+_JPEG_SCAN = b"\xff\xda"
+"""The marker that begins a pass over the pixels; inside a pass, a byte 255 is always followed by a 0."""
+
 _UNKNOWN_FORMAT = "cannot be read: not a PNG, JPEG, GIF, BMP, TIFF, WebP or PNM picture; save it as PNG"
 
 _UPRIGHT = {
@@ -86,6 +98,7 @@ _ORIENTATION_TAG = 0x0112
 # What Pillow's decoders raise on altered files, besides the OSError and SyntaxError that it documents.
 _DECODE_ERRORS = (
     ArithmeticError,
+    AssertionError,
     AttributeError,
     EOFError,
     LookupError,
@@ -238,23 +251,47 @@ def decode(data: bytes) -> Image.Image:
     kind = next((name for signature, name in _SIGNATURES if data.startswith(signature)), None)
     if kind is None:
         raise ImageError(_UNKNOWN_FORMAT)
+    if kind == "WEBP":
+        # Pillow has libwebp make room for the whole picture as soon as it is opened.
+        check_size(webp_size(data))
     image = Image.open(io.BytesIO(data), formats=(kind,))
-    check_size(image.size)
+    check_size(image.size, MAX_JPEG_PIXELS if kind == "JPEG" else MAX_PIXELS)
+    if kind == "JPEG" and image.width * image.height * data.count(_JPEG_SCAN) > MAX_SCANNED_PIXELS:
+        raise ImageError(f"cannot be read: {data.count(_JPEG_SCAN):,} passes over its pixels; save it again")
     image.draft(image.mode, (WORK_SIDE, WORK_SIDE))
     return image
 
 
-def check_size(size: tuple[int, ...]) -> None:
+def webp_size(data: bytes) -> tuple[int, int]:
+    """Return width and height that the header of a WebP file declares (RFC 9649, sections 2.5 to 2.7).
+
+    Raises:
+        ImageError: it is too short for one, or of another kind.
+    """
+    header = data[:30].ljust(30, b"\0")
+    kind = header[12:16]
+    if kind == b"VP8X":
+        return 1 + int.from_bytes(header[24:27], "little"), 1 + int.from_bytes(header[27:30], "little")
+    if kind == b"VP8L":
+        bits = int.from_bytes(header[21:25], "little")
+        return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
+    if kind == b"VP8 ":
+        width, height = struct.unpack_from("<HH", header, 26)
+        return width & 0x3FFF, height & 0x3FFF
+    raise ImageError(_UNKNOWN_FORMAT)
+
+
+def check_size(size: tuple[int, ...], most: int = MAX_PIXELS) -> None:
     """Raise ``ImageError`` for a picture of no pixels, or of too many."""
     pixels = size[0] * size[1]
     if pixels == 0:
         raise ImageError("cannot be read: it has no pixels")
-    if pixels > MAX_PIXELS:
-        raise ImageError(_too_large(f"{size[0]} x {size[1]} pixels"))
+    if pixels > most:
+        raise ImageError(_too_large(f"{size[0]} x {size[1]} pixels", most))
 
 
-def _too_large(found: str) -> str:
-    return f"cannot be read: {found}, at most {MAX_PIXELS // 10**6} megapixels are decoded; save it smaller"
+def _too_large(found: str, most: int = MAX_PIXELS) -> str:
+    return f"cannot be read: {found}, at most {most // 10**6} megapixels are decoded; save it smaller"
 
 
 def _type(value: object) -> str:
@@ -305,9 +342,9 @@ def gray_of_image(image: Image.Image) -> Pixels:
     orientation = image.getexif().get(_ORIENTATION_TAG)
     if image.mode in ("I", "F") or image.mode.startswith("I;"):
         image = Image.fromarray(as_levels(np.asarray(image)))
-    elif image.has_transparency_data:
+    elif image.mode != "RGBA" and image.has_transparency_data:
         image = image.convert("RGBA")
-    elif image.mode != "L":
+    elif image.mode not in ("L", "RGBA"):
         image = image.convert("L")
     image = shrunk(image)
     if orientation in _UPRIGHT:
@@ -367,7 +404,10 @@ def as_levels(array: npt.NDArray[Any]) -> Pixels:
         ceiling = 1
     if ceiling == PIXEL_MAX and kind != "f":
         return array.astype(np.uint8)
-    levels: Pixels = np.rint(array * np.float32(PIXEL_MAX / ceiling)).astype(np.uint8)
+    levels: Pixels = np.empty(array.shape, np.uint8)
+    for start in range(0, len(array), _ROWS_AT_ONCE):
+        rows = array[start : start + _ROWS_AT_ONCE]
+        levels[start : start + _ROWS_AT_ONCE] = np.rint(rows * np.float32(PIXEL_MAX / ceiling))
     return levels
 
 

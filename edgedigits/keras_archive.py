@@ -14,10 +14,21 @@ from pathlib import Path
 from typing import Any, Literal
 
 from edgedigits.artifacts import ARCHIVE_ERRORS
-from edgedigits.contract import CLASSES, IMAGE_SIDE, PIXEL_MAX, PIXELS, WIDEST_LAYER, arch_text
+from edgedigits.contract import (
+    CLASSES,
+    IMAGE_SIDE,
+    LARGEST_MODEL,
+    MOST_WEIGHTS,
+    PIXEL_MAX,
+    PIXELS,
+    WIDEST_LAYER,
+    arch_text,
+    count_weights,
+)
 from edgedigits.errors import ContractError, ModelFileError, ModelNotFoundError
 
-MEMBERS = {"config.json", "metadata.json", "model.weights.h5"}
+WEIGHTS_MEMBER = "model.weights.h5"
+MEMBERS = {"config.json", "metadata.json", WEIGHTS_MEMBER}
 LARGEST_CONFIG = 4 << 20
 INPUT_SHAPES = ([IMAGE_SIDE, IMAGE_SIDE], [IMAGE_SIDE, IMAGE_SIDE, 1], [PIXELS])
 TRAIN_AGAIN = "train a digits network with `edgedigits train`"
@@ -58,6 +69,11 @@ class NetworkSpec:
     def arch(self) -> str:
         """Widths of the hidden layers, ``128-32``."""
         return arch_text(tuple(layer.units for layer in self.dense[:-1]))
+
+    @property
+    def weights(self) -> int:
+        """How many weights and biases it has."""
+        return count_weights(layer.units for layer in self.dense[:-1])
 
     @property
     def pixel_scale(self) -> float:
@@ -101,7 +117,10 @@ def _read_config(path: Path) -> dict[str, Any]:
         raise ModelNotFoundError(path, "train one with `edgedigits train`")
     try:
         with zipfile.ZipFile(path) as archive:
-            sizes = {member.filename: member.file_size for member in archive.infolist()}
+            members = archive.infolist()
+            sizes = {member.filename: member.file_size for member in members}
+            if len(members) > len(sizes):
+                raise ModelFileError(path, "two members of its archive have one name", TRAIN_AGAIN)
             if not {"config.json", "model.weights.h5"} <= sizes.keys() or not sizes.keys() <= MEMBERS:
                 raise ModelFileError(
                     path,
@@ -110,6 +129,8 @@ def _read_config(path: Path) -> dict[str, Any]:
                 )
             if sizes["config.json"] > LARGEST_CONFIG:
                 raise ModelFileError(path, "its config.json is too large for a digits network", TRAIN_AGAIN)
+            if max(sizes.values()) > LARGEST_MODEL:
+                raise ModelFileError(path, f"larger than {LARGEST_MODEL // 2**20} MiB unpacked", TRAIN_AGAIN)
             if (broken := archive.testzip()) is not None:
                 raise ModelFileError(path, f"{broken} inside it is damaged", TRAIN_AGAIN)
             config: dict[str, Any] = json.loads(archive.read("config.json"))
@@ -206,6 +227,8 @@ def _check_order(path: Path, spec: NetworkSpec) -> None:
         raise ContractError(path, "hidden layers with relu", ", ".join(sorted(hidden)), TRAIN_AGAIN)
     if not all(1 <= layer.units <= WIDEST_LAYER for layer in dense):
         raise ContractError(path, f"widths from 1 to {WIDEST_LAYER}", spec.arch, TRAIN_AGAIN)
+    if spec.weights > MOST_WEIGHTS:
+        raise ContractError(path, f"at most {MOST_WEIGHTS:,} weights", f"{spec.weights:,}", TRAIN_AGAIN)
     before = kinds[: kinds.index("Dense")]
     if "Rescaling" in kinds[len(before) :] or before.count("Rescaling") > 1:
         raise ContractError(

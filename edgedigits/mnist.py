@@ -6,6 +6,7 @@ C. Cortes and C. J. C. Burges, "The MNIST database of handwritten digits"; file 
 """
 
 import gzip
+import hashlib
 import os
 import struct
 import tempfile
@@ -20,7 +21,13 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from edgedigits.artifacts import ARCHIVE_ERRORS, sha256_bytes
+from edgedigits.artifacts import (
+    ARCHIVE_ERRORS,
+    STAGING_PREFIX,
+    finish_commits,
+    sha256_bytes,
+    sha256_file,
+)
 from edgedigits.contract import IMAGE_SIDE, LABELS, PIXELS
 from edgedigits.errors import DatasetError, DownloadError
 from edgedigits.extras import extra
@@ -145,8 +152,9 @@ class Split:
         class_names: tuple[str, ...] = LABELS,
     ) -> "Split":
         """Make a split and take its hash."""
-        content = np.ascontiguousarray(images).tobytes() + np.ascontiguousarray(labels).tobytes()
-        return cls(dataset, images, labels, sha256_bytes(content), class_names)
+        digest = hashlib.sha256(np.ascontiguousarray(images).data)
+        digest.update(np.ascontiguousarray(labels).data)
+        return cls(dataset, images, labels, digest.hexdigest(), class_names)
 
 
 @dataclass(frozen=True)
@@ -355,8 +363,11 @@ def _read_npz(path: Path, part: Part) -> list[bytes]:
             raise DatasetError(
                 f"{path}: expected an array {key}, found none that can be read ({error}); delete it"
             ) from error
-        if array is None or array.dtype != np.uint8 or array.shape != shape:
-            found = f"{declared:,} bytes" if array is None else f"{array.dtype} {array.shape}"
+        if not isinstance(array, np.ndarray) or array.dtype != np.uint8 or array.shape != shape:
+            # numpy returns the bytes of a member that is no array.
+            found = f"{declared:,} bytes"
+            if isinstance(array, np.ndarray):
+                found = f"{array.dtype} {array.shape}"
             raise DatasetError(
                 f"{path}: expected {key} to be uint8 {shape}, found {found}; {IF_ANOTHER}, else delete it"
             )
@@ -396,18 +407,28 @@ def download(
 
 
 def _fetch(mirror: str, file: IdxFile, folder: Path, progress: Progress) -> None:
-    """Download one file unless it is there already; pooch never leaves one that does not match its hash."""
+    """Download one file unless it is there already; one that does not match its hash never gets its name.
+
+    pooch works in a folder of its own: what a killed download leaves there is removed by a later one.
+    """
     import pooch
 
     pooch.get_logger().setLevel("ERROR")
-    with progress.task(f"{file.name}.gz", file.gzip_size) as advance:
-        pooch.retrieve(
-            f"{mirror.rstrip('/')}/{file.name}.gz",
-            known_hash=f"sha256:{file.gzip_sha256}",
-            fname=f"{file.name}.gz",
-            path=folder,
-            downloader=partial(_stream, file, advance),
-        )
+    name = f"{file.name}.gz"
+    with progress.task(name, file.gzip_size) as advance:
+        if (folder / name).is_file() and sha256_file(folder / name) == file.gzip_sha256:
+            return
+        folder.mkdir(parents=True, exist_ok=True)
+        finish_commits(folder)
+        with tempfile.TemporaryDirectory(prefix=STAGING_PREFIX, dir=folder) as staging:
+            pooch.retrieve(
+                f"{mirror.rstrip('/')}/{name}",
+                known_hash=f"sha256:{file.gzip_sha256}",
+                fname=name,
+                path=staging,
+                downloader=partial(_stream, file, advance),
+            )
+            Path(staging, name).replace(folder / name)
 
 
 def _stream(file: IdxFile, advance: Advance, url: str, output: str, _pooch: object) -> None:

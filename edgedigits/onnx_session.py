@@ -18,7 +18,9 @@ from edgedigits.contract import (
     OUTPUT_NAME,
     ModelMetadata,
 )
-from edgedigits.errors import ContractError, ModelFileError, ModelNotFoundError
+from edgedigits.errors import ContractError, ModelFileError
+from edgedigits.model_bytes import read_model_bytes
+from edgedigits.onnx_file import check_onnx
 
 # onnxruntime's own exceptions share no base but Exception; RuntimeError and ValueError come from its Python side.
 _OPEN_ERRORS = (
@@ -53,10 +55,12 @@ def open_session(path: Path, *, threads: int = 1) -> tuple[onnxruntime.Inference
 
     Raises:
         ModelNotFoundError: there is no such file.
-        ModelFileError: onnxruntime cannot read it.
-        ContractError: it is no edgedigits model, or takes or gives something else than the contract says.
+        ModelFileError: it is no whole ONNX model, or onnxruntime cannot read it.
+        ContractError: it is no edgedigits model, has other operators, or takes or gives something else than the
+            contract says.
     """
-    serialized = _read(path)
+    serialized = read_model_bytes(path)
+    _check(path, serialized)
     try:
         # Without enable_fallback=0, a RuntimeError would make onnxruntime print a banner on standard output.
         session = onnxruntime.InferenceSession(
@@ -69,6 +73,16 @@ def open_session(path: Path, *, threads: int = 1) -> tuple[onnxruntime.Inference
         raise ModelFileError(path, f"onnxruntime cannot read it ({_short(error)})") from error
     _check_contract(session, path)
     return session, _read_metadata(session, path)
+
+
+def _check(path: Path, serialized: bytes) -> None:
+    # onnxruntime tells its own format by these bytes, whatever the file is called.
+    if serialized[4:8] == b"ORTM":
+        from edgedigits.ort_file import check_ort
+
+        check_ort(path, serialized)
+    else:
+        check_onnx(path, serialized)
 
 
 def session_options(threads: int) -> onnxruntime.SessionOptions:
@@ -84,18 +98,6 @@ def session_options(threads: int) -> onnxruntime.SessionOptions:
     options.enable_cpu_mem_arena = False
     options.log_severity_level = _LOG_FATAL
     return options
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError as error:
-        raise ModelNotFoundError(path, "train one with `edgedigits train` and `edgedigits export`") from error
-    except (OSError, ValueError) as error:  # ValueError: a null byte in the name
-        reason = getattr(error, "strerror", None) or str(error)
-        raise ModelFileError(
-            path, f"cannot be read ({reason})", "name an .onnx file that you may read"
-        ) from error
 
 
 def _short(error: BaseException) -> str:

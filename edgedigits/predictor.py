@@ -6,6 +6,7 @@
 7
 """
 
+import math
 import mmap
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -142,9 +143,22 @@ class DigitPredictor:
 
         Raises:
             ImageError: the picture cannot be read, or shows nothing.
+            ModelFileError: the model answers with NaN.
         """
         row = self.probabilities(self.prepare(picture)[np.newaxis])[0]
-        return Prediction.from_probabilities(row, self.metadata.labels)
+        return self.prediction(row)
+
+    def prediction(self, row: npt.NDArray[np.float32]) -> Prediction:
+        """Build a prediction from one row, shape (10,), of what ``probabilities`` returns.
+
+        Raises:
+            ModelFileError: the row holds NaN: the file's weights are damaged, though the file is whole.
+        """
+        prediction = Prediction.from_probabilities(row, self.metadata.labels)
+        # The largest of a row with a NaN is the NaN.
+        if math.isnan(prediction.confidence):
+            raise ModelFileError(self.model, "it gives no numbers: its weights are damaged")
+        return prediction
 
     def predict_batch(self, pictures: Iterable[Picture]) -> list[Prediction]:
         """Read one digit in each of many pictures, in their order.
@@ -158,7 +172,7 @@ class DigitPredictor:
         if isinstance(pictures, (str, bytes, os.PathLike)):
             raise ImageError("predict_batch expects several pictures, got one; use predict")
         return [
-            Prediction.from_probabilities(row, self.metadata.labels)
+            self.prediction(row)
             for batch in _prepared_batches(pictures, self.prepare)
             for row in self.probabilities(batch)
         ]

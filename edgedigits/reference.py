@@ -86,6 +86,8 @@ def read_reference(path: Path) -> Reference:
         if isinstance(error, ModelFileError):
             raise
         raise ModelFileError(path, f"no readable reference ({error})", advice) from error
+    if not isinstance(probabilities, np.ndarray):  # What numpy makes of a member that is no array.
+        raise ModelFileError(path, "no readable reference (its probabilities are no array)", advice)
     if probabilities.dtype != np.float32 or probabilities.ndim != 2 or probabilities.shape[1] != CLASSES:
         found = f"{probabilities.dtype} {probabilities.shape}"
         raise ModelFileError(path, f"expected probabilities float32 (n, {CLASSES}), found {found}", advice)

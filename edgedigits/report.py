@@ -1,11 +1,11 @@
 """What a models folder holds, for people: one self-contained HTML page, and the model card."""
 
 import base64
+import contextlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import resources
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import jinja2
 
 from edgedigits import bench, plots
 from edgedigits.artifacts import dataset_labels, read_manifest
-from edgedigits.contract import CLASSES, LABELS, PIXELS, class_title, parse_arch, sidecar_name
+from edgedigits.contract import CLASSES, LABELS, class_title, count_weights, parse_arch, sidecar_name
 from edgedigits.errors import ModelFileError
 
 PLOTS = {
@@ -48,7 +48,8 @@ def render_model_card(name: str, entry: dict[str, Any]) -> str:
         name: of the network.
         entry: its part of the manifest, with ``training`` and ``files``.
     """
-    return str(_TEMPLATES.get_template("model_card.md.j2").render(_facts(name, entry)))
+    with _complete_record(Path(name)):
+        return str(_TEMPLATES.get_template("model_card.md.j2").render(_facts(name, entry)))
 
 
 def render_report(
@@ -68,6 +69,13 @@ def render_report(
     Raises:
         ModelFileError: the manifest does not know the network as one that was trained.
     """
+    with _complete_record(folder):
+        return _render_html(folder, name, result, samples)
+
+
+def _render_html(
+    folder: Path, name: str, result: bench.BenchResult | None, samples: Sequence[SamplePrediction]
+) -> str:
     facts = _report_facts(folder, name, result)
     facts["pictures"] = [(caption, _data_uri(path.read_bytes())) for caption, path in _pictures(folder, name)]
     facts["samples"] = [(sample, _data_uri(sample.path.read_bytes())) for sample in samples]
@@ -90,11 +98,34 @@ def render_markdown(folder: Path, name: str, result: bench.BenchResult | None = 
     Raises:
         ModelFileError: the manifest does not know the network as one that was trained.
     """
-    facts = _report_facts(folder, name, result)
-    facts["pictures"] = [
-        (caption, path.relative_to(folder).as_posix()) for caption, path in _pictures(folder, name)
-    ]
-    return str(_TEMPLATES.get_template("report.md.j2").render(facts))
+    with _complete_record(folder):
+        facts = _report_facts(folder, name, result)
+        facts["pictures"] = [
+            (caption, path.relative_to(folder).as_posix()) for caption, path in _pictures(folder, name)
+        ]
+        return str(_TEMPLATES.get_template("report.md.j2").render(facts))
+
+
+@contextlib.contextmanager
+def _complete_record(place: Path) -> Iterator[None]:
+    """Say so where the manifest's record of a run lacks what a page shows of it."""
+    try:
+        yield
+    except (
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        TypeError,
+        ValueError,
+        jinja2.TemplateError,
+    ) as error:
+        if isinstance(error, ModelFileError):
+            raise
+        raise ModelFileError(
+            place,
+            f"the manifest's record of this network is incomplete ({type(error).__name__}: {error})",
+            "train it again with `edgedigits train`",
+        ) from error
 
 
 def _report_facts(folder: Path, name: str, result: bench.BenchResult | None) -> dict[str, Any]:
@@ -183,8 +214,7 @@ def read_presets() -> dict[str, Any]:
 
 def _parameters(arch: str) -> int:
     """Count weights and biases of a network with these hidden layers."""
-    widths = (PIXELS, *parse_arch(arch), CLASSES)
-    return sum((inputs + 1) * units for inputs, units in pairwise(widths))
+    return count_weights(parse_arch(arch))
 
 
 def _data_uri(png: bytes) -> str:

@@ -27,6 +27,7 @@ from edgedigits.contract import (
 )
 from edgedigits.errors import ContractError, ModelFileError, ModelNotFoundError
 from edgedigits.extras import extra
+from edgedigits.model_bytes import read_model_bytes
 from edgedigits.native_output import hidden_native_output
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def open_model(path: Path, *, threads: int = 1, keras_call: KerasCall = "model(x
     if path.suffix in {".onnx", ".ort"}:
         return OnnxModel(path, threads)
     if path.suffix == ".tflite":
-        return TfliteModel(path, path.read_bytes(), threads)
+        return TfliteModel(path, read_model_bytes(path), threads)
     if path.suffix == ".c":
         return _open_c_file(path, threads)
     return KerasModel(path, keras_call)

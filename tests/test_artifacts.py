@@ -17,6 +17,7 @@ import pytest
 
 from edgedigits import __version__, artifacts
 from edgedigits.artifacts import finish_commits, read_manifest, staged, write_atomically, write_manifest
+from edgedigits.contract import LABELS
 from edgedigits.errors import ModelFileError, OutputError
 
 posix = pytest.mark.skipif(os.name != "posix", reason="kills and limits processes in the POSIX way")
@@ -319,6 +320,21 @@ def test_numbers_that_json_does_not_have_are_refused(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+TRAINING = {
+    "weights_sha256": "0" * 64,
+    "dataset": {"name": "MNIST", "train_sha256": "1", "test_sha256": "2"},
+    "arguments": {},
+}
+"""As much of the record of a run as every reader relies on."""
+
+
+def test_the_least_that_a_manifest_says_of_a_run_is_enough(tmp_path):
+    networks = {"digits": {"training": TRAINING, "files": {}}}
+    write_manifest(tmp_path, {"manifest_version": 1, "networks": networks})
+    assert read_manifest(tmp_path)["networks"] == networks
+    assert artifacts.trained_labels(tmp_path, "digits", "0" * 64) == LABELS
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
@@ -337,6 +353,24 @@ def test_numbers_that_json_does_not_have_are_refused(tmp_path):
             json.dumps({"manifest_version": 1, "networks": {"digits": {"files": []}}}).encode(),
             "manifest of version 1",
             id="files as a list",
+        ),
+        *(
+            pytest.param(
+                json.dumps(
+                    {"manifest_version": 1, "networks": {"digits": {"training": training, "files": {}}}}
+                ).encode(),
+                "manifest",
+                id=name,
+            )
+            for name, training in {
+                "training as text": "yes",
+                "training of nothing": {},
+                "no hash": {**TRAINING, "weights_sha256": None},
+                "labels as a number": {**TRAINING, "dataset": {**TRAINING["dataset"], "labels": 7}},
+                "too few labels": {**TRAINING, "dataset": {**TRAINING["dataset"], "labels": ["0"]}},
+                "no test hash": {**TRAINING, "dataset": {"name": "MNIST", "train_sha256": "0"}},
+                "arguments as a list": {**TRAINING, "arguments": []},
+            }.items()
         ),
     ],
 )

@@ -22,15 +22,18 @@ METADATA = ModelMetadata(
 
 names = st.from_regex(r"[A-Za-z0-9_-]{1,12}", fullmatch=True)
 counts = st.integers(0, 10**9)
+texts = st.text(max_size=64).filter(str.isprintable)
+accuracies = st.builds(
+    lambda dataset, correct, wrong: MeasuredAccuracy(dataset, correct, correct + wrong), texts, counts, counts
+).filter(lambda accuracy: accuracy.images > 0)
 metadata = st.builds(
     ModelMetadata,
-    arch=st.text(max_size=20),
+    arch=texts,
     precision=st.sampled_from(contract.PRECISIONS),
-    weights_sha256=st.text(max_size=64),
-    tools=st.dictionaries(st.text(max_size=10), st.text(max_size=10), max_size=3),
-    accuracy=st.none() | st.builds(MeasuredAccuracy, st.text(max_size=10), counts, counts),
-    calibration=st.none()
-    | st.builds(CalibrationReceipt, counts, counts, st.text(max_size=64), st.text(max_size=64)),
+    weights_sha256=texts,
+    tools=st.dictionaries(texts, texts, max_size=3),
+    accuracy=st.none() | accuracies,
+    calibration=st.none() | st.builds(CalibrationReceipt, counts, counts, texts, texts),
     edges=st.sampled_from(["uint8", "int8"]),
 )
 
@@ -81,7 +84,11 @@ def test_only_other_networks_put_their_name_before_a_sidecar(name, expected):
     assert contract.sidecar_name(name, "reference.npz") == expected
 
 
-@given(st.lists(st.integers(1, contract.WIDEST_LAYER), min_size=1, max_size=6).map(tuple))
+@given(
+    st.lists(st.integers(1, contract.WIDEST_LAYER), min_size=1, max_size=6)
+    .map(tuple)
+    .filter(lambda widths: contract.count_weights(widths) <= contract.MOST_WEIGHTS)
+)
 def test_widths_survive_being_written(widths):
     assert contract.parse_arch(contract.arch_text(widths)) == widths
 
@@ -94,6 +101,22 @@ def test_what_is_no_list_of_widths_is_refused(text):
     with pytest.raises(ValueError, match="expected widths from 1 to 16384 like 128-32") as caught:
         contract.parse_arch(text)
     assert repr(text) in str(caught.value)
+
+
+def test_more_weights_than_are_opened_later_are_refused():
+    assert contract.parse_arch("16384") == (16384,)
+    with pytest.raises(ValueError, match="at most 16,777,216 weights in all, got '8192-8192' with 73,"):
+        contract.parse_arch("8192-8192")
+
+
+@pytest.mark.parametrize(
+    ("widths", "expected"),
+    # By hand: a weight for each input, and a bias.
+    [((128, 32), 785 * 128 + 129 * 32 + 33 * 10), ((1,), 785 + 20)],
+    ids=str,
+)
+def test_weights_and_biases_are_counted(widths, expected):
+    assert contract.count_weights(widths) == expected
 
 
 @given(metadata)
@@ -125,6 +148,29 @@ def test_equal_metadata_are_equal_bytes():
         pytest.param(altered(accuracy=[1, 2]), "unreadable", id="accuracy of another form"),
         pytest.param(altered(calibration={"images": 1}), "unreadable", id="half a calibration receipt"),
         pytest.param(altered(labels=7), "unreadable", id="labels that are no list"),
+        pytest.param(altered(arch="\x1b[2J"), "unreadable", id="a network that clears the screen"),
+        pytest.param(altered(arch=128), "unreadable", id="a network that is a number"),
+        pytest.param(altered(tools=["keras"]), "unreadable", id="tools as a list"),
+        pytest.param(altered(tools={"keras": 3}), "unreadable", id="a version that is a number"),
+        pytest.param(altered(weights_sha256="a" * 300), "unreadable", id="a hash without end"),
+        pytest.param(
+            altered(accuracy={"dataset": "MNIST", "correct": 0, "images": 0}), "unreadable", id="of no images"
+        ),
+        pytest.param(
+            altered(accuracy={"dataset": "MNIST", "correct": 2, "images": 1}),
+            "unreadable",
+            id="more than all",
+        ),
+        pytest.param(
+            altered(accuracy={"dataset": "MNIST", "correct": float("nan"), "images": 1}),
+            "unreadable",
+            id="no number of images",
+        ),
+        pytest.param(
+            altered(calibration={"images": -1, "seed": 0, "indices_sha256": ""}),
+            "unreadable",
+            id="fewer images than none",
+        ),
         pytest.param(
             altered(contract=2), "expected contract version 1, found version 2", id="a later contract"
         ),

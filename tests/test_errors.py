@@ -101,3 +101,11 @@ def test_public_names_are_sorted_unique_and_all_that_dir_shows():
 def test_a_name_that_is_not_there_is_an_attribute_error():
     with pytest.raises(AttributeError, match="module 'edgedigits' has no attribute 'Digit'"):
         _ = edgedigits.Digit
+
+
+def test_a_message_without_end_is_shortened_in_its_middle():
+    error = errors.ModelFileError(Path("digits.onnx"), "x" * 100_000, "export it again")
+    text = str(error)
+    assert len(text) == errors.LONGEST_MESSAGE
+    assert text.startswith("digits.onnx: xxx")
+    assert text.endswith("xxx; export it again")

@@ -326,8 +326,8 @@ UNREADABLE: dict[str, tuple[Any, str]] = {
     "bitmap-in-name-only": (b"BM and more", "cannot be read"),
     "half-a-png": (encoded(seven())[:100], "cut off"),
     "half-a-jpeg": (encoded(seven(), "JPEG")[:700], "cut off"),
-    "bomb": (png_claiming(60_000, 60_000), "at most 100 megapixels"),
-    "a-little-too-large": (png_claiming(10_000, 10_001), "at most 100 megapixels"),
+    "bomb": (png_claiming(60_000, 60_000), "at most 60 megapixels"),
+    "a-little-too-large": (png_claiming(10_000, 10_001), "at most 60 megapixels"),
     "no-pixels": (Image.new("L", (0, 7)), "no pixels"),
     "closed-file": (io.BytesIO(), "file is empty"),
     "text-file": (io.StringIO("text"), "open it in binary mode"),
@@ -351,7 +351,7 @@ UNREADABLE: dict[str, tuple[Any, str]] = {
     "array-channels-first": (np.zeros((1, 28, 28), np.uint8), "got (1, 28, 28)"),
     "array-4d": (np.zeros((1, 28, 28, 1), np.uint8), "got (1, 28, 28, 1)"),
     "array-empty": (np.zeros((0, 28), np.uint8), "no pixels"),
-    "array-huge": (np.broadcast_to(np.uint8(0), (20_000, 20_000)), "at most 100 megapixels"),
+    "array-huge": (np.broadcast_to(np.uint8(0), (20_000, 20_000)), "at most 60 megapixels"),
 }
 
 

@@ -6,6 +6,7 @@ The hashes of the real files are pinned, so a small dataset with hashes of its o
 import contextlib
 import gzip
 import json
+import os
 import socket
 import struct
 import tempfile
@@ -20,7 +21,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from edgedigits import mnist
+from edgedigits import artifacts, mnist
 from edgedigits.artifacts import sha256_bytes
 from edgedigits.cli import cli
 from edgedigits.errors import DownloadError
@@ -423,6 +424,16 @@ def test_a_cache_that_cannot_be_made_is_told(start, caches):
     with pytest.raises(DownloadError, match=r"File exists|Not a directory"):
         mnist.download(mirrors=[start().url])
     assert caches.read_text() == "a file in the way"
+
+
+def test_what_a_killed_download_left_is_removed_by_a_later_one(start, caches, files):
+    left = caches / ".staging-abandoned"
+    left.mkdir(parents=True)
+    (left / "half").write_bytes(b"half")
+    long_ago = time.time() - artifacts.STALE_SECONDS - 60
+    os.utime(left, (long_ago, long_ago))
+    mnist.download(mirrors=[start().url])
+    assert sorted(path.name for path in caches.iterdir()) == sorted(files)
 
 
 # The command

@@ -64,3 +64,36 @@ def test_a_process_without_standard_error_works_as_well():
         [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, preexec_fn=lambda: os.close(2)
     )
     assert (child.returncode, child.stdout) == (0, "done\n")
+
+
+SAY_AND_RAISE = """
+import os, sys
+from edgedigits.native_output import discarded_native_output
+os.write(2, b"before ")
+try:
+    with discarded_native_output():
+        os.write(2, b"inside ")
+        if len(sys.argv) > 1:
+            raise ValueError
+except ValueError:
+    pass
+os.write(2, b"after")
+"""
+
+
+@pytest.mark.parametrize("arguments", [(), ("raise",)], ids=["returns", "raises"])
+def test_discarded_output_is_gone_whatever_happens(arguments):
+    child = subprocess.run([sys.executable, "-c", SAY_AND_RAISE, *arguments], capture_output=True, text=True)
+    assert (child.returncode, child.stderr) == (0, "before after")
+
+
+def test_without_a_standard_error_nothing_is_discarded_and_nothing_fails():
+    code = """
+import os
+from edgedigits.native_output import discarded_native_output
+os.close(2)
+with discarded_native_output():
+    print("done")
+"""
+    child = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert child.stdout == "done\n"

@@ -232,3 +232,17 @@ def test_markdown_links_to_the_plots_and_has_the_same_figures(models: Path) -> N
     assert f"{100 * verified['correct'] / verified['images']:.2f} %" in text
     tables = [line for line in text.splitlines() if line.startswith("|")]
     assert len({line.count("|") for line in tables if "digits.int8.tflite" in line}) == 1
+
+
+@pytest.mark.parametrize("key", ["results", "arguments", "arch"])
+def test_an_incomplete_record_is_one_error(key: str, models: Path, tmp_path: Path) -> None:
+    """A manifest that somebody wrote by hand: every reader but the report has all that it needs."""
+    manifest = json.loads((models / "manifest.json").read_bytes())
+    training = manifest["networks"]["digits"]["training"]
+    training[key] = {} if key == "arguments" else None
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    for render in (render_report, render_markdown):
+        with pytest.raises(ModelFileError, match="the manifest's record of this network is incomplete"):
+            render(tmp_path, "digits")
+    with pytest.raises(ModelFileError, match="is incomplete"):
+        render_model_card("digits", manifest["networks"]["digits"])

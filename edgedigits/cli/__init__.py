@@ -4,6 +4,7 @@ This module and the command modules import only click, errors and contract at th
 ``edgedigits --help`` answers at once; everything else is imported inside the callbacks.
 """
 
+import errno
 import importlib
 import os
 import sys
@@ -14,6 +15,9 @@ from edgedigits import __version__
 from edgedigits.errors import EdgeDigitsError
 
 COMMANDS = ("data", "train", "export", "verify", "bench", "predict", "info", "report", "demo")
+
+_OUTPUT_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+"""What writing to standard output fails with where that is a file on a full disk."""
 
 
 class LazyGroup(click.Group):
@@ -40,8 +44,11 @@ class LazyGroup(click.Group):
 
 
 def one_line(text: str) -> str:
-    """Fold a message into one line; paths may hold line breaks of their own."""
-    return " ".join(text.split())
+    """Fold a message into one line, and escape what would steer a terminal; paths and files may hold any character."""
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode()
+        for character in " ".join(text.split())
+    )
 
 
 @click.group(
@@ -67,5 +74,15 @@ def main() -> None:
         cli()
     except BrokenPipeError:
         # The reader of our output went away (`| head`): not our failure. Keep the interpreter from flushing again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         sys.exit(1)
+    except OSError as error:
+        if error.errno not in _OUTPUT_FULL:
+            raise
+        _drop_output()
+        click.echo(f"edgedigits: the result cannot be written ({error.strerror}); free some space", err=True)
+        sys.exit(1)
+
+
+def _drop_output() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

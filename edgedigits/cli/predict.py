@@ -50,6 +50,7 @@ def command(images: tuple[str, ...], model: Path | None, top: int, show: bool, a
       edgedigits predict --model models/digits.int8.onnx --json *.jpg
       curl -s https://example.org/digit.png | edgedigits predict -
     """
+    from edgedigits.cli import one_line
     from edgedigits.predictor import DigitPredictor
 
     if show and as_json:
@@ -65,7 +66,7 @@ def command(images: tuple[str, ...], model: Path | None, top: int, show: bool, a
             if as_json:
                 results.append({"picture": name, "error": str(error)})
             else:
-                click.echo(f"edgedigits: {' '.join(str(error).split())}", err=True)
+                click.echo(f"edgedigits: {one_line(str(error))}", err=True)
             continue
         if as_json:
             results.append(as_object(name, prediction))
@@ -117,13 +118,14 @@ def pictures_in(folder: Path) -> "Iterator[tuple[str, Picture | ImageError]]":
 
 def read_digit(picture: "Picture | ImageError", predictor: "DigitPredictor") -> "tuple[Pixels, Prediction]":
     """Return what the network saw and what it read. An error that was found on the way to the picture is raised."""
-    from edgedigits.predictor import Prediction
+    from edgedigits.native_output import discarded_native_output
 
     if isinstance(picture, ImageError):
         raise picture
-    pixels = predictor.prepare(picture)
+    with discarded_native_output():
+        pixels = predictor.prepare(picture)
     row = predictor.probabilities(pixels[None])[0]
-    return pixels, Prediction.from_probabilities(row, predictor.metadata.labels)
+    return pixels, predictor.prediction(row)
 
 
 def as_line(name: str, prediction: "Prediction", top: int, labels: Sequence[str]) -> str:

@@ -66,6 +66,7 @@ def command(
     """
     from edgedigits import datasets
     from edgedigits.artifacts import write_atomically
+    from edgedigits.cli import one_line
     from edgedigits.reference import read_reference, reference_path
     from edgedigits.runtimes import open_model
     from edgedigits.verify import changed_sheet, verify_model
@@ -76,7 +77,7 @@ def command(
         try:
             model = open_model(path, threads=threads)
         except EdgeDigitsError as error:
-            click.echo(f"edgedigits: {error}", err=True)
+            click.echo(f"edgedigits: {one_line(str(error))}", err=True)
             broken += 1
             continue
         models.append(model)
@@ -91,7 +92,7 @@ def command(
             answers.check_split(split, answers_path)
             verification = verify_model(model, split, answers, max_drop=max_drop, progress=progress)
         except EdgeDigitsError as error:
-            click.echo(f"edgedigits: {error}", err=True)
+            click.echo(f"edgedigits: {one_line(str(error))}", err=True)
             broken += 1
             continue
         verifications.append(verification)

@@ -8,9 +8,10 @@ import numpy.typing as npt
 
 from edgedigits.artifacts import sha256_bytes
 from edgedigits.contract import CLASSES, IMAGE_SIDE
-from edgedigits.errors import ModelFileError
+from edgedigits.errors import EdgeDigitsError, ModelFileError
 from edgedigits.keras_archive import TRAIN_AGAIN, LayerSpec, NetworkSpec, read_network_spec
 from edgedigits.training.backend import keras
+from edgedigits.training.weights_copy import copied_weights
 
 
 def network_spec(widths: tuple[int, ...]) -> NetworkSpec:
@@ -75,8 +76,11 @@ def load_network(path: Path) -> tuple[keras.Model, NetworkSpec]:
     spec = read_network_spec(path)
     model = build_network(spec)
     try:
-        model.load_weights(path)
+        with copied_weights(path) as weights:
+            model.load_weights(weights)
     except (OSError, ValueError, KeyError, RuntimeError, TypeError) as error:
+        if isinstance(error, EdgeDigitsError):
+            raise
         reason = " ".join(str(error).split())[:200]
         raise ModelFileError(path, f"its weights cannot be read ({reason})", TRAIN_AGAIN) from error
     if not all(np.isfinite(weights).all() for weights in model.get_weights()):

@@ -113,6 +113,7 @@ def train(
         ModelFileError: the checkpoint is unreadable, or of a run with another recipe.
         OutputError: ``folder`` cannot be written to.
     """
+    artifacts.check_temporary_room()
     tf.config.experimental.enable_op_determinism()
     data = _data(recipe, train_split)
     fitter = Fitter(recipe, data)

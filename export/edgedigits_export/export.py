@@ -18,7 +18,7 @@ from edgedigits.contract import (
     network_name,
     sidecar_name,
 )
-from edgedigits.errors import AccuracyError, DatasetError, OutputError
+from edgedigits.errors import AccuracyError, DatasetError, ModelFileError, OutputError
 from edgedigits.mnist import Split
 from edgedigits.progress import SILENT, Progress
 from edgedigits.reference import Reference, reference_path
@@ -148,7 +148,9 @@ def export_model(
     )
     integers = None
     if any(target.precision == "int8" for target in targets):
-        integers = _Integers(graph, *_calibration_images(graph, training, train_split, test_split, options))
+        integers = _Integers(
+            graph, *_calibration_images(graph, keras_path, training, train_split, test_split, options)
+        )
     exported, failed = [], []
     for target, path in paths.items():
         progress.note(f"exporting {path.name}")
@@ -295,6 +297,16 @@ def _check_dataset(
             )
 
 
+def _recipe(path: Path, training: dict[str, Any]) -> Recipe:
+    """Read how a network was trained: with it the validation images are found again."""
+    try:
+        return Recipe.from_dict(training["arguments"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelFileError(
+            path, f"the manifest beside it does not say how it was trained ({error})", "train it again"
+        ) from error
+
+
 class _Integers:
     """Turns the network into the integers of each kind of file, each kind once."""
 
@@ -318,13 +330,14 @@ class _Integers:
 
 def _calibration_images(
     graph: InferenceGraph,
+    path: Path,
     training: dict[str, Any] | None,
     train_split: Split,
     test_split: Split,
     options: ExportOptions,
 ) -> tuple[list[CalibrationSet], Validation]:
     """Draw calibration images away from the validation images of the run that made the network."""
-    recipe = Recipe() if training is None else Recipe.from_dict(training["arguments"])
+    recipe = Recipe() if training is None else _recipe(path, training)
     fit, held_out = validation_indices(train_split.labels, recipe.validation, recipe.seed)
     images = train_split.images[held_out]
     draws = draw_calibration_images(

@@ -119,7 +119,14 @@ def test_an_error_of_somebody_else_is_not_hidden(monkeypatch):
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("as it is", "as it is"), ("two\nlines", "two lines"), (" a\r\n\tb ", "a b"), ("", "")],
+    [
+        ("as it is", "as it is"),
+        ("two\nlines", "two lines"),
+        (" a\r\n\tb ", "a b"),
+        ("", ""),
+        ("a\x1b[2Jb\udc80", r"a\x1b[2Jb\udc80"),
+    ],
+    ids=["one line", "two lines", "other blanks", "nothing", "what steers a terminal"],
 )
 def test_messages_are_folded_into_one_line(text, expected):
     assert one_line(text) == expected

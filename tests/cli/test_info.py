@@ -76,7 +76,7 @@ def test_json_holds_the_whole_of_it(name: str, models: Path) -> None:
         ("digits.onnx", None, "digits.onnx: no such model file"),
         ("digits.h5", b"", "digits.h5: expected a file that ends in"),
         ("digits.tflite", b"text", "digits.tflite: no TFLite model"),
-        ("digits.onnx", b"text", "digits.onnx: onnxruntime cannot read it"),
+        ("digits.onnx", b"text", "digits.onnx: no whole ONNX model"),
         ("digits.keras", b"text", "digits.keras: no whole .keras archive"),
     ],
     ids=["missing", "suffix", "tflite", "onnx", "keras"],

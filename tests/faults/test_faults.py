@@ -1,0 +1,275 @@
+"""Power cuts, full disks and two at once: what was there stays whole, and the next run works.
+
+Those marked ``stress`` kill fifty times (``make stress``). The short forms of the killed training and the killed export
+stand with the tests of these commands.
+"""
+
+import contextlib
+import hashlib
+import importlib.util
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edgedigits.artifacts import read_manifest
+from edgedigits.keras_archive import read_network_spec
+from edgedigits.runtimes import open_model
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="forks and kills processes in the POSIX way")
+
+WRITERS = Path(__file__).with_name("writers.py")
+PIXELS = np.random.default_rng(0).integers(0, 256, (2, 28, 28), np.uint8)
+MOMENTS = 50
+
+
+class Writers:
+    """A process that carries out orders, each in a fork of its own."""
+
+    def __init__(self, *options: str) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, WRITERS, *options],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        # What the forks say is read at once, so that none of them waits for room in the pipe.
+        self._said: list[str] = []
+        self._reader = threading.Thread(target=lambda: self._said.extend(self._process.stderr), daemon=True)
+        self._reader.start()
+        assert self._answer() == {"ready": True}
+
+    def _answer(self) -> dict[str, Any]:
+        line = self._process.stdout.readline()
+        assert line, "".join(self._said)
+        return json.loads(line)
+
+    def start(self, **order: object) -> int:
+        """Begin an order; return the process that carries it out."""
+        self._process.stdin.write(json.dumps(order) + "\n")
+        self._process.stdin.flush()
+        return self._answer()["pid"]
+
+    def wait(self) -> int:
+        """Wait for the order to end; return its exit status, negative for a signal."""
+        return self._answer()["status"]
+
+    def run(self, **order: object) -> int:
+        self.start(**order)
+        return self.wait()
+
+    def last_words(self) -> str:
+        """Return the last line that a fork wrote to standard error."""
+        deadline = time.monotonic() + 5
+        while not self._said and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return self._said[-1] if self._said else ""
+
+    def close(self) -> None:
+        self._process.stdin.close()
+        self._process.kill()
+        self._process.wait()
+        self._reader.join()
+        self._process.stdout.close()
+        self._process.stderr.close()
+
+
+@pytest.fixture(scope="module")
+def heavy() -> Iterator[Writers]:
+    with contextlib.closing(Writers("--heavy")) as writers:
+        yield writers
+
+
+@pytest.fixture(scope="module")
+def light() -> Iterator[Writers]:
+    with contextlib.closing(Writers()) as writers:
+        yield writers
+
+
+@pytest.fixture(scope="module")
+def finished(heavy: Writers, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a trained and exported network. Only to be read."""
+    folder = tmp_path_factory.mktemp("finished")
+    assert heavy.run(task="train", folder=str(folder), seed=0) == 0, heavy.last_words()
+    assert heavy.run(task="export", folder=str(folder), seed=0) == 0, heavy.last_words()
+    return folder
+
+
+@pytest.fixture
+def folder(finished: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(finished, tmp_path / "models"))
+
+
+def check_whole(folder: Path) -> dict[str, str]:
+    """Check that the manifest and all its files agree and open; return their hashes."""
+    files = read_manifest(folder)["networks"]["digits"]["files"]
+    found = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in files}
+    assert found == {name: receipt["sha256"] for name, receipt in files.items()}
+    read_network_spec(folder / "digits.keras")
+    for name in ("digits.onnx", "digits.int8.tflite"):
+        assert open_model(folder / name).probabilities(PIXELS).shape == (2, 10)
+    assert not list(folder.glob(".commit-*"))
+    return found
+
+
+def kill_after(writers: Writers, seconds: float, **order: object) -> int:
+    """Begin an order and kill it after so long; return its status."""
+    child = writers.start(**order)
+    time.sleep(seconds)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(child, signal.SIGKILL)
+    return writers.wait()
+
+
+# --- Killed --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.stress
+@pytest.mark.parametrize("task", ["train", "export"])
+def test_a_killed_run_leaves_whole_files_and_the_next_works(task: str, heavy: Writers, folder: Path) -> None:
+    chance = random.Random(0)  # noqa: S311 - moments, not secrets
+    started = time.monotonic()
+    assert heavy.run(task=task, folder=str(folder), seed=1) == 0
+    whole_run = time.monotonic() - started
+    killed = index = 0
+    while killed < MOMENTS:
+        index += 1
+        # A third of them near the end, where files are put into place.
+        share = chance.uniform(0.8, 1.02) if index % 3 == 0 else chance.uniform(0, 1)
+        order = {"task": task, "folder": str(folder), "seed": 1 + index}
+        started = time.monotonic()
+        status = kill_after(heavy, share * whole_run, **order)
+        assert status in (0, -signal.SIGKILL), heavy.last_words()
+        if status == 0:
+            # Sooner done than killed: the first run was slow.
+            whole_run = min(whole_run, time.monotonic() - started)
+        else:
+            killed += 1
+        check_whole(folder)
+    before = check_whole(folder)
+    assert heavy.run(task=task, folder=str(folder), seed=1_000) == 0, heavy.last_words()
+    assert check_whole(folder) != before
+
+
+class SlowMirror(BaseHTTPRequestHandler):
+    """Serves the small files a few bytes at a time."""
+
+    files: dict[str, bytes]
+
+    def do_GET(self) -> None:
+        content = self.files[self.path.lstrip("/")]
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        with contextlib.suppress(ConnectionError):
+            for start in range(0, len(content), 4_000):
+                self.wfile.write(content[start : start + 4_000])
+                time.sleep(0.005)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def small_files() -> Iterator[dict[str, bytes]]:
+    """What the mirror has of the four files, as ``writers.py`` pins them."""
+    from edgedigits import mnist
+
+    spec = importlib.util.spec_from_file_location("writers", WRITERS)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    kept = dict(mnist.FILES)
+    yield module.serve_small_files()
+    mnist.FILES.update(kept)
+
+
+@pytest.fixture
+def mirror(small_files: dict[str, bytes]) -> Iterator[str]:
+    SlowMirror.files = small_files
+    server = ThreadingHTTPServer(("127.0.0.1", 0), SlowMirror)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_killed_download_leaves_whole_files_and_the_next_works(
+    light: Writers, mirror: str, small_files: dict[str, bytes], tmp_path: Path
+) -> None:
+    chance = random.Random(0)  # noqa: S311 - moments, not secrets
+    folder = tmp_path / "warm"
+    started = time.monotonic()
+    assert light.run(task="download", folder=str(folder), mirror=mirror) == 0, light.last_words()
+    whole_run = time.monotonic() - started
+    killed, met = 0, set()
+    for index in range(MOMENTS):
+        folder = tmp_path / "mnist"
+        if index % 10 == 0:
+            shutil.rmtree(folder, ignore_errors=True)
+        seconds = chance.uniform(0, whole_run)
+        killed += (
+            kill_after(light, seconds, task="download", folder=str(folder), mirror=mirror) == -signal.SIGKILL
+        )
+        visible = {path.name: path for path in folder.glob("[!.]*")} if folder.exists() else {}
+        met |= visible.keys()
+        assert {name: path.read_bytes() for name, path in visible.items()} == {
+            name: small_files[name] for name in visible
+        }
+    assert killed > 0
+    assert light.run(task="download", folder=str(folder), mirror=mirror) == 0, light.last_words()
+    assert {path.name: path.read_bytes() for path in folder.glob("[!.]*")} == small_files
+
+
+# --- No room left --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("largest_file", [1_000, 60_000])
+@pytest.mark.parametrize("task", ["train", "export"])
+def test_a_full_disk_is_told_and_leaves_the_old_files(
+    task: str, largest_file: int, heavy: Writers, folder: Path
+) -> None:
+    before = check_whole(folder)
+    assert heavy.run(task=task, folder=str(folder), seed=1, largest_file=largest_file) == 1, (
+        heavy.last_words()
+    )
+    assert re.match(
+        r"OutputError: .*: cannot be written to "
+        r"\((File too large\); (nothing was changed|free some)|no space left\); free some)",
+        heavy.last_words(),
+    )
+    assert check_whole(folder) == before
+    assert not list(folder.glob(".staging-*"))
+
+
+def test_a_full_disk_stops_a_download_and_leaves_no_part(light: Writers, mirror: str, tmp_path: Path) -> None:
+    assert light.run(task="download", folder=str(tmp_path), mirror=mirror, largest_file=10_000) == 1
+    assert "DownloadError: MNIST could not be downloaded" in light.last_words()
+    assert "File too large" in light.last_words()
+    assert not [path for path in tmp_path.iterdir() if path.stat().st_size >= 10_000]
+    assert light.run(task="download", folder=str(tmp_path), mirror=mirror) == 0
+
+
+# --- Two at once ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("other", ["export", pytest.param("train", marks=pytest.mark.stress)])
+def test_two_at_once_in_one_folder_both_finish(other: str, heavy: Writers, folder: Path) -> None:
+    with contextlib.closing(Writers("--heavy")) as neighbour:
+        heavy.start(task="export", folder=str(folder), seed=3)
+        neighbour.start(task=other, folder=str(folder), seed=4)
+        assert (heavy.wait(), neighbour.wait()) == (0, 0), heavy.last_words() + neighbour.last_words()
+    check_whole(folder)
+    assert not list(folder.glob(".staging-*"))

@@ -1,0 +1,102 @@
+"""Draws the seeds of the fuzzer: ``python tests/fuzz/make_seeds.py`` (needs the development environment).
+
+Small networks in every format, and small pictures, so that a mutation hits structure more often
+than weights. They are committed: fuzzing itself needs no TensorFlow.
+"""
+
+import dataclasses
+import io
+import shutil
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from PIL import Image, ImageDraw
+
+from edgedigits.training.offline_digits import load_offline_digits
+from edgedigits.training.recipe import Recipe
+from edgedigits.training.train import train
+from edgedigits_export import FORMATS, ExportOptions, export_model
+
+SEEDS = Path(__file__).parent / "seeds"
+NAME = "small"
+WIDTHS = (4, 3)
+
+
+def draw_digit() -> Image.Image:
+    """Return a small picture of a seven."""
+    image = Image.new("L", (24, 32), 255)
+    ImageDraw.Draw(image).line([(4, 6), (19, 6), (10, 27)], fill=0, width=3)
+    return image
+
+
+def write_pictures() -> None:
+    gray = draw_digit()
+    colour = gray.convert("RGBA")
+    colour.putalpha(gray.point(lambda level: 255 - level))
+    wide = Image.fromarray(np.asarray(gray).astype(np.uint16) * 257)
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    pictures = {
+        "gray.png": (gray, {}),
+        "alpha.png": (colour, {}),
+        "wide.png": (wide, {}),
+        "palette.png": (gray.convert("P"), {}),
+        "bits.png": (gray.convert("1"), {}),
+        "gray.jpg": (gray, {}),
+        "progressive.jpg": (gray.convert("RGB"), {"progressive": True, "exif": turned}),
+        "cmyk.jpg": (gray.convert("CMYK"), {}),
+        "gray.gif": (gray, {}),
+        "animated.gif": (gray, {"save_all": True, "append_images": [gray.rotate(90)]}),
+        "gray.bmp": (gray, {}),
+        "rgb.bmp": (gray.convert("RGB"), {}),
+        "gray.tif": (gray, {}),
+        "packed.tif": (gray.convert("RGB"), {"compression": "tiff_lzw"}),
+        "deflated.tif": (wide, {"compression": "tiff_adobe_deflate"}),
+        "float.tif": (Image.fromarray(np.asarray(gray, np.float32)), {}),
+        "fax.tif": (gray.convert("1"), {"compression": "group4"}),
+        "lossy.webp": (gray.convert("RGB"), {}),
+        "lossless.webp": (colour, {"lossless": True}),
+        "animated.webp": (colour, {"save_all": True, "append_images": [colour.rotate(90)]}),
+        "gray.pgm": (gray, {}),
+        "bits.pbm": (gray.convert("1"), {}),
+        "rgb.ppm": (gray.convert("RGB"), {}),
+    }
+    for name, (image, options) in pictures.items():
+        content = io.BytesIO()
+        kind = Image.registered_extensions()[Path(name).suffix]
+        image.save(content, format=kind, **options)
+        (SEEDS / name).write_bytes(content.getvalue())
+
+
+def write_networks() -> None:
+    """Train a very small network and export it to every format there is."""
+    splits = load_offline_digits()
+    options = ExportOptions(calibration_size=50, max_drop=100.0, force=True)
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        train(Recipe(arch=WIDTHS, epochs=2, validation=100), *splits, folder, name=NAME)
+        network = folder / f"{NAME}.keras"
+        exported, _ = export_model(network, FORMATS, *splits, options=options)
+        for path in (network, *(file.path for file in exported)):
+            shutil.copy(path, SEEDS)
+        integers = [target for target in FORMATS if (target.format, target.precision) == ("tflite", "int8")]
+        unsigned = dataclasses.replace(options, edges="uint8")
+        ((file,), _) = export_model(network, integers, *splits, options=unsigned)
+        shutil.copy(file.path, SEEDS / f"{NAME}.uint8.tflite")
+    write_in_ort_format(SEEDS / f"{NAME}.onnx", SEEDS / f"{NAME}.ort")
+
+
+def write_in_ort_format(source: Path, target: Path) -> None:
+    options = onnxruntime.SessionOptions()
+    options.add_session_config_entry("session.save_model_format", "ORT")
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
+    options.optimized_model_filepath = str(target)
+    onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+
+
+if __name__ == "__main__":
+    SEEDS.mkdir(exist_ok=True)
+    write_pictures()
+    write_networks()

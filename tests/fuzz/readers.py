@@ -1,0 +1,310 @@
+"""What is fuzzed: every reader of files from outside, with files that it reads well.
+
+A reader takes the bytes of a damaged file. It may return, or raise an ``EdgeDigitsError``; anything else is a find.
+"""
+
+import atexit
+import dataclasses
+import gzip
+import io
+import json
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mutations import with_png_checksums
+
+from edgedigits import artifacts, datasets, mnist
+from edgedigits.contract import ModelMetadata
+from edgedigits.errors import ModelFileError
+from edgedigits.image import prepare
+from edgedigits.keras_archive import WEIGHTS_MEMBER, read_network_spec
+from edgedigits.reference import Reference, read_reference
+
+ROOT = Path(__file__).parents[2]
+SEEDS = Path(__file__).parent / "seeds"
+PIXELS = np.random.default_rng(0).integers(0, 256, (3, 28, 28), np.uint8)
+
+
+@dataclass(frozen=True)
+class Reader:
+    """One way into the toolkit."""
+
+    read: Callable[[bytes], object]
+    seeds: Callable[[], list[bytes]]
+    repair: Callable[[bytes], bytes] | None = None
+    """What makes checksums right again; applied to every second input."""
+
+
+def scratch(name: str) -> Path:
+    """Return the path of a file of this process alone, in memory where the system has such a place."""
+    shared = Path("/dev/shm")  # noqa: S108 - a folder of its own inside
+    folder = tempfile.mkdtemp(prefix="edgedigits-fuzz-", dir=shared if shared.is_dir() else None)
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder) / name
+
+
+def pictures(*suffixes: str) -> Callable[[], list[bytes]]:
+    """Return what reads the seeds with these suffixes."""
+    return lambda: [path.read_bytes() for path in sorted(SEEDS.iterdir()) if path.suffix in suffixes]
+
+
+def picture_reader(*suffixes: str, repair: Callable[[bytes], bytes] | None = None) -> Callable[[], Reader]:
+    return lambda: Reader(prepare, pictures(*suffixes), repair)
+
+
+# --- Datasets ------------------------------------------------------------------------------------------------------
+
+IMAGES = np.random.default_rng(1).integers(0, 256, (20, 28, 28), np.uint8)
+LABELS = np.tile(np.arange(10, dtype=np.uint8), 2)
+NAMES = tuple("abcdefghij")
+
+
+def idx_reader() -> Reader:
+    folder = scratch("digits")
+    folder.mkdir()
+    images, labels = mnist.FILES["train"]
+    image_header = mnist.IdxForm(images.name, len(IMAGES), True).header
+    label_content = mnist.IdxForm(labels.name, len(LABELS), False).header + LABELS.tobytes()
+    whole = image_header + IMAGES.tobytes()
+    # Only looked for, not read.
+    others = [(file.name, b"") for file in mnist.FILES["test"]]
+
+    def read(content: bytes) -> object:
+        # The first byte says which of the two files is the damaged one, and whether it is packed.
+        which, content = (content[0] if content else 0), content[1:]
+        for name, good in (*others, (images.name, whole), (labels.name, label_content)):
+            (folder / f"{name}.gz").unlink(missing_ok=True)
+            (folder / name).write_bytes(good)
+        name = images.name if which & 1 else labels.name
+        if which & 2:
+            (folder / name).unlink()
+            (folder / f"{name}.gz").write_bytes(content if which & 4 else gzip.compress(content, 1))
+        else:
+            (folder / name).write_bytes(content)
+        return datasets.read_split(folder, "train", NAMES)
+
+    return Reader(
+        read,
+        lambda: [
+            b"\x00" + label_content,
+            b"\x01" + whole,
+            b"\x02" + label_content,
+            b"\x03" + whole,
+            b"\x06" + gzip.compress(label_content),
+            b"\x07" + gzip.compress(whole),
+        ],
+    )
+
+
+def npz_reader() -> Reader:
+    path = scratch("other.npz")
+
+    def read(content: bytes) -> object:
+        path.write_bytes(content)
+        return datasets.read_split(path, "train", NAMES)
+
+    def seeds() -> list[bytes]:
+        contents = []
+        for save in (np.savez, np.savez_compressed):
+            buffer = io.BytesIO()
+            save(buffer, x_train=IMAGES, y_train=LABELS)
+            contents.append(buffer.getvalue())
+        return contents
+
+    return Reader(read, seeds, with_zip_checksums)
+
+
+def with_zip_checksums(content: bytes) -> bytes:
+    """Return an archive of the same members, as far as they can be read, with right checksums."""
+    buffer = io.BytesIO()
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as damaged, zipfile.ZipFile(buffer, "w") as repaired:
+            for member in damaged.infolist()[:20]:
+                start = member.header_offset + 30 + len(member.orig_filename)
+                length = min(member.file_size, 1 << 20)
+                repaired.writestr(member.filename, content[start : start + length])
+    except artifacts.ARCHIVE_ERRORS:
+        return content
+    return buffer.getvalue()
+
+
+# --- Text ----------------------------------------------------------------------------------------------------------
+
+
+def manifest_reader() -> Reader:
+    folder = scratch("models")
+    folder.mkdir()
+
+    def read(content: bytes) -> object:
+        (folder / artifacts.MANIFEST_NAME).write_bytes(content)
+        manifest = artifacts.read_manifest(folder)
+        networks: dict[str, Any] = manifest["networks"]
+        for name in list(networks):
+            artifacts.trained_labels(folder, name, "0" * 64)
+            if training := networks[name]["training"]:
+                artifacts.trained_labels(folder, name, training["weights_sha256"])
+        return networks
+
+    def seeds() -> list[bytes]:
+        whole = (ROOT / "models" / artifacts.MANIFEST_NAME).read_bytes()
+        manifest = json.loads(whole)
+        small = {
+            **manifest,
+            "networks": {"digits": {"files": {}, "training": manifest["networks"]["digits"]["training"]}},
+        }
+        return [whole, json.dumps(small).encode()]
+
+    return Reader(read, seeds)
+
+
+def metadata_reader() -> Reader:
+    path = Path("digits.onnx")
+
+    def read(content: bytes) -> object:
+        metadata = ModelMetadata.from_json(content, path)
+        json.dumps(dataclasses.asdict(metadata), allow_nan=False)
+        if metadata.accuracy is not None:
+            f"{100 * metadata.accuracy.correct / metadata.accuracy.images:.2f}{metadata.accuracy.correct:,}"
+        if metadata.calibration is not None:
+            f"{metadata.calibration.images:,}"
+        return ", ".join(f"{tool} {version}" for tool, version in metadata.tools.items())
+
+    def seeds() -> list[bytes]:
+        manifest = artifacts.read_manifest(ROOT / "models")
+        files = manifest["networks"]["digits"]["files"]
+        found = []
+        for name in files:
+            content = (ROOT / "models" / name).read_bytes()
+            start = content.find(b'{"accuracy"')
+            if start >= 0:
+                found.append(
+                    content[start : content.find(b"}", content.find(b'"weights_sha256"', start)) + 1]
+                )
+        return found
+
+    return Reader(read, seeds)
+
+
+def reference_reader() -> Reader:
+    path = scratch("reference.npz")
+
+    def read(content: bytes) -> object:
+        path.write_bytes(content)
+        return read_reference(path)
+
+    def seeds() -> list[bytes]:
+        probabilities = np.full((20, 10), 0.1, np.float32)
+        return [Reference(probabilities, "0" * 64, "MNIST", "1" * 64).to_bytes()]
+
+    return Reader(read, seeds, with_zip_checksums)
+
+
+# --- Models --------------------------------------------------------------------------------------------------------
+
+
+def onnx_reader() -> Reader:
+    from edgedigits.predictor import DigitPredictor
+
+    path = scratch("digits.onnx")
+
+    def read(content: bytes) -> object:
+        path.write_bytes(content)
+        predictor = DigitPredictor(path)
+        for count in (1, 3):
+            answers = predictor.probabilities(PIXELS[:count])
+            assert answers.shape == (count, 10)
+            assert answers.dtype == np.float32
+        return predictor
+
+    def seeds() -> list[bytes]:
+        quantized = (path for path in (ROOT / "models").glob("*.*.onnx"))
+        return [path.read_bytes() for path in sorted([*SEEDS.glob("*.onnx"), *quantized])]
+
+    return Reader(read, seeds)
+
+
+def ort_reader() -> Reader:
+    def seeds() -> list[bytes]:
+        return [
+            path.read_bytes() for path in sorted([*SEEDS.glob("*.ort"), *(ROOT / "models").glob("*.*.ort")])
+        ]
+
+    return Reader(onnx_reader().read, seeds)
+
+
+def tflite_reader() -> Reader:
+    from edgedigits.runtimes import open_model
+
+    path = scratch("digits.tflite")
+
+    def read(content: bytes) -> object:
+        path.write_bytes(content)
+        model = open_model(path)
+        for count in (1, 3):
+            answers = model.probabilities(PIXELS[:count])
+            assert answers.shape == (count, 10)
+            assert answers.dtype == np.float32
+        return model
+
+    def seeds() -> list[bytes]:
+        return [path.read_bytes() for path in sorted(SEEDS.glob("*.tflite"))]
+
+    return Reader(read, seeds)
+
+
+def keras_reader() -> Reader:
+    path = scratch("digits.keras")
+
+    def read(content: bytes) -> object:
+        path.write_bytes(content)
+        return read_network_spec(path)
+
+    return Reader(read, lambda: [(SEEDS / "small.keras").read_bytes()], with_zip_checksums)
+
+
+def weights_reader() -> Reader:
+    """What the child process does that reads the weights of a ``.keras`` file."""
+    from edgedigits.training.weights_copy import UNREADABLE, copy
+
+    source, target = scratch("source.h5"), scratch("target.h5")
+
+    def read(content: bytes) -> object:
+        source.write_bytes(content)
+        try:
+            return copy(source, target)
+        except UNREADABLE as error:
+            raise ModelFileError(source, str(error)) from error
+
+    def seeds() -> list[bytes]:
+        with zipfile.ZipFile(SEEDS / "small.keras") as archive:
+            return [archive.read(WEIGHTS_MEMBER)]
+
+    return Reader(read, seeds)
+
+
+READERS: dict[str, Callable[[], Reader]] = {
+    "png": picture_reader(".png", repair=with_png_checksums),
+    "jpeg": picture_reader(".jpg"),
+    "gif": picture_reader(".gif"),
+    "bmp": picture_reader(".bmp"),
+    "tiff": picture_reader(".tif"),
+    "webp": picture_reader(".webp"),
+    "pnm": picture_reader(".pgm", ".pbm", ".ppm"),
+    "idx": idx_reader,
+    "npz": npz_reader,
+    "manifest": manifest_reader,
+    "metadata": metadata_reader,
+    "reference": reference_reader,
+    "keras": keras_reader,
+    "weights": weights_reader,
+    "onnx": onnx_reader,
+    "ort": ort_reader,
+    "tflite": tflite_reader,
+}
+"""Each is made in the process that uses it: a runtime is imported only where it is fuzzed."""

@@ -1,0 +1,182 @@
+"""Datasets that somebody made to do harm; what merely is no dataset stands in ``tests/test_datasets.py``."""
+
+import gzip
+import hashlib
+import io
+import json
+import re
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgedigits import datasets, mnist
+from edgedigits.datasets import MOST_IMAGES, read_split
+from edgedigits.errors import DatasetError
+
+NAMES = tuple("abcdefghij")
+MEBIBYTES = 1024
+SECONDS = 10.0
+IMAGES, LABELS = (file.name for file in mnist.FILES["test"])
+
+READ = """
+import json, sys
+from pathlib import Path
+from edgedigits.datasets import read_split
+from edgedigits.errors import DatasetError
+try:
+    said = f"{len(read_split(Path(sys.argv[1]), 'test', tuple('abcdefghij')).images)} images"
+except DatasetError as error:
+    said = str(error)
+status = Path("/proc/self/status").read_text()
+peak = next(line for line in status.splitlines() if line.startswith("VmHWM"))
+print(json.dumps([said, int(peak.split()[1]) // 1024]))
+"""
+
+needs_proc = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads memory from /proc")
+
+
+def folder_of(folder: Path, images: bytes, labels: bytes) -> Path:
+    """A folder of four IDX files, those of the test part packed."""
+    for name, content in ((IMAGES, images), (LABELS, labels)):
+        (folder / f"{name}.gz").write_bytes(content)
+    for file in mnist.FILES["train"]:
+        (folder / file.name).touch()
+    return folder
+
+
+def headers(count: int) -> tuple[bytes, bytes]:
+    return struct.pack(">IIII", 0x803, count, 28, 28), struct.pack(">II", 0x801, count)
+
+
+def largest_dataset(folder: Path) -> Path:
+    images, labels = headers(MOST_IMAGES)
+    return folder_of(
+        folder,
+        gzip.compress(images + bytes(MOST_IMAGES * 784), 1),
+        gzip.compress(labels + bytes(MOST_IMAGES), 1),
+    )
+
+
+def endless_gzip(folder: Path) -> Path:
+    """Ten images declared, and a gigabyte behind them."""
+    images, labels = headers(10)
+    packed = io.BytesIO()
+    with gzip.GzipFile(fileobj=packed, mode="wb", compresslevel=1) as file:
+        file.write(images)
+        for _ in range(64):
+            file.write(bytes(16 << 20))
+    return folder_of(folder, packed.getvalue(), gzip.compress(labels + bytes(10)))
+
+
+def npz(folder: Path, header: str, body: bytes) -> Path:
+    path = folder / "other.npz"
+    text = header.encode().ljust(118 - 1) + b"\n"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for key in ("x_test", "y_test"):
+            archive.writestr(f"{key}.npy", b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text + body)
+    return path
+
+
+def gigantic_array(folder: Path) -> Path:
+    return npz(
+        folder, f"{{'descr': '|u1', 'fortran_order': False, 'shape': ({1 << 40}, 28, 28)}}", bytes(100)
+    )
+
+
+def bomb_in_an_array(folder: Path) -> Path:
+    return npz(folder, "{'descr': '|u1', 'fortran_order': False, 'shape': (10, 28, 28)}", bytes(100 << 20))
+
+
+def code_in_a_header(folder: Path) -> Path:
+    marker = folder / "run"
+    return npz(folder, f"__import__('pathlib').Path({str(marker)!r}).touch()", bytes(100))
+
+
+def pickled_array(folder: Path) -> Path:
+    return npz(
+        folder, "{'descr': '|O', 'fortran_order': False, 'shape': (10, 28, 28)}", b"cos\nsystem\n(S'id'\ntR."
+    )
+
+
+DATASETS: dict[str, tuple[Callable[[Path], Path], str]] = {
+    "largest": (largest_dataset, f"{MOST_IMAGES} images"),
+    "a gigabyte too much": (endless_gzip, "expected 7,856 bytes, found more"),
+    "gigantic array": (gigantic_array, "found uint8 \\(1099511627776, 28, 28\\)"),
+    "a bomb in an array": (bomb_in_an_array, "expected x_test to hold 7,840 bytes"),
+    "code in a header": (code_in_a_header, "found none that can be read"),
+    "pickled array": (pickled_array, "found object"),
+}
+
+
+@needs_proc
+@pytest.mark.parametrize(("make", "said"), DATASETS.values(), ids=list(DATASETS))
+def test_a_hostile_dataset_takes_little_memory_and_time(
+    make: Callable[[Path], Path], said: str, tmp_path: Path
+) -> None:
+    path = make(tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+    started = time.monotonic()
+    child = subprocess.run([sys.executable, "-c", READ, path], capture_output=True, text=True)
+    assert time.monotonic() - started < SECONDS
+    assert child.returncode == 0, child.stderr
+    message, peak = json.loads(child.stdout)
+    assert re.search(said, message), message
+    assert peak < MEBIBYTES
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+# --- IDX: what is written comes back, and nothing else is accepted --------------------------------------------------
+
+
+@given(st.lists(st.integers(0, 9), min_size=10, max_size=40).map(bytes), st.integers(0, 2**32))
+def test_idx_files_come_back_as_they_were_written(labels: bytes, seed: int) -> None:
+    images = np.random.default_rng(seed).bytes(len(labels) * 784)
+    with tempfile.TemporaryDirectory() as scratch:
+        heads = headers(len(labels))
+        folder = folder_of(
+            Path(scratch), gzip.compress(heads[0] + images, 1), gzip.compress(heads[1] + labels, 1)
+        )
+        found = read_split(folder, "test", NAMES)
+    assert found.images.tobytes() == images
+    assert found.labels.tobytes() == labels
+    assert found.images.shape == (len(labels), 28, 28)
+
+
+@given(st.binary(max_size=40), st.booleans())
+def test_any_bytes_at_all_are_no_dataset(content: bytes, packed: bool) -> None:
+    with tempfile.TemporaryDirectory() as scratch:
+        content = gzip.compress(content, 1) if packed else content
+        folder = folder_of(Path(scratch), content, content)
+        with pytest.raises(DatasetError):
+            read_split(folder, "test", NAMES)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1))
+def test_a_header_never_makes_room_for_more_than_there_is(count: int, rows: int, columns: int) -> None:
+    header = struct.pack(">IIII", 0x803, count, rows, columns)
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = folder_of(Path(scratch), gzip.compress(header), gzip.compress(headers(count)[1]))
+        with pytest.raises(DatasetError):
+            read_split(folder, "test", NAMES)
+
+
+def test_the_bound_on_images_leaves_room_for_unpacking() -> None:
+    assert 2 * datasets.MOST_IMAGES * 784 < (MEBIBYTES << 20)
+
+
+def test_numpy_arrays_of_any_size_have_the_hash_of_their_bytes() -> None:
+    images = np.arange(784 * 3, dtype=np.uint8).reshape(3, 28, 28)
+    labels = np.array([1, 2, 3], np.uint8)
+    for arranged in (images, np.asfortranarray(images), images[::-1][::-1]):
+        found = mnist.Split.of("test", arranged, labels)
+        assert found.sha256 == hashlib.sha256(images.tobytes() + labels.tobytes()).hexdigest()
