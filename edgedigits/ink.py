@@ -45,8 +45,8 @@ WINDOW_PER_DIGIT = 0.3
 
 BLACK_LEVEL = 24
 """Added to the paper's level where the contrast is taken, so that the noise of black is not multiplied."""
-MIN_CONTRAST = 0.05
-"""Mean contrast below which ink is none. A pencil on gray paper has 0.15; the noise of paper in photographs, 0.03."""
+MIN_CONTRAST = 0.02
+"""Contrast below which ink is none: five gray levels on white. A pencil on gray paper has 0.15."""
 THRESHOLD_FLOOR = 0.12
 """What counts as ink has at least this share of the highest contrast."""
 SAME_TONE, SAME_TONE_AT_BORDER = 0.85, 0.95
@@ -54,6 +54,14 @@ SAME_TONE, SAME_TONE_AT_BORDER = 0.85, 0.95
 GROWTH = 1.06
 """Factor by which ink has to grow with the window for the larger window to be right."""
 
+GRAIN = 0.6
+"""Contrast of the paper's grain, at most, in that of the ink: measured at most 0.45 with a digit, and from 0.6 without."""
+FAINT = 0.45
+"""Contrast below which ink that runs out of the picture is taken for a shadow."""
+FILLED = 0.8
+"""Share of the picture's sides that a digit has to which it was cut."""
+STRIP = 0.2
+"""Depth of what lies along the border and is no digit, at most, in heights or widths of the picture."""
 MIN_INK_SIDE = 3
 """Longer side in pixels below which ink is a speck."""
 MIN_PART = 0.03
@@ -82,6 +90,10 @@ class Finding:
     """Top, bottom, left and right, the ends exclusive."""
     share: float
     """Of all pixels that looked like ink, those of the digit."""
+    grain: float
+    """Contrast that only 1 in 100 pixels away from the digit exceed."""
+    is_frame: bool
+    """Whether the ink runs along the sides of its own box, thin and straight."""
 
     @property
     def side(self) -> int:
@@ -98,6 +110,19 @@ class Finding:
     def touches_border(self) -> bool:
         """Whether the digit runs out of the picture."""
         return _touches(self.box, self.mask.shape)
+
+    @property
+    def covered_sides(self) -> tuple[float, float, float, float]:
+        """Share of the picture's upper, lower, left and right border that the digit covers."""
+        rows, columns = self.mask[[0, -1]], self.mask[:, [0, -1]]
+        return (*rows.mean(axis=1).tolist(), *columns.mean(axis=0).tolist())
+
+    @property
+    def fills_picture(self) -> bool:
+        """Whether the picture was cut to the digit."""
+        top, bottom, left, right = self.box
+        height, width = self.mask.shape
+        return bottom - top > FILLED * height and (right - left > FILLED * width or width < height / 2)
 
     @property
     def is_plausible(self) -> bool:
@@ -127,6 +152,7 @@ def find_digit(gray: Pixels) -> Pixels:
     """
     whole = _shrunk(gray, LOOK_SIDE)
     dark, finding = find_in(whole)
+    check_ink(finding)
     scale = max(gray.shape) / max(whole.shape)
     if scale > 1 and finding.side < CLOSE_SIDE:
         closer = _shrunk(around(gray, finding, scale), LOOK_SIDE)
@@ -157,6 +183,25 @@ def find_in(gray: Pixels) -> tuple[bool, Finding]:
     except ImageError:
         return likely, first
     return (not likely, second) if second.is_plausible else (likely, first)
+
+
+def check_ink(finding: Finding) -> None:
+    """Raise ``ImageError`` where the ink is the paper's: its grain, its edge, a shadow, an empty frame.
+
+    What runs out of the picture is ink only where the picture was cut to a digit, or where it is strong and in strokes.
+    """
+    if finding.grain > GRAIN * finding.level or finding.is_frame:
+        raise _nothing("there is no ink that stands out from the paper; draw darker, or move closer")
+    if not finding.touches_border:
+        return
+    sides = finding.covered_sides
+    thickness = finding.thickness
+    is_strip = max(sides) > 0.6 and thickness < 0.05
+    is_rim = sum(side > 0.8 for side in sides) >= 2
+    is_faint = finding.level < FAINT and max(sides) > 0.2
+    is_shadow = thickness > 0.27 and not finding.fills_picture
+    if is_strip or is_rim or is_faint or is_shadow:
+        raise _nothing("there is only shade at the border; show the whole digit, with some paper around it")
 
 
 def check_digit(finding: Finding) -> None:
@@ -322,6 +367,15 @@ class Parts:
         touching: Mask = (top == 0) | (bottom == height) | (left == 0) | (right == width)
         return touching
 
+    def strips(self) -> Mask:
+        """Tell which parts are strips along the border: less than a fifth of the picture deep."""
+        height, width = self.shape
+        top, bottom, left, right = self.box.T
+        flat = ((top == 0) | (bottom == height)) & (bottom - top < STRIP * height)
+        upright = ((left == 0) | (right == width)) & (right - left < STRIP * width)
+        strips: Mask = flat | upright
+        return strips
+
     def prominence(self) -> npt.NDArray[np.float64]:
         """Return what speaks for each part: its area, weighted by the distance from the border.
 
@@ -348,11 +402,26 @@ class Parts:
     def _is_frame(self, index: int) -> bool:
         """Tell whether a part runs along at least three sides of its own box, and has another part inside."""
         top, bottom, left, right = self.box[index]
-        height, width = bottom - top, right - left
         inside = (self.box[:, 0] > top) & (self.box[:, 1] < bottom)
         inside &= (self.box[:, 2] > left) & (self.box[:, 3] < right)
-        if min(height, width) < 4 * MIN_INK_SIDE or self.area[inside].max(initial=0) < 0.1 * self.area[index]:
+        if self.area[inside].max(initial=0) < 0.1 * self.area[index]:
             return False
+        near, sides = self._along_box(index)
+        return near > 0.85 and sum(side > 0.8 for side in sides) >= 3
+
+    def is_empty_frame(self, index: int) -> bool:
+        """Tell whether a part runs along all sides of its own box in thin lines; a 0 would be round or thick."""
+        top, bottom, left, right = self.box[index]
+        near, sides = self._along_box(index)
+        thin = self.area[index] < 0.03 * max(bottom - top, right - left) * 2 * (bottom - top + right - left)
+        return bool(near > 0.95 and min(sides) > 0.9 and thin)
+
+    def _along_box(self, index: int) -> tuple[float, tuple[float, float, float, float]]:
+        """Return the share of a part that lies along the sides of its box, and the share of each side it covers."""
+        top, bottom, left, right = self.box[index]
+        height, width = int(bottom - top), int(right - left)
+        if min(height, width) < 4 * MIN_INK_SIDE:
+            return 0.0, (0.0, 0.0, 0.0, 0.0)
         mine = self.part == index
         row, start, stop = self.row[mine] - top, self.start[mine] - left, self.stop[mine] - left
         rim = max(3, round(0.05 * max(height, width)))
@@ -362,12 +431,12 @@ class Parts:
         at_top, at_bottom = row < rim, row >= height - rim
         near = np.where(at_top | at_bottom, length, np.minimum(at_left + at_right, length))
         sides = (
+            float(length[at_top].max(initial=0)) / width,
+            float(length[at_bottom].max(initial=0)) / width,
             np.unique(row[at_left > 0]).size / height,
             np.unique(row[at_right > 0]).size / height,
-            length[at_top].max(initial=0) / width,
-            length[at_bottom].max(initial=0) / width,
         )
-        return bool(near.sum() > 0.85 * length.sum() and sum(side > 0.8 for side in sides) >= 3)
+        return float(near.sum()) / float(length.sum()), sides
 
     def strokes_near(self, main: int, foreign: Mask) -> Mask:
         """Tell which parts make up one digit: ``main``, and strokes near it that are not foreign and no specks."""
@@ -505,10 +574,11 @@ def finding_in(contrast: Contrast) -> Finding:
         main = int(parts.prominence().argmax())
         frames = parts.frames(main)
         foreign = parts.touching_border() | frames
-        if not frames[main]:
+        strips = parts.strips()
+        if not frames[main] and not strips[main]:
             foreign[main] = False
             if not frames.any() and parts.area[foreign].sum() <= 0.2 * parts.area[main]:
-                return _finding(contrast, parts, parts.strokes_near(main, foreign))
+                return _finding(contrast, parts, main, foreign)
         contrast = np.where(_widened(parts.mask(foreign), 2), np.float32(0), contrast)
         for top, bottom, left, right in parts.box[frames]:
             inside = np.zeros_like(contrast)
@@ -517,17 +587,22 @@ def finding_in(contrast: Contrast) -> Finding:
     raise _nothing("ink and paper do not differ; give it more contrast")
 
 
+GRAIN_DISTANCE = 6
 MOST_LAYERS = 8
 """How often foreign ink is taken away before the picture is given up."""
 
 
-def _finding(contrast: Contrast, parts: Parts, chosen: Mask) -> Finding:
+def _finding(contrast: Contrast, parts: Parts, main: int, foreign: Mask) -> Finding:
+    chosen = parts.strokes_near(main, foreign)
     mask = parts.mask(chosen)
     # The soft edge of strokes lies below the threshold, and belongs to them.
     near = _widened(mask, max(1, round(max(mask.shape) / 85)))
     share = float(parts.area[chosen].sum() / parts.area.sum())
     level = float(contrast[mask].mean())
-    return Finding(np.where(near, contrast, np.float32(0)), mask, level, box_of(parts.box[chosen]), share)
+    away = contrast[~_widened(parts.mask(chosen | foreign), GRAIN_DISTANCE)]
+    grain = float(np.percentile(away, 99)) if away.size else 0.0
+    kept = np.where(near, contrast, np.float32(0))
+    return Finding(kept, mask, level, box_of(parts.box[chosen]), share, grain, parts.is_empty_frame(main))
 
 
 def _widened(mask: Mask, pixels: int) -> Mask:
