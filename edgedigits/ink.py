@@ -623,7 +623,9 @@ def grows(finding: Finding, contrast: Contrast) -> bool:
         return False
     parts = connected_parts(candidates)
     connected = np.zeros(len(parts.area), bool)
-    connected[parts.part[finding.mask[parts.row, parts.start] | finding.mask[parts.row, parts.stop - 1]]] = True
+    connected[parts.part[finding.mask[parts.row, parts.start] | finding.mask[parts.row, parts.stop - 1]]] = (
+        True
+    )
     if parts.area[connected].sum() <= GROWTH * area:
         return False
     if finding.touches_border or not _touches(box_of(parts.box[connected]), parts.shape):
