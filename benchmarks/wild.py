@@ -61,16 +61,17 @@ def read_digits(
     folder: Path, files: list[str], way: Callable[[Path], Pixels], predictor: DigitPredictor
 ) -> list[int]:
     """Return the digit read in each picture, -1 where it is refused."""
-    digits = []
-    for file in files:
-        try:
-            pixels = way(folder / file)
-        except ImageError as error:
-            print(f"refused: {error}")
-            digits.append(-1)
-        else:
-            digits.append(int(predictor.probabilities(pixels[np.newaxis])[0].argmax()))
-    return digits
+    return [read_digit(folder / file, way, predictor) for file in files]
+
+
+def read_digit(path: Path, way: Callable[[Path], Pixels], predictor: DigitPredictor) -> int:
+    """Return the digit read in a picture, -1 where it is refused."""
+    try:
+        pixels = way(path)
+    except ImageError as error:
+        print(f"refused: {error}")
+        return -1
+    return int(predictor.probabilities(pixels[np.newaxis])[0].argmax())
 
 
 def main() -> int:

@@ -15,6 +15,7 @@ digits drawn with paint programs, scanned and photographed; never on MNIST's tes
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -38,7 +39,8 @@ SMOOTH_SIDE = 128
 """Longer side from which on noise is averaged over 3 x 3 pixels first; in smaller pictures a pixel may be a stroke."""
 
 FIRST_WINDOW, LAST_WINDOW = 0.1, 0.4
-"""Window of the paper's estimate, in longer sides: where it starts, and where it ends."""
+"""Window of the paper's estimate, in longer sides: where it starts, and where it ends. In small pictures, which are
+drawings rather than photographs, it starts as if the digit filled them."""
 SMALLEST_WINDOW = 9
 WINDOW_PER_DIGIT = 0.3
 """Window, at least, in longer sides of the digit: no MNIST digit has strokes as wide."""
@@ -55,7 +57,7 @@ GROWTH = 1.06
 """Factor by which ink has to grow with the window for the larger window to be right."""
 
 GRAIN = 0.6
-"""Contrast of the paper's grain, at most, in that of the ink: measured at most 0.45 with a digit, and from 0.6 without."""
+"""Contrast of the paper's grain, at most, in that of the ink: measured up to 0.45 with a digit, from 0.6 without."""
 FAINT = 0.45
 """Contrast below which ink that runs out of the picture is taken for a shadow."""
 FILLED = 0.8
@@ -101,7 +103,7 @@ class Finding:
         top, bottom, left, right = self.box
         return max(bottom - top, right - left)
 
-    @property
+    @cached_property
     def thickness(self) -> float:
         """Stroke width in longer sides of the digit."""
         return stroke_width(self.ink()) / self.side
@@ -412,9 +414,11 @@ class Parts:
     def is_empty_frame(self, index: int) -> bool:
         """Tell whether a part runs along all sides of its own box in thin lines; a 0 would be round or thick."""
         top, bottom, left, right = self.box[index]
+        height, width = bottom - top, right - left
+        if self.area[index] > 0.03 * max(height, width) * 2 * (height + width):
+            return False
         near, sides = self._along_box(index)
-        thin = self.area[index] < 0.03 * max(bottom - top, right - left) * 2 * (bottom - top + right - left)
-        return bool(near > 0.95 and min(sides) > 0.9 and thin)
+        return near > 0.95 and min(sides) > 0.9
 
     def _along_box(self, index: int) -> tuple[float, tuple[float, float, float, float]]:
         """Return the share of a part that lies along the sides of its box, and the share of each side it covers."""
@@ -534,7 +538,7 @@ def search(gray: Pixels, *, dark: bool) -> Finding:
     """
     side = max(gray.shape)
     last = _odd(LAST_WINDOW * side, SMALLEST_WINDOW)
-    window = _odd(FIRST_WINDOW * side, SMALLEST_WINDOW)
+    window = _odd((FIRST_WINDOW if side >= SMOOTH_SIDE else WINDOW_PER_DIGIT) * side, SMALLEST_WINDOW)
     while True:
         larger = min(2 * window + 1, last)
         try:
@@ -600,9 +604,14 @@ def _finding(contrast: Contrast, parts: Parts, main: int, foreign: Mask) -> Find
     share = float(parts.area[chosen].sum() / parts.area.sum())
     level = float(contrast[mask].mean())
     away = contrast[~_widened(parts.mask(chosen | foreign), GRAIN_DISTANCE)]
-    grain = float(np.percentile(away, 99)) if away.size else 0.0
+    grain = _quantile(away, 0.99) if away.size else 0.0
     kept = np.where(near, contrast, np.float32(0))
     return Finding(kept, mask, level, box_of(parts.box[chosen]), share, grain, parts.is_empty_frame(main))
+
+
+def _quantile(levels: Contrast, share: float) -> float:
+    position = int(share * (levels.size - 1))
+    return float(np.partition(levels, position)[position])
 
 
 def _widened(mask: Mask, pixels: int) -> Mask:
@@ -616,7 +625,7 @@ def grows(finding: Finding, contrast: Contrast) -> bool:
         finding: in the smaller window.
         contrast: (h, w) float32, in the larger one.
     """
-    tone = float(np.percentile(finding.contrast[finding.mask], 75))
+    tone = _quantile(finding.contrast[finding.mask], 0.75)
     area = np.count_nonzero(finding.mask)
     candidates = (contrast >= SAME_TONE * tone) | finding.mask
     if np.count_nonzero(candidates) <= GROWTH * area:
