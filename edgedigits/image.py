@@ -318,7 +318,7 @@ def gray_of_image(image: Image.Image) -> Pixels:
     if orientation in _UPRIGHT:
         image = image.transpose(_UPRIGHT[orientation])
     if image.mode == "RGBA":
-        if image.getextrema()[3] != (PIXEL_MAX, PIXEL_MAX):
+        if image.getchannel("A").getextrema() != (PIXEL_MAX, PIXEL_MAX):
             return on_paper(image)
         image = image.convert("RGB")
     return gray_of_colours(image) if image.mode == "RGB" else np.asarray(image)

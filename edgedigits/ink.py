@@ -129,7 +129,7 @@ class Finding:
     @property
     def is_plausible(self) -> bool:
         """Whether nothing speaks against it: it has strokes, and lies inside the picture."""
-        return not self.touches_border and self.thickness <= PLAUSIBLE_THICKNESS
+        return not self.touches_border and bool(self.thickness <= PLAUSIBLE_THICKNESS)
 
     def ink(self) -> Pixels:
         """Return the digit as (h, w) uint8: a quarter to nine tenths of its mean contrast, spread over 0..255."""
@@ -386,8 +386,8 @@ class Parts:
         """
         height, width = self.shape
         middle = (self.start + self.stop - 1) // 2
-        depth = np.minimum.reduce([self.row, height - 1 - self.row, middle, width - 1 - middle]) + 0.5
-        weight = np.bincount(self.part, depth * (self.stop - self.start), minlength=len(self.area))
+        border = np.minimum.reduce([self.row, height - 1 - self.row, middle, width - 1 - middle])
+        weight = np.bincount(self.part, (border + 0.5) * (self.stop - self.start), minlength=len(self.area))
         prominence: npt.NDArray[np.float64] = weight * np.where(self.touching_border(), 0.25, 1.0)
         return prominence
 

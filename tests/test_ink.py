@@ -22,6 +22,7 @@ from edgedigits.ink import (
     sliding,
     stroke_width,
 )
+from edgedigits.mnist import Split
 from edgedigits.predictor import DigitPredictor
 
 SIZE = (420, 360)
@@ -48,7 +49,8 @@ def on_sheet(ink: np.ndarray, paper: float = 235, tone: float = 40) -> np.ndarra
 def polygon_shadow(points: list[tuple[int, int]], light: float, blur: float = 0.0) -> np.ndarray:
     shape = Image.new("L", SIZE)
     ImageDraw.Draw(shape).polygon(points, fill=255)
-    return 1 - (1 - light) * np.asarray(shape.filter(ImageFilter.GaussianBlur(blur))) / 255
+    share = np.asarray(shape.filter(ImageFilter.GaussianBlur(blur)), float) / 255
+    return np.asarray(1 - (1 - light) * share)
 
 
 HALF = [(230, 0), (420, 0), (420, 360), (150, 360)]
@@ -111,7 +113,7 @@ NOTHING = np.zeros((360, 420))
 
 
 def as_levels(scene: np.ndarray) -> Pixels:
-    return np.clip(np.rint(scene), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(scene), 0, 255), np.uint8)
 
 
 @pytest.fixture(scope="module")
@@ -293,10 +295,10 @@ def photographed(pixels: Pixels, generator: np.random.Generator) -> Pixels:
 
 
 @pytest.mark.mnist
-def test_digits_on_a_shaded_sheet_are_read_as_well_as_untouched(mnist_train: object) -> None:
+def test_digits_on_a_shaded_sheet_are_read_as_well_as_untouched(mnist_train: Split) -> None:
     from edgedigits.training.train import validation_indices
 
-    labels, images = mnist_train.labels, mnist_train.images  # type: ignore[attr-defined]
+    labels, images = mnist_train.labels, mnist_train.images
     _, held_out = validation_indices(labels, 5_000, 0)
     chosen = held_out[:: len(held_out) // 400][:400]
     predictor = DigitPredictor()

@@ -128,7 +128,9 @@ def test_show_draws_what_the_network_saw() -> None:
     assert "██" in "".join(lines[1:])
 
 
-def test_save_prepared_writes_what_the_network_saw(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_save_prepared_writes_what_the_network_saw(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     seen = tmp_path_factory.mktemp("seen") / "inside"
     result = predict("--save-prepared", seen, folder, ZERO, folder / "a.png")
     assert result.exit_code == 1  # one of the pictures is none
