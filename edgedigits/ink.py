@@ -124,7 +124,8 @@ class Finding:
         """Whether the picture was cut to the digit."""
         top, bottom, left, right = self.box
         height, width = self.mask.shape
-        return bottom - top > FILLED * height and (right - left > FILLED * width or width < height / 2)
+        fills_width = right - left > FILLED * width or width < height / 2
+        return bool(bottom - top > FILLED * height and fills_width)
 
     @property
     def is_plausible(self) -> bool:
@@ -387,7 +388,8 @@ class Parts:
         height, width = self.shape
         middle = (self.start + self.stop - 1) // 2
         border = np.minimum.reduce([self.row, height - 1 - self.row, middle, width - 1 - middle])
-        weight = np.bincount(self.part, (border + 0.5) * (self.stop - self.start), minlength=len(self.area))
+        depth = (border + 0.5) * (self.stop - self.start)
+        weight = np.bincount(self.part, depth, minlength=len(self.area)).astype(np.float64)
         prominence: npt.NDArray[np.float64] = weight * np.where(self.touching_border(), 0.25, 1.0)
         return prominence
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,6 +14,7 @@ from PIL import Image, ImageDraw, ImageFilter
 from edgedigits.errors import ImageError
 from edgedigits.image import prepare
 from edgedigits.ink import (
+    Mask,
     Pixels,
     connected_parts,
     find_digit,
@@ -25,10 +27,11 @@ from edgedigits.ink import (
 from edgedigits.mnist import Split
 from edgedigits.predictor import DigitPredictor
 
+Sheet = npt.NDArray[np.float64]
 SIZE = (420, 360)
 
 
-def seven(pen: int = 16, scale: float = 1.0, at: tuple[int, int] = (210, 180)) -> np.ndarray:
+def seven(pen: int = 16, scale: float = 1.0, at: tuple[int, int] = (210, 180)) -> Sheet:
     """A seven with a bar as a share of ink, float (360, 420), 0..1."""
     picture = Image.new("L", SIZE)
     canvas = ImageDraw.Draw(picture)
@@ -39,14 +42,14 @@ def seven(pen: int = 16, scale: float = 1.0, at: tuple[int, int] = (210, 180)) -
     points = [place(-0.4, -0.7), place(0.4, -0.7), place(-0.1, 0.7)]
     canvas.line(points, fill=255, width=pen, joint="curve")
     canvas.line([place(-0.2, 0), place(0.35, 0)], fill=255, width=pen)
-    return np.asarray(picture.filter(ImageFilter.GaussianBlur(0.7))) / 255
+    return np.asarray(picture.filter(ImageFilter.GaussianBlur(0.7)), np.float64) / 255
 
 
-def on_sheet(ink: np.ndarray, paper: float = 235, tone: float = 40) -> np.ndarray:
+def on_sheet(ink: Sheet, paper: float = 235, tone: float = 40) -> Sheet:
     return paper * (1 - ink) + tone * ink
 
 
-def polygon_shadow(points: list[tuple[int, int]], light: float, blur: float = 0.0) -> np.ndarray:
+def polygon_shadow(points: list[tuple[int, int]], light: float, blur: float = 0.0) -> Sheet:
     shape = Image.new("L", SIZE)
     ImageDraw.Draw(shape).polygon(points, fill=255)
     share = np.asarray(shape.filter(ImageFilter.GaussianBlur(blur)), float) / 255
@@ -58,24 +61,24 @@ BAR = [(0, 250), (0, 150), (420, 60), (420, 160)]
 ROWS, COLUMNS = np.mgrid[0:360, 0:420]
 
 
-def grain(level: float) -> np.ndarray:
+def grain(level: float) -> Sheet:
     return np.random.default_rng(0).normal(0, level, (360, 420))
 
 
-def with_lines(sheet: np.ndarray) -> np.ndarray:
-    lined = sheet.copy()
+def with_lines(sheet: Sheet) -> Sheet:
+    lined = np.array(sheet)
     lined[20::40] *= 0.8
     return lined
 
 
-def with_specks(sheet: np.ndarray) -> np.ndarray:
-    specked = sheet.copy()
+def with_specks(sheet: Sheet) -> Sheet:
+    specked = np.array(sheet)
     for y, x in np.random.default_rng(0).integers(5, 350, (12, 2)):
         specked[y : y + 3, x : x + 3] = 30
     return specked
 
 
-def framed(sheet: np.ndarray) -> np.ndarray:
+def framed(sheet: Sheet) -> Sheet:
     window = np.full((360, 420), 210.0)
     small = np.asarray(Image.fromarray(sheet.astype(np.float32)).resize((300, 257)))
     window[68:329, 58:362] = 40
@@ -84,14 +87,14 @@ def framed(sheet: np.ndarray) -> np.ndarray:
     return window
 
 
-def on_table(sheet: np.ndarray) -> np.ndarray:
-    table = sheet.copy()
+def on_table(sheet: Sheet) -> Sheet:
+    table = np.array(sheet)
     table[:, :25] = 70
     table[340:] = 70
     return table
 
 
-SCENES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+SCENES: dict[str, Callable[[Sheet], Sheet]] = {
     "clean": on_sheet,
     "light on dark": lambda ink: on_sheet(ink, 40, 230),
     "slope": lambda ink: on_sheet(ink) * (0.5 + 0.5 * COLUMNS / 420),
@@ -112,7 +115,7 @@ SCENES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 NOTHING = np.zeros((360, 420))
 
 
-def as_levels(scene: np.ndarray) -> Pixels:
+def as_levels(scene: Sheet) -> Pixels:
     return np.asarray(np.clip(np.rint(scene), 0, 255), np.uint8)
 
 
@@ -199,7 +202,7 @@ def test_contrast_is_the_same_in_light_and_shadow() -> None:
     assert np.median(contrast[~inside]) == 0
 
 
-def flood(mask: np.ndarray) -> list[frozenset[tuple[int, int]]]:
+def flood(mask: Mask) -> list[frozenset[tuple[int, int]]]:
     """The connected parts of a mask, pixel by pixel."""
     left = {(int(y), int(x)) for y, x in zip(*np.nonzero(mask), strict=True)}
     parts = []
@@ -216,7 +219,7 @@ def flood(mask: np.ndarray) -> list[frozenset[tuple[int, int]]]:
 
 
 @given(hnp.arrays(np.bool_, st.tuples(st.integers(1, 14), st.integers(1, 14))))
-def test_connected_parts_are_those_of_a_flood(mask: np.ndarray) -> None:
+def test_connected_parts_are_those_of_a_flood(mask: Mask) -> None:
     parts = connected_parts(mask)
     found = set()
     for index in range(len(parts.area)):
