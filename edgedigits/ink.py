@@ -16,6 +16,7 @@ digits drawn with paint programs, scanned and photographed; never on MNIST's tes
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -179,6 +180,8 @@ def find_in(gray: Pixels) -> tuple[bool, Finding]:
         first = search(gray, dark=likely)
     except ImageError:
         return not likely, search(gray, dark=not likely)
+    if first.touches_border and (cut := cut_to_digit(gray, dark=likely)) is not None:
+        return likely, cut
     if first.is_plausible or abs(vote) > CLEAR_VOTE:
         return likely, first
     try:
@@ -186,6 +189,31 @@ def find_in(gray: Pixels) -> tuple[bool, Finding]:
     except ImageError:
         return likely, first
     return (not likely, second) if second.is_plausible else (likely, first)
+
+
+def cut_to_digit(gray: Pixels, *, dark: bool) -> Finding | None:
+    """Look for a digit to whose very ink the picture was cut, with a margin of its paper put around it.
+
+    Returns:
+        The digit, in the picture with its margin; None where the ink is faint or does not fill the picture, where the
+        paper is uneven, or the ink runs along the border as a frame or a shade does.
+    """
+    margin = max(2, round(0.1 * max(gray.shape)))
+    paper = int(_quantile(gray.ravel(), 0.9 if dark else 0.1))
+    try:
+        finding = search(np.pad(gray, margin, constant_values=paper), dark=dark)
+    except ImageError:
+        return None
+    height, width = gray.shape
+    top, bottom, left, right = finding.box
+    fills = bottom - top > FILLED * height and right - left > FILLED * width
+    is_strong = finding.level > 0.2 and finding.thickness <= LARGEST_THICKNESS
+    is_clean = finding.grain < 0.15 * finding.level
+    inner = finding.mask[margin:-margin, margin:-margin]
+    is_narrow = min(height, width) < max(height, width) / 2
+    sides = (*inner[[0, -1]].mean(axis=1).tolist(), *inner[:, [0, -1]].mean(axis=0).tolist())
+    is_rim = not is_narrow and sum(side > 0.8 for side in sides) >= 2
+    return finding if fills and is_strong and is_clean and not is_rim else None
 
 
 def check_ink(finding: Finding) -> None:
@@ -611,7 +639,7 @@ def _finding(contrast: Contrast, parts: Parts, main: int, foreign: Mask) -> Find
     return Finding(kept, mask, level, box_of(parts.box[chosen]), share, grain, parts.is_empty_frame(main))
 
 
-def _quantile(levels: Contrast, share: float) -> float:
+def _quantile(levels: npt.NDArray[Any], share: float) -> float:
     position = int(share * (levels.size - 1))
     return float(np.partition(levels, position)[position])
 

@@ -41,7 +41,10 @@ def test_the_predictor_needs_onnxruntime_numpy_and_pillow_only():
     loaded = loaded_by("from edgedigits import DigitPredictor; DigitPredictor")
     assert {name for name in loaded if name.startswith("edgedigits")} == {
         "edgedigits",
-        *(f"edgedigits.{part}" for part in ("contract", "errors", "image", "onnx_session", "predictor")),
+        *(
+            f"edgedigits.{part}"
+            for part in ("contract", "errors", "image", "ink", "onnx_session", "predictor")
+        ),
     }
     assert {"numpy", "onnxruntime"} <= loaded
     assert not loaded & (NOT_FOR_HELP - {"PIL", "numpy", "onnxruntime"} | {"click"})

@@ -149,6 +149,20 @@ def test_any_pen_and_size_is_found(pen: int, scale: float) -> None:
     assert height / breadth == pytest.approx((np.ptp(drawn[0]) + 1) / (np.ptp(drawn[1]) + 1), rel=0.08)
 
 
+@pytest.mark.parametrize("side", [24, 60, 200])
+@pytest.mark.parametrize("margin", [0, 1, 5])
+def test_a_picture_cut_to_its_digit_is_read(side: int, margin: int, reference: Pixels) -> None:
+    ink = seven(30)
+    rows, columns = np.nonzero(ink > 0.5)
+    cut = ink[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+    size = round(side * cut.shape[1] / cut.shape[0]), side
+    small = np.asarray(Image.fromarray(cut.astype(np.float32)).resize(size, Image.Resampling.BOX))
+    picture = as_levels(255 - 255 * np.pad(small, margin))
+    for toned in (picture, 255 - picture):
+        # The reference was drawn with half as broad a pen.
+        assert np.corrcoef(prepare(toned).ravel(), reference.ravel())[0, 1] > 0.8
+
+
 @pytest.mark.parametrize(
     ("picture", "reason"),
     [
