@@ -39,6 +39,11 @@ VOTE_SIDE = 96
 SMOOTH_SIDE = 128
 """Longer side from which on noise is averaged over 3 x 3 pixels first; in smaller pictures a pixel may be a stroke."""
 
+BORDER_VOTE = 0.12
+"""Weight of the border's tone in the polarity: a light page around a dark canvas must not outvote the digit on it."""
+CLEAR_VOTE = 0.35
+"""Polarity from which on the other one is not tried; wrong votes on sheets with shadows stayed below."""
+
 FIRST_WINDOW, LAST_WINDOW = 0.1, 0.4
 """Window of the paper's estimate, in longer sides: where it starts, and where it ends. In small pictures, which are
 drawings rather than photographs, it starts as if the digit filled them."""
@@ -59,6 +64,10 @@ GROWTH = 1.06
 
 GRAIN = 0.6
 """Contrast of the paper's grain, at most, in that of the ink: measured up to 0.45 with a digit, from 0.6 without."""
+GRAIN_DISTANCE = 6
+"""Pixels around the digit that are left out where the grain is measured."""
+MOST_LAYERS = 8
+"""How often foreign ink is taken away before the picture is given up."""
 FAINT = 0.45
 """Contrast below which ink that runs out of the picture is taken for a shadow."""
 FILLED = 0.8
@@ -299,10 +308,6 @@ def polarity(gray: Pixels) -> float:
     low, high = int(small.min()), int(small.max())
     border = np.concatenate([small[0], small[-1], small[:, 0], small[:, -1]])
     return vote + BORDER_VOTE * (2 * float(border.mean()) - low - high) / max(high - low, 1)
-
-
-BORDER_VOTE = 0.12
-CLEAR_VOTE = 0.35
 
 
 def ink_contrast(gray: Pixels, window: int, *, dark: bool) -> Contrast:
@@ -619,11 +624,6 @@ def finding_in(contrast: Contrast) -> Finding:
             inside[top:bottom, left:right] = contrast[top:bottom, left:right]
             contrast = inside
     raise _nothing("ink and paper do not differ; give it more contrast")
-
-
-GRAIN_DISTANCE = 6
-MOST_LAYERS = 8
-"""How often foreign ink is taken away before the picture is given up."""
 
 
 def _finding(contrast: Contrast, parts: Parts, main: int, foreign: Mask) -> Finding:
