@@ -151,3 +151,24 @@ def compare(labels: Labels, reference: Probabilities, probabilities: Probabiliti
         agreement=100.0 * (1 - len(changed) / len(labels)),
         largest_probability_difference=float(np.abs(reference - probabilities).max()),
     )
+
+
+def expected_calibration_error(labels: Labels, probabilities: Probabilities, bins: int = 15) -> float:
+    """Return how far confidence and accuracy lie apart, in the mean over all images; 0..1.
+
+    The images are sorted into ``bins`` intervals of equal width by their confidence, the probability of the class that
+    they are called. In each the distance of mean confidence and accuracy counts by its share of the images.
+
+    Source: C. Guo, G. Pleiss, Y. Sun and K. Q. Weinberger, "On calibration of modern neural networks", ICML 2017,
+    equation 3, with 15 bins as there.
+
+    Args:
+        labels: true classes, shape (n,), n > 0.
+        probabilities: shape (n, classes), rows sum to 1.
+        bins: intervals (k / bins, (k + 1) / bins].
+    """
+    confidence = probabilities.max(axis=1).astype(np.float64)
+    is_correct = probabilities.argmax(axis=1) == labels
+    index = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
+    gaps = np.bincount(index, confidence - is_correct, minlength=bins)
+    return float(np.abs(gaps).sum() / len(labels))

@@ -54,6 +54,12 @@ class Prediction:
     label: str
     """Name of the most probable class: the digit as text, or what the network's dataset calls it."""
 
+    @property
+    def margin(self) -> float:
+        """How far the most probable class is ahead of the second, 0 to 1: small where the network wavers."""
+        second, first = sorted(self.probabilities)[-2:]
+        return first - second
+
     @classmethod
     def from_probabilities(cls, row: npt.NDArray[np.float32], labels: Sequence[str] = LABELS) -> "Prediction":
         """Build from one row, shape (10,), of what ``DigitPredictor.probabilities`` returns."""

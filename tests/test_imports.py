@@ -47,6 +47,7 @@ def test_the_predictor_needs_onnxruntime_numpy_and_pillow_only():
                 "contract",
                 "errors",
                 "image",
+                "ink",
                 "model_bytes",
                 "onnx_file",
                 "onnx_session",

@@ -152,3 +152,34 @@ def test_a_probability_that_is_no_number_is_not_hidden():
     broken[1, 4] = np.nan
     comparison = metrics.compare(np.array([0, 1]), one_hot([0, 1]), broken)
     assert np.isnan(comparison.largest_probability_difference)
+
+
+def test_calibration_error_of_one_bin_is_confidence_less_accuracy() -> None:
+    probabilities = one_hot([0, 1, 2, 3], confidence=0.9)
+    labels = np.array([0, 1, 2, 9])  # three of four right
+    assert metrics.expected_calibration_error(labels, probabilities) == pytest.approx(0.15, abs=1e-6)
+
+
+def test_calibration_error_weighs_bins_by_their_images() -> None:
+    probabilities = np.concatenate([one_hot([0] * 3, confidence=1.0), one_hot([0], confidence=0.5)])
+    labels = np.array([0, 0, 0, 0])
+    # Three images without a gap, and one whose confidence is half a point too low.
+    assert metrics.expected_calibration_error(labels, probabilities) == pytest.approx(0.5 / 4)
+
+
+def test_gaps_to_both_sides_do_not_cancel_between_bins() -> None:
+    probabilities = np.concatenate([one_hot([0], confidence=0.9), one_hot([0], confidence=0.5)])
+    labels = np.array([1, 0])
+    assert metrics.expected_calibration_error(labels, probabilities) == pytest.approx((0.9 + 0.5) / 2)
+    assert metrics.expected_calibration_error(labels, probabilities, bins=1) == pytest.approx(0.2)
+
+
+@given(st.integers(1, 200), st.integers(1, 30), st.integers(0, 99))
+def test_calibration_error_lies_between_its_bounds(images: int, bins: int, seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    probabilities = generator.dirichlet(np.ones(10), images).astype(np.float32)
+    labels = generator.integers(0, 10, images)
+    found = metrics.expected_calibration_error(labels, probabilities, bins)
+    # Bins can only part what the overall gap lets cancel.
+    overall = abs(probabilities.max(axis=1).mean() - (probabilities.argmax(axis=1) == labels).mean())
+    assert overall - 1e-6 <= found <= 1

@@ -463,3 +463,8 @@ def eval_names(text: str) -> list[str]:
 def test_a_predictor_of_small_arrays_agrees_with_pillow(predictor: DigitPredictor) -> None:
     pixels = prepare(GOLDEN[0])
     assert predictor.predict(pixels) == predictor.predict(Image.fromarray(pixels))
+
+
+def test_margin_is_the_lead_over_the_second() -> None:
+    prediction = Prediction(3, 0.6, (0.0, 0.0, 0.1, 0.6, 0.3, 0.0, 0.0, 0.0, 0.0, 0.0), "3")
+    assert prediction.margin == pytest.approx(0.3)

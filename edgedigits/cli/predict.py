@@ -36,8 +36,21 @@ STANDARD_INPUT = "-"
     "--top", type=click.IntRange(1, CLASSES), default=1, show_default=True, help="Digits per picture."
 )
 @click.option("--show", is_flag=True, help="Draw the 28x28 picture that the network saw.")
+@click.option(
+    "--save-prepared",
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Write the 28x28 pictures that the network saw into DIR, as PNG.",
+)
 @json_option
-def command(images: tuple[str, ...], model: Path | None, top: int, show: bool, as_json: bool) -> None:
+def command(
+    images: tuple[str, ...],
+    model: Path | None,
+    top: int,
+    show: bool,
+    save_prepared: Path | None,
+    as_json: bool,
+) -> None:
     """Read the digit in each IMAGE: a picture file, a folder of them, or - for one on standard input.
 
     Any format, size and colour; dark on light or light on dark. A picture that cannot be read is reported and
@@ -48,6 +61,7 @@ def command(images: tuple[str, ...], model: Path | None, top: int, show: bool, a
       edgedigits predict seven.png                      # seven.png: 7  99.8 %
       edgedigits predict --top 3 --show scans/
       edgedigits predict --model models/digits.int8.onnx --json *.jpg
+      edgedigits predict --save-prepared seen scans/    # seen/a.png, seen/b.png
       curl -s https://example.org/digit.png | edgedigits predict -
     """
     from edgedigits.cli import one_line
@@ -56,6 +70,7 @@ def command(images: tuple[str, ...], model: Path | None, top: int, show: bool, a
     if show and as_json:
         raise click.UsageError("--show draws for people, --json writes for programs: choose one")
     predictor = DigitPredictor(model)
+    save = None if save_prepared is None else PreparedFolder(save_prepared).save
     results: list[dict[str, object]] = []
     failed = False
     for name, picture in find_pictures(images):
@@ -68,6 +83,8 @@ def command(images: tuple[str, ...], model: Path | None, top: int, show: bool, a
             else:
                 click.echo(f"edgedigits: {one_line(str(error))}", err=True)
             continue
+        if save is not None:
+            save(name, pixels)
         if as_json:
             results.append(as_object(name, prediction))
         else:
@@ -128,6 +145,40 @@ def read_digit(picture: "Picture | ImageError", predictor: "DigitPredictor") -> 
     return pixels, predictor.prediction(row)
 
 
+class PreparedFolder:
+    """A folder that takes the prepared pictures, each under the name of the picture that it was made from."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._taken: set[str] = set()
+
+    def save(self, name: str, pixels: "Pixels") -> None:
+        """Write one picture as PNG, whole or not at all. A name that was taken before gets a number.
+
+        Args:
+            name: of the picture; its stem is the file's.
+            pixels: (28, 28) uint8.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        import io
+
+        from PIL import Image
+
+        from edgedigits import artifacts
+
+        stem = "standard-input" if name == STANDARD_INPUT else Path(name).stem
+        number, file = 1, f"{stem}.png"
+        while file in self._taken:
+            number += 1
+            file = f"{stem}-{number}.png"
+        self._taken.add(file)
+        buffer = io.BytesIO()
+        Image.fromarray(pixels).save(buffer, "PNG")
+        artifacts.write_atomically(self._folder / file, buffer.getvalue())
+
+
 def as_line(name: str, prediction: "Prediction", top: int, labels: Sequence[str]) -> str:
     """Write a prediction as ``photo.png: 7  99.8 %   1  0.1 %``."""
     from edgedigits.image import printable
@@ -143,6 +194,7 @@ def as_object(name: str, prediction: "Prediction") -> dict[str, object]:
         "digit": prediction.digit,
         "label": prediction.label,
         "confidence": prediction.confidence,
+        "margin": prediction.margin,
         "probabilities": list(prediction.probabilities),
     }
 

@@ -5,8 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from PIL import Image
 
 from edgedigits.cli import cli
 from edgedigits.cli.predict import ASCII_SHADES, SHADES, drawing
@@ -110,7 +112,7 @@ def test_json_lists_pictures_and_errors(folder: Path) -> None:
     assert result.exit_code == 1
     assert result.stderr == ""
     zero, broken, seven = json.loads(result.stdout)
-    assert set(zero) == {"picture", "digit", "label", "confidence", "probabilities"}
+    assert set(zero) == {"picture", "digit", "label", "confidence", "margin", "probabilities"}
     assert (zero["picture"], zero["digit"], seven["digit"]) == (f"{folder}/a.png", 0, 7)
     assert (zero["label"], seven["label"]) == ("0", "7")
     assert len(zero["probabilities"]) == 10
@@ -124,6 +126,39 @@ def test_show_draws_what_the_network_saw() -> None:
     assert max(map(len, lines[1:])) <= 56
     assert set("".join(lines[1:])) <= set(SHADES)
     assert "██" in "".join(lines[1:])
+
+
+def test_save_prepared_writes_what_the_network_saw(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    seen = tmp_path_factory.mktemp("seen") / "inside"
+    result = predict("--save-prepared", seen, folder, ZERO, folder / "a.png")
+    assert result.exit_code == 1  # one of the pictures is none
+    assert sorted(path.name for path in seen.iterdir()) == ["0-paint.png", "a-2.png", "a.png", "c.png"]
+    with Image.open(seen / "c.png") as picture:
+        assert (picture.mode, picture.size) == ("L", (28, 28))
+        np.testing.assert_array_equal(np.asarray(picture), prepare(SEVEN))
+    again = predict("--json", seen / "c.png", "--save-prepared", seen)
+    assert json.loads(again.stdout)[0]["digit"] == 7
+    np.testing.assert_array_equal(prepare(seen / "c.png"), prepare(SEVEN))
+
+
+def test_save_prepared_names_standard_input(tmp_path: Path) -> None:
+    assert predict("--save-prepared", tmp_path, "-", input=ZERO.read_bytes()).exit_code == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["standard-input.png"]
+
+
+def test_save_prepared_into_a_file_is_wrong_usage() -> None:
+    result = predict("--save-prepared", ZERO, SEVEN)
+    assert result.exit_code == 2
+    assert "is a file" in result.stderr
+
+
+def test_save_prepared_into_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    result = predict("--save-prepared", tmp_path / "file" / "inside", ZERO)
+    assert result.exit_code == 1
+    assert len(result.stderr.splitlines()) == 1
 
 
 @pytest.mark.parametrize(
