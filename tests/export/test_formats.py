@@ -294,7 +294,7 @@ def test_a_file_says_of_itself_what_the_manifest_says(
     assert (inside.arch, inside.contract, record["format"]) == ("128-32", 1, target.format)
     assert record["sha256"] == sha256_file(path)
     assert record["bytes"] == path.stat().st_size
-    assert record.get("opset") == (None if target.format == "tflite" else 17)
+    assert record.get("opset") == (17 if target.format in ("onnx", "ort") else None)
 
 
 @every_tflite
