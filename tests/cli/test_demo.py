@@ -11,11 +11,13 @@ from edgedigits.cli import cli
 from edgedigits.cli import demo as demo_module
 from edgedigits.contract import DEFAULT_NAME, file_name
 from edgedigits.runtimes import open_model
-from edgedigits_export import FORMATS
+from edgedigits_export import select_targets
 
 OFFLINE = "scikit-learn digits (not MNIST)"
 NOBODY_LISTENS = "http://127.0.0.1:9/"
-EXPORTED = tuple(file_name(DEFAULT_NAME, target.format, target.precision) for target in FORMATS)
+EXPORTED = tuple(
+    file_name(DEFAULT_NAME, target.format, target.precision) for target in select_targets("all", None)
+)
 
 
 def demo(*arguments: str | Path) -> Result:

@@ -18,13 +18,14 @@ from edgedigits.reference import read_reference
 from edgedigits.runtimes import open_model
 from edgedigits.training.architectures import load_network
 from edgedigits.verify import verify_model
-from edgedigits_export import FORMATS, ExportOptions, export_model, select_targets
+from edgedigits_export import ExportOptions, export_model, select_targets
 
 RUN_CLI = Path(__file__).parents[1] / "run_cli.py"
 # As the fixture `models` was made: the same options give the same bytes.
 OPTIONS = ExportOptions(calibration_size=200, max_drop=5.0)
 OPERATORS = ["digits.required_operators.config", "digits.int8.required_operators.config"]
-NAMES = [file_name("digits", target.format, target.precision) for target in FORMATS]
+TARGETS = select_targets("all", None)
+NAMES = [file_name("digits", target.format, target.precision) for target in TARGETS]
 ONNX = select_targets("onnx", None)
 INT8 = select_targets("tflite", "int8")
 
@@ -61,7 +62,7 @@ def network(models: Path, tmp_path: Path) -> Path:
 def test_a_second_export_gives_the_same_bytes(
     models: Path, dataset: tuple[Split, Split], tmp_path: Path
 ) -> None:
-    exported, _ = export_model(models / "digits.keras", FORMATS, *dataset, folder=tmp_path, options=OPTIONS)
+    exported, _ = export_model(models / "digits.keras", TARGETS, *dataset, folder=tmp_path, options=OPTIONS)
     assert hashes(tmp_path) == hashes(models)
     assert [file.sha256 for file in exported] == list(hashes(models).values())
 
@@ -106,10 +107,10 @@ def test_an_option_changes_the_files_that_it_is_about(
 
 
 def test_an_export_completes_the_folder(network: Path, dataset: tuple[Split, Split], models: Path) -> None:
-    exported, failed = export_model(network, FORMATS, *dataset, options=OPTIONS)
-    assert (len(exported), failed) == (len(FORMATS), [])
+    exported, failed = export_model(network, TARGETS, *dataset, options=OPTIONS)
+    assert (len(exported), failed) == (len(TARGETS), [])
     assert visible(network.parent) == {
-        *NAMES, *OPERATORS, "digits.h", "digits.tflm.h",
+        *NAMES, *OPERATORS, *(name.removesuffix("c") + "h" for name in NAMES if name.endswith(".c")),
         "digits.keras", "reference.npz", "manifest.json", "MODEL_CARD.md",
     }  # fmt: skip
     ours, theirs = (
@@ -141,7 +142,7 @@ def test_an_existing_file_is_not_replaced_without_force(network: Path, dataset: 
     with pytest.raises(
         OutputError, match=r"digits\.float16\.tflite, .*digits\.onnx: exists already; give --force"
     ):
-        export_model(network, FORMATS, *dataset, options=OPTIONS)
+        export_model(network, TARGETS, *dataset, options=OPTIONS)
     assert (network.parent / "digits.onnx").read_bytes() == b"precious"
     assert not (network.parent / "digits.tflite").exists()
 
@@ -290,6 +291,6 @@ def test_a_killed_export_leaves_old_files_or_new_ones(
     for name in read_manifest(folder)["networks"]["digits"]["files"]:
         assert found.get(name) != OLD  # the manifest never runs ahead of the files
 
-    export_model(network, FORMATS, *dataset, options=dataclasses.replace(OPTIONS, force=True))
+    export_model(network, TARGETS, *dataset, options=dataclasses.replace(OPTIONS, force=True))
     assert hashes(folder) == hashes(models)
     assert not list(folder.glob(".commit-*"))

@@ -481,7 +481,7 @@ def test_a_graph_with_another_operator_is_refused(models: Path, monkeypatch: pyt
 @pytest.mark.parametrize(
     ("file_format", "precision", "names"),
     [
-        ("all", None, [name_of(target) for target in FORMATS]),
+        ("all", None, [name_of(target) for target in select_targets("all", None)]),
         ("tflite", None, ["digits.tflite"]),
         ("tflite", "int8", ["digits.int8.tflite"]),
         ("onnx", None, ["digits.onnx"]),
