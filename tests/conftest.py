@@ -14,7 +14,6 @@ NEED_A_COMPILER = {
     "test_c_compiler.py",
     "test_c_file.py",
     "test_to_c.py",
-    "test_to_tflm.py",
     "test_firmware.py",
 }
 
