@@ -17,6 +17,9 @@ NEED_A_COMPILER = {
     "test_firmware.py",
 }
 
+ABOUT_C_CODE = ("digits.c", "format c", "c_file", "selftest", "arm_compiler")
+"""Parts of the names of tests that open a C file."""
+
 # A slow machine is no failure; what is slow is found by the benchmarks.
 hypothesis.settings.register_profile("edgedigits", deadline=None)
 hypothesis.settings.load_profile("edgedigits")
@@ -29,7 +32,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     skip = pytest.mark.skip(reason="there is no C compiler")
     for item in items:
         name = item.name
-        if item.path.name in NEED_A_COMPILER or any(part in name for part in ("digits.c", "format c")):
+        if item.path.name in NEED_A_COMPILER or any(part in name for part in ABOUT_C_CODE):
             item.add_marker(skip)
 
 

@@ -7,6 +7,7 @@ from PIL import Image
 
 from edgedigits import mnist
 from edgedigits.artifacts import read_manifest
+from edgedigits.c_compiler import find_compiler
 from edgedigits.cli import cli
 from edgedigits.cli import demo as demo_module
 from edgedigits.contract import DEFAULT_NAME, file_name
@@ -76,7 +77,9 @@ def test_every_table_names_the_data(offline: Result) -> None:
 
 def test_every_format_is_verified_and_measured(offline: Result, folder: Path) -> None:
     for name in EXPORTED:
-        assert offline.stdout.count(f"{name} ") >= 2
+        # Verified, and measured; a folder's C files are only measured where there is a compiler.
+        times = 2 if find_compiler() or not name.endswith(".c") else 1
+        assert offline.stdout.count(f"{name} ") >= times
         assert open_model(folder / "out" / name).metadata.accuracy.dataset == OFFLINE
     assert offline.stdout.count(" pass") == len(EXPORTED)
     assert "digits.keras predict" in offline.stdout

@@ -13,24 +13,15 @@ from click.testing import CliRunner, Result
 from edgedigits import mnist
 from edgedigits.artifacts import read_manifest, sha256_file
 from edgedigits.cli import cli
+from edgedigits.contract import file_name
 from edgedigits.mnist import Split
 from edgedigits.training.architectures import load_network
+from edgedigits_export import select_targets
 from edgedigits_export.firmware import missing_tools
 
 RUN_CLI = Path(__file__).parents[1] / "run_cli.py"
-EXPORTED = (
-    "digits.tflite",
-    "digits.float16.tflite",
-    "digits.dynamic.tflite",
-    "digits.int8.tflite",
-    "digits.onnx",
-    "digits.float16.onnx",
-    "digits.dynamic.onnx",
-    "digits.int8.onnx",
-    "digits.ort",
-    "digits.int8.ort",
-    "digits.c",
-    "digits.tflm.c",
+EXPORTED = tuple(
+    file_name("digits", target.format, target.precision) for target in select_targets("all", None)
 )
 OPERATORS = {"digits.required_operators.config", "digits.int8.required_operators.config"}
 # The network of three epochs is not the one that the gates are for.

@@ -13,6 +13,7 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
 from edgedigits.artifacts import read_manifest, sha256_file
+from edgedigits.c_compiler import find_compiler
 from edgedigits.contract import METADATA_KEY, ModelMetadata, file_name
 from edgedigits.mnist import Split
 from edgedigits.reference import read_reference
@@ -501,7 +502,8 @@ def test_a_graph_with_another_operator_is_refused(models: Path, monkeypatch: pyt
 def test_targets_are_selected_by_format_and_precision(
     file_format: str, precision: str | None, names: list[str]
 ) -> None:
-    assert [name_of(target) for target in select_targets(file_format, precision)] == names
+    able = [name for name in names if file_format != "all" or name != "digits.c" or find_compiler()]
+    assert [name_of(target) for target in select_targets(file_format, precision)] == able
 
 
 def test_c_files_are_left_out_of_all_where_no_compiler_could_verify_them(
