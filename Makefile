@@ -93,6 +93,11 @@ oldest-check: wheel ## the same with the oldest base dependencies that there are
 	$(BIN)/uv pip install --quiet --resolution lowest-direct --python "$$clean/venv/bin/python" -r pyproject.toml; \
 	$(BIN)/uv pip install --quiet --no-deps --python "$$clean/venv/bin/python" dist/*.whl; \
 	"$$clean/venv/bin/python" -c 'import onnxruntime as o; print("oldest-check: onnxruntime", o.__version__)'; \
+	for model in models/*.onnx models/*.ort; do \
+	    "$$clean/venv/bin/edgedigits" predict --model $$model tests/golden/pictures/0-paint.png | grep -q ': 0 ' || { \
+	        echo "oldest-check: $$model does not read a 0 there" >&2; exit 1; }; \
+	    echo "oldest-check: $$model opens and reads a 0"; \
+	done; \
 	"$$clean/venv/bin/python" -I tests/check_wheel.py tests/golden/pictures
 
 clean: ## remove what was built, and the caches

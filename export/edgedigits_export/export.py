@@ -357,8 +357,7 @@ def _note_calibration(file: str, calibrated: Calibrated, progress: Progress) -> 
             f"{file}: other calibration images change validation accuracy by {calibrated.draw_difference:+.2f} points; "
             "a larger --calibration-size makes it steadier"
         )
-    pairs = calibrated.network.saturating_pairs
-    if calibrated.without_vnni is not None and pairs:
+    if calibrated.without_vnni is not None and (pairs := calibrated.network.saturating_pairs):
         progress.note(
             f"{file}: {pairs:,} pairs of weights can exceed 16 bits on x86 CPUs without VNNI; validation accuracy is "
             f"{calibrated.without_vnni.accuracy:.2f} % there, {calibrated.score.accuracy:.2f} % elsewhere "
