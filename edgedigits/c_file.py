@@ -6,6 +6,7 @@ from pathlib import Path
 
 from edgedigits.contract import ModelMetadata
 from edgedigits.errors import ContractError, ModelFileError
+from edgedigits.model_bytes import read_model_bytes
 
 METADATA_TITLE = "Metadata (JSON):"
 _METADATA = re.compile(rf"^ \* {re.escape(METADATA_TITLE)}\n((?: \* .*\n)+)", re.MULTILINE)
@@ -25,11 +26,11 @@ def read_source(path: Path) -> str:
     """Return the text of a C file.
 
     Raises:
-        ModelFileError: it cannot be read, or is no text.
+        ModelNotFoundError, ModelFileError: it cannot be read, is too large for a model file, or is no text.
     """
     try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        return read_model_bytes(path).decode("utf-8").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
         raise ModelFileError(path, f"no C source that can be read ({type(error).__name__})") from error
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgedigits.c_file import metadata_comment, read_metadata, read_model_array, read_source
-from edgedigits.contract import CalibrationReceipt, MeasuredAccuracy, ModelMetadata
+from edgedigits.contract import LARGEST_MODEL, CalibrationReceipt, MeasuredAccuracy, ModelMetadata
 from edgedigits.errors import ContractError, ModelFileError
 
 PATH = Path("digits.c")
@@ -87,4 +87,18 @@ def test_what_is_no_text_is_refused(tmp_path: Path) -> None:
     with pytest.raises(
         ModelFileError, match=r"digits\.c: no C source that can be read \(UnicodeDecodeError\)"
     ):
+        read_source(path)
+
+
+def test_line_ends_of_another_system_are_no_part_of_the_text(tmp_path: Path) -> None:
+    path = tmp_path / "digits.c"
+    path.write_bytes(b"int a;\r\nint b;\r\n")
+    assert read_source(path) == "int a;\nint b;\n"
+
+
+def test_a_file_that_no_network_is_as_large_as_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "digits.tflm.c"
+    with path.open("wb") as file:
+        file.truncate(LARGEST_MODEL + 1)
+    with pytest.raises(ModelFileError, match=r"digits\.tflm\.c: larger than \d+ MiB"):
         read_source(path)
