@@ -28,7 +28,9 @@ from PIL import Image, ImageFilter, UnidentifiedImageError
 
 from edgedigits.contract import IMAGE_SIDE, PIXEL_MAX
 from edgedigits.errors import ImageError
-from edgedigits.ink import MIN_INK_SIDE, find_digit, stroke_width
+from edgedigits.finding import stroke_width
+from edgedigits.ink import find_digit
+from edgedigits.parts import MIN_INK_SIDE
 
 Pixels: TypeAlias = npt.NDArray[np.uint8]
 Picture: TypeAlias = "str | os.PathLike[str] | bytes | BinaryIO | Image.Image | npt.NDArray[Any]"

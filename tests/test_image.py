@@ -18,6 +18,7 @@ from PIL import Image, ImageDraw
 
 from edgedigits import image as image_module
 from edgedigits.errors import ImageError
+from edgedigits.finding import stroke_width
 from edgedigits.image import (
     Pixels,
     as_levels,
@@ -36,7 +37,6 @@ from edgedigits.image import (
     shrunk,
     thickened,
 )
-from edgedigits.ink import stroke_width
 
 GOLDEN = sorted((Path(__file__).parent / "golden" / "pictures").iterdir())
 

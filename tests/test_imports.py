@@ -46,11 +46,14 @@ def test_the_predictor_needs_onnxruntime_numpy_and_pillow_only():
             for part in (
                 "contract",
                 "errors",
+                "finding",
                 "image",
                 "ink",
+                "light",
                 "model_bytes",
                 "onnx_file",
                 "onnx_session",
+                "parts",
                 "predictor",
             )
         ),

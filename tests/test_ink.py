@@ -12,19 +12,12 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image, ImageDraw, ImageFilter
 
 from edgedigits.errors import ImageError
+from edgedigits.finding import stroke_width
 from edgedigits.image import prepare
-from edgedigits.ink import (
-    Mask,
-    Pixels,
-    connected_parts,
-    find_digit,
-    ink_contrast,
-    otsu_threshold,
-    polarity,
-    sliding,
-    stroke_width,
-)
+from edgedigits.ink import find_digit
+from edgedigits.light import Pixels, ink_contrast, otsu_threshold, polarity, sliding
 from edgedigits.mnist import Split
+from edgedigits.parts import Mask, connected_parts
 from edgedigits.predictor import DigitPredictor
 
 Sheet = npt.NDArray[np.float64]
