@@ -62,6 +62,12 @@ class Finding:
         """Share of the picture's upper, lower, left and right border that the digit covers."""
         return covered_sides(self.mask)
 
+    def box_in(self, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
+        """Return the box in the picture of this shape, (h, w), that was looked at, perhaps with a margin around it."""
+        top, bottom, left, right = self.box
+        down, across = (self.mask.shape[0] - shape[0]) // 2, (self.mask.shape[1] - shape[1]) // 2
+        return top - down, bottom - down, left - across, right - across
+
     @property
     def is_plausible(self) -> bool:
         """Whether nothing speaks against it: it has strokes, and lies inside the picture."""

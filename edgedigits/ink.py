@@ -104,8 +104,9 @@ def find_digit(gray: Pixels) -> Pixels:
     check_ink(finding)
     scale = max(gray.shape) / max(whole.shape)
     if scale > 1 and finding.side < CLOSE_SIDE:
-        closer = shrunk(around(gray, finding, scale), LOOK_SIDE)
-        finding = search(closer, dark=dark)
+        closer = shrunk(around(gray, finding.box_in(whole.shape), scale), LOOK_SIDE)
+        drawing = on_even_paper(closer)
+        finding = drawing[1] if drawing is not None and drawing[0] == dark else search(closer, dark=dark)
     check_digit(finding)
     return finding.ink()
 
@@ -137,10 +138,10 @@ def find_in(gray: Pixels) -> tuple[bool, Finding]:
     return (not likely, second) if second.is_plausible else (likely, first)
 
 
-def around(gray: Pixels, finding: Finding, scale: float) -> Pixels:
+def around(gray: Pixels, box: tuple[int, int, int, int], scale: float) -> Pixels:
     """Cut what was found, with some paper around it, out of the picture ``scale`` times as large."""
-    margin = 0.6 * finding.side
-    top, bottom, left, right = finding.box
+    top, bottom, left, right = box
+    margin = 0.6 * max(bottom - top, right - left)
     rows = slice(max(0, int((top - margin) * scale)), int((bottom + margin) * scale))
     columns = slice(max(0, int((left - margin) * scale)), int((right + margin) * scale))
     return np.ascontiguousarray(gray[rows, columns])
@@ -204,11 +205,10 @@ def clear_digit(contrast: Contrast, ink_at_border: float) -> Finding | None:
     """
     if has_shade(contrast):
         return None
-    if ink_at_border < INK_AT_BORDER:
-        finding = _clear(contrast)
-        if finding is not None and not finding.touches_border:
-            return finding
-    return cut_digit(contrast)
+    if ink_at_border > 0 and (cut := cut_digit(contrast)) is not None:
+        return cut
+    finding = _clear(contrast) if ink_at_border < INK_AT_BORDER else None
+    return None if finding is None or finding.touches_border else finding
 
 
 def cut_digit(contrast: Contrast) -> Finding | None:
