@@ -14,6 +14,7 @@ programs, scanned and photographed, and on MNIST's validation images; never on i
 """
 
 import io
+import math
 import os
 import struct
 import threading
@@ -54,6 +55,8 @@ MIN_COLOUR = 24
 COLOUR_GAIN = 1.6
 """How many times the luminance's contrast a colour must have to take its place."""
 
+LEAST_SQUARES = 8
+"""Pixels on the shorter side that a picture has at least before it was enlarged."""
 DIGIT_SIDE = 20
 """Longer side of the digit in a MNIST picture, http://yann.lecun.com/exdb/mnist (of 70,000, all but 16; those: 19)."""
 CENTRE = IMAGE_SIDE // 2
@@ -134,7 +137,7 @@ def prepare(picture: Picture) -> Pixels:
         ImageError: the picture cannot be read, or shows nothing.
     """
     try:
-        gray = read_picture(picture)
+        gray = without_blocks(read_picture(picture))
         if gray.shape == (IMAGE_SIDE, IMAGE_SIDE):
             for pixels in (gray, np.invert(gray)):
                 if is_mnist_form(pixels):
@@ -487,6 +490,27 @@ def on_paper(image: Image.Image) -> Pixels:
     opacity = alpha * np.float32(1 / PIXEL_MAX)
     flat: Pixels = np.rint(gray * opacity + np.float32(paper) * (1 - opacity)).astype(np.uint8)
     return flat
+
+
+def without_blocks(gray: Pixels) -> Pixels:
+    """Undo an enlargement that made every pixel a square of one level, as paint programs and ``numpy.kron`` do it.
+
+    Args:
+        gray: (h, w) uint8.
+
+    Returns:
+        The picture that was enlarged, a view; the picture itself where it has no such squares, or fewer than 8 x 8.
+    """
+    height, width = gray.shape
+    side = math.gcd(height, width)
+    rows = max(1, height // 8)
+    # A few rows tell of most pictures that they are not made of squares.
+    for pixels in (gray[::rows], gray, gray.T):
+        is_edge = (pixels[:, 1:] != pixels[:, :-1]).any(axis=0)
+        side = math.gcd(side, *(np.flatnonzero(is_edge) + 1).tolist())
+        if side == 1:
+            return gray
+    return gray[::side, ::side] if min(height, width) >= LEAST_SQUARES * side else gray
 
 
 # --- Form ----------------------------------------------------------------------------------------------------------

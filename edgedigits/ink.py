@@ -226,7 +226,7 @@ def cut_digit(contrast: Contrast) -> Finding | None:
     sides = covered_sides(mask)
     if width < height / 2:
         is_cut = sum(side > 0.8 for side in sides) < 3
-    elif reaches_across(finding, contrast.shape):
+    elif finding.side > FILLED * min(height, width):
         is_cut = max(sides) < 0.95 and not has_full_corner(mask)
     else:
         is_cut = max(sides) < 0.3

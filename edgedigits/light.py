@@ -46,9 +46,9 @@ SLOPE_RESIDUAL = 0.1
 """Distance from the surface, in that of the ink, that seven tenths of the paper keep: else it is no such surface."""
 SHADE_TONES = 0.14, 0.85
 """Tones, in the highest contrast, of what may be shade: more than paper, less than ink."""
-SHADE_SPAN = 0.05
+SHADE_SPAN = 0.03
 """Range of tones around a pixel, in the highest contrast, below which it lies in an even area and on no edge."""
-MOST_SHADE = 0.25
+MOST_SHADE = 0.2
 """Even areas of such tones, at most, in areas of ink. Strokes with soft edges have none; enlarged pixels up to 0.2."""
 
 
@@ -194,7 +194,7 @@ def has_shade(contrast: Contrast) -> bool:
     most = MOST_SHADE * np.count_nonzero(levels >= lowest_ink)
     if np.count_nonzero(is_between) <= most:
         return False
-    window = odd(max(levels.shape) / 64, 3)
+    window = odd(max(levels.shape) / 16, 3)
     span = sliding(levels, window, np.maximum) - sliding(levels, window, np.minimum)
     return bool(np.count_nonzero(is_between & (span < SHADE_SPAN * PIXEL_MAX)) > most)
 
