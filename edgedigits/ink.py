@@ -100,12 +100,13 @@ def find_digit(gray: Pixels) -> Pixels:
         ImageError: there is no ink, or none of a digit.
     """
     whole = shrunk(gray, LOOK_SIDE)
-    dark, finding = find_in(whole)
+    drawing = on_even_paper(whole)
+    dark, finding = find_in(whole) if drawing is None else drawing
     check_ink(finding)
     scale = max(gray.shape) / max(whole.shape)
     if scale > 1 and finding.side < CLOSE_SIDE:
         closer = shrunk(around(gray, finding.box_in(whole.shape), scale), LOOK_SIDE)
-        drawing = on_even_paper(closer)
+        drawing = None if drawing is None else on_even_paper(closer)
         finding = drawing[1] if drawing is not None and drawing[0] == dark else search(closer, dark=dark)
     check_digit(finding)
     return finding.ink()
@@ -120,9 +121,6 @@ def find_in(gray: Pixels) -> tuple[bool, Finding]:
     Raises:
         ImageError: neither polarity shows any ink.
     """
-    drawing = on_even_paper(gray)
-    if drawing is not None:
-        return drawing
     vote = polarity(gray)
     likely = vote > 0
     try:
