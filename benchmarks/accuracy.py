@@ -10,6 +10,7 @@ validation, or for ten epochs if it has not by then.
     python benchmarks/accuracy.py --exports        # only the int8 files of long networks that are kept in build/
 """
 
+import dataclasses
 import json
 import math
 import statistics
@@ -71,6 +72,7 @@ def measure(recipe: Recipe, train_split: mnist.Split, test_split: mnist.Split) -
         "seconds": result.seconds,
         "epochs": recipe.epochs,
         "weights_sha256": result.weights_sha256,
+        **dataclasses.asdict(result.scaling),
     }
     if recipe.name == "edge long":
         measured["int8_difference"] = int8_difference(recipe, train_split, test_split)

@@ -166,9 +166,14 @@ def expected_calibration_error(labels: Labels, probabilities: Probabilities, bin
         labels: true classes, shape (n,), n > 0.
         probabilities: shape (n, classes), rows sum to 1.
         bins: intervals (k / bins, (k + 1) / bins].
+
+    Returns:
+        NaN where a probability is not finite.
     """
+    if not np.isfinite(probabilities).all():
+        return math.nan
     confidence = probabilities.max(axis=1).astype(np.float64)
     is_correct = probabilities.argmax(axis=1) == labels
-    index = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
+    index = np.clip(np.ceil(confidence * bins) - 1, 0, bins - 1).astype(np.int64)
     gaps = np.bincount(index, confidence - is_correct, minlength=bins)
     return float(np.abs(gaps).sum() / len(labels))

@@ -172,6 +172,11 @@ def _facts(name: str, entry: dict[str, Any]) -> dict[str, Any]:
     return {
         "name": name,
         "training": training,
+        "temperature": training["results"].get("temperature"),
+        "calibration_errors": training["results"].get("expected_calibration_error"),
+        "files_have_calibration_errors": any(
+            "expected_calibration_error" in receipt["verification"] for receipt in exported.values()
+        ),
         "test": test,
         "test_percent": 100 * test["correct"] / test["images"],
         "parameters": _parameters(training["arch"]),

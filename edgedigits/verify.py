@@ -54,6 +54,9 @@ class Verification:
     accuracy: metrics.Accuracy
     reference_accuracy: metrics.Accuracy
     comparison: metrics.Comparison
+    expected_calibration_error: float
+    """Distance of confidence and accuracy, 0..1; NaN where a probability is not finite."""
+    reference_expected_calibration_error: float
     max_drop: float
     """The bound that was applied, in percentage points."""
     failures: tuple[str, ...]
@@ -67,9 +70,12 @@ class Verification:
     def to_dict(self) -> dict[str, Any]:
         """Return all of it as JSON values, with the indices of every changed image."""
         fields = dataclasses.asdict(self)
+        # JSON has no NaN; the failures say that there was one.
         if not math.isfinite(self.comparison.largest_probability_difference):
-            # JSON has no NaN; the failures say that there was one.
             fields["comparison"]["largest_probability_difference"] = None
+        for error in ("expected_calibration_error", "reference_expected_calibration_error"):
+            if math.isnan(fields[error]):
+                fields[error] = None
         return {**fields, "accuracy_percent": self.accuracy.percent, "passed": self.passed}
 
     def summary(self) -> dict[str, Any]:
@@ -85,6 +91,7 @@ class Verification:
             "mcnemar_p": self.comparison.p_value,
             "agreement_percent": round(self.comparison.agreement, 4),
             "largest_probability_difference": self.comparison.largest_probability_difference,
+            "expected_calibration_error": round(self.expected_calibration_error, 6),
             "max_drop_points": self.max_drop,
             "passed": self.passed,
             "runtime": self.runtime,
@@ -131,6 +138,10 @@ def verify_model(
         accuracy=metrics.accuracy(split.labels, probabilities.argmax(axis=1)),
         reference_accuracy=metrics.accuracy(split.labels, reference.probabilities.argmax(axis=1)),
         comparison=comparison,
+        expected_calibration_error=metrics.expected_calibration_error(split.labels, probabilities),
+        reference_expected_calibration_error=metrics.expected_calibration_error(
+            split.labels, reference.probabilities
+        ),
         max_drop=gate.max_drop,
         failures=_failures(gate, comparison, probabilities, len(split.labels)),
     )

@@ -5,8 +5,8 @@
  * its buffers need, and the operators that it is made of.
  *
  *   network           128-32 (784 pixels, hidden layers, 10 classes)
- *   trained weights   sha256 22ddbd5daa9e3688b0fbaa3238ac873bdf2f5f876ed0fa3cec6c48f40d222f9b
- *   int8 TFLite file  sha256 2865306a3c3145358562342cf7d437cb1d38c9654cbf8fcf17dab2da69b9935b
+ *   trained weights   sha256 bc539bd652e03c776bd05f47e0653e4be1bc752202128ba0ce72b305d3f58372
+ *   int8 TFLite file  sha256 9e167e95bb00f87339b3557449b2ae7b9aaccfcfe7cc91c34a65c30ce7cc7f2e
  *
  * MIT License
  *
@@ -40,7 +40,7 @@ extern "C" {
 /** Where the model has to begin: at a multiple of so many bytes. */
 #define EDGEDIGITS_MODEL_ALIGNMENT 16
 /** Bytes of the model. */
-#define EDGEDIGITS_MODEL_LENGTH 112688
+#define EDGEDIGITS_MODEL_LENGTH 112704
 
 /** The model: input int8 [1, 28, 28] = pixel - 128, output int8 [1, 10] = probability * 256 - 128. */
 extern const unsigned char edgedigits_model[EDGEDIGITS_MODEL_LENGTH];

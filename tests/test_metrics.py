@@ -174,6 +174,19 @@ def test_gaps_to_both_sides_do_not_cancel_between_bins() -> None:
     assert metrics.expected_calibration_error(labels, probabilities, bins=1) == pytest.approx(0.2)
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf], ids=str)
+def test_calibration_error_of_a_probability_that_is_no_number_is_none(value: float) -> None:
+    probabilities = one_hot([0, 1])
+    probabilities[1, 4] = value
+    assert np.isnan(metrics.expected_calibration_error(np.array([0, 1]), probabilities))
+
+
+def test_calibration_error_of_a_probability_beyond_one_lands_in_the_last_bin() -> None:
+    probabilities = one_hot([0, 1])
+    probabilities[0, 0] = 3e38
+    assert metrics.expected_calibration_error(np.array([0, 1]), probabilities) > 1
+
+
 @given(st.integers(1, 200), st.integers(1, 30), st.integers(0, 99))
 def test_calibration_error_lies_between_its_bounds(images: int, bins: int, seed: int) -> None:
     generator = np.random.default_rng(seed)

@@ -155,7 +155,7 @@ def test_without_measurements_and_pictures_the_page_leaves_them_out(models: Path
 def test_pictures_stand_with_their_answers(page: Page) -> None:
     assert "0 <b>&.png: 7 , 87.6 %" in page.words
     assert (
-        page.tags.count("b") == 4 + 3 + 3
+        page.tags.count("b") == 5 + 3 + 3
     )  # the cards, the winners and the answers, none from a file's name
 
 
@@ -221,6 +221,63 @@ def test_the_page_shows_how_robust_the_network_is_and_how_the_presets_compare(pa
     assert {row["arch"] for row in rows} >= {"128-32"}
     for row in rows:
         assert f"{row['mean']:.2f} ± {row['spread']:.2f} %" in page.words
+
+
+@pytest.mark.parametrize("labels", ["0123456789", "abcdefghij"], ids=["digits", "other classes"])
+def test_pages_tell_how_far_confidence_can_be_trusted(labels: str, models: Path, tmp_path: Path) -> None:
+    manifest = read_manifest(models)
+    entry = network_entry(manifest, "digits")
+    entry["training"]["dataset"]["labels"] = list(labels)
+    entry["training"]["results"] |= {
+        "temperature": 1.2341,
+        "expected_calibration_error": {
+            "validation": {"before": 0.01111, "after": 0.02222},
+            "test": {"before": 0.03333, "after": 0.04444},
+        },
+    }
+    entry["files"]["digits.onnx"]["verification"]["expected_calibration_error"] = 0.05551
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    pages = [
+        Page(render_report(tmp_path, "digits")).words,
+        render_markdown(tmp_path, "digits"),
+        render_model_card("digits", entry),
+    ]
+    for words in pages:
+        for figure in ("1.234", "0.0111", "0.0222", "0.0333", "0.0444", "0.0555", "ECE"):
+            assert figure in words
+        assert "not calibrated" not in words
+    for table in pages[1:]:
+        lines = table.splitlines()
+        start = next(index for index, line in enumerate(lines) if line.startswith("| file |"))
+        assert len({line.count("|") for line in lines[start : start + 3]}) == 1
+
+
+@pytest.mark.parametrize("labels", ["0123456789", "abcdefghij"], ids=["digits", "other classes"])
+def test_pages_of_a_network_without_a_temperature_leave_it_out(
+    labels: str, models: Path, tmp_path: Path
+) -> None:
+    """A manifest of an earlier version."""
+    manifest = read_manifest(models)
+    entry = network_entry(manifest, "digits")
+    entry["training"]["dataset"]["labels"] = list(labels)
+    for key in ("temperature", "expected_calibration_error"):
+        del entry["training"]["results"][key]
+    for receipt in entry["files"].values():
+        receipt.get("verification", {}).pop("expected_calibration_error", None)
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    card = render_model_card("digits", entry)
+    assert "they are not calibrated." in " ".join(card.split())
+    for words in (Page(render_report(tmp_path, "digits")).words, render_markdown(tmp_path, "digits"), card):
+        assert "temperature" not in words
+        assert "ECE" not in words
+        assert "calibration error" not in words
+
+
+def test_a_file_that_was_verified_by_an_earlier_version_has_a_dash(models: Path) -> None:
+    entry = read_manifest(models)["networks"]["digits"]
+    del entry["files"]["digits.onnx"]["verification"]["expected_calibration_error"]
+    (row,) = [line for line in render_model_card("digits", entry).splitlines() if "`digits.onnx`" in line]
+    assert row.endswith("| - |")
 
 
 def test_markdown_links_to_the_plots_and_has_the_same_figures(models: Path) -> None:

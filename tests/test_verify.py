@@ -75,6 +75,9 @@ def test_the_figures_are_those_of_the_answers() -> None:
     # Six fair coins, two or fewer heads, both sides: 2 * (1 + 6 + 15) / 64.
     assert found.comparison.p_value == pytest.approx(44 / 64)
     assert found.comparison.largest_probability_difference == pytest.approx(0.9)
+    # All confidences are 0.91.
+    assert found.expected_calibration_error == pytest.approx(2_495 / 2_500 - 0.91, abs=1e-6)
+    assert found.reference_expected_calibration_error == pytest.approx(2_497 / 2_500 - 0.91, abs=1e-6)
     assert found.passed
 
 
@@ -95,6 +98,8 @@ def test_to_dict_is_json_with_the_indices_of_changed_images() -> None:
     assert fields["failures"] == list(found.failures)
     summary = json.loads(json.dumps(found.summary(), allow_nan=False))
     assert (summary["broken"], summary["correct"], summary["passed"]) == (2, 98, False)
+    assert summary["expected_calibration_error"] == 0.07  # 0.98 right, 0.91 sure
+    assert fields["expected_calibration_error"] == pytest.approx(0.07, abs=1e-6)
 
 
 # The gate
@@ -197,6 +202,8 @@ def test_one_probability_that_is_no_number_fails(precision: Precision, value: fl
     assert "some probabilities are not finite numbers" in found.failures
     fields = json.loads(json.dumps(found.to_dict(), allow_nan=False))
     assert fields["comparison"]["largest_probability_difference"] is None
+    assert fields["expected_calibration_error"] is None
+    assert fields["reference_expected_calibration_error"] == pytest.approx(0.09, abs=1e-6)
     assert not fields["passed"]
 
 

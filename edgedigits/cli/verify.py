@@ -119,7 +119,8 @@ def print_verifications(verifications: Sequence["Verification"]) -> None:
         return
     first = verifications[0]
     print_table(
-        f"{first.dataset}, {first.accuracy.images:,} test images; Keras {first.reference_accuracy.percent:.2f} %",
+        f"{first.dataset}, {first.accuracy.images:,} test images; Keras {first.reference_accuracy.percent:.2f} %, "
+        f"expected calibration error (ECE) {first.reference_expected_calibration_error:.4f}",
         (
             "file",
             "accuracy",
@@ -130,6 +131,7 @@ def print_verifications(verifications: Sequence["Verification"]) -> None:
             "p",
             "agreement",
             "max dp",
+            "ECE",
             "gate",
         ),
         [
@@ -143,6 +145,7 @@ def print_verifications(verifications: Sequence["Verification"]) -> None:
                 f"{verification.comparison.p_value:.3g}",
                 f"{verification.comparison.agreement:.2f} %",
                 f"{verification.comparison.largest_probability_difference:.1e}",
+                f"{verification.expected_calibration_error:.4f}",
                 "pass" if verification.passed else "FAIL",
             )
             for verification in verifications

@@ -42,7 +42,8 @@ class Epoch:
     accuracy: float
     """Likewise, in 0..1."""
     val_loss: float
-    """Mean over the validation images after the epoch, of the averaged weights where the recipe averages."""
+    """Mean over the validation images after the epoch, of the averaged weights where the recipe averages; always before
+    the temperature that the last epoch is followed by."""
     val_accuracy: float
     """Likewise, in 0..1."""
     learning_rate: float

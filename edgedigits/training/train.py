@@ -32,6 +32,7 @@ from edgedigits.training.backend import tf
 from edgedigits.training.fitting import Data, Epoch, Fitter
 from edgedigits.training.recipe import Recipe
 from edgedigits.training.robustness import Condition, measure_robustness
+from edgedigits.training.temperature import TemperatureScaling, scale_by_temperature
 
 TOOLS = ("tensorflow", "keras", "numpy", "scikit-learn")
 SHEET_SAMPLES_PER_CLASS = 5
@@ -54,6 +55,8 @@ class TrainingResult:
     classes: tuple[metrics.ClassScore, ...]
     labels: tuple[str, ...]
     """Names of the classes."""
+    scaling: TemperatureScaling
+    """How the confidences were made fair."""
     weights_sha256: str
     resumed_after: int
     """Epochs that came from an interrupted run; 0 for a run from the start."""
@@ -68,6 +71,7 @@ class TrainingResult:
     def to_dict(self) -> dict[str, Any]:
         """Return all of it as JSON values."""
         fields = dataclasses.asdict(self)
+        fields |= fields.pop("scaling")
         return {**fields, "path": str(self.path), "recipe": self.recipe.to_dict(), "seconds": self.seconds}
 
     def describe(self) -> str:
@@ -81,7 +85,7 @@ class TrainingResult:
             f"  {100 * score.f1:>5.2f} %"
             for title, score in zip(titles, self.classes, strict=True)
         ]
-        return "\n".join([*lines, f"  weights sha256 {self.weights_sha256}"])
+        return "\n".join([*lines, f"  {self.scaling}", f"  weights sha256 {self.weights_sha256}"])
 
 
 def train(
@@ -96,8 +100,10 @@ def train(
 ) -> TrainingResult:
     """Train a network and write it with its history, reference answers, plots and manifest.
 
-    The same recipe on the same machine gives the same weights. Files appear in ``folder`` all at once at the end;
-    until then only a checkpoint is written after each epoch.
+    After the last epoch one temperature is fitted to the validation images and folded into the network that is
+    written; history and checkpoints are those of the network as it was trained. The same recipe on the same machine
+    gives the same weights. Files appear in ``folder`` all at once at the end; until then only a checkpoint is written
+    after each epoch.
 
     Args:
         recipe: everything that decides the outcome.
@@ -132,7 +138,13 @@ def train(
         _write_checkpoint(checkpoint, fitter, history, train_split)
         if epoch % note_every == 0 or epoch == recipe.epochs:
             progress.note(describe_epoch(history[-1], recipe))
-    result = _write_results(fitter, history, train_split, test_split, folder, name, resumed_after)
+    scaling = scale_by_temperature(
+        fitter.network,
+        fitter.probabilities,
+        (data.validation_images, data.validation_labels),
+        (test_split.images, test_split.labels),
+    )
+    result = _write_results(fitter, history, scaling, train_split, test_split, folder, name, resumed_after)
     checkpoint.unlink(missing_ok=True)
     return result
 
@@ -232,6 +244,7 @@ def _read_checkpoint(path: Path, fitter: Fitter, split: Split) -> list[Epoch]:
 def _write_results(
     fitter: Fitter,
     history: list[Epoch],
+    scaling: TemperatureScaling,
     train_split: Split,
     test_split: Split,
     folder: Path,
@@ -267,6 +280,7 @@ def _write_results(
         entry["training"] = _training_record(
             fitter.recipe,
             history,
+            scaling,
             train_split,
             test_split,
             accuracy,
@@ -289,6 +303,7 @@ def _write_results(
         accuracy=accuracy,
         classes=classes,
         labels=train_split.class_names,
+        scaling=scaling,
         weights_sha256=sha256,
         resumed_after=resumed_after,
         stale=stale,
@@ -298,6 +313,7 @@ def _write_results(
 def _training_record(
     recipe: Recipe,
     history: list[Epoch],
+    scaling: TemperatureScaling,
     train_split: Split,
     test_split: Split,
     accuracy: metrics.Accuracy,
@@ -321,6 +337,7 @@ def _training_record(
         "results": {
             "robustness": [dataclasses.asdict(condition) for condition in robustness],
             "validation_accuracy": history[-1].val_accuracy,
+            **dataclasses.asdict(scaling),
             "test": dataclasses.asdict(accuracy),
             "confusion": confusion.tolist(),
             "classes": [dataclasses.asdict(score) for score in metrics.class_scores(confusion)],

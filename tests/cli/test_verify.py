@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from edgedigits import mnist
+from edgedigits.artifacts import read_manifest
 from edgedigits.cli import cli
 from edgedigits.mnist import Split
 from edgedigits.reference import Reference, read_reference
@@ -61,6 +62,11 @@ def test_files_that_pass_make_a_table_and_exit_status_0(models: Path, dataset: t
     rows = [line.split() for line in table if line.strip().startswith("digits.")]
     assert [row[0] for row in rows] == list(FILES)
     assert {row[-1] for row in rows} == {"pass"}
+    assert "expected calibration error (ECE) 0.0" in title
+    (header,) = [line.split() for line in table if line.strip().startswith("file ")]
+    assert header[-2:] == ["ECE", "gate"]
+    # Three epochs, a temperature, and rounding to eight bits: none makes confidences unfair by five points.
+    assert all(0 <= float(row[-2]) < 0.05 for row in rows)
     assert "edgedigits:" not in result.stderr
 
 
@@ -82,6 +88,9 @@ def test_json_holds_the_figures_and_the_indices_of_changed_images(
     assert found["comparison"]["fixed"] == []
     assert found["accuracy"]["correct"] == len(dataset[1].labels) - len(mistakes)
     assert (found["passed"], found["file"], found["precision"]) == (False, "digits.onnx", "float32")
+    assert found["reference_expected_calibration_error"] == 0.0
+    kept = read_manifest(models)["networks"]["digits"]["files"]["digits.onnx"]["verification"]
+    assert found["expected_calibration_error"] == pytest.approx(kept["expected_calibration_error"], abs=1e-6)
 
 
 def test_a_loss_is_exit_status_1_and_a_line_that_says_why(models: Path, perfect: Path) -> None:
@@ -170,6 +179,7 @@ def test_a_network_that_gives_nan_fails_in_text_and_in_json(models: Path, tmp_pa
         assert isinstance(result.exception, SystemExit)
         assert "digits.onnx: some probabilities are not finite numbers" in result.stderr
     assert json.loads(result.stdout)[0]["comparison"]["largest_probability_difference"] is None
+    assert json.loads(result.stdout)[0]["expected_calibration_error"] is None
 
 
 @pytest.mark.parametrize(

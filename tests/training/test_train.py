@@ -30,7 +30,7 @@ from edgedigits.runtimes import open_model
 from edgedigits.training.architectures import load_network, weights_sha256
 from edgedigits.training.fitting import Epoch
 from edgedigits.training.recipe import Recipe
-from edgedigits.training.train import train, validation_indices
+from edgedigits.training.train import TrainingResult, train, validation_indices
 
 RUN_CLI = Path(__file__).parents[1] / "run_cli.py"
 RECIPE = Recipe(arch=(24, 12), epochs=3, batch_size=32, validation=100)
@@ -172,6 +172,11 @@ def test_the_manifest_tells_the_whole_run(trained: Path, small: tuple[Split, Spl
     assert confusion.sum(axis=1).tolist() == np.bincount(small[1].labels, minlength=10).tolist()
     assert np.trace(confusion) == training["results"]["test"]["correct"]
     assert training["results"]["validation_accuracy"] == history_file(trained)[-1]["val_accuracy"]
+    assert training["results"]["temperature"] > 0
+    errors = training["results"]["expected_calibration_error"]
+    assert errors.keys() == {"validation", "test"}
+    answers = read_reference(trained / "reference.npz").probabilities
+    assert errors["test"]["after"] == metrics.expected_calibration_error(small[1].labels, answers)
 
 
 def test_the_hashes_in_the_manifest_are_true(trained: Path) -> None:
@@ -374,7 +379,44 @@ def test_an_interruption_between_training_and_files_loses_nothing(
     assert written(tmp_path) == {"checkpoint.npz"}
     resumed = train(RECIPE, *small, tmp_path, resume=True)
     assert resumed.resumed_after == RECIPE.epochs
+    results = [
+        read_manifest(folder)["networks"]["digits"]["training"]["results"] for folder in (trained, tmp_path)
+    ]
+    assert results[0] == results[1]
     assert (tmp_path / "reference.npz").read_bytes() == (trained / "reference.npz").read_bytes()
+
+
+@pytest.mark.parametrize("averaging", [None, 0.9])
+def test_the_checkpoint_holds_what_was_trained_and_the_file_its_logits_over_the_temperature(
+    averaging: float | None, small: tuple[Split, Split], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = dataclasses.replace(RECIPE, averaging=averaging)
+    with monkeypatch.context() as patch:
+        patch.setattr("edgedigits.training.train._write_results", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            train(recipe, *small, tmp_path)
+    with np.load(tmp_path / "checkpoint.npz") as archive:
+        arrays = [archive[key] for key in sorted(archive.files) if key != "about"]
+    # The weights of the network that is kept: the first arrays, or where it is averaged the last.
+    before = arrays[:6] if averaging is None else arrays[-6:]
+    result = train(recipe, *small, tmp_path, resume=True)
+    after = load_network(result.path)[0].get_weights()
+    assert result.scaling.temperature != 1
+    for index, (trained_array, written_array) in enumerate(zip(before, after, strict=True)):
+        divisor = np.float32(result.scaling.temperature if index >= 4 else 1)
+        np.testing.assert_array_equal(written_array, trained_array / divisor)
+    assert result.history[-1].val_loss != pytest.approx(validation_loss(result, small), rel=1e-4)
+
+
+def validation_loss(result: TrainingResult, data: tuple[Split, Split]) -> float:
+    _, held_out = validation_indices(data[0].labels, result.recipe.validation, result.recipe.seed)
+    answers = open_model(result.path).probabilities(data[0].images[held_out])
+    return float(-np.log(answers[np.arange(len(held_out)), data[0].labels[held_out]]).mean())
+
+
+def test_the_temperature_lowers_the_loss_on_validation(small: tuple[Split, Split], tmp_path: Path) -> None:
+    result = train(RECIPE, *small, tmp_path)
+    assert validation_loss(result, small) < result.history[-1].val_loss
 
 
 def test_without_resume_a_checkpoint_is_passed_over(
