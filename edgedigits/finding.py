@@ -18,6 +18,8 @@ GRAIN_DISTANCE = 6
 """Pixels around the digit that are left out where the grain is measured."""
 MOST_LAYERS = 8
 """How often foreign ink is taken away before the picture is given up."""
+LYING = 0.7
+"""Share of its height or width with which ink lies along the border and is shade: strokes run out across it."""
 PLAUSIBLE_THICKNESS = 0.33
 """Stroke width in longer sides of the digit. Of MNIST's training digits 1 in 1,000 has more than 0.27, none 0.35."""
 
@@ -61,6 +63,15 @@ class Finding:
     def covered_sides(self) -> tuple[float, float, float, float]:
         """Share of the picture's upper, lower, left and right border that the digit covers."""
         return covered_sides(self.mask)
+
+    @property
+    def lies_along_border(self) -> bool:
+        """Whether the ink rests on a side of the picture with nearly all of its height or width, as shade does."""
+        top, bottom, left, right = self.box
+        extents = np.array([right - left, right - left, bottom - top, bottom - top])
+        height, width = self.mask.shape
+        lengths = np.array(self.covered_sides) * [width, width, height, height]
+        return bool((lengths > LYING * extents).any())
 
     def box_in(self, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
         """Return the box in the picture of this shape, (h, w), that was looked at, perhaps with a margin around it."""

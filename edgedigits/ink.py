@@ -44,6 +44,8 @@ LOOK_SIDE = 256
 """Longer side on which ink is looked for."""
 CLOSE_SIDE = 110
 """A digit that is smaller than this in the picture of ``LOOK_SIDE`` is looked at again, from closer."""
+SMALLEST_LOOK = 4
+"""Longer side in that picture, in pixels, below which there is no digit: a fiftieth of a photograph has 5."""
 CLEAR_VOTE = 0.35
 """Polarity from which on the other one is not tried; wrong votes on sheets with shadows stayed below."""
 
@@ -104,6 +106,8 @@ def find_digit(gray: Pixels) -> Pixels:
     dark, finding = find_in(whole) if drawing is None else drawing
     check_ink(finding)
     scale = max(gray.shape) / max(whole.shape)
+    if scale > 1 and finding.side < SMALLEST_LOOK:
+        raise nothing("there is no more than a speck; move closer")
     if scale > 1 and finding.side < CLOSE_SIDE:
         closer = shrunk(around(gray, finding.box_in(whole.shape), scale), LOOK_SIDE)
         drawing = None if drawing is None else on_even_paper(closer)
@@ -324,8 +328,8 @@ def check_ink(finding: Finding) -> None:
     is_strip = max(sides) > 0.6 and thickness < 0.05
     is_rim = sum(side > 0.8 for side in sides) >= 2
     is_faint = finding.level < FAINT and max(sides) > 0.2
-    is_shadow = thickness > PLAUSIBLE_THICKNESS and not reaches_across(finding, finding.mask.shape)
-    if is_strip or is_rim or is_faint or is_shadow:
+    is_shadow = thickness > PLAUSIBLE_THICKNESS or finding.lies_along_border
+    if is_strip or is_rim or is_faint or (is_shadow and not reaches_across(finding, finding.mask.shape)):
         raise nothing("there is only shade at the border; show the whole digit, with some paper around it")
 
 
