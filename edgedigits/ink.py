@@ -49,12 +49,14 @@ SMALLEST_LOOK = 4
 CLEAR_VOTE = 0.35
 """Polarity from which on the other one is not tried; wrong votes on sheets with shadows stayed below."""
 
-SMALLEST_EVEN = 8
-"""Shorter side in pixels below which paper is not looked for."""
+SMALLEST_EVEN = 3
+"""Shorter side in pixels below which even paper is not looked for."""
 INK_AT_BORDER = 0.02
 """Share of the border below which ink there is none of the digit's."""
 FILLED = 0.8
 """Share of the picture's sides that a digit has to which it was cut."""
+NARROW = 0.4
+"""Width of a picture in its heights below which it can only have been cut to a 1."""
 CUT_MARGIN = 0.1
 """Margin that is put around a picture which was cut to its digit, in longer sides."""
 WIDEST_CUT = 1.25
@@ -176,7 +178,7 @@ def on_even_paper(gray: Pixels) -> tuple[bool, Finding] | None:
     for dark in polarities:
         contrast = sloping_contrast(gray, threshold, dark=dark)
         finding = None if contrast is None or has_shade(contrast) else cut_digit(contrast)
-        if finding is not None and finding.level > CLEAR_CONTRAST and reaches_across(finding, gray.shape):
+        if finding is not None and finding.level > CLEAR_CONTRAST and reaches_across(finding.box, gray.shape):
             return dark, finding
     return None
 
@@ -184,7 +186,8 @@ def on_even_paper(gray: Pixels) -> tuple[bool, Finding] | None:
 def is_light_paper(gray: Pixels, threshold: int, light_share: float) -> bool:
     """Tell whether the light pixels are the paper: most of the border is.
 
-    But only a 1 is cut to less than half as wide as high. It may cover most of the border, and runs through the middle.
+    But only a 1 is cut to less than two fifths of its height. It may cover most of the border, and
+    runs through the middle.
 
     Args:
         gray: (h, w) uint8.
@@ -192,7 +195,7 @@ def is_light_paper(gray: Pixels, threshold: int, light_share: float) -> bool:
         light_share: of the border's pixels, in 0..1.
     """
     height, width = gray.shape
-    if width < height / 2 and INK_AT_BORDER < light_share < 1 - INK_AT_BORDER:
+    if width < NARROW * height and INK_AT_BORDER < light_share < 1 - INK_AT_BORDER:
         middle = gray[height // 3 : height - height // 3, width // 3 : width - width // 3]
         return bool(middle.mean() <= threshold)
     return light_share > 0.5
@@ -226,20 +229,25 @@ def cut_digit(contrast: Contrast) -> Finding | None:
     height, width = contrast.shape
     mask = finding.mask[margin:-margin, margin:-margin]
     sides = covered_sides(mask)
-    if width < height / 2:
+    parts = connected_parts(finding.mask)
+    main = int(parts.area.argmax())
+    if width < NARROW * height:
         is_cut = sum(side > 0.8 for side in sides) < 3
+    elif reaches_across(box_of(parts.box[[main]]), contrast.shape):
+        is_cut = sum(side > 0.95 for side in sides) < 2 and not has_full_corner(mask)
     elif finding.side > FILLED * min(height, width):
         is_cut = max(sides) < 0.95 and not has_full_corner(mask)
     else:
-        is_cut = max(sides) < 0.3
-    area = connected_parts(finding.mask).area
-    return finding if is_cut and area.max() >= MAIN_PART * area.sum() else None
+        is_cut = max(sides) < 0.5
+    return finding if is_cut and parts.area[main] >= MAIN_PART * parts.area.sum() else None
 
 
-def reaches_across(finding: Finding, shape: tuple[int, ...]) -> bool:
-    """Tell whether a digit fills a picture of this shape, (h, w), from top to bottom and from side to side."""
-    top, bottom, left, right = finding.box
-    return bottom - top > FILLED * shape[0] and (right - left > FILLED * shape[1] or shape[1] < shape[0] / 2)
+def reaches_across(box: tuple[int, int, int, int], shape: tuple[int, ...]) -> bool:
+    """Tell whether a box fills a picture of this shape, (h, w), from top to bottom and from side to side."""
+    top, bottom, left, right = box
+    return bottom - top > FILLED * shape[0] and (
+        right - left > FILLED * shape[1] or shape[1] < NARROW * shape[0]
+    )
 
 
 def _clear(contrast: Contrast) -> Finding | None:
@@ -329,7 +337,7 @@ def check_ink(finding: Finding) -> None:
     is_rim = sum(side > 0.8 for side in sides) >= 2
     is_faint = finding.level < FAINT and max(sides) > 0.2
     is_shadow = thickness > PLAUSIBLE_THICKNESS or finding.lies_along_border
-    if is_strip or is_rim or is_faint or (is_shadow and not reaches_across(finding, finding.mask.shape)):
+    if is_strip or is_rim or is_faint or (is_shadow and not reaches_across(finding.box, finding.mask.shape)):
         raise nothing("there is only shade at the border; show the whole digit, with some paper around it")
 
 

@@ -111,8 +111,8 @@ def flat_paper(gray: Pixels, *, dark: bool) -> int | None:
         None where no level is common enough, or where much is further from the ink still.
     """
     levels = np.bincount((gray if dark else np.invert(gray)).ravel(), minlength=PIXEL_MAX + 1)
-    darkest = int(levels.cumsum().searchsorted(0.01 * gray.size))
-    middle = (darkest + PIXEL_MAX) // 2
+    darkest, lightest = levels.cumsum().searchsorted((0.01 * gray.size, 0.99 * gray.size))
+    middle = int(darkest + lightest) // 2
     paper = middle + int(levels[middle:].argmax())
     near = levels[max(paper - FLAT_TOLERANCE, 0) : paper + FLAT_TOLERANCE + 1].sum()
     beyond = levels[paper + FLAT_TOLERANCE + 1 :].sum()

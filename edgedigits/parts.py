@@ -199,7 +199,7 @@ def has_full_corner(mask: Mask) -> bool:
     """Tell whether a corner of the picture is all ink, as shade and table tops make it."""
     side = round(CORNER * max(mask.shape))
     ends = slice(side), slice(-side, None)
-    return side > 0 and any(mask[rows, columns].mean() > 0.85 for rows in ends for columns in ends)
+    return side > 0 and any(mask[rows, columns].mean() > 0.95 for rows in ends for columns in ends)
 
 
 def box_of(boxes: Integers) -> tuple[int, int, int, int]:

@@ -36,6 +36,7 @@ from edgedigits.image import (
     read_picture,
     shrunk,
     thickened,
+    without_blocks,
 )
 
 GOLDEN = sorted((Path(__file__).parent / "golden" / "pictures").iterdir())
@@ -176,6 +177,35 @@ def test_prepare_sees_the_same_digit_in_every_form(form: str, reference: Pixels)
     assert_mnist_form(pixels)
     # 0.93: JPEG's rings, and one-bit edges, move some edge pixels; another digit or a turned one is below 0.6.
     assert similarity(pixels, reference) > 0.93
+
+
+@given(
+    hnp.arrays(
+        np.uint8, st.tuples(st.integers(8, 14), st.integers(8, 14)), elements=st.sampled_from([0, 90, 255])
+    ),
+    st.integers(1, 7),
+)
+def test_enlarged_pixels_are_brought_back(small: Pixels, times: int) -> None:
+    small[0, :2] = 1, 2  # So that it is not itself made of larger squares.
+    large = np.kron(small, np.ones((times, times), np.uint8))
+    np.testing.assert_array_equal(without_blocks(large), small)
+
+
+def test_a_picture_without_enlarged_pixels_is_left_alone() -> None:
+    small = np.kron(np.eye(7, dtype=np.uint8), np.ones((10, 10), np.uint8))
+    assert without_blocks(small).shape == (70, 70)
+    shifted = np.pad(np.kron(np.eye(20, dtype=np.uint8), np.ones((4, 4), np.uint8)), ((1, 3), (0, 4)))
+    assert without_blocks(shifted).shape == (84, 84)
+    columns_only = np.kron(np.eye(20, dtype=np.uint8), np.ones((1, 4), np.uint8))
+    assert without_blocks(columns_only).shape == (20, 80)
+
+
+@pytest.mark.mnist
+def test_a_digit_of_mnist_comes_back_bit_for_bit_from_enlarged_pixels(mnist_test: Any) -> None:
+    for pixels in mnist_test.images[:50]:
+        large = np.kron(pixels, np.ones((10, 10), np.uint8))
+        np.testing.assert_array_equal(prepare(large), pixels)
+        np.testing.assert_array_equal(prepare(255 - large), pixels)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
