@@ -9,7 +9,7 @@ For each source in a folder with a manifest: the share that the shipped network 
 The folder holds pictures and ``manifest.csv`` with the columns ``file`` (a path in the folder, whose first part is the
 source) and ``label``. The targets, 98.5 % of all pictures and 94 % of each source, hold for the prepared ones.
 
-Usage: python benchmarks/wild.py FOLDER [--model models/digits.onnx]
+Usage: python benchmarks/wild.py FOLDER [--model models/digits.int8.onnx]
 """
 
 import argparse
@@ -78,7 +78,7 @@ def main() -> int:
     """Measure, print a table, and write the results."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--model", type=Path, default=ROOT / "models" / "digits.onnx")
+    parser.add_argument("--model", type=Path, default=ROOT / "models" / "digits.int8.onnx")
     arguments = parser.parse_args()
 
     manifest = read_manifest(arguments.folder)

@@ -7,7 +7,7 @@
  *
  *   network           128-32 (784 pixels, hidden layers, 10 classes)
  *   trained weights   sha256 bc539bd652e03c776bd05f47e0653e4be1bc752202128ba0ce72b305d3f58372
- *   int8 TFLite file  sha256 9e167e95bb00f87339b3557449b2ae7b9aaccfcfe7cc91c34a65c30ce7cc7f2e
+ *   int8 TFLite file  sha256 733e8498332af65503851088fd4f78a9998141b4f1283b359269640fc9f570a2
  *
  * MIT License
  *
@@ -41,7 +41,7 @@ extern "C" {
 #endif
 
 /** First 32 bits of the sha256 of the int8 TFLite file: tells networks apart. */
-#define EDGEDIGITS_NETWORK 0x9e167e95U
+#define EDGEDIGITS_NETWORK 0x733e8498U
 
 /** Rows and columns of an image. */
 #define EDGEDIGITS_IMAGE_SIDE 28

@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 @click.option(
     "--calibration-size",
     type=click.IntRange(min=10),
-    help="Training images that set the ranges of int8 files. [default: 10,000, or half of what there is]",
+    help="Training images that set the ranges of int8 files. [default: 25,000, or half of what there is]",
 )
 @click.option(
     "--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Of their choice."

@@ -40,7 +40,7 @@ class ExportOptions:
 
     opset: int = to_onnx.DEFAULT_OPSET
     calibration_size: int | None = None
-    """Calibration images; None for 10,000, or half of what the network was fitted on where that is less."""
+    """Calibration images; None for 25,000, or half of what the network was fitted on where that is less."""
     seed: int = 0
     """Of the choice of calibration images."""
     edges: Literal["uint8", "int8"] = "int8"
