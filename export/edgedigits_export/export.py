@@ -59,10 +59,10 @@ TOOLS: dict[Format, tuple[str, ...]] = {
     "tflm": ("tensorflow", "keras"),
 }
 CALIBRATION_IMAGES = 25_000
-"""Two draws of so many differ by 0.02 points of validation accuracy in the files of the nine long networks, in the mean,
-and by 0.04 (ONNX) and 0.06 (TFLite) at most; two of 5,000 by 0.03, and 0.08. Other people's pictures lose by far more to
-the rounding than MNIST's: of 291 that the shipped network reads, three draws of 5,000 lost 1 to 3, of 15,000 to 27,500
-between 1 gained and 1 lost."""
+"""Two draws of so many differ by 0.02 points of validation accuracy in the files of the nine long networks, in the
+mean, and by 0.04 (ONNX) and 0.06 (TFLite) at most; two of 5,000 by 0.03, and 0.08. Pictures unlike MNIST's suffer more
+from the rounding: of 291 by other people the shipped network misreads 3, int8 files of three draws of 5,000 images 4 to
+6, of 15,000 to 27,500 images 2 to 4."""
 
 
 @dataclass(frozen=True)
