@@ -64,12 +64,17 @@ WIDEST_CUT = 1.25
 CLEAR_CONTRAST, CLEAR_SHARE, CLEAR_GRAIN = 0.3, 0.8, 0.3
 """What a digit on even paper has: contrast, where the light is uneven; share of all ink; grain, at most, of its own
 contrast."""
+HALF_A_SIDE, COVERED, WHOLE_SIDE = 0.5, 0.8, 0.95
+"""Shares of a side of the picture that ink covers. A digit that runs out of the picture covers less than half of one;
+one that was cut to its ink may cover one whole, as the bar of a 7 does; two that are covered are a frame or shade."""
 MAIN_PART = 0.6
 """Share of a cut digit's ink that is connected, at least; ruled lines are many parts."""
 
 FIRST_WINDOW, LAST_WINDOW = 0.1, 0.4
 """Window of the paper's estimate, in longer sides: where it starts, and where it ends. In small pictures it starts as
 if the digit filled them."""
+SMALL_SIDE = 64
+"""Longer side of such pictures, below."""
 SMALLEST_WINDOW = 9
 WINDOW_PER_DIGIT = 0.3
 """Window, at least, in longer sides of the digit: the strokes of MNIST's are hardly ever as wide."""
@@ -232,13 +237,13 @@ def cut_digit(contrast: Contrast) -> Finding | None:
     parts = connected_parts(finding.mask)
     main = int(parts.area.argmax())
     if width < NARROW * height:
-        is_cut = sum(side > 0.8 for side in sides) < 3
+        is_cut = sum(side > COVERED for side in sides) < 3
     elif reaches_across(box_of(parts.box[[main]]), contrast.shape):
-        is_cut = sum(side > 0.95 for side in sides) < 2 and not has_full_corner(mask)
+        is_cut = sum(side > WHOLE_SIDE for side in sides) < 2 and not has_full_corner(mask)
     elif finding.side > FILLED * min(height, width):
-        is_cut = max(sides) < 0.95 and not has_full_corner(mask)
+        is_cut = max(sides) < WHOLE_SIDE and not has_full_corner(mask)
     else:
-        is_cut = max(sides) < 0.5
+        is_cut = max(sides) < HALF_A_SIDE
     return finding if is_cut and parts.area[main] >= MAIN_PART * parts.area.sum() else None
 
 
@@ -275,7 +280,7 @@ def search(gray: Pixels, *, dark: bool) -> Finding:
     """
     side = max(gray.shape)
     last = odd(LAST_WINDOW * side, SMALLEST_WINDOW)
-    window = odd((FIRST_WINDOW if side >= 64 else WINDOW_PER_DIGIT) * side, SMALLEST_WINDOW)
+    window = odd((FIRST_WINDOW if side >= SMALL_SIDE else WINDOW_PER_DIGIT) * side, SMALLEST_WINDOW)
     while True:
         larger = min(2 * window + 1, last)
         try:
@@ -334,7 +339,7 @@ def check_ink(finding: Finding) -> None:
     sides = finding.covered_sides
     thickness = finding.thickness
     is_strip = max(sides) > 0.6 and thickness < 0.05
-    is_rim = sum(side > 0.8 for side in sides) >= 2
+    is_rim = sum(side > COVERED for side in sides) >= 2
     is_faint = finding.level < FAINT and max(sides) > 0.2
     is_shadow = thickness > PLAUSIBLE_THICKNESS or finding.lies_along_border
     if is_strip or is_rim or is_faint or (is_shadow and not reaches_across(finding.box, finding.mask.shape)):

@@ -18,7 +18,6 @@ from edgedigits.contract import PIXEL_MAX
 
 Pixels = npt.NDArray[np.uint8]
 Contrast = npt.NDArray[np.float32]
-Integers = npt.NDArray[np.int64]
 
 VOTE_SIDE = 96
 """Longer side on which the polarity is judged."""
@@ -49,7 +48,7 @@ SHADE_TONES = 0.14, 0.85
 SHADE_SPAN = 0.03
 """Range of tones around a pixel, in the highest contrast, below which it lies in an even area and on no edge."""
 MOST_SHADE = 0.2
-"""Even areas of such tones, at most, in areas of ink. Strokes with soft edges have none; enlarged pixels up to 0.2."""
+"""Even areas of such tones, at most, in areas of ink. Strokes have edges instead, however soft."""
 
 
 def polarity(gray: Pixels) -> float:
