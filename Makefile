@@ -6,8 +6,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
+# How a lock is installed: nothing is resolved, so that a release which came out since changes nothing, and nothing is built.
+PIP := -m pip --disable-pip-version-check
+LOCKED := $(PIP) install --quiet --no-deps --only-binary=:all: --require-hashes -r
+
 .DEFAULT_GOAL := help
-.PHONY: help env demo test lint types imports pytest mcu mcu-tools fuzz stress format lock wheel wheel-check oldest-check clean distclean
+.PHONY: help env install-locked demo test lint types imports pytest mcu mcu-tools fuzz stress format lock wheel wheel-check \
+    oldest-check newest-check clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -23,9 +28,15 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@test -f $@ || rm -rf $(VENV)
 	@rm -f $@
 	@test -d $(VENV) || "$(PYTHON)" -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(BIN)/python $(LOCKED) requirements.lock
+	$(BIN)/python $(PIP) install --quiet --no-deps --no-build-isolation -e .
+	@$(BIN)/python $(PIP) check >&2
 	@touch $@
+
+# For the tests: make install-locked INTO=a-python LOCK=a-lock
+install-locked:
+	@"$(INTO)" $(LOCKED) "$(LOCK)"
+	@"$(INTO)" $(PIP) check
 
 demo: env ## the whole way: train, export, verify, bench, predict, report (in build/demo)
 	$(BIN)/edgedigits demo --out build/demo
@@ -67,38 +78,59 @@ format: env ## let ruff format the code and mend what it can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+COMPILE := uv pip compile --quiet --universal --generate-hashes --no-annotate --no-strip-extras --custom-compile-command "make lock"
 lock: env ## write requirements.lock for pyproject.toml (newest versions: make lock LOCK_FLAGS=--upgrade)
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --extra dev --generate-hashes \
-	    --no-annotate --custom-compile-command "make lock" $(LOCK_FLAGS) --output-file requirements.lock pyproject.toml
-	@! grep -n '://' requirements.lock || { echo "make lock: requirements.lock must name no host" >&2; exit 1; }
+	$(BIN)/$(COMPILE) $(LOCK_FLAGS) --python-version 3.10 --extra dev --output-file requirements.lock pyproject.toml
+	@for python in 3.10 3.11 3.12 3.13 3.14; do \
+	    $(BIN)/$(COMPILE) $(LOCK_FLAGS) --no-config --python-version $$python --resolution lowest-direct --no-build \
+	        --output-file tests/install/oldest-$$python.lock pyproject.toml || exit 1; done
+	@! grep -n '://' requirements.lock tests/install/oldest-*.lock || { echo "make lock: a lock must name no host" >&2; exit 1; }
+	$(BIN)/python $(LOCKED) requirements.lock
+	$(BIN)/python tests/install/locks.py record
 
 wheel: env ## build the wheel into dist/
 	@rm -f dist/*.whl
-	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation -w dist .
+	$(BIN)/python $(PIP) wheel --quiet --no-deps --no-build-isolation -w dist .
 	@ls dist/*.whl
 
-# The base dependencies are held to the locked versions, without their hashes: a wheel built here has none in the lock.
+# A fresh environment in a folder that goes with the shell, with the pip that this Python brings.
+FRESH := set -eu; clean=$$(mktemp -d); trap 'rm -rf "$$clean"' EXIT; trap 'exit 130' INT TERM; \
+    $(BIN)/python -m venv "$$clean/venv"; python="$$clean/venv/bin/python"
+
 wheel-check: wheel ## install the wheel alone in a clean environment and predict digits there
-	@set -eu; clean=$$(mktemp -d); trap 'rm -rf "$$clean"' EXIT; trap 'exit 130' INT TERM; \
-	sed -n 's/^\([A-Za-z0-9].*[^ ]\) *\\$$/\1/p' requirements.lock > "$$clean/constraints.txt"; \
-	$(BIN)/python -m venv "$$clean/venv"; \
-	"$$clean/venv/bin/python" -m pip install --quiet --disable-pip-version-check \
-	    -c "$$clean/constraints.txt" dist/*.whl; \
-	"$$clean/venv/bin/python" -I tests/check_wheel.py tests/golden/pictures
+	@$(FRESH); \
+	$(BIN)/python tests/install/locks.py base > "$$clean/base.lock"; \
+	"$$python" $(LOCKED) "$$clean/base.lock"; \
+	"$$python" $(PIP) install --quiet --no-deps --no-index dist/*.whl; \
+	"$$python" $(PIP) check; \
+	"$$python" -I tests/install/check_wheel.py tests/golden/pictures
 
 # Model files of today have to load in the oldest onnxruntime that pyproject.toml allows.
 oldest-check: wheel ## the same with the oldest base dependencies that there are for this Python
-	@set -eu; clean=$$(mktemp -d); trap 'rm -rf "$$clean"' EXIT; trap 'exit 130' INT TERM; \
-	$(BIN)/python -m venv "$$clean/venv"; \
-	$(BIN)/uv pip install --quiet --resolution lowest-direct --python "$$clean/venv/bin/python" -r pyproject.toml; \
-	$(BIN)/uv pip install --quiet --no-deps --python "$$clean/venv/bin/python" dist/*.whl; \
-	"$$clean/venv/bin/python" -c 'import onnxruntime as o; print("oldest-check: onnxruntime", o.__version__)'; \
+	@$(FRESH); \
+	"$$python" $(LOCKED) "$$($(BIN)/python tests/install/locks.py oldest)"; \
+	"$$python" $(PIP) install --quiet --no-deps --no-index dist/*.whl; \
+	"$$python" $(PIP) check; \
+	"$$python" -c 'import onnxruntime as o; print("oldest-check: onnxruntime", o.__version__)'; \
 	for model in models/*.onnx models/*.ort; do \
 	    "$$clean/venv/bin/edgedigits" predict --model $$model tests/golden/pictures/0-paint.png | grep -q ': 0 ' || { \
 	        echo "oldest-check: $$model does not read a 0 there" >&2; exit 1; }; \
 	    echo "oldest-check: $$model opens and reads a 0"; \
 	done; \
-	"$$clean/venv/bin/python" -I tests/check_wheel.py tests/golden/pictures
+	"$$python" -I tests/install/check_wheel.py tests/golden/pictures
+
+# What a user who installs today gets. No part of `make test`: a release of today is no fault of the change under test.
+newest-check: wheel ## the wheel with [train] and the newest releases there are: train, export, verify, bench
+	@$(FRESH); \
+	"$$python" $(PIP) install --quiet --upgrade pip; \
+	"$$python" $(PIP) install --quiet "$$(ls dist/*.whl)[train]"; \
+	"$$python" $(PIP) check; \
+	"$$python" $(PIP) list | grep -iE '^(tensorflow|keras|numpy|onnx|onnxruntime|ai-edge-litert|pillow) '; \
+	cd "$$clean"; PATH="$$clean/venv/bin:$$PATH"; \
+	edgedigits train --budget fast --out models; \
+	edgedigits export models/digits.keras --format all; \
+	edgedigits verify models/*.onnx models/*.ort models/*.tflite; \
+	edgedigits bench models/*.onnx models/*.ort models/*.tflite
 
 clean: ## remove what was built, and the caches
 	rm -rf build dist .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

@@ -89,8 +89,10 @@ class OutputError(EdgeDigitsError, OSError):
 class MissingExtraError(EdgeDigitsError, ImportError):
     """A part of edgedigits that was not installed is needed."""
 
-    def __init__(self, purpose: str, extra: str) -> None:
-        super().__init__(f"{purpose} needs an extra that is not installed: pip install 'edgedigits[{extra}]'")
+    def __init__(self, purpose: str, extra: str, where: str = "") -> None:
+        super().__init__(
+            f"{purpose} needs an extra that is not installed: pip install 'edgedigits[{extra}]'{where}"
+        )
 
 
 def _with_message(kind: type[EdgeDigitsError], args: tuple[object, ...]) -> EdgeDigitsError:

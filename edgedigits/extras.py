@@ -1,9 +1,13 @@
 """The one door to parts that may not be installed."""
 
 import contextlib
+import sys
 from collections.abc import Iterator
 
 from edgedigits.errors import MissingExtraError
+
+NEWEST_PYTHON_OF_TENSORFLOW = (3, 13)
+"""pyproject.toml leaves TensorFlow out of ``[train]`` on a newer one, which it has no release for."""
 
 
 @contextlib.contextmanager
@@ -22,4 +26,9 @@ def extra(name: str, purpose: str) -> Iterator[None]:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.split(".")[0] == "edgedigits":
             raise
-        raise MissingExtraError(purpose, name) from error
+        where = ""
+        if name == "train" and sys.version_info[:2] > NEWEST_PYTHON_OF_TENSORFLOW:
+            where = " with Python 3.10 to 3.13 (TensorFlow has no release for {}.{})".format(
+                *sys.version_info
+            )
+        raise MissingExtraError(purpose, name, where) from error

@@ -1,3 +1,5 @@
+import sys
+
 import pytest
 
 from edgedigits.errors import MissingExtraError
@@ -40,3 +42,16 @@ def test_nothing_happens_where_all_is_installed():
     with extra("train", "drawing"):
         import json
     assert json
+
+
+def test_on_a_python_without_tensorflow_it_says_so(monkeypatch):
+    monkeypatch.setattr(sys, "version_info", (3, 14, 0, "final", 0))
+    with (
+        pytest.raises(
+            MissingExtraError, match=r"Python 3\.10 to 3\.13 \(TensorFlow has no release for 3\.14\)$"
+        ),
+        extra("train", "training"),
+    ):
+        raise ModuleNotFoundError("No module named 'tensorflow'", name="tensorflow")
+    with pytest.raises(MissingExtraError, match=r"edgedigits\[bench\]'$"), extra("bench", "measuring"):
+        raise ModuleNotFoundError("No module named 'rich'", name="rich")
