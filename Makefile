@@ -128,7 +128,7 @@ newest-check: wheel ## the wheel with [train] and the newest releases there are:
 	"$$python" $(PIP) list | grep -iE '^(tensorflow|keras|numpy|onnx|onnxruntime|ai-edge-litert|pillow) '; \
 	cd "$$clean"; PATH="$$clean/venv/bin:$$PATH"; \
 	edgedigits train --budget fast --out models; \
-	edgedigits export models/digits.keras --format all; \
+	edgedigits export --format all; \
 	edgedigits verify models/*.onnx models/*.ort models/*.tflite; \
 	edgedigits bench models/*.onnx models/*.ort models/*.tflite
 
