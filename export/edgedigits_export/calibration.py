@@ -6,8 +6,9 @@ the validation images say which one is kept; a second draw of images, none of th
 was chance.
 """
 
+import contextlib
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,14 +19,14 @@ from sklearn.model_selection import train_test_split
 from edgedigits import metrics
 from edgedigits.artifacts import sha256_bytes
 from edgedigits.contract import CLASSES, CalibrationReceipt
-from edgedigits.errors import DatasetError
+from edgedigits.errors import DatasetError, QuantizationError
 from edgedigits.mnist import Split
+from edgedigits_export.equivalence import Layer
 from edgedigits_export.quantization import (
     RANGE_METHODS,
     REDUCED_WEIGHT_BITS,
     WEIGHT_BITS,
     IntegerNetwork,
-    Layer,
     RoundedNetwork,
     divergence,
     round_weights,
@@ -178,6 +179,16 @@ class Calibrated:
         }
 
 
+def _scores(score: Callable[[str], Score]) -> dict[str, Score]:
+    """Score each of ``RANGE_METHODS`` that leaves biases which int32 can hold; raise where none of them does."""
+    scores: dict[str, Score] = {}
+    for method in RANGE_METHODS:
+        with contextlib.suppress(QuantizationError):
+            scores[method] = score(method)
+    # Where none was kept, any of them says why.
+    return scores or {"min-max": score("min-max")}
+
+
 def _best(scores: dict[str, Score]) -> str:
     return min(scores, key=lambda name: scores[name].divergence)
 
@@ -199,6 +210,9 @@ def calibrate(
         draws: calibration images, and a second draw to compare with where there is one.
         validation: what judges the ways to choose the ranges.
         form: what kind of integers.
+
+    Raises:
+        QuantizationError: int32 cannot hold a bias, whichever way the ranges are chosen.
     """
 
     def score(network: IntegerNetwork, *, rounded: bool = False, saturating: bool = False) -> Score:
@@ -212,13 +226,11 @@ def calibrate(
     weights = [
         round_weights(layers, draw.images, per_channel=form.per_channel, bits=form.bits) for draw in draws
     ]
-    hidden_scores = {method: score(with_ranges(weights[0], method, "min-max")) for method in RANGE_METHODS}
+    hidden_scores = _scores(lambda method: score(with_ranges(weights[0], method, "min-max")))
     hidden = _best(hidden_scores)
     logits_scores, logits = {}, "min-max"
     if form.integer_logits:
-        logits_scores = {
-            method: score(with_ranges(weights[0], hidden, method), rounded=True) for method in RANGE_METHODS
-        }
+        logits_scores = _scores(lambda method: score(with_ranges(weights[0], hidden, method), rounded=True))
         logits = _best(logits_scores)
     networks = [with_ranges(rounded, hidden, logits) for rounded in weights]
     scores = [score(network, rounded=form.integer_logits) for network in networks]
