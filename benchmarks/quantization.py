@@ -245,7 +245,9 @@ def speed_targets(microseconds: dict[str, dict[str, float]]) -> dict[str, tuple[
         ("int8 ONNX", "float ONNX", MANY, 1 / 3.0),
         ("int8 ONNX", "quantize_static's ONNX", MANY, 1 / 1.6),
         ("int8 TFLite, invoke", "converter's TFLite, invoke", ONE, 0.90),
-        ("int8 TFLite, invoke", "converter's TFLite, invoke", MANY, 1 / 3.0),
+        # Not slower. The graph has no shape operators, but XNNPACK of LiteRT 2.3 takes these of the converter's as well:
+        # 0.84 of the time.
+        ("int8 TFLite, invoke", "converter's TFLite, invoke", MANY, 0.95),
         (
             "int8 TFLite, pixels to probabilities",
             "converter's TFLite, pixels to probabilities",
