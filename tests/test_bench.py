@@ -1,11 +1,9 @@
 import dataclasses
-import io
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from edgedigits import bench as bench_module
 from edgedigits import metrics, perf_counter
@@ -34,7 +32,6 @@ from edgedigits.contract import ModelMetadata, Precision
 from edgedigits.errors import ModelFileError, ModelNotFoundError
 from edgedigits.mnist import Split
 from edgedigits.perf_counter import Event
-from edgedigits.plots import TradeOffPoint, trade_off
 from edgedigits.progress import SilentProgress
 from edgedigits.runtimes import Model
 
@@ -455,13 +452,3 @@ def test_nothing_to_measure_is_an_error(few: Split) -> None:
 
 def test_images_per_core_are_shared_by_the_threads() -> None:
     assert dataclasses.replace(FLOAT, threads=4).throughput_per_core == 250.0
-
-
-def test_the_trade_off_is_a_picture(measured: BenchResult) -> None:
-    points = [TradeOffPoint(row.name, row.accuracy, row.latency.p50, row.bytes) for row in measured.rows]
-    for some in (points, points[:1]):
-        with Image.open(io.BytesIO(trade_off(some))) as picture:
-            picture.load()
-            assert picture.format == "PNG"
-            assert picture.width > 600
-            assert picture.height > 300
