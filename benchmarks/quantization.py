@@ -245,8 +245,7 @@ def speed_targets(microseconds: dict[str, dict[str, float]]) -> dict[str, tuple[
         ("int8 ONNX", "float ONNX", MANY, 1 / 3.0),
         ("int8 ONNX", "quantize_static's ONNX", MANY, 1 / 1.6),
         ("int8 TFLite, invoke", "converter's TFLite, invoke", ONE, 0.90),
-        # Not slower. The graph has no shape operators, but XNNPACK of LiteRT 2.3 takes these of the converter's as well:
-        # 0.84 of the time.
+        # Not slower: XNNPACK of LiteRT 2.3 also takes the shape operators that only the converter's graph has.
         ("int8 TFLite, invoke", "converter's TFLite, invoke", MANY, 0.95),
         (
             "int8 TFLite, pixels to probabilities",

@@ -267,7 +267,7 @@ def draw_calibration_images(
     Args:
         split: the training file's images.
         fit_indices: which of them were fitted on; validation images are not among these.
-        size: how many to choose.
+        size: how many to choose; all that are left, where leaving copies out leaves no such choice.
         seed: the same seed chooses the same images.
         held_back: validation and test images, shape (m, 28, 28). Training images that are one of these pictures are
             not chosen.
@@ -277,6 +277,9 @@ def draw_calibration_images(
     """
     usable = without_copies(split, fit_indices, held_back)
     left_out = len(fit_indices) - len(usable)
+    if left_out and LEAST_IMAGES <= len(usable) < size + CLASSES and size <= len(fit_indices):
+        # What could have been chosen but for a few copies is as many as there are without them.
+        size = len(usable)
     first = choose_calibration_images(split, usable, size=size, seed=seed, left_out=left_out)
     rest = np.setdiff1d(usable, first.indices)
     # A stratified choice has to leave at least one image of each class, or nothing.
@@ -304,8 +307,8 @@ def choose_calibration_images(
     if not LEAST_IMAGES <= size <= len(usable):
         also = f" and are no validation or test image ({left_out:,} are)" if left_out else ""
         raise DatasetError(
-            f"expected a calibration size from {LEAST_IMAGES} to the {len(usable):,} images that were fitted on{also}, "
-            f"got {size}; choose another --calibration-size"
+            f"expected a calibration size from {LEAST_IMAGES} to the {len(usable):,} images that were fitted "
+            f"on{also}, got {size}; choose another --calibration-size"
         )
     chosen = usable
     if size < len(usable):

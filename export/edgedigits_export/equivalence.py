@@ -40,10 +40,10 @@ def absorb_constants(
 ) -> list[tuple[FloatArray, FloatArray]]:
     """Move what hidden units give to every image into the biases behind them, and silence units that say nothing.
 
-    A unit's constant is the larger of two bounds: the least sum that any image of pixels from 0 to 255 could give, and
-    the least that was seen, less ``SLACK`` times the width of what was seen. A unit is silenced, all of its weights and
-    its bias 0, where no image at all could make it fire, or where nobody listens to it. Both but for the slack keep the
-    network's function for every image.
+    A unit's constant is the least sum that any image of pixels from 0 to 255 could give, which keeps the function for
+    every image; where that is less than half of it, the least sum that was seen, less ``SLACK`` times the width of what
+    was seen. A unit is silenced, all of its weights and its bias 0, where no image at all could make it fire, or where
+    nobody listens to it.
 
     Args:
         layers: kernel (inputs, units) and bias (units,) of every Dense layer; the first takes pixels from 0 to 255.
@@ -61,7 +61,7 @@ def absorb_constants(
         sums = values @ kernel + bias
         least = highest @ np.minimum(kernel, 0) + bias
         seen = sums.min(axis=0) - SLACK * np.ptp(sums, axis=0)
-        constants = np.maximum(np.maximum(least, seen), 0)
+        constants = np.maximum(np.where(2 * least >= seen, least, seen), 0)
         outgoing, next_bias = changed[following]
         changed[index] = kernel, bias - constants
         changed[following] = outgoing, next_bias + constants @ outgoing

@@ -128,18 +128,34 @@ def test_a_copy_of_an_image_that_judges_is_left_out(
     for draw in draws:
         assert not known & {image.tobytes() for image in draw.images}
         np.testing.assert_array_equal(draw.images, images[draw.indices])
-    assert len(draws[0].images) == size
+    # 990 of 999 would leave less than one image of each class.
+    assert len(draws[0].images) == (size if size < 990 else 1_000 - copies)
 
 
-def test_with_copies_left_out_fewer_can_be_chosen(
+@pytest.mark.parametrize("size", [991, 998, 999, 1_000], ids=str)
+def test_a_choice_of_nearly_all_goes_without_the_copies(
+    size: int, split: Split, fit_and_held_out: tuple[np.ndarray, np.ndarray]
+) -> None:
+    fit, _ = fit_and_held_out
+    (draw,) = draw_calibration_images(split, fit, size=size, seed=0, held_back=split.images[fit[:2]])
+    np.testing.assert_array_equal(draw.indices, fit[2:])
+    assert (draw.left_out, draw.receipt.images) == (2, 998)
+
+
+def test_where_all_are_copies_there_is_no_choice(
     split: Split, fit_and_held_out: tuple[np.ndarray, np.ndarray]
 ) -> None:
     fit, _ = fit_and_held_out
-    message = r"from 10 to the 998 images that were fitted on and are no validation or test image \(2 are\), got 999;"
-    with pytest.raises(DatasetError, match=message):
-        draw_calibration_images(split, fit, size=999, seed=0, held_back=split.images[fit[:2]])
-    with pytest.raises(DatasetError, match=r"to the 0 images .* \(1,000 are\), got 100; choose another"):
-        draw_calibration_images(split, fit, size=100, seed=0, held_back=split.images)
+    for size, held_back, message in (
+        (1_001, split.images[fit[:2]], r"to the 998 images .* \(2 are\), got 1001; choose another"),
+        (
+            100,
+            split.images,
+            r"to the 0 images .* no validation or test image \(1,000 are\), got 100; choose another",
+        ),
+    ):
+        with pytest.raises(DatasetError, match=message):
+            draw_calibration_images(split, fit, size=size, seed=0, held_back=held_back)
 
 
 def test_pictures_are_compared_by_every_pixel(split: Split) -> None:
