@@ -21,6 +21,7 @@ from edgedigits.errors import (
     ModelFileError,
     ModelNotFoundError,
     OutputError,
+    QuantizationError,
 )
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ __all__ = [
     "ModelNotFoundError",
     "OutputError",
     "Prediction",
+    "QuantizationError",
     "__version__",
 ]
 

@@ -9,9 +9,11 @@ import itertools
 import json
 import platform
 import random
+import statistics
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +37,8 @@ from edgedigits.verify import run_all
 BATCHES = (1, 4, 16, 64, 256, 1024, 4096)
 TOOLS = ("numpy", "onnxruntime", "ai-edge-litert", "tensorflow", "keras")
 KERAS_CALLS: tuple[KerasCall, ...] = ("model(x)", "predict")
-CYCLE_IMAGES = 200
+CYCLE_IMAGES = 40
+CYCLE_ROUNDS = 5
 NOTEWORTHY = 1.05
 """Ratio from which a difference is put into words: two runs of one file differ by up to 3 % here."""
 COLD_START_TIMEOUT = 120.0
@@ -119,6 +122,11 @@ class BenchRow:
     """Everything measured of one file."""
 
     name: str
+    """Of the file, and of the call for Keras; with its folder where two files of one name were measured."""
+    arch: str
+    """Widths of the network's hidden layers."""
+    weights_sha256: str
+    """Of the network: files with the same one are forms of the same network."""
     precision: Precision
     runtime: str
     bytes: int
@@ -128,7 +136,8 @@ class BenchRow:
     """Images per second by batch size, medians."""
     cold_start: ColdStart
     cycles: float | None
-    """Processor cycles for one image, in user code; None where the system has no counter for them."""
+    """Processor cycles for one image, in user code, of all threads together, be it that they only wait; None where the
+    system does not let them be counted."""
     threads: int
     """Of the runtime."""
     latency_samples_ns: tuple[int, ...] = dataclasses.field(repr=False)
@@ -218,15 +227,23 @@ class BenchResult:
 
 
 HEADER = (
-    "file", "KB", "accuracy", "p50 us", "p90 us", "p99 us", "max us", "mean us", "n", "cycles",
+    "file", "KB", "accuracy", "p50 us", "p90 us", "p99 us", "max us", "mean us", "n",
     "images/s", "per core", "at batch", "load s", "first answer s", "peak MiB",
 )  # fmt: skip
+CYCLES_COLUMN = "cycles"
+_CYCLES_INDEX = HEADER.index("n") + 1
+
+
+def table_header(result: BenchResult) -> tuple[str, ...]:
+    """Return the titles of ``table_rows``: ``HEADER``, and the cycles where all of them could be counted."""
+    return _with_cycles(HEADER, CYCLES_COLUMN) if _has_cycles(result) else HEADER
 
 
 def table_rows(result: BenchResult) -> list[tuple[str, ...]]:
-    """Write the rows as text under ``HEADER``."""
-    return [
-        (
+    """Write the rows as text under ``table_header``."""
+    rows = []
+    for row in result.rows:
+        cells = (
             row.name,
             f"{row.bytes / 1000:.1f}",
             f"{row.accuracy.percent:.2f} %",
@@ -234,7 +251,6 @@ def table_rows(result: BenchResult) -> list[tuple[str, ...]]:
             f"{row.latency.max:.0f}",
             f"{row.latency.mean:.1f}",
             f"{row.latency.samples}",
-            "-" if row.cycles is None else f"{row.cycles:,.0f}",
             f"{row.best_throughput:,.0f}",
             f"{row.throughput_per_core:,.0f}",
             f"{row.best_batch}",
@@ -242,8 +258,16 @@ def table_rows(result: BenchResult) -> list[tuple[str, ...]]:
             f"{row.cold_start.first_answer_seconds:.3f}",
             f"{row.cold_start.peak_mib:.0f}",
         )
-        for row in result.rows
-    ]
+        rows.append(_with_cycles(cells, f"{row.cycles:,.0f}") if _has_cycles(result) else cells)
+    return rows
+
+
+def _has_cycles(result: BenchResult) -> bool:
+    return bool(result.rows) and all(row.cycles is not None for row in result.rows)
+
+
+def _with_cycles(cells: tuple[str, ...], cycles: str) -> tuple[str, ...]:
+    return (*cells[:_CYCLES_INDEX], cycles, *cells[_CYCLES_INDEX:])
 
 
 def sweep_header() -> tuple[str, ...]:
@@ -257,9 +281,22 @@ def sweep_rows(result: BenchResult) -> list[tuple[str, ...]]:
 
 
 def winners(rows: Sequence[BenchRow]) -> list[str]:
-    """Say in a sentence which file is best for each use: one image, many images, the smallest."""
-    if len(rows) < 2:
-        return []
+    """Say in a sentence which file of a network is best for each use: one image, many images, the smallest.
+
+    Files of different networks answer differently, so none of them wins over another network's: where there are several
+    networks each has its own sentences, which begin with the network.
+    """
+    networks = _by_network(rows)
+    titles = _network_titles(networks)
+    return [
+        f"{titles[sha256]}{line}"
+        for sha256, members in networks.items()
+        if len(members) > 1
+        for line in _winners_of_one(members)
+    ]
+
+
+def _winners_of_one(rows: Sequence[BenchRow]) -> list[str]:
     quickest = min(rows, key=lambda row: row.latency.p50)
     widest = max(rows, key=lambda row: row.best_throughput)
     smallest = min(rows, key=lambda row: row.bytes)
@@ -271,8 +308,29 @@ def winners(rows: Sequence[BenchRow]) -> list[str]:
     ]
 
 
+def _by_network(rows: Sequence[BenchRow]) -> dict[str, list[BenchRow]]:
+    """Sort rows by the sha256 of their weights, in the order in which the networks first come."""
+    networks: dict[str, list[BenchRow]] = {}
+    for row in rows:
+        networks.setdefault(row.weights_sha256, []).append(row)
+    return networks
+
+
+def _network_titles(networks: dict[str, list[BenchRow]]) -> dict[str, str]:
+    """Return what a sentence about each network begins with; nothing where there is only one."""
+    if len(networks) < 2:
+        return dict.fromkeys(networks, "")
+    return {
+        sha256: f"Network {members[0].arch} (weights {sha256[:8]}). " for sha256, members in networks.items()
+    }
+
+
 def remarks(rows: Sequence[BenchRow]) -> list[str]:
-    """Say in words which quantized files are slower than the float file of the same format."""
+    """Say in words which quantized files are slower than the float file of the same network and format."""
+    return [line for members in _by_network(rows).values() for line in _remarks_of_one(members)]
+
+
+def _remarks_of_one(rows: Sequence[BenchRow]) -> list[str]:
     said = []
     floats = {Path(row.name).suffix: row for row in rows if row.precision == "float32"}
     for row in rows:
@@ -366,8 +424,12 @@ def bench(
     Raises:
         ModelNotFoundError, ModelFileError, ContractError, MissingExtraError: a file cannot be opened, or is for other
             classes.
+        ValueError: there is nothing to measure.
     """
+    if not subjects:
+        raise ValueError("expected at least one file to measure, found none")
     models = {subject: subject.open(options.threads) for subject in subjects}
+    names = _row_names(subjects)
     for model in models.values():
         model.check_classes(split)
     accuracies = {}
@@ -380,7 +442,9 @@ def bench(
     starts = _measure_cold_starts(subjects, split, options, progress)
     rows = tuple(
         BenchRow(
-            name=subject.name,
+            name=names[subject],
+            arch=model.metadata.arch,
+            weights_sha256=model.metadata.weights_sha256,
             precision=model.metadata.precision,
             runtime=model.runtime,
             bytes=subject.path.stat().st_size,
@@ -399,6 +463,15 @@ def bench(
         for subject, model in models.items()
     )
     return BenchResult(MachineCard.read(options.threads), options, split.dataset, rows)
+
+
+def _row_names(subjects: Sequence[Subject]) -> dict[Subject, str]:
+    """Name the rows by their files, and by their whole paths where files in two folders have the same name."""
+    often = Counter(subject.name for subject in dict.fromkeys(subjects))
+    return {
+        subject: subject.name if often[subject.name] == 1 else f"{subject.path.parent / subject.name}"
+        for subject in subjects
+    }
 
 
 Samples = dict[Subject, list[int]]
@@ -449,7 +522,10 @@ def _measure_cycles(
 
 
 def _cycles_per_image(model: Model, split: Split) -> float | None:
-    """Count the cycles of single images, the first of which warms up."""
+    """Count the cycles of single images, the first of which warms up: the median of some rounds.
+
+    Other threads of this process, a progress bar's among them, are counted with the runtime's: seldom in most rounds.
+    """
     singles = [split.images[index : index + 1] for index in range(min(CYCLE_IMAGES, len(split.images)))]
     model.probabilities(singles[0])
 
@@ -457,8 +533,13 @@ def _cycles_per_image(model: Model, split: Split) -> float | None:
         for pixels in singles:
             model.probabilities(pixels)
 
-    counted = perf_counter.count(ask_all)
-    return None if counted is None else counted / len(singles)
+    rounds = []
+    for _ in range(CYCLE_ROUNDS):
+        counted = perf_counter.count(ask_all)
+        if counted is None:
+            return None
+        rounds.append(counted / len(singles))
+    return statistics.median(rounds)
 
 
 def _in_turn(models: dict[Subject, Model], options: BenchOptions) -> list[Subject]:

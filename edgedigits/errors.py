@@ -11,6 +11,7 @@ caller would expect, so ``except FileNotFoundError`` and ``except ValueError`` w
     ├── DatasetError        (ValueError)         a dataset that is missing, altered or out of shape
     │   └── DownloadError   (ConnectionError)    no mirror could be reached, or none served the right bytes
     ├── AccuracyError       (ValueError)         an exported model lost more accuracy than the gate allows
+    ├── QuantizationError   (ValueError)         a network whose numbers the integers of an int8 file cannot hold
     ├── OutputError         (OSError)            a result cannot be written where it should go
     └── MissingExtraError   (ImportError)        a part of edgedigits that is not installed
 
@@ -80,6 +81,10 @@ class DownloadError(DatasetError, ConnectionError):
 
 class AccuracyError(EdgeDigitsError, ValueError):
     """An exported model lost more accuracy than the gate allows."""
+
+
+class QuantizationError(EdgeDigitsError, ValueError):
+    """A network has numbers that the integers of an int8 file cannot hold."""
 
 
 class OutputError(EdgeDigitsError, OSError):

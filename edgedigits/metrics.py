@@ -16,6 +16,9 @@ Probabilities = npt.NDArray[np.float32]
 
 Z_95 = 1.959963984540054
 """The 97.5 % quantile of the normal distribution: half of a two-sided 95 % interval."""
+_ONE = 1 << 128
+_FLOAT_BITS = 1_080
+"""A share smaller than 2 to the power of minus this is 0 as a float."""
 
 
 @dataclass(frozen=True)
@@ -77,10 +80,28 @@ def mcnemar_p(fixed: int, broken: int) -> float:
     Source: Q. McNemar, "Note on the sampling error of the difference between correlated proportions or
     percentages", Psychometrika 12 (1947), in its exact (binomial) form.
     """
-    changed = fixed + broken
-    tail = sum(math.comb(changed, k) for k in range(min(fixed, broken) + 1))
-    # Whole numbers divide exactly in Python, also where 2 to the power of `changed` overflows a float.
-    return min(1.0, 2 * tail / (1 << changed))
+    changed, fewer = fixed + broken, min(fixed, broken)
+    if 2 * fewer == changed:
+        return 1.0
+    # Binomial terms relative to that of `fewer`, in fixed point: each follows from its neighbour,
+    # C(n, k - 1) = C(n, k) * k / (n - k + 1), and rounding down 128 bits below the largest cannot be seen in a float.
+    # Only those about the middle and below `fewer` count, so this takes some square roots of `changed` of steps.
+    tail, term = 0, _ONE
+    for k in range(fewer, -1, -1):
+        if not term:
+            break
+        tail += term
+        term = term * k // (changed - k + 1)
+    rest, term = 0, _ONE
+    for k in range(fewer, changed):
+        term = term * (changed - k) // (k + 1)
+        rest += term
+        if not term:
+            break
+        if rest >> _FLOAT_BITS > tail:
+            return 0.0
+    # Whole numbers divide exactly in Python, also where they overflow a float.
+    return min(1.0, 2 * tail / (tail + rest))
 
 
 def confusion_matrix(labels: Labels, digits: Labels, classes: int = CLASSES) -> npt.NDArray[np.int64]:

@@ -11,6 +11,7 @@ import platform
 import struct
 from collections.abc import Callable
 from enum import Enum
+from pathlib import Path
 
 try:
     import fcntl
@@ -21,8 +22,9 @@ _SYSTEM_CALLS = {"x86_64": 298, "aarch64": 241}
 """Number of perf_event_open by architecture."""
 _ATTRIBUTES_SIZE = 128
 _FLAGS_OFFSET = 40
-_DISABLED, _EXCLUDE_KERNEL, _EXCLUDE_HYPERVISOR = 1 << 0, 1 << 5, 1 << 6
-_ENABLE, _DISABLE, _RESET = 0x2400, 0x2401, 0x2403
+_DISABLED, _INHERIT, _EXCLUDE_KERNEL, _EXCLUDE_HYPERVISOR = 1 << 0, 1 << 1, 1 << 5, 1 << 6
+_ENABLE, _DISABLE = 0x2400, 0x2401
+_THREADS = Path("/proc/self/task")
 
 
 class Event(Enum):
@@ -35,38 +37,57 @@ class Event(Enum):
 
 
 def count(call: Callable[[], object], event: Event = Event.CYCLES) -> int | None:
-    """Run a function and count an event in this thread meanwhile.
+    """Run a function and count an event in all threads of this process meanwhile.
+
+    A runtime's threads were there before the call, and wait for it: each has a counter of its own, which also counts
+    in the threads that it starts.
 
     Returns:
         The count; None where the system has no such counter or does not let us read it. The function ran all the same.
     """
-    counter = _open(event)
-    if counter is None:
+    counters = _open_all(event)
+    if not counters:
         call()
         return None
     try:
-        fcntl.ioctl(counter, _RESET, 0)
-        fcntl.ioctl(counter, _ENABLE, 0)
+        for counter in counters:
+            fcntl.ioctl(counter, _ENABLE, 0)
         call()
-        fcntl.ioctl(counter, _DISABLE, 0)
-        (value,) = struct.unpack("<Q", os.read(counter, 8))
+        for counter in counters:
+            fcntl.ioctl(counter, _DISABLE, 0)
+        return sum(int.from_bytes(os.read(counter, 8), "little") for counter in counters)
     finally:
-        os.close(counter)
-    return int(value)
+        for counter in counters:
+            os.close(counter)
 
 
-def _open(event: Event) -> int | None:
+def _open_all(event: Event) -> list[int]:
+    """Open a counter, which stands still, for every thread of this process; none where one cannot be opened."""
     number = _SYSTEM_CALLS.get(platform.machine()) if platform.system() == "Linux" else None
     if number is None:
-        return None
+        return []
+    counters: list[int] = []
+    for thread in [int(path.name) for path in _THREADS.iterdir()]:
+        counter = _open(number, event, thread)
+        if counter is not None:
+            counters.append(counter)
+        elif (_THREADS / str(thread)).exists():
+            # Part of the threads would be a wrong count; one that ended by now counts nothing.
+            for opened in counters:
+                os.close(opened)
+            return []
+    return counters
+
+
+def _open(number: int, event: Event, thread: int) -> int | None:
     kind, config = event.value
     attributes = bytearray(_ATTRIBUTES_SIZE)
     struct.pack_into("<IIQ", attributes, 0, kind, _ATTRIBUTES_SIZE, config)
-    flags = _DISABLED | _EXCLUDE_KERNEL | _EXCLUDE_HYPERVISOR
+    flags = _DISABLED | _INHERIT | _EXCLUDE_KERNEL | _EXCLUDE_HYPERVISOR
     struct.pack_into("<Q", attributes, _FLAGS_OFFSET, flags)
     buffer = (ctypes.c_char * _ATTRIBUTES_SIZE).from_buffer(attributes)
-    this_thread, any_cpu, no_group, no_flags = 0, -1, -1, 0
+    any_cpu, no_group, no_flags = -1, -1, 0
     with contextlib.suppress(AttributeError):  # a C library without syscall()
-        counter = ctypes.CDLL(None).syscall(number, buffer, this_thread, any_cpu, no_group, no_flags)
+        counter = ctypes.CDLL(None).syscall(number, buffer, thread, any_cpu, no_group, no_flags)
         return int(counter) if counter >= 0 else None
     return None

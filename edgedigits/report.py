@@ -139,7 +139,7 @@ def _report_facts(folder: Path, name: str, result: bench.BenchResult | None) -> 
     facts |= {"networks": _networks(manifest), "presets": read_presets(), "measured": None}
     if result is not None:
         facts["measured"] = {
-            "header": bench.HEADER,
+            "header": bench.table_header(result),
             "rows": bench.table_rows(result),
             "sweep_header": bench.sweep_header(),
             "sweep": bench.sweep_rows(result),

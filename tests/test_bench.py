@@ -1,14 +1,12 @@
 import dataclasses
-import io
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from edgedigits import bench as bench_module
-from edgedigits import metrics
+from edgedigits import metrics, perf_counter
 from edgedigits.bench import (
     BATCHES,
     HEADER,
@@ -25,6 +23,7 @@ from edgedigits.bench import (
     remarks,
     sweep_header,
     sweep_rows,
+    table_header,
     table_rows,
     winners,
 )
@@ -32,7 +31,7 @@ from edgedigits.c_compiler import find_compiler
 from edgedigits.contract import ModelMetadata, Precision
 from edgedigits.errors import ModelFileError, ModelNotFoundError
 from edgedigits.mnist import Split
-from edgedigits.plots import TradeOffPoint, trade_off
+from edgedigits.perf_counter import Event
 from edgedigits.progress import SilentProgress
 from edgedigits.runtimes import Model
 
@@ -108,22 +107,55 @@ def test_the_result_is_json_with_every_sample(measured: BenchResult) -> None:
 
 
 def test_the_table_has_a_cell_for_every_column(measured: BenchResult) -> None:
-    rows = table_rows(measured)
-    assert [len(row) for row in rows] == [len(HEADER)] * 3
-    first = dict(zip(HEADER, rows[0], strict=True))
+    rows, header = table_rows(measured), table_header(measured)
+    assert [len(row) for row in rows] == [len(header)] * 3
+    first = dict(zip(header, rows[0], strict=True))
     row = measured.rows[0]
     assert first["file"] == "digits.tflite"
     assert first["KB"] == f"{row.bytes / 1000:.1f}"
     assert first["p50 us"] == f"{row.latency.p50:.1f}"
     assert first["n"] == str(row.latency.samples)
     assert row.throughput[int(first["at batch"])] == row.best_throughput
-    assert (first["cycles"] == "-") is (row.cycles is None)
+    assert tuple(column for column in header if column != "cycles") == HEADER
     sweep = sweep_rows(measured)
     assert [len(cells) for cells in sweep] == [len(sweep_header())] * 3
     assert sweep[1] == (
         "digits.int8.tflite",
         *(f"{value:,.0f}" for value in measured.rows[1].throughput.values()),
     )
+
+
+@pytest.mark.parametrize("cycles", [(1234.4, 5.0, 6e9), (1234.4, None, 6e9), (None, None, None)], ids=str)
+def test_cycles_have_a_column_where_they_could_be_counted(
+    cycles: tuple[float | None, ...], measured: BenchResult
+) -> None:
+    rows = tuple(
+        dataclasses.replace(row, cycles=value) for row, value in zip(measured.rows, cycles, strict=True)
+    )
+    result = dataclasses.replace(measured, rows=rows)
+    header, table = table_header(result), table_rows(result)
+    assert [len(row) for row in table] == [len(header)] * 3
+    assert not any("-" in cell for row in table for cell in row[1:])
+    if None in cycles:
+        assert header == HEADER
+    else:
+        assert header[: header.index("cycles")] == HEADER[: HEADER.index("n") + 1]
+        assert [row[header.index("cycles")] for row in table] == ["1,234", "5", "6,000,000,000"]
+        assert [row[header.index("images/s")] for row in table] == [
+            f"{row.best_throughput:,.0f}" for row in rows
+        ]
+
+
+def test_cycles_are_those_of_one_image(models: Path, few: Split, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The same way with an event that every Linux can count: nanoseconds on the processor.
+    if perf_counter.count(lambda: None, Event.TASK_CLOCK) is None:
+        pytest.skip("the system does not let anything be counted")
+    count = perf_counter.count
+    monkeypatch.setattr(bench_module.perf_counter, "count", lambda call: count(call, Event.TASK_CLOCK))
+    found = bench_module._cycles_per_image(Subject(models / "digits.onnx").open(threads=1), few)
+    assert found is not None
+    # An image takes some microseconds; 40 of them would be 40 times as many.
+    assert 1e3 < found < 1e6
 
 
 # How it is measured
@@ -287,11 +319,18 @@ def test_the_machine_card_names_machine_and_versions() -> None:
     assert "; 1 thread; " in str(dataclasses.replace(card, threads=1))
 
 
-def row(name: str, precision: Precision, p50: float, best: float) -> BenchRow:
+SHA256 = "0123456789abcdef" * 4
+
+
+def row(
+    name: str, precision: Precision, p50: float, best: float, sha256: str = SHA256, arch: str = "128-32"
+) -> BenchRow:
     latency = Latency(p50=p50, p90=p50, p99=p50, max=p50, mean=p50, samples=10)
     accuracy = metrics.accuracy(np.arange(10), np.arange(10))
     return BenchRow(
         name=name,
+        arch=arch,
+        weights_sha256=sha256,
         precision=precision,
         runtime="test 1",
         bytes=1_000,
@@ -331,8 +370,20 @@ FLOAT = row("digits.tflite", "float32", 10.0, 1_000.0)
         ),
         (row("digits.int8.onnx", "int8", 99.0, 1.0), []),  # there is no float file of its format
         (row("wide.tflite", "float32", 99.0, 1.0), []),
+        (row("wide.int8.tflite", "int8", 99.0, 1.0, "f" * 64), []),
+        (row("digits.int8.tflite", "int8", 99.0, 1.0, "f" * 64), []),  # of a network that was trained again
     ],
-    ids=["faster", "as fast", "one image", "many images", "both", "another format", "another float"],
+    ids=[
+        "faster",
+        "as fast",
+        "one image",
+        "many images",
+        "both",
+        "another format",
+        "another float",
+        "another network",
+        "another of the same name",
+    ],
 )
 def test_a_quantized_file_that_is_slower_is_put_into_words(other: BenchRow, said: list[str]) -> None:
     assert remarks([FLOAT, other]) == said
@@ -352,15 +403,52 @@ def test_there_is_a_winner_for_each_use() -> None:
     assert winners([FLOAT]) == []  # alone, nobody wins
 
 
+def test_networks_do_not_win_over_each_other() -> None:
+    other = "f" * 64
+    rows = [
+        FLOAT,
+        row("tiny.onnx", "float32", 1.0, 90_000.0, other, "8"),
+        row("digits.int8.tflite", "int8", 12.0, 3_000.0),
+        row("tiny.int8.onnx", "int8", 2.0, 10_000.0, other, "8"),
+        row("alone.onnx", "float32", 0.1, 1e6, "e" * 64, "4"),
+    ]
+    digits, tiny = "Network 128-32 (weights 01234567). ", "Network 8 (weights ffffffff). "
+    assert winners(rows) == [
+        f"{digits}One image at a time: digits.tflite is quickest, 10.0 us (p50)",
+        f"{digits}Many images: digits.int8.tflite is quickest, 3,000 images/s (64 a batch)",
+        f"{digits}Smallest file: digits.tflite, 1.0 KB",
+        f"{tiny}One image at a time: tiny.onnx is quickest, 1.0 us (p50)",
+        f"{tiny}Many images: tiny.onnx is quickest, 90,000 images/s (64 a batch)",
+        f"{tiny}Smallest file: tiny.onnx, 1.0 KB",
+    ]
+    assert remarks(rows) == [
+        "digits.int8.tflite is slower than digits.tflite on one image: 1.20 times its p50",
+        "tiny.int8.onnx is slower than tiny.onnx on one image: 2.00 times its p50",
+        "tiny.int8.onnx is slower than tiny.onnx on many images: 0.11 times its images/s",
+    ]
+
+
+def test_a_row_knows_its_network(measured: BenchResult, models: Path) -> None:
+    sha256 = Subject(models / "digits.keras", "model(x)").open(1).metadata.weights_sha256
+    assert {row.weights_sha256 for row in measured.rows} == {sha256}
+    assert {row.arch for row in measured.rows} == {"128-32"}
+
+
+def test_files_of_one_name_are_told_apart_by_their_folders() -> None:
+    subjects = [
+        Subject(Path("a/digits.onnx")), Subject(Path("b/digits.onnx")), Subject(Path("b/wide.onnx")),
+        Subject(Path("a/digits.keras"), "predict"), Subject(Path("b/digits.keras"), "predict"),
+        Subject(Path("a/digits.onnx")),
+    ]  # fmt: skip
+    assert list(bench_module._row_names(subjects).values()) == [
+        "a/digits.onnx", "b/digits.onnx", "wide.onnx", "a/digits.keras predict", "b/digits.keras predict"
+    ]  # fmt: skip
+
+
+def test_nothing_to_measure_is_an_error(few: Split) -> None:
+    with pytest.raises(ValueError, match="expected at least one file to measure, found none"):
+        bench([], few, QUICK)
+
+
 def test_images_per_core_are_shared_by_the_threads() -> None:
     assert dataclasses.replace(FLOAT, threads=4).throughput_per_core == 250.0
-
-
-def test_the_trade_off_is_a_picture(measured: BenchResult) -> None:
-    points = [TradeOffPoint(row.name, row.accuracy, row.latency.p50, row.bytes) for row in measured.rows]
-    for some in (points, points[:1]):
-        with Image.open(io.BytesIO(trade_off(some))) as picture:
-            picture.load()
-            assert picture.format == "PNG"
-            assert picture.width > 600
-            assert picture.height > 300

@@ -25,6 +25,7 @@ EXAMPLES = [
     (errors.DatasetError("mnist: gone"), ValueError, "mnist: gone"),
     (errors.DownloadError("no mirror"), ConnectionError, "no mirror"),
     (errors.AccuracyError("lost 3 points"), ValueError, "lost 3 points"),
+    (errors.QuantizationError("a bias of 1e30"), ValueError, "a bias of 1e30"),
     (errors.OutputError("models: disk full"), OSError, "models: disk full"),
     (
         errors.MissingExtraError("training", "train"),

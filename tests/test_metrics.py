@@ -1,3 +1,6 @@
+import math
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -70,6 +73,37 @@ def test_mcnemar_is_the_binomial_test_of_scipy(fixed, broken):
     # scipy computes the tail with floating-point special functions, good to about 1e-10 of the value.
     assert metrics.mcnemar_p(fixed, broken) == pytest.approx(expected, rel=1e-9, abs=1e-300)
     assert metrics.mcnemar_p(fixed, broken) == metrics.mcnemar_p(broken, fixed)
+
+
+def exact_p(fixed: int, broken: int) -> Fraction:
+    """The definition, with whole numbers."""
+    changed = fixed + broken
+    tail = sum(math.comb(changed, k) for k in range(min(fixed, broken) + 1))
+    return min(Fraction(1), Fraction(2 * tail, 2**changed))
+
+
+@given(st.integers(0, 300), st.integers(0, 300))
+def test_mcnemar_is_the_nearest_float_of_the_exact_value(fixed, broken):
+    assert metrics.mcnemar_p(fixed, broken) == float(exact_p(fixed, broken))
+
+
+@pytest.mark.parametrize(
+    ("fixed", "broken"), [(1_500, 1_400), (2_000, 2_001), (900, 2_300), (0, 1_073), (0, 1_200)]
+)
+def test_mcnemar_of_thousands_is_the_exact_value(fixed, broken):
+    # From 0.07 over numbers that only just are one, to what is none.
+    assert metrics.mcnemar_p(fixed, broken) == float(exact_p(fixed, broken))
+
+
+@pytest.mark.parametrize(
+    ("fixed", "broken"),
+    [(5_000, 5_000), (20_000, 20_000), (20_000, 19_500), (1_000_000, 1_000_000), (1_000_000, 999_999),
+     (1_000_000, 998_000), (997_000, 1_000_000), (950_000, 1_000_000), (0, 2_000_000), (1, 10**9)],
+)  # fmt: skip
+def test_mcnemar_of_millions_is_that_of_scipy(fixed, broken):
+    # Summed one by one this would take minutes to years. scipy's own error grows with the number of images.
+    expected = binomtest(broken, fixed + broken).pvalue
+    assert metrics.mcnemar_p(fixed, broken) == pytest.approx(expected, rel=1e-7, abs=1e-300)
 
 
 def test_accuracy_is_printed_with_what_it_is_worth():

@@ -65,6 +65,8 @@ def measurement(names: tuple[str, ...]) -> BenchResult:
     rows = [
         BenchRow(
             name=name,
+            arch="128-32",
+            weights_sha256="0123456789abcdef" * 4,
             precision="int8" if "int8" in name else "float32",
             runtime="test 1",
             bytes=100_000 + index,

@@ -79,7 +79,6 @@ def command(
         raise click.UsageError("--json, --csv and --markdown exclude each other")
     with extra("bench", "measuring"):
         from edgedigits.bench import (
-            HEADER,
             BenchOptions,
             bench,
             find_subjects,
@@ -88,6 +87,7 @@ def command(
             remarks,
             sweep_header,
             sweep_rows,
+            table_header,
             table_rows,
             winners,
         )
@@ -98,20 +98,30 @@ def command(
     progress = terminal_progress(quiet)
     with_keras = keras and find_spec("tensorflow") is not None
     subjects = find_subjects(files or model_files(models), with_keras)
+    if not subjects:
+        why = (
+            "--no-keras leaves them out"
+            if not keras
+            else "Keras is not installed: pip install 'edgedigits[train]'"
+        )
+        raise click.UsageError(
+            f"nothing left to measure: expected other files than .keras, or Keras to ask these with, found only .keras "
+            f"files ({why})"
+        )
     split = read_test_split(subjects, data, progress)
     options = BenchOptions(threads, min_seconds, min_samples, rounds=rounds, cold_starts=cold_starts)
     result = bench(subjects, split, options, progress)
-    rows = table_rows(result)
+    header, rows = table_header(result), table_rows(result)
     if as_json:
         echo_json(result.to_dict())
     elif as_csv:
         wide = [(*row, *sweep[1:]) for row, sweep in zip(rows, sweep_rows(result), strict=True)]
-        click.echo(to_csv((*HEADER, *sweep_header()[1:]), wide), nl=False)
+        click.echo(to_csv((*header, *sweep_header()[1:]), wide), nl=False)
     elif as_markdown:
-        click.echo(f"{to_markdown(HEADER, rows)}\n\nImages per second by batch size:\n")
+        click.echo(f"{to_markdown(header, rows)}\n\nImages per second by batch size:\n")
         click.echo(f"{to_markdown(sweep_header(), sweep_rows(result))}\n\n{result.machine}; {result.dataset}")
     else:
-        print_table(f"{result.dataset}, one image at a time and in batches", HEADER, rows)
+        print_table(f"{result.dataset}, one image at a time and in batches", header, rows)
         print_table("Images per second by batch size", sweep_header(), sweep_rows(result))
         click.echo(f"{result.machine}")
     if not as_json:

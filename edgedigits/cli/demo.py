@@ -45,12 +45,12 @@ def command(out: Path, data: Path | None) -> None:
     with extra("train", "the demo"):
         from edgedigits.artifacts import write_atomically
         from edgedigits.bench import (
-            HEADER,
             BenchOptions,
             bench,
             find_subjects,
             model_files,
             remarks,
+            table_header,
             table_rows,
             winners,
         )
@@ -90,7 +90,7 @@ def command(out: Path, data: Path | None) -> None:
     options = BenchOptions(min_seconds=BENCH_SECONDS, rounds=BENCH_ROUNDS, cold_starts=COLD_STARTS)
     subjects = find_subjects(model_files(out, "digits"), with_keras=True)
     measured = bench(subjects, test_split, options, progress)
-    print_table(f"{measured.dataset}", HEADER, table_rows(measured))
+    print_table(f"{measured.dataset}", table_header(measured), table_rows(measured))
     click.echo("\n".join([str(measured.machine), *winners(measured.rows), *remarks(measured.rows)]))
 
     click.echo("\n5. Predict pictures, with onnxruntime alone")

@@ -1,13 +1,14 @@
 """Representative images: they set the ranges of an integer file, so they decide how much accuracy survives.
 
-They come from the training split only, every class with its share, chosen by a seed. An overlap with validation or
-test images is an error: a file must not be tuned on what judges it. Several ways to choose the ranges are tried, and
-the validation images say which one is kept; a second draw of images, none of them in the first, says how much of it
-was chance.
+They come from the training split only, every class with its share, chosen by a seed. A picture that also is a
+validation or test image is left out: a file must not be tuned on what judges it. Several ways to choose the ranges are
+tried, and the validation images say which one is kept; a second draw of images, none of them in the first, says how
+much of it was chance.
 """
 
+import contextlib
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,14 +19,14 @@ from sklearn.model_selection import train_test_split
 from edgedigits import metrics
 from edgedigits.artifacts import sha256_bytes
 from edgedigits.contract import CLASSES, CalibrationReceipt
-from edgedigits.errors import DatasetError
+from edgedigits.errors import DatasetError, QuantizationError
 from edgedigits.mnist import Split
+from edgedigits_export.equivalence import Layer
 from edgedigits_export.quantization import (
     RANGE_METHODS,
     REDUCED_WEIGHT_BITS,
     WEIGHT_BITS,
     IntegerNetwork,
-    Layer,
     RoundedNetwork,
     divergence,
     round_weights,
@@ -45,6 +46,8 @@ class CalibrationSet:
     indices: npt.NDArray[np.int64]
     """Where they stand in the training file, sorted, shape (n,)."""
     seed: int
+    left_out: int = 0
+    """Images that could have been chosen but for a validation or test image that is the same picture."""
 
     @property
     def receipt(self) -> CalibrationReceipt:
@@ -103,6 +106,8 @@ class Calibrated:
     network: IntegerNetwork
     form: IntegerForm
     draw: CalibrationReceipt
+    left_out: int
+    """Training images that were left out of the choice, each the same picture as a validation or test image."""
     score: Score
     hidden_scores: dict[str, Score]
     """What each way to choose the ranges of the hidden layers gave, with logits that are not rounded."""
@@ -157,6 +162,7 @@ class Calibrated:
             **dataclasses.asdict(self.form),
             "hidden_method": self.hidden_method,
             "logits_method": self.logits_method,
+            "left_out_images": self.left_out,
             "validation": _as_json(self.score),
             "hidden_methods": {name: _as_json(score) for name, score in self.hidden_scores.items()},
             "logits_methods": {name: _as_json(score) for name, score in self.logits_scores.items()},
@@ -176,6 +182,16 @@ class Calibrated:
                 "validation": _as_json(self.without_vnni),
             },
         }
+
+
+def _scores(score: Callable[[str], Score]) -> dict[str, Score]:
+    """Score each of ``RANGE_METHODS`` that leaves biases which int32 can hold; raise where none of them does."""
+    scores: dict[str, Score] = {}
+    for method in RANGE_METHODS:
+        with contextlib.suppress(QuantizationError):
+            scores[method] = score(method)
+    # Where none was kept, any of them says why.
+    return scores or {"min-max": score("min-max")}
 
 
 def _best(scores: dict[str, Score]) -> str:
@@ -199,6 +215,9 @@ def calibrate(
         draws: calibration images, and a second draw to compare with where there is one.
         validation: what judges the ways to choose the ranges.
         form: what kind of integers.
+
+    Raises:
+        QuantizationError: int32 cannot hold a bias, whichever way the ranges are chosen.
     """
 
     def score(network: IntegerNetwork, *, rounded: bool = False, saturating: bool = False) -> Score:
@@ -212,13 +231,11 @@ def calibrate(
     weights = [
         round_weights(layers, draw.images, per_channel=form.per_channel, bits=form.bits) for draw in draws
     ]
-    hidden_scores = {method: score(with_ranges(weights[0], method, "min-max")) for method in RANGE_METHODS}
+    hidden_scores = _scores(lambda method: score(with_ranges(weights[0], method, "min-max")))
     hidden = _best(hidden_scores)
     logits_scores, logits = {}, "min-max"
     if form.integer_logits:
-        logits_scores = {
-            method: score(with_ranges(weights[0], hidden, method), rounded=True) for method in RANGE_METHODS
-        }
+        logits_scores = _scores(lambda method: score(with_ranges(weights[0], hidden, method), rounded=True))
         logits = _best(logits_scores)
     networks = [with_ranges(rounded, hidden, logits) for rounded in weights]
     scores = [score(network, rounded=form.integer_logits) for network in networks]
@@ -227,6 +244,7 @@ def calibrate(
         network=networks[0],
         form=form,
         draw=draws[0].receipt,
+        left_out=draws[0].left_out,
         score=scores[0],
         hidden_scores=hidden_scores,
         logits_scores=logits_scores,
@@ -246,68 +264,76 @@ def draw_calibration_images(
 ) -> list[CalibrationSet]:
     """Draw calibration images, and as many others for comparison as there are left, up to the same number.
 
-    Args and errors as in ``choose_calibration_images``.
-    """
-
-    def choose(indices: npt.NDArray[np.int64], count: int) -> CalibrationSet:
-        return choose_calibration_images(split, indices, size=count, seed=seed, held_back=held_back)
-
-    first = choose(fit_indices, size)
-    rest = np.setdiff1d(fit_indices, first.indices)
-    # A stratified choice has to leave at least one image of each class, or nothing.
-    count = size if len(rest) - size >= CLASSES else len(rest)
-    return [first, choose(rest, count)] if count >= LEAST_IMAGES else [first]
-
-
-def choose_calibration_images(
-    split: Split,
-    fit_indices: npt.NDArray[np.int64],
-    *,
-    size: int,
-    seed: int,
-    held_back: npt.NDArray[np.uint8],
-) -> CalibrationSet:
-    """Choose images by chance among those that the network was fitted on, every class with its share.
-
     Args:
         split: the training file's images.
         fit_indices: which of them were fitted on; validation images are not among these.
-        size: how many to choose.
+        size: how many to choose; all that are left, where leaving copies out leaves no such choice.
         seed: the same seed chooses the same images.
-        held_back: validation and test images, shape (m, 28, 28): none of the chosen may be one of these.
+        held_back: validation and test images, shape (m, 28, 28). Training images that are one of these pictures are
+            not chosen.
 
     Raises:
-        DatasetError: fewer images than asked for, or one that was chosen is also a held-back image.
+        DatasetError: fewer images than asked for.
     """
-    if not LEAST_IMAGES <= size <= len(fit_indices):
+    usable = without_copies(split, fit_indices, held_back)
+    left_out = len(fit_indices) - len(usable)
+    if left_out and LEAST_IMAGES <= len(usable) < size + CLASSES and size <= len(fit_indices):
+        # What could have been chosen but for a few copies is as many as there are without them.
+        size = len(usable)
+    first = choose_calibration_images(split, usable, size=size, seed=seed, left_out=left_out)
+    rest = np.setdiff1d(usable, first.indices)
+    # A stratified choice has to leave at least one image of each class, or nothing.
+    count = size if len(rest) - size >= CLASSES else len(rest)
+    if count < LEAST_IMAGES:
+        return [first]
+    return [first, choose_calibration_images(split, rest, size=count, seed=seed, left_out=left_out)]
+
+
+def choose_calibration_images(
+    split: Split, usable: npt.NDArray[np.int64], *, size: int, seed: int, left_out: int = 0
+) -> CalibrationSet:
+    """Choose images by chance, every class with its share.
+
+    Args:
+        split: the training file's images.
+        usable: indices of those that may be chosen.
+        size: how many to choose.
+        seed: the same seed chooses the same images.
+        left_out: how many were fitted on but are not usable.
+
+    Raises:
+        DatasetError: fewer images than asked for.
+    """
+    if not LEAST_IMAGES <= size <= len(usable):
+        also = f" and are no validation or test image ({left_out:,} are)" if left_out else ""
         raise DatasetError(
-            f"expected a calibration size from {LEAST_IMAGES} to the {len(fit_indices):,} images that were fitted "
-            f"on, got {size}; choose another --calibration-size"
+            f"expected a calibration size from {LEAST_IMAGES} to the {len(usable):,} images that were fitted "
+            f"on{also}, got {size}; choose another --calibration-size"
         )
-    chosen = fit_indices
-    if size < len(fit_indices):
+    chosen = usable
+    if size < len(usable):
         try:
             chosen, _ = train_test_split(
-                fit_indices, train_size=size, stratify=split.labels[fit_indices], random_state=seed
+                usable, train_size=size, stratify=split.labels[usable], random_state=seed
             )
         except ValueError as error:
             raise DatasetError(f"no stratified choice of {size} images: {error}") from error
     chosen = np.sort(chosen)
-    images = split.images[chosen]
-    check_disjoint(images, held_back)
-    return CalibrationSet(images, chosen, seed)
+    return CalibrationSet(split.images[chosen], chosen, seed, left_out)
 
 
-def check_disjoint(images: npt.NDArray[np.uint8], held_back: npt.NDArray[np.uint8]) -> None:
-    """Compare pictures, not indices: a copy of a test image in the training file is a leak as well.
+def without_copies(
+    split: Split, indices: npt.NDArray[np.int64], held_back: npt.NDArray[np.uint8]
+) -> npt.NDArray[np.int64]:
+    """Return the indices whose pictures are not held back.
 
-    Raises:
-        DatasetError: a picture stands in both.
+    Pictures are compared, not indices: a copy of a test image in the training file is a leak as well.
+
+    Args:
+        split: the images.
+        indices: which of them to look at.
+        held_back: pictures, shape (m, 28, 28).
     """
     known = {image.tobytes() for image in held_back}
-    leaked = [index for index, image in enumerate(images) if image.tobytes() in known]
-    if leaked:
-        raise DatasetError(
-            f"{len(leaked)} of {len(images)} calibration images are also validation or test images; "
-            "calibrate with images that judge nothing"
-        )
+    usable = [index for index in indices if split.images[index].tobytes() not in known]
+    return np.array(usable, np.int64)

@@ -122,8 +122,8 @@ def export_model(
         ModelNotFoundError, ModelFileError, ContractError: the ``.keras`` file is no digits network.
         OutputError: a target exists and ``options.force`` is not set, the folder cannot be written to, or no C file can
             be called by this name.
-        DatasetError: other images than the network was trained and scored on; calibration images cannot be chosen,
-            or overlap with validation or test images.
+        DatasetError: other images than the network was trained and scored on; calibration images cannot be chosen.
+        QuantizationError: the network has biases that int32 cannot hold.
     """
     folder = folder or keras_path.parent
     name = network_name(keras_path)
@@ -152,7 +152,8 @@ def export_model(
     integers = None
     if any(target.precision == "int8" for target in targets):
         integers = _Integers(
-            graph, *_calibration_images(graph, keras_path, training, train_split, test_split, options)
+            graph,
+            *_calibration_images(graph, keras_path, training, train_split, test_split, options, progress),
         )
     exported, failed = [], []
     for target, path in paths.items():
@@ -338,6 +339,7 @@ def _calibration_images(
     train_split: Split,
     test_split: Split,
     options: ExportOptions,
+    progress: Progress,
 ) -> tuple[list[CalibrationSet], Validation]:
     """Draw calibration images away from the validation images of the run that made the network."""
     recipe = Recipe() if training is None else _recipe(path, training)
@@ -350,6 +352,11 @@ def _calibration_images(
         seed=options.seed,
         held_back=np.concatenate([images, test_split.images]),
     )
+    if left_out := draws[0].left_out:
+        progress.note(
+            f"{left_out:,} training image{'s' if left_out > 1 else ''} left out of calibration: also among the "
+            "validation or test images"
+        )
     return draws, Validation(images, train_split.labels[held_out], graph.reference_probabilities(images))
 
 

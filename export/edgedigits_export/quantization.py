@@ -1,15 +1,17 @@
 """A float network to integers: int8 weights, uint8 activations, int32 biases. No runtime and no file format in here.
 
-Four steps, each of which keeps the float network's function and makes it lose less when it is rounded:
+Five steps. The first three keep the float network's function and make it lose less when it is rounded; see
+``equivalence``. The fourth is in ``rounding``.
 
 1. *Centering.* Softmax does not see what all classes have in common, so the mean over the classes is taken out of the
    last layer: the same probabilities from logits that need a smaller range.
-2. *Cross-layer equalization* (Nagel et al. 2019, Data-Free Quantization Through Weight Equalization and Bias
+2. *Absorbing constants*: what a unit says to every image goes into the next layer's bias.
+3. *Cross-layer equalization* (Nagel et al. 2019, Data-Free Quantization Through Weight Equalization and Bias
    Correction): ReLU commutes with positive factors, so every hidden unit is scaled until its incoming and its outgoing
    weights have the same range. One scale for a whole layer then suits all of its units.
-3. *Rounding with feedback* (Frantar et al. 2023, GPTQ): weights are rounded one input after the other, and what each
+4. *Rounding with feedback* (Frantar et al. 2023, GPTQ): weights are rounded one input after the other, and what each
    loses is made up for by those still to come, as far as the calibration images say that the two go together.
-4. *Ranges* of the activations, by one of ``RANGE_METHODS``.
+5. *Ranges* of the activations, by one of ``RANGE_METHODS``.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,20 +21,12 @@ import numpy as np
 import numpy.typing as npt
 
 from edgedigits.contract import PIXELS
+from edgedigits_export.equivalence import FloatArray, Layer, Pixels, absorb_constants, center, equalize
+from edgedigits_export.rounding import LEVELS, quantize_biases, round_with_feedback, weight_scales
 
-FloatArray = npt.NDArray[np.float64]
-Pixels = npt.NDArray[np.uint8]
-Layer = tuple[npt.NDArray[np.float32] | FloatArray, npt.NDArray[np.float32] | FloatArray]
-"""Kernel (inputs, units) and bias (units,) of a Dense layer."""
-
-LEVELS = 255
-"""Steps between the lowest and the highest uint8."""
 WEIGHT_BITS = 8
 REDUCED_WEIGHT_BITS = 7
 """Two products of a 7-bit weight and a pixel always fit into the 16-bit sums of x86 CPUs without VNNI."""
-EQUALIZATION_ROUNDS = 20
-DAMPING = 0.01
-"""Share of the mean squared input that is added to every input's own: the value of the GPTQ paper."""
 PERCENTILE = 99.99
 INT16_MIN, INT16_MAX = -(2**15), 2**15 - 1
 
@@ -49,6 +43,13 @@ class Grid:
         """Return the grid from ``low`` (at most 0) to ``high`` (at least 0), moved so that 0 is on it."""
         scale = float(np.float32(max(high - low, 1e-9) / LEVELS))
         return cls(scale, int(np.clip(np.rint(-low / scale), 0, LEVELS)))
+
+    def no_finer_than(self, steps: npt.NDArray[np.float32]) -> "Grid":
+        """Return the grid, wider where its steps are finer than those of the sums that are put on it.
+
+        It would not be any better for it, and runtimes refuse to multiply sums by so much.
+        """
+        return Grid(max(self.scale, float(steps.max())), self.zero_point)
 
     @property
     def low(self) -> float:
@@ -198,7 +199,11 @@ class RoundedNetwork:
     per_channel: bool
 
     def with_ranges(self, hidden: RangeMethod, logits: RangeMethod) -> IntegerNetwork:
-        """Choose the ranges and put the biases into integers."""
+        """Choose the ranges and put the biases into integers.
+
+        Raises:
+            QuantizationError: int32 cannot hold a bias, or the sums that are added to it.
+        """
         layers = []
         grid = PIXEL_GRID
         last = len(self.weights) - 1
@@ -207,7 +212,8 @@ class RoundedNetwork:
         ):
             output = logits(values, True) if index == last else hidden(values, False)
             steps = np.float32(grid.scale) * scales
-            layers.append(IntegerLayer(weights, scales, np.rint(bias / steps).astype(np.int32), grid, output))
+            output = output.no_finer_than(steps)
+            layers.append(IntegerLayer(weights, scales, quantize_biases(bias, steps, weights), grid, output))
             grid = output
         return IntegerNetwork(tuple(layers), self.per_channel)
 
@@ -215,7 +221,7 @@ class RoundedNetwork:
 def round_weights(
     layers: Sequence[Layer], images: Pixels, *, per_channel: bool, bits: int = WEIGHT_BITS
 ) -> RoundedNetwork:
-    """Center, equalize and round a network's weights.
+    """Center a network, absorb constants, equalize and round its weights.
 
     Args:
         layers: kernel and bias of every Dense layer; the first takes pixels from 0 to 255.
@@ -223,74 +229,20 @@ def round_weights(
         per_channel: whether every unit gets a weight scale of its own, or one layer one scale.
         bits: of the weights, 8 or 7.
     """
-    layers = equalize(center(layers))
+    layers = equalize(absorb_constants(center(layers), images))
     values = images.reshape(-1, PIXELS).astype(np.float64)
     weights, activations = [], []
+    grid = PIXEL_GRID
     for index, (kernel, bias) in enumerate(layers):
-        weights.append(round_with_feedback(kernel, values, per_channel=per_channel, bits=bits))
+        largest = 2 ** (bits - 1) - 1
+        scales = weight_scales(kernel, bias, grid.scale, per_channel=per_channel, largest=largest)
+        weights.append((round_with_feedback(kernel, values, scales, largest), scales))
         values = values @ kernel + bias
         if index < len(layers) - 1:
             values = np.maximum(values, 0)
         activations.append(values)
+        grid = min_max(values, False).no_finer_than(np.float32(grid.scale) * scales)
     return RoundedNetwork(tuple(weights), tuple(bias for _, bias in layers), tuple(activations), per_channel)
-
-
-def center(layers: Sequence[Layer]) -> list[tuple[FloatArray, FloatArray]]:
-    """Take out of the last layer what all classes have in common; the probabilities stay the same."""
-    *hidden, (kernel, bias) = [
-        (kernel.astype(np.float64), bias.astype(np.float64)) for kernel, bias in layers
-    ]
-    return [*hidden, (kernel - kernel.mean(axis=1, keepdims=True), bias - bias.mean())]
-
-
-def equalize(layers: Sequence[tuple[FloatArray, FloatArray]]) -> list[tuple[FloatArray, FloatArray]]:
-    """Scale every hidden unit until its incoming and its outgoing weights have the same largest magnitude."""
-    equalized = list(layers)
-    for _ in range(EQUALIZATION_ROUNDS):
-        for index in range(len(equalized) - 1):
-            (kernel, bias), (outgoing, next_bias) = equalized[index : index + 2]
-            incoming_range, outgoing_range = np.abs(kernel).max(axis=0), np.abs(outgoing).max(axis=1)
-            dead = (incoming_range == 0) | (outgoing_range == 0)
-            ratio = np.where(dead, 1.0, incoming_range) / np.where(dead, 1.0, outgoing_range)
-            factors = np.sqrt(ratio)
-            equalized[index] = (kernel / factors, bias / factors)
-            equalized[index + 1] = (outgoing * factors[:, np.newaxis], next_bias)
-    return equalized
-
-
-def round_with_feedback(
-    kernel: FloatArray, values: FloatArray, *, per_channel: bool, bits: int
-) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.float32]]:
-    """Round a kernel so that the layer's sums, rather than its weights, stay close to what they were.
-
-    Args:
-        kernel: (inputs, units).
-        values: what goes into the layer for the calibration images, (n, inputs).
-        per_channel: whether every unit gets a scale of its own.
-        bits: of the weights.
-
-    Returns:
-        Weights int8 (inputs, units) and scales float32 (units,).
-    """
-    largest = 2 ** (bits - 1) - 1
-    magnitudes = np.abs(kernel).max(axis=0)
-    if not per_channel:
-        magnitudes = np.full_like(magnitudes, magnitudes.max())
-    scales = np.where(magnitudes > 0, magnitudes / largest, 1.0).astype(np.float32)
-    together = values.T @ values / len(values)
-    energy = np.diag(together)
-    together[np.diag_indices_from(together)] += DAMPING * energy.mean() or 1.0
-    # Inputs that matter most come first, as long as there are others left to make up for them.
-    order = np.argsort(-energy, kind="stable")
-    feedback = np.linalg.cholesky(np.linalg.inv(together[np.ix_(order, order)])).T
-    remaining = kernel[order]
-    rounded = np.empty(kernel.shape, np.int8)
-    for row in range(len(order)):
-        whole = np.clip(np.rint(remaining[row] / scales), -largest, largest)
-        rounded[order[row]] = whole
-        lost = (remaining[row] - whole * scales) / feedback[row, row]
-        remaining[row:] -= np.outer(feedback[row, row:], lost)
-    return rounded, scales
 
 
 def softmax(logits: FloatArray) -> FloatArray:

@@ -19,9 +19,9 @@ from edgedigits_export.calibration import (
     Score,
     Validation,
     calibrate,
-    check_disjoint,
     choose_calibration_images,
     draw_calibration_images,
+    without_copies,
 )
 from edgedigits_export.inference_graph import InferenceGraph, load_inference_graph
 
@@ -40,7 +40,7 @@ def fit_and_held_out(split: Split) -> tuple[np.ndarray, np.ndarray]:
 
 
 def choose(split: Split, fit: np.ndarray, size: int, seed: int = 0) -> CalibrationSet:
-    return choose_calibration_images(split, fit, size=size, seed=seed, held_back=NONE_HELD_BACK)
+    return choose_calibration_images(split, fit, size=size, seed=seed)
 
 
 def indices_of(images: np.ndarray, split: Split) -> np.ndarray:
@@ -106,27 +106,65 @@ def test_a_choice_that_leaves_less_than_one_image_of_each_class_is_an_error(
         choose(split, fit_and_held_out[0], 995)
 
 
+@pytest.mark.parametrize("copies", [1, 3])
+@pytest.mark.parametrize("size", [300, 500, 990], ids=str)
 @pytest.mark.parametrize("judge", ["validation", "test"])
-def test_a_copy_of_an_image_that_judges_is_a_leak(
-    judge: str, split: Split, dataset: tuple[Split, Split], fit_and_held_out: tuple[np.ndarray, np.ndarray]
+def test_a_copy_of_an_image_that_judges_is_left_out(
+    judge: str,
+    size: int,
+    copies: int,
+    split: Split,
+    dataset: tuple[Split, Split],
+    fit_and_held_out: tuple[np.ndarray, np.ndarray],
 ) -> None:
     fit, held_out = fit_and_held_out
     held_back = split.images[held_out] if judge == "validation" else dataset[1].images
     images = split.images.copy()
-    images[fit[3]] = held_back[7]
+    images[fit[3 : 3 + copies]] = held_back[7 : 7 + copies]
     leaky = Split.of(split.dataset, images, split.labels)
-    with pytest.raises(DatasetError, match="1 of 1000 calibration images are also validation or test images"):
-        choose_calibration_images(leaky, fit, size=len(fit), seed=0, held_back=held_back)
+    draws = draw_calibration_images(leaky, fit, size=size, seed=0, held_back=held_back)
+    assert [draw.left_out for draw in draws] == [copies] * len(draws)
+    known = {image.tobytes() for image in held_back}
+    for draw in draws:
+        assert not known & {image.tobytes() for image in draw.images}
+        np.testing.assert_array_equal(draw.images, images[draw.indices])
+    # 990 of 999 would leave less than one image of each class.
+    assert len(draws[0].images) == (size if size < 990 else 1_000 - copies)
+
+
+@pytest.mark.parametrize("size", [991, 998, 999, 1_000], ids=str)
+def test_a_choice_of_nearly_all_goes_without_the_copies(
+    size: int, split: Split, fit_and_held_out: tuple[np.ndarray, np.ndarray]
+) -> None:
+    fit, _ = fit_and_held_out
+    (draw,) = draw_calibration_images(split, fit, size=size, seed=0, held_back=split.images[fit[:2]])
+    np.testing.assert_array_equal(draw.indices, fit[2:])
+    assert (draw.left_out, draw.receipt.images) == (2, 998)
+
+
+def test_where_all_are_copies_there_is_no_choice(
+    split: Split, fit_and_held_out: tuple[np.ndarray, np.ndarray]
+) -> None:
+    fit, _ = fit_and_held_out
+    for size, held_back, message in (
+        (1_001, split.images[fit[:2]], r"to the 998 images .* \(2 are\), got 1001; choose another"),
+        (
+            100,
+            split.images,
+            r"to the 0 images .* no validation or test image \(1,000 are\), got 100; choose another",
+        ),
+    ):
+        with pytest.raises(DatasetError, match=message):
+            draw_calibration_images(split, fit, size=size, seed=0, held_back=held_back)
 
 
 def test_pictures_are_compared_by_every_pixel(split: Split) -> None:
-    images = split.images[:20]
-    nearly = images.copy()
+    nearly = split.images[:20].copy()
     nearly[:, 14, 14] ^= 1
-    check_disjoint(images, nearly)
-    nearly[19] = images[4]
-    with pytest.raises(DatasetError, match="1 of 20"):
-        check_disjoint(images, nearly)
+    indices = np.arange(20)
+    np.testing.assert_array_equal(without_copies(split, indices, nearly), indices)
+    nearly[19] = split.images[4]
+    np.testing.assert_array_equal(without_copies(split, indices, nearly), np.delete(indices, 4))
 
 
 # A second draw
@@ -201,6 +239,7 @@ def test_what_the_manifest_keeps_of_a_calibration(calibrated: Calibrated) -> Non
     assert kept["hidden_methods"][kept["hidden_method"]]["divergence"] == min(
         score["divergence"] for score in kept["hidden_methods"].values()
     )
+    assert kept["left_out_images"] == 0
     assert kept["second_draw"]["images"] == 300
     assert kept["second_draw"]["indices_sha256"] != calibrated.receipt.indices_sha256
     assert kept["second_draw"]["stable"] is calibrated.stable

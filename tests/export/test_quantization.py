@@ -6,20 +6,19 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from edgedigits_export.equivalence import center, equalize
 from edgedigits_export.quantization import (
     RANGE_METHODS,
     Grid,
     IntegerNetwork,
-    center,
     divergence,
-    equalize,
     least_squares,
     min_max,
     percentile,
     round_weights,
-    round_with_feedback,
     softmax,
 )
+from edgedigits_export.rounding import round_with_feedback, weight_scales
 
 Layers = list[tuple[np.ndarray, np.ndarray]]
 numbers = st.floats(-1e3, 1e3, width=32)
@@ -166,8 +165,9 @@ def test_feedback_brings_the_sums_closer_than_plain_rounding(
     kernel = layers[0][0].astype(np.float64)
     # Neighbouring pixels go together, as in pictures of strokes; random ones would leave nothing to make up for.
     values = np.repeat(images.reshape(-1, 784)[:, ::8], 8, axis=1)[:, :784].astype(np.float64)
-    weights, scales = round_with_feedback(kernel, values, per_channel=per_channel, bits=bits)
     largest = 2 ** (bits - 1) - 1
+    scales = weight_scales(kernel, np.zeros(17), 1.0, per_channel=per_channel, largest=largest)
+    weights = round_with_feedback(kernel, values, scales, largest)
     assert (weights.dtype, scales.dtype) == (np.int8, np.float32)
     assert np.abs(weights.astype(int)).max() == largest
     assert (len(set(scales.tolist())) == 1) is not per_channel
@@ -177,9 +177,9 @@ def test_feedback_brings_the_sums_closer_than_plain_rounding(
 
 
 def test_inputs_that_are_always_zero_do_no_harm(layers: Layers) -> None:
-    weights, scales = round_with_feedback(
-        layers[0][0].astype(np.float64), np.zeros((5, 784)), per_channel=True, bits=8
-    )
+    kernel = layers[0][0].astype(np.float64)
+    scales = weight_scales(kernel, np.zeros(17), 1.0, per_channel=True, largest=127)
+    weights = round_with_feedback(kernel, np.zeros((5, 784)), scales, 127)
     # Nothing goes together with anything: plain rounding.
     assert np.abs(weights * scales - layers[0][0]).max() <= scales.max() / 2 * (1 + 1e-6)
 
