@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from keras import layers
 
 from edgedigits.artifacts import read_manifest
-from edgedigits.cli import main
+from edgedigits.cli import cli
 from edgedigits.cli.options import INPUT_SCALE_NAMES
 from edgedigits.contract import InputScaleReceipt
 from edgedigits.errors import AccuracyError, ContractError
@@ -256,12 +256,12 @@ def test_pixels_scaled_twice_are_refused_by_the_command(
     )
     network.save(tmp_path / "theirs.keras")
     command = ["export", "--format", "onnx", "--models", str(tmp_path), "--name", "theirs"]
-    refused = CliRunner().invoke(main, command)
+    refused = CliRunner().invoke(cli, command)
     assert refused.exit_code == 1
     assert "as its Rescaling layer takes" in refused.stderr
     assert "--input-scale 255..0" in refused.stderr
     assert not (tmp_path / "theirs.onnx").exists()
-    done = CliRunner().invoke(main, [*command, "--input-scale", "255..0"])
+    done = CliRunner().invoke(cli, [*command, "--input-scale", "255..0"])
     assert done.exit_code == 0, done.stderr
     assert open_model(tmp_path / "theirs.onnx").metadata.input_scale.chosen == "by hand"
 
@@ -337,18 +337,18 @@ def test_verify_bench_and_info_feed_a_network_what_it_was_trained_on(
     reference = str(out / "theirs.reference.npz")
     # Nothing beside it says what it takes: found out again, or given by hand, but not guessed.
     for extra, exit_code in (([], 0), (["--input-scale", "1..0"], 0), (["--input-scale", "0..1"], 1)):
-        ran = CliRunner().invoke(main, ["verify", str(path), "--reference", reference, "--json", *extra])
+        ran = CliRunner().invoke(cli, ["verify", str(path), "--reference", reference, "--json", *extra])
         assert ran.exit_code == exit_code, ran.stderr
         percent = json.loads(ran.stdout)[0]["accuracy_percent"]
         assert (percent > 85) == (exit_code == 0)
     assert "is broken, or is fed other values" in ran.stderr
     quick = ["--min-seconds", "0", "--min-samples", "5", "--rounds", "1", "--cold-starts", "1", "--json"]
-    ran = CliRunner().invoke(main, ["bench", str(path), *quick])
+    ran = CliRunner().invoke(cli, ["bench", str(path), *quick])
     assert ran.exit_code == 0, ran.stderr
     assert all(row["accuracy"]["correct"] > 8_500 for row in json.loads(ran.stdout)["rows"])
-    ran = CliRunner().invoke(main, ["info", str(path)])
+    ran = CliRunner().invoke(cli, ["info", str(path)])
     assert "trained on   not known" in ran.stdout
-    ran = CliRunner().invoke(main, ["info", str(out / "theirs.onnx")])
+    ran = CliRunner().invoke(cli, ["info", str(out / "theirs.onnx")])
     assert "trained on   1..0, by training images (" in ran.stdout
 
 
