@@ -28,10 +28,12 @@ from edgedigits.artifacts import versions
 from edgedigits.c_compiler import find_compiler
 from edgedigits.contract import LABELS, SELFTEST_ENDING, Precision, network_name
 from edgedigits.errors import ModelFileError
+from edgedigits.input_scale import InputScale
 from edgedigits.mnist import Split
+from edgedigits.opening import open_fed_model
 from edgedigits.progress import SILENT, Progress
 from edgedigits.reference import read_reference, reference_path
-from edgedigits.runtimes import KerasCall, Model, open_model
+from edgedigits.runtimes import KerasCall, KerasModel, Model, open_model
 from edgedigits.verify import run_all
 
 BATCHES = (1, 4, 16, 64, 256, 1024, 4096)
@@ -70,6 +72,8 @@ class Subject:
     path: Path
     keras_call: KerasCall | None = None
     """For ``.keras`` files: which of the two calls."""
+    input_scale: InputScale | None = None
+    """For ``.keras`` files: what it was trained on; None for what the file or the manifest says."""
 
     @property
     def name(self) -> str:
@@ -83,7 +87,12 @@ class Subject:
 
     def open(self, threads: int) -> Model:
         """Open the file as this row asks it."""
-        return open_model(self.path, threads=threads, keras_call=self.keras_call or "model(x)")
+        return open_model(
+            self.path,
+            threads=threads,
+            keras_call=self.keras_call or "model(x)",
+            input_scale=self.input_scale,
+        )
 
 
 @dataclass(frozen=True)
@@ -362,6 +371,23 @@ def find_subjects(paths: Sequence[Path], with_keras: bool) -> list[Subject]:
         elif with_keras:
             subjects += [Subject(path, call) for call in KERAS_CALLS]
     return subjects
+
+
+def fed_subjects(
+    subjects: Sequence[Subject],
+    data: Path | None,
+    input_scale: InputScale | None = None,
+    progress: Progress = SILENT,
+) -> list[Subject]:
+    """Say of each ``.keras`` file what it is fed, found out from training images where nothing says it.
+
+    Args and errors as in ``opening.open_fed_model``.
+    """
+    scales: dict[Path, InputScale | None] = {}
+    for path in {subject.path: None for subject in subjects if subject.keras_call}:
+        model = open_fed_model(path, data, input_scale=input_scale, progress=progress)
+        scales[path] = model.input_scale if isinstance(model, KerasModel) else None
+    return [dataclasses.replace(subject, input_scale=scales.get(subject.path)) for subject in subjects]
 
 
 def model_files(folder: Path, name: str | None = None) -> list[Path]:

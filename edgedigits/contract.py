@@ -160,6 +160,20 @@ class CalibrationReceipt:
 
 
 @dataclass(frozen=True)
+class InputScaleReceipt:
+    """What a network was trained on that does not say it itself; a file that has this takes pixels all the same."""
+
+    name: str
+    """As ``--input-scale`` takes it: ``-1..1``; see ``input_scale.INPUT_SCALES``."""
+    chosen: str
+    """``by training images`` or ``by hand``."""
+    correct: int
+    """Right answers to training images with it."""
+    images: int
+    """How many training images were asked about."""
+
+
+@dataclass(frozen=True)
 class ModelMetadata:
     """What a model file says of itself."""
 
@@ -177,10 +191,16 @@ class ModelMetadata:
     labels: tuple[str, ...] = LABELS
     polarity: str = POLARITY
     contract: int = CONTRACT_VERSION
+    input_scale: InputScaleReceipt | None = None
+    """What the scaling was that is folded in, where the network did not say it itself."""
 
     def to_json(self) -> str:
         """Write as one line of JSON with sorted keys, so that equal metadata are equal bytes."""
-        return json.dumps(dataclasses.asdict(self), sort_keys=True, ensure_ascii=True)
+        fields = dataclasses.asdict(self)
+        if self.input_scale is None:
+            # Files of networks that say what they take are as they were before there was this field.
+            del fields["input_scale"]
+        return json.dumps(fields, sort_keys=True, ensure_ascii=True)
 
     @classmethod
     def from_json(cls, text: str | bytes, path: Path) -> "ModelMetadata":
@@ -194,10 +214,12 @@ class ModelMetadata:
             version = fields["contract"]
             if version == CONTRACT_VERSION:
                 accuracy, calibration = fields.pop("accuracy"), fields.pop("calibration")
+                input_scale = fields.pop("input_scale", None)
                 metadata = cls(
                     **{**fields, "labels": tuple(fields["labels"])},
                     accuracy=MeasuredAccuracy(**accuracy) if accuracy else None,
                     calibration=CalibrationReceipt(**calibration) if calibration else None,
+                    input_scale=InputScaleReceipt(**input_scale) if input_scale else None,
                 )
                 metadata.check_types()
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -218,7 +240,7 @@ class ModelMetadata:
         """Raise ``TypeError`` or ``ValueError`` where a field holds what no program of ours writes there."""
         values: list[object] = [self.arch, self.weights_sha256, *self.tools, *self.tools.values()]
         expected: list[type] = [str] * len(values)
-        for record in (self.accuracy, self.calibration):
+        for record in (self.accuracy, self.calibration, self.input_scale):
             if record is not None:
                 values += dataclasses.astuple(record)
                 expected += [type(field) for field in dataclasses.astuple(_EXAMPLES[type(record)])]
@@ -250,6 +272,7 @@ class ModelMetadata:
 _EXAMPLES: dict[type, Any] = {
     MeasuredAccuracy: MeasuredAccuracy("MNIST", 9_800, 10_000),
     CalibrationReceipt: CalibrationReceipt(1_000, 0, "ab" * 32),
+    InputScaleReceipt: InputScaleReceipt("0..1", "by hand", 4_900, 5_000),
 }
 """What each field of a record is of, told by one."""
 

@@ -19,7 +19,6 @@ from edgedigits.contract import (
     IMAGE_SIDE,
     LARGEST_MODEL,
     MOST_WEIGHTS,
-    PIXEL_MAX,
     PIXELS,
     WIDEST_LAYER,
     arch_text,
@@ -50,6 +49,8 @@ class LayerSpec:
     """Of a Dropout layer; it does nothing once the network is trained."""
     scale: float = 1.0
     """Of a Rescaling layer."""
+    offset: float = 0.0
+    """Of a Rescaling layer, added after the scale."""
 
 
 @dataclass(frozen=True)
@@ -76,19 +77,9 @@ class NetworkSpec:
         return count_weights(layer.units for layer in self.dense[:-1])
 
     @property
-    def pixel_scale(self) -> float:
-        """What a pixel (0 to 255) is multiplied by before the first Dense layer.
-
-        A network without a Rescaling layer was trained on values from 0 to 1, as everybody teaches it.
-        """
-        scales = [layer.scale for layer in self.layers if layer.kind == "Rescaling"]
-        return scales[0] if scales else 1.0 / PIXEL_MAX
-
-    @property
-    def input_scale(self) -> float:
-        """What a pixel (0 to 255) is multiplied by before the network's own input."""
-        has_rescaling = any(layer.kind == "Rescaling" for layer in self.layers)
-        return 1.0 if has_rescaling else 1.0 / PIXEL_MAX
+    def rescaling(self) -> LayerSpec | None:
+        """The layer by which a network declares that it takes pixels from 0 to 255 as they are."""
+        return next((layer for layer in self.layers if layer.kind == "Rescaling"), None)
 
 
 def read_network_spec(path: Path) -> NetworkSpec:
@@ -196,14 +187,12 @@ def _layer(path: Path, layer: dict[str, Any]) -> LayerSpec:
             "Dense", name, int(config["units"]), str(config["activation"]), use_bias=bool(config["use_bias"])
         )
     if kind == "Rescaling":
-        if config["offset"] != 0:
-            raise ContractError(
-                path, "a Rescaling layer without an offset", str(config["offset"]), TRAIN_AGAIN
-            )
-        scale = float(config["scale"])
+        scale, offset = float(config["scale"]), float(config["offset"])
         if not math.isfinite(scale) or scale == 0:
             raise ContractError(path, "a Rescaling layer by a number that is not 0", str(scale), TRAIN_AGAIN)
-        return LayerSpec("Rescaling", name, scale=scale)
+        if not math.isfinite(offset):
+            raise ContractError(path, "a Rescaling layer with a finite offset", str(offset), TRAIN_AGAIN)
+        return LayerSpec("Rescaling", name, scale=scale, offset=offset)
     if kind == "Dropout":
         return LayerSpec("Dropout", name, rate=float(config["rate"]))
     if kind == "Reshape":

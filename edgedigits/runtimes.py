@@ -31,6 +31,7 @@ from edgedigits.model_bytes import read_model_bytes
 from edgedigits.native_output import hidden_native_output
 
 if TYPE_CHECKING:
+    from edgedigits.input_scale import InputScale
     from edgedigits.keras_archive import NetworkSpec
     from edgedigits.mnist import Split
 
@@ -70,7 +71,13 @@ class Model(ABC):
         """
 
 
-def open_model(path: Path, *, threads: int = 1, keras_call: KerasCall = "model(x)") -> Model:
+def open_model(
+    path: Path,
+    *,
+    threads: int = 1,
+    keras_call: KerasCall = "model(x)",
+    input_scale: "InputScale | None" = None,
+) -> Model:
     """Open a model file in its own runtime and check it against the contract.
 
     Args:
@@ -78,6 +85,8 @@ def open_model(path: Path, *, threads: int = 1, keras_call: KerasCall = "model(x
             the file is compiled and run) or ``.keras`` (Keras).
         threads: of the runtime; Keras takes its own, C code has one.
         keras_call: how a Keras model is asked.
+        input_scale: what a Keras model was trained on, and so is fed; None for what it declares by a Rescaling layer,
+            else for what the manifest beside it says, else for values from 0 to 1 (see ``KerasModel.input_is_known``).
 
     Raises:
         ModelNotFoundError: there is no such file.
@@ -95,7 +104,7 @@ def open_model(path: Path, *, threads: int = 1, keras_call: KerasCall = "model(x
         return TfliteModel(path, read_model_bytes(path), threads)
     if path.suffix == ".c":
         return _open_c_file(path, threads)
-    return KerasModel(path, keras_call)
+    return KerasModel(path, keras_call, input_scale)
 
 
 class OnnxModel(Model):
@@ -196,8 +205,10 @@ class CModel(Model):
 class KerasModel(Model):
     """A ``.keras`` file in Keras on TensorFlow."""
 
-    def __init__(self, path: Path, call: KerasCall) -> None:
+    def __init__(self, path: Path, call: KerasCall, input_scale: "InputScale | None" = None) -> None:
+        from edgedigits.input_scale import RAW, UNIT
         from edgedigits.keras_archive import read_network_spec
+        from edgedigits.keras_input import recorded_input_scale
 
         spec: NetworkSpec = read_network_spec(path)
         with extra("train", "opening .keras files"):
@@ -206,8 +217,15 @@ class KerasModel(Model):
         self._model, _ = load_network(path)
         self._predict = call == "predict"
         self._shape = spec.input_shape
-        self._scale = np.float32(spec.input_scale)
         sha256 = weights_sha256(self._model)
+        self.is_declared = spec.rescaling is not None
+        """Whether a Rescaling layer says that it takes pixels."""
+        known = input_scale or (
+            RAW if self.is_declared else recorded_input_scale(path.parent, network_name(path), sha256)
+        )
+        self.input_is_known = known is not None
+        """Whether anything says what it was trained on."""
+        self.input_scale = known or UNIT
         metadata = ModelMetadata(
             arch=spec.arch,
             precision="float32",
@@ -219,12 +237,16 @@ class KerasModel(Model):
 
     def probabilities(self, pixels: Pixels) -> Probabilities:
         """Run the model; see ``Model.probabilities``."""
-        values = (pixels * self._scale).reshape(-1, *self._shape)
+        return self.answers(self.input_scale.values(pixels))
+
+    def answers(self, values: npt.NDArray[np.float32]) -> Probabilities:
+        """Run the network on values of its own, float32 (n, 28, 28); see ``Model.probabilities``."""
+        values = values.reshape(-1, *self._shape)
         if self._predict:
-            answers: Probabilities = self._model.predict(values, verbose=0, batch_size=len(values))
+            probabilities: Probabilities = self._model.predict(values, verbose=0, batch_size=len(values))
         else:
-            answers = self._model(values, training=False).numpy()
-        return answers
+            probabilities = self._model(values, training=False).numpy()
+        return probabilities
 
 
 def _dequantization_table(signed: bool) -> Probabilities:

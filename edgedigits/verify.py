@@ -12,8 +12,11 @@ from typing import Any
 import numpy as np
 
 from edgedigits import metrics, sheets
-from edgedigits.contract import Precision
+from edgedigits.artifacts import read_manifest
+from edgedigits.contract import LABELS, Precision, network_name
 from edgedigits.errors import ContractError
+from edgedigits.keras_input import LEAST_ACCURACY
+from edgedigits.keras_input import made_by_train as is_made_by_train
 from edgedigits.mnist import Split
 from edgedigits.progress import SILENT, Progress
 from edgedigits.reference import Reference
@@ -104,6 +107,7 @@ def verify_model(
     reference: Reference,
     *,
     max_drop: float | None = None,
+    made_by_train: bool | None = None,
     progress: Progress = SILENT,
 ) -> Verification:
     """Run all test images through a model and compare with its reference.
@@ -113,6 +117,8 @@ def verify_model(
         split: the test split that the reference answered.
         reference: the Keras model's answers.
         max_drop: percentage points that may be lost; None for the bound of the file's precision.
+        made_by_train: whether ``edgedigits train`` made the network, as badly as it may read; None to look for it in
+            the manifest beside the file. Any other network has to read half of the images.
         progress: shows a bar.
 
     Raises:
@@ -130,12 +136,18 @@ def verify_model(
     gate = GATES[model.metadata.precision]
     if max_drop is not None:
         gate = dataclasses.replace(gate, max_drop=max_drop)
+    if made_by_train is None:
+        made_by_train = _made_by_train(model)
+    accuracy = metrics.accuracy(split.labels, probabilities.argmax(axis=1))
+    failures = _failures(gate, comparison, probabilities, len(split.labels))
+    if not made_by_train and accuracy.percent < LEAST_ACCURACY:
+        failures += (_broken(accuracy),)
     return Verification(
         file=model.path.name,
         precision=model.metadata.precision,
         runtime=model.runtime,
         dataset=split.dataset,
-        accuracy=metrics.accuracy(split.labels, probabilities.argmax(axis=1)),
+        accuracy=accuracy,
         reference_accuracy=metrics.accuracy(split.labels, reference.probabilities.argmax(axis=1)),
         comparison=comparison,
         expected_calibration_error=metrics.expected_calibration_error(split.labels, probabilities),
@@ -143,8 +155,23 @@ def verify_model(
             split.labels, reference.probabilities
         ),
         max_drop=gate.max_drop,
-        failures=_failures(gate, comparison, probabilities, len(split.labels)),
+        failures=failures,
     )
+
+
+def _broken(accuracy: metrics.Accuracy) -> str:
+    return (
+        f"reads {accuracy.percent:.2f} % of the images right: a network that reads fewer than {LEAST_ACCURACY:.0f} % "
+        "is broken, or is fed other values than it was trained on (--input-scale)"
+    )
+
+
+def _made_by_train(model: Model) -> bool:
+    """Tell whether ``edgedigits train`` made a file's network: the manifest says so, or classes of their own names."""
+    if model.metadata.labels != LABELS:
+        return True  # Nothing else gives classes names.
+    network = read_manifest(model.path.parent)["networks"].get(network_name(model.path), {})
+    return is_made_by_train(network, model.metadata.weights_sha256)
 
 
 def run_all(model: Model, split: Split, progress: Progress = SILENT) -> metrics.Probabilities:

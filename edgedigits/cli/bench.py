@@ -1,18 +1,23 @@
 """``edgedigits bench``: latency, throughput, cold start and memory, side by side."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from edgedigits.cli.options import (
     data_option,
     echo_json,
+    input_scale_option,
     json_option,
     models_option,
     quiet_option,
     terminal_progress,
     threads_option,
 )
+
+if TYPE_CHECKING:
+    from edgedigits.input_scale import InputScale
 
 
 @click.command()
@@ -34,6 +39,7 @@ from edgedigits.cli.options import (
 @click.option(
     "--keras/--no-keras", default=True, show_default=True, help="Measure Keras too, where it is installed."
 )
+@input_scale_option(".keras files among them were")
 @data_option
 @json_option
 @click.option("--csv", "as_csv", is_flag=True, help="Print comma-separated values.")
@@ -53,6 +59,7 @@ def command(
     rounds: int,
     cold_starts: int,
     keras: bool,
+    input_scale: "InputScale | None",
     data: Path | None,
     as_json: bool,
     as_csv: bool,
@@ -81,6 +88,7 @@ def command(
         from edgedigits.bench import (
             BenchOptions,
             bench,
+            fed_subjects,
             find_subjects,
             model_files,
             read_test_split,
@@ -108,6 +116,7 @@ def command(
             f"nothing left to measure: expected other files than .keras, or Keras to ask these with, found only .keras "
             f"files ({why})"
         )
+    subjects = fed_subjects(subjects, data, input_scale, progress)
     split = read_test_split(subjects, data, progress)
     options = BenchOptions(threads, min_seconds, min_samples, rounds=rounds, cold_starts=cold_starts)
     result = bench(subjects, split, options, progress)

@@ -8,6 +8,7 @@ import click
 from edgedigits.cli.options import (
     data_option,
     echo_json,
+    input_scale_option,
     json_option,
     models_option,
     name_option,
@@ -17,6 +18,7 @@ from edgedigits.cli.options import (
 from edgedigits.contract import Precision, file_name
 
 if TYPE_CHECKING:
+    from edgedigits.input_scale import InputScale
     from edgedigits_export import ExportedFile
 
 
@@ -70,6 +72,7 @@ if TYPE_CHECKING:
     is_flag=True,
     help="With c or all: add NAME_selftest.c, ten pictures with expected answers for the bring-up of a board.",
 )
+@input_scale_option("the network was")
 @click.option("--force", is_flag=True, help="Replace files that exist.")
 @data_option
 @models_option()
@@ -87,6 +90,7 @@ def command(
     max_drop: float | None,
     out: Path | None,
     selftest: bool,
+    input_scale: "InputScale | None",
     force: bool,
     data: Path | None,
     models: Path,
@@ -99,6 +103,10 @@ def command(
     Every file has to prove on all test images that it is as accurate before it is put in place. A file
     that fails the gate is not written, and the exit status is 1. The same network gives the same bytes.
 
+    Files take pixels, whatever the network was trained on. A network of another author that has no
+    Rescaling layer is asked about training images to find out what that was; --input-scale says it by
+    hand.
+
     \b
     Examples:
       edgedigits export --format tflite                      # digits.tflite
@@ -109,6 +117,7 @@ def command(
       edgedigits export --format c --selftest                # digits.c, digits.h, digits_selftest.c
       edgedigits export --format tflm                        # digits.tflm.c, digits.tflm.h
       edgedigits export --format all --force
+      edgedigits export --format tflite --name theirs --input-scale -1..1
     """
     from edgedigits import datasets
     from edgedigits.c_compiler import find_compiler
@@ -134,7 +143,17 @@ def command(
         datasets.read_split(data, "train", labels, progress=progress),
         datasets.read_split(data, "test", labels, progress=progress),
         folder=out,
-        options=ExportOptions(opset, calibration_size, seed, edges, reduce_range, max_drop, force, selftest),
+        options=ExportOptions(
+            opset,
+            calibration_size,
+            seed,
+            edges,
+            reduce_range,
+            max_drop,
+            force,
+            selftest=selftest,
+            input_scale=input_scale,
+        ),
         progress=progress,
     )
     if as_json:

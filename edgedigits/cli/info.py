@@ -1,10 +1,14 @@
 """``edgedigits info``: what a model file says of itself."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from edgedigits.cli.options import echo_json, json_option
+
+if TYPE_CHECKING:
+    from edgedigits.runtimes import KerasModel
 
 
 @click.command()
@@ -22,7 +26,7 @@ def command(file: Path, as_json: bool) -> None:
 
     from edgedigits.artifacts import sha256_file
     from edgedigits.contract import EXPECTED_INPUT, EXPECTED_OUTPUT, LABELS
-    from edgedigits.runtimes import open_model
+    from edgedigits.runtimes import KerasModel, open_model
 
     model = open_model(file)
     facts = {
@@ -55,8 +59,23 @@ def command(file: Path, as_json: bool) -> None:
             f"{receipt.images:,} training images, seed {receipt.seed}, indices sha256 {receipt.indices_sha256}; "
             f"ranges by {receipt.ranges}"
         )
+    if (trained_on := metadata.input_scale) is not None:
+        lines["trained on"] = (
+            f"{trained_on.name}, {trained_on.chosen} ({trained_on.correct:,} of {trained_on.images:,} training images "
+            "right); folded in"
+        )
+    if isinstance(model, KerasModel):
+        lines["trained on"] = _fed(model)
     for label, value in lines.items():
         click.echo(f"{label:12} {value}")
+
+
+def _fed(model: "KerasModel") -> str:
+    if model.is_declared:
+        return "pixels as they are: it has a Rescaling layer"
+    if model.input_is_known:
+        return f"pixels {model.input_scale.about}"
+    return "not known: no Rescaling layer, and no manifest beside it; `edgedigits export` finds it out"
 
 
 def _edge_note(edges: str) -> str:

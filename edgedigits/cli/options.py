@@ -10,8 +10,23 @@ import click
 from edgedigits.contract import DEFAULT_NAME, LABELS, file_name, network_name, parse_arch, parse_labels
 
 if TYPE_CHECKING:
+    from edgedigits.input_scale import InputScale
     from edgedigits.progress import Progress
 
+INPUT_SCALE_NAMES = (
+    "0..1",
+    "0..255",
+    "-1..1",
+    "-0.5..0.5",
+    "standardized",
+    "1..0",
+    "255..0",
+    "1..-1",
+    "0.5..-0.5",
+    "inverted-standardized",
+    "inverted-mnist",
+)
+"""Those of ``input_scale.INPUT_SCALES``, which help texts name without numpy."""
 LONGEST_LABELS_FILE = 10_000
 """Characters that are read of it: ten names take far fewer, and a file named by mistake is not read to its end."""
 
@@ -92,6 +107,28 @@ quiet_option = click.option("--quiet", "-q", is_flag=True, help="No progress on 
 threads_option = click.option(
     "--threads", type=click.IntRange(min=1), default=1, show_default=True, help="Threads of the runtime."
 )
+
+
+def read_input_scale(ctx: click.Context, param: click.Parameter, value: str | None) -> "InputScale | None":
+    """Look up an input scale that the option's choice has let through."""
+    from edgedigits.input_scale import INPUT_SCALES
+
+    return None if value is None else INPUT_SCALES[value]
+
+
+def input_scale_option(what: str) -> Callable[[Callback], Callback]:
+    """Return the option that says what a ``.keras`` file was trained on.
+
+    Args:
+        what: how the help names the network or files.
+    """
+    return click.option(
+        "--input-scale",
+        type=click.Choice(INPUT_SCALE_NAMES),
+        callback=read_input_scale,
+        help=f"What {what} trained on, where a range is what pixels from 0 (background) to 255 (ink) were made into. "
+        "[default: what its layers or the manifest say; else found out from training images]",
+    )
 
 
 def echo_json(value: object) -> None:

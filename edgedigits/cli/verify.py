@@ -9,6 +9,7 @@ import click
 from edgedigits.cli.options import (
     data_option,
     echo_json,
+    input_scale_option,
     json_option,
     quiet_option,
     terminal_progress,
@@ -18,6 +19,7 @@ from edgedigits.contract import LABELS, network_name
 from edgedigits.errors import EdgeDigitsError
 
 if TYPE_CHECKING:
+    from edgedigits.input_scale import InputScale
     from edgedigits.verify import Verification
 
 
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder for pictures of all images whose class changed.",
 )
+@input_scale_option(".keras files among them were")
 @threads_option
 @data_option
 @json_option
@@ -47,6 +50,7 @@ def command(
     reference: Path | None,
     max_drop: float | None,
     sheet: Path | None,
+    input_scale: "InputScale | None",
     threads: int,
     data: Path | None,
     as_json: bool,
@@ -55,8 +59,8 @@ def command(
     """Prove that files are as accurate as Keras.
 
     Runs all test images through each file in its own runtime and compares every answer. Needs no
-    TensorFlow. Exit status 1 if any file lost more accuracy than its gate allows, or could not be
-    opened.
+    TensorFlow. Exit status 1 if any file lost more accuracy than its gate allows, reads fewer than half
+    of the images (networks of `edgedigits train` may), or could not be opened.
 
     \b
     Examples:
@@ -67,15 +71,15 @@ def command(
     from edgedigits import datasets
     from edgedigits.artifacts import write_atomically
     from edgedigits.cli import one_line
+    from edgedigits.opening import open_fed_model
     from edgedigits.reference import read_reference, reference_path
-    from edgedigits.runtimes import open_model
     from edgedigits.verify import changed_sheet, verify_model
 
     progress = terminal_progress(quiet)
     models, verifications, broken = [], [], 0
     for path in files:
         try:
-            model = open_model(path, threads=threads)
+            model = open_fed_model(path, data, threads=threads, input_scale=input_scale, progress=progress)
         except EdgeDigitsError as error:
             click.echo(f"edgedigits: {one_line(str(error))}", err=True)
             broken += 1

@@ -58,7 +58,7 @@ def _keras_layer(layer: LayerSpec, initializer: keras.Initializer) -> keras.Laye
         case "Dropout":
             return keras.layers.Dropout(layer.rate, name=layer.name)
         case "Rescaling":
-            return keras.layers.Rescaling(layer.scale, name=layer.name)
+            return keras.layers.Rescaling(layer.scale, layer.offset, name=layer.name)
         case _:
             return keras.layers.Flatten(name=layer.name)
 

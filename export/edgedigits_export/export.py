@@ -18,7 +18,9 @@ from edgedigits.contract import (
     network_name,
     sidecar_name,
 )
-from edgedigits.errors import AccuracyError, DatasetError, ModelFileError, OutputError
+from edgedigits.errors import AccuracyError, ContractError, DatasetError, ModelFileError, OutputError
+from edgedigits.input_scale import UNIT
+from edgedigits.keras_input import InputChoice, choose_input_scale
 from edgedigits.mnist import Split
 from edgedigits.progress import SILENT, Progress
 from edgedigits.reference import Reference, reference_path
@@ -120,6 +122,8 @@ def export_model(
 
     Raises:
         ModelNotFoundError, ModelFileError, ContractError: the ``.keras`` file is no digits network.
+        AccuracyError: the network answers by chance, or it cannot be told which values it was trained on, or these
+            cannot be folded into a file; see ``keras_input.choose_input_scale``.
         OutputError: a target exists and ``options.force`` is not set, the folder cannot be written to, or no C file can
             be called by this name.
         DatasetError: other images than the network was trained and scored on; calibration images cannot be chosen.
@@ -143,6 +147,7 @@ def export_model(
     if training is not None and training["weights_sha256"] != graph.weights_sha256:
         training = None
     _check_dataset(keras_path, graph, training, train_split, test_split)
+    graph, choice = _with_input_scale(keras_path, graph, training, train_split, options, progress)
     reference = Reference(
         graph.reference_probabilities(test_split.images),
         graph.weights_sha256,
@@ -164,7 +169,7 @@ def export_model(
             _note_calibration(path.name, calibrated, progress)
         try:
             exported.append(
-                _export_one(target, path, graph, calibrated, reference, test_split, options, progress)
+                _export_one(target, path, graph, calibrated, choice, reference, test_split, options, progress)
             )
         except _GateError as failure:
             failed.append(failure.verification)
@@ -184,6 +189,7 @@ def _export_one(
     path: Path,
     graph: InferenceGraph,
     calibrated: Calibrated | None,
+    choice: InputChoice | None,
     reference: Reference,
     test_split: Split,
     options: ExportOptions,
@@ -199,6 +205,7 @@ def _export_one(
         calibration=calibrated.receipt if calibrated else None,
         edges=_edges(target, options),
         labels=graph.labels,
+        input_scale=choice.receipt if choice else None,
     )
     with artifacts.locked(path.parent), artifacts.staged(path.parent) as staging:
         staged_path = staging / path.name
@@ -209,7 +216,12 @@ def _export_one(
                 (staging / file).write_bytes(part)
             model = open_model(staged_path)
             verification = verify_model(
-                model, test_split, reference, max_drop=options.max_drop, progress=progress
+                model,
+                test_split,
+                reference,
+                max_drop=options.max_drop,
+                made_by_train=choice is None,
+                progress=progress,
             )
             if target.format == "c":
                 verification = compare_with_reference_kernels(verification, model, content, test_split)
@@ -237,7 +249,7 @@ def _export_one(
             calibrated.to_dict() if calibrated else None,
             figures,
         )
-        _record(exported, target, staging, extras, reference)
+        _record(exported, target, staging, extras, choice, reference)
     return exported
 
 
@@ -299,6 +311,35 @@ def _check_dataset(
                 f"the network was trained on {training['dataset']['name']}, but these are other {part} images "
                 f"({split.dataset}); export with the data that it was trained on"
             )
+
+
+def _with_input_scale(
+    path: Path,
+    graph: InferenceGraph,
+    training: dict[str, Any] | None,
+    train_split: Split,
+    options: ExportOptions,
+    progress: Progress,
+) -> tuple[InferenceGraph, InputChoice | None]:
+    """Feed a network what it was trained on, and say what that is; what ``train`` made takes values from 0 to 1."""
+    if training is not None:
+        if options.input_scale not in (None, UNIT):
+            raise ContractError(
+                path,
+                "a network of another author for --input-scale",
+                f"one that `edgedigits train` made, which takes pixels {UNIT.about}",
+                "leave the option out",
+            )
+        return graph, None
+    choice = choose_input_scale(
+        path,
+        graph.answers,
+        train_split,
+        declared=graph.rescaling is not None,
+        by_hand=options.input_scale,
+    )
+    progress.note(choice.note(path.name))
+    return graph.fed_with(choice.scale), choice
 
 
 def _recipe(path: Path, training: dict[str, Any]) -> Recipe:
@@ -376,7 +417,12 @@ def _note_calibration(file: str, calibrated: Calibrated, progress: Progress) -> 
 
 
 def _record(
-    exported: ExportedFile, target: Target, staging: Path, extras: dict[str, Any], reference: Reference
+    exported: ExportedFile,
+    target: Target,
+    staging: Path,
+    extras: dict[str, Any],
+    choice: InputChoice | None,
+    reference: Reference,
 ) -> None:
     """Stage the manifest with the new file and all that lies beside it, and the reference answers."""
     path, metadata = exported.path, exported.metadata
@@ -402,8 +448,11 @@ def _record(
     reference_file = reference_path(staging, name)
     reference_file.write_bytes(reference.to_bytes())
     files[reference_file.name] = artifacts.file_receipt(reference_file)
-    artifacts.write_manifest(staging, manifest)
     network = artifacts.network_entry(manifest, name)
+    network.pop("input_scale", None)
+    if choice is not None and choice.chosen != "declared":
+        network["input_scale"] = choice.to_dict(metadata.weights_sha256)
+    artifacts.write_manifest(staging, manifest)
     if network["training"] is not None:
         card = render_model_card(name, network)
         (staging / sidecar_name(name, MODEL_CARD_NAME)).write_text(card, encoding="utf-8")

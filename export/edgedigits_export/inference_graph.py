@@ -1,9 +1,10 @@
 """The trained Keras network as the graph that is deployed: raw pixels in, probabilities out.
 
-The factor 1/255 that brings pixels to 0..1 is folded into the first layer's weights, so an application has nothing
-to get wrong, and an integer file's input *is* the pixel.
+The scaling that the network was trained with is folded into the first layer's weights and biases, so an application
+has nothing to get wrong, and an integer file's input *is* the pixel.
 """
 
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,9 @@ import numpy.typing as npt
 
 from edgedigits.artifacts import trained_labels
 from edgedigits.contract import IMAGE_SIDE, INPUT_NAME, OUTPUT_NAME, PIXELS, network_name
+from edgedigits.input_scale import RAW, UNIT, InputScale
+from edgedigits.keras_archive import LayerSpec
+from edgedigits.keras_input import recorded_input_scale
 from edgedigits.training.architectures import dense_weights, load_network, weights_sha256
 from edgedigits.training.backend import keras, tf
 
@@ -35,14 +39,26 @@ class InferenceGraph:
     """The network itself, for reference answers."""
     input_shape: tuple[int, ...]
     """Of the Keras network, without the batch."""
-    input_scale: float
-    """What a pixel is multiplied by before the Keras network's input."""
+    rescaling: LayerSpec | None
+    """The Keras network's own layer that scales pixels, if it has one."""
+    input_scale: InputScale
+    """What pixels are made into before the Keras network's input."""
 
     def reference_probabilities(self, pixels: npt.NDArray[np.uint8]) -> FloatArray:
         """Return the Keras network's own answers, float32 (n, 10), for uint8 pixels (n, 28, 28)."""
-        values = (pixels * np.float32(self.input_scale)).reshape(-1, *self.input_shape)
-        result: FloatArray = self.keras_model(values, training=False).numpy()
+        return self.answers(self.input_scale.values(pixels))
+
+    def answers(self, values: FloatArray) -> FloatArray:
+        """Return the Keras network's answers, float32 (n, 10), to values of its own, float32 (n, 28, 28)."""
+        result: FloatArray = self.keras_model(values.reshape(-1, *self.input_shape), training=False).numpy()
         return result
+
+    def fed_with(self, scale: InputScale) -> "InferenceGraph":
+        """Return the same network with another scaling before it, folded into its first layer."""
+        first, *rest = dense_weights(self.keras_model)
+        return dataclasses.replace(
+            self, layers=(_folded(first, scale, self.rescaling), *rest), input_scale=scale
+        )
 
     def module(self, dtype: Any) -> tf.Module:
         """Return a TensorFlow module whose ``serve`` takes ``image`` of a dtype and gives ``probabilities``.
@@ -71,21 +87,40 @@ class InferenceGraph:
 
 
 def load_inference_graph(path: Path) -> InferenceGraph:
-    """Load a ``.keras`` file and fold the pixel scale into its first layer.
+    """Load a ``.keras`` file and fold the scaling of its input into its first layer.
+
+    That is its Rescaling layer's; without one, what the manifest beside it says, or from 0 to 1 (see
+    ``InferenceGraph.fed_with`` for another).
 
     Raises:
         ModelNotFoundError, ModelFileError, ContractError: see ``training.architectures.load_network``.
     """
     model, spec = load_network(path)
-    (first_kernel, first_bias), *rest = dense_weights(model)
-    folded = (first_kernel * np.float32(spec.pixel_scale)).astype(np.float32)
+    first, *rest = dense_weights(model)
     sha256 = weights_sha256(model)
+    name = network_name(path)
+    scale = RAW if spec.rescaling else recorded_input_scale(path.parent, name, sha256) or UNIT
     return InferenceGraph(
-        layers=((folded, first_bias), *rest),
+        layers=(_folded(first, scale, spec.rescaling), *rest),
         arch=spec.arch,
         weights_sha256=sha256,
-        labels=trained_labels(path.parent, network_name(path), sha256),
+        labels=trained_labels(path.parent, name, sha256),
         keras_model=model,
         input_shape=spec.input_shape,
-        input_scale=spec.input_scale,
+        rescaling=spec.rescaling,
+        input_scale=scale,
     )
+
+
+def _folded(
+    layer: tuple[FloatArray, FloatArray], scale: InputScale, rescaling: LayerSpec | None
+) -> tuple[FloatArray, FloatArray]:
+    """Fold ``value = factor * pixel + offset`` into a Dense layer: factor into kernel, offset into bias."""
+    kernel, bias = layer
+    factor, offset = scale.factor, scale.offset
+    if rescaling is not None:
+        factor, offset = factor * rescaling.scale, offset * rescaling.scale + rescaling.offset
+    folded = (kernel * np.float32(factor)).astype(np.float32)
+    if offset:
+        bias = (bias + offset * kernel.sum(axis=0, dtype=np.float64)).astype(np.float32)
+    return folded, bias

@@ -5,6 +5,7 @@ from typing import Literal
 
 from edgedigits.c_compiler import find_compiler
 from edgedigits.contract import C_INFIXES, Format, Precision
+from edgedigits.input_scale import InputScale
 from edgedigits_export import to_onnx
 
 
@@ -51,6 +52,8 @@ class ExportOptions:
     """Percentage points that may be lost; None for the bound of each precision."""
     force: bool = False
     """Whether files that exist may be replaced."""
+    input_scale: InputScale | None = None
+    """What the network was trained on; None for what it declares, or what training images tell."""
     selftest: bool = False
     """Whether pictures with expected answers come with the C file, for the bring-up of a board."""
 
