@@ -8,6 +8,13 @@ Importing this package loads neither numpy nor onnxruntime: they come with the f
     7
 """
 
+import sys
+
+if sys.argv[:1] == ["-m"] and not (sys.flags.isolated or getattr(sys.flags, "safe_path", False)):
+    # `python -m edgedigits` has put the working directory first on the path: a `numpy.py` beside somebody's pictures
+    # would be run in place of the library. Where a program imports us, argv[0] is "-m" no more.
+    del sys.path[0]
+
 from typing import TYPE_CHECKING, Any
 
 from edgedigits.errors import (

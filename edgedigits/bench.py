@@ -11,7 +11,6 @@ import platform
 import random
 import statistics
 import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -26,6 +25,7 @@ import psutil
 from edgedigits import datasets, metrics, perf_counter
 from edgedigits.artifacts import versions
 from edgedigits.c_compiler import find_compiler
+from edgedigits.child_processes import run_module
 from edgedigits.contract import LABELS, SELFTEST_ENDING, Precision, network_name
 from edgedigits.errors import ModelFileError
 from edgedigits.input_scale import InputScale
@@ -618,7 +618,7 @@ def _cold_start(subject: Subject, image: bytes, threads: int) -> ColdStart:
     started = time.time()
     try:
         done = subprocess.run(
-            [sys.executable, "-m", "edgedigits.cold_start", *arguments],
+            run_module("edgedigits.cold_start", *arguments),
             input=image,
             capture_output=True,
             check=True,

@@ -15,6 +15,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from edgedigits.child_processes import find_program
 from edgedigits.errors import ModelFileError, ModelNotFoundError
 
 COMPILERS = ("cc", "gcc", "clang")
@@ -50,8 +51,9 @@ def find_compiler() -> list[str] | None:
     except ValueError:  # quotes without an end
         return None
     if named:
-        return named if shutil.which(named[0]) else None
-    return next(([name] for name in COMPILERS if shutil.which(name)), None)
+        program = find_program(named[0])
+        return [program, *named[1:]] if program else None
+    return next(([program] for name in COMPILERS if (program := find_program(name))), None)
 
 
 def load_network(path: Path) -> tuple[ctypes.CDLL, str]:
@@ -82,10 +84,11 @@ def load_network(path: Path) -> tuple[ctypes.CDLL, str]:
     except OSError as error:
         raise ModelFileError(path, f"it cannot be read ({error.strerror})") from error
     # A library for one compiler or processor may crash on another; what is predefined tells them apart.
-    flags, macros = _flags_and_macros(path, compiler)
+    cache = cache_folder()
+    flags, macros = _flags_and_macros(path, compiler, cache)
     facts = [*map(repr, (compiler, flags, sources, BATCH_SOURCE)), macros]
     key = hashlib.sha256("\0".join(facts).encode()).hexdigest()
-    library = cache_folder() / f"{key}.so"
+    library = cache / f"{key}.so"
     try:
         if not library.is_file():
             _compile(path, [*compiler, *flags], sources, library)
@@ -100,7 +103,9 @@ def load_network(path: Path) -> tuple[ctypes.CDLL, str]:
 def cache_folder() -> Path:
     """Return the folder of compiled networks: in the user's cache, or a passing one where that is not private."""
     try:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser())
+        # The XDG Base Directory Specification has relative paths ignored.
+        base = Path(os.environ.get("XDG_CACHE_HOME", ""))
+        base = base if base.is_absolute() else Path("~/.cache").expanduser()
         folder = base / "edgedigits" / "compiled"
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         found = folder.lstat()
@@ -119,10 +124,10 @@ def _passing_folder() -> Path:
     return folder
 
 
-def _flags_and_macros(path: Path, compiler: list[str]) -> tuple[list[str], str]:
+def _flags_and_macros(path: Path, compiler: list[str], folder: Path) -> tuple[list[str], str]:
     """Return the flags for this very processor, as far as the compiler knows it, and what it predefines with them."""
     for flags in ([*FLAGS, FOR_THIS_PROCESSOR], [*FLAGS]):
-        done = _run(path, [*compiler, *flags, "-dM", "-E", "-x", "c", os.devnull])
+        done = _run(path, [*compiler, *flags, "-dM", "-E", "-x", "c", os.devnull], folder)
         if done.returncode == 0:
             return flags, done.stdout
     raise ModelFileError(path, f"the C compiler {compiler[0]} does not work", "install one, or name it in CC")
@@ -136,10 +141,13 @@ def _compiler_version(macros: str) -> str:
     return "cc 0"
 
 
-def _run(path: Path, command: list[str]) -> "subprocess.CompletedProcess[str]":
+def _run(path: Path, command: list[str], folder: Path) -> "subprocess.CompletedProcess[str]":
+    """Run the compiler in a private folder: to it an empty entry of CPATH is the folder in which it works."""
     try:
         return subprocess.run(
             command,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             errors="replace",
@@ -162,7 +170,7 @@ def _compile(path: Path, command: list[str], sources: dict[str, bytes], library:
             BATCH_SOURCE.replace("NETWORK_HEADER", f'"../{path.with_suffix(".h").name}"'), encoding="utf-8"
         )
         made = folder / "library.so"
-        done = _run(path, [*command, "-o", str(made), str(folder / path.name), str(batch)])
+        done = _run(path, [*command, "-o", str(made), str(folder / path.name), str(batch)], folder)
         if done.returncode != 0:
             errors = [line for line in done.stderr.splitlines() if "error" in line] or [done.stderr]
             complaint = errors[0].replace(f"{folder}{os.sep}", "").strip()[:LONGEST_COMPLAINT]

@@ -10,15 +10,6 @@ from edgedigits.c_compiler import find_compiler
 from edgedigits.mnist import Source, Split
 
 EPOCHS = 3
-NEED_A_COMPILER = {
-    "test_c_compiler.py",
-    "test_c_file.py",
-    "test_to_c.py",
-    "test_firmware.py",
-}
-
-ABOUT_C_CODE = ("digits.c", "format c", "c_file", "selftest", "arm_compiler")
-"""Parts of the names of tests that open a C file."""
 
 # A slow machine is no failure; what is slow is found by the benchmarks.
 hypothesis.settings.register_profile("edgedigits", deadline=None)
@@ -26,13 +17,12 @@ hypothesis.settings.load_profile("edgedigits")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what opens C files where there is no compiler for them."""
+    """Skip what compiles C code where there is no compiler for it."""
     if find_compiler() is not None:
         return
     skip = pytest.mark.skip(reason="there is no C compiler")
     for item in items:
-        name = item.name
-        if item.path.name in NEED_A_COMPILER or any(part in name for part in ABOUT_C_CODE):
+        if item.get_closest_marker("c_compiler"):
             item.add_marker(skip)
 
 

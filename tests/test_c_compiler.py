@@ -16,7 +16,7 @@ from edgedigits.errors import ModelFileError, ModelNotFoundError
 from edgedigits.mnist import Split
 from edgedigits.runtimes import open_model
 
-needs_compiler = pytest.mark.skipif(find_compiler() is None, reason="there is no C compiler")
+needs_compiler = pytest.mark.c_compiler
 
 
 @pytest.fixture(autouse=True)

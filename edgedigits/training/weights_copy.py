@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edgedigits.artifacts import ARCHIVE_ERRORS
+from edgedigits.child_processes import run_module
 from edgedigits.errors import ModelFileError, OutputError
 from edgedigits.keras_archive import TRAIN_AGAIN, WEIGHTS_MEMBER
 
@@ -59,7 +60,7 @@ def copied_weights(path: Path) -> Iterator[Path]:
             raise _unreadable(path, str(error)) from error
         try:
             child = subprocess.run(
-                [sys.executable, "-m", __name__, source, target, str(CPU_SECONDS)],
+                run_module(__name__, source, target, CPU_SECONDS), cwd=scratch,
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
                 timeout=WALL_SECONDS, check=False, env={**os.environ, "HDF5_PLUGIN_PRELOAD": "::"},
             )  # fmt: skip

@@ -7,7 +7,6 @@ and run is the folder ``cortex_m``.
 
 import dataclasses
 import re
-import shutil
 import struct
 import subprocess
 import tempfile
@@ -20,6 +19,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from edgedigits.child_processes import find_program
 from edgedigits.contract import CLASSES, PIXELS
 from edgedigits.errors import EdgeDigitsError
 from edgedigits_export.fixed_point import FixedPointNetwork
@@ -108,12 +108,12 @@ class BoardRun:
 
 def missing_tools() -> list[str]:
     """Return the Debian packages of the tools that are not here."""
-    return [packages for tool, packages in PACKAGES.items() if shutil.which(tool) is None]
+    return [packages for tool, packages in PACKAGES.items() if find_program(tool) is None]
 
 
 def can_compile() -> bool:
     """Return whether the cross compiler is here."""
-    return shutil.which(COMPILER) is not None
+    return find_program(COMPILER) is not None
 
 
 def measure(
@@ -165,7 +165,7 @@ def _measure_one(
             figures.flash + PIXELS + 4 * SPARE_STACK < board.flash
             and figures.ram + PIXELS + SPARE_STACK < board.ram
         )
-        if shutil.which(EMULATOR) is None or not fits:
+        if find_program(EMULATOR) is None or not fits:
             return figures
         program = _link(source, network_object, board, optimization, folder, "main.c")
         ran = run(program, board, pictures)
@@ -199,6 +199,7 @@ def build(
     Raises:
         FirmwareError: the compiler refuses it, or it is too large for the board.
     """
+    folder = folder.resolve()  # the tools work in it
     network_object = _compile(source, board, optimization, folder)
     return _link(source, network_object, board, optimization, folder, main, others)
 
@@ -287,8 +288,8 @@ def tool_versions() -> dict[str, str]:
     """Return the versions of the cross compiler and of the emulator that are here."""
     found = {}
     for tool in PACKAGES:
-        if shutil.which(tool):
-            first = _tool(tool, "--version").splitlines()[0]
+        if find_program(tool):
+            first = _tool(tool, "--version", folder=PROJECT).splitlines()[0]
             found[tool] = match[0] if (match := re.search(r"\d+\.\d+\.\d+", first)) else first
     return found
 
@@ -327,11 +328,12 @@ def _link(
         *WARNINGS,
         "-nostartfiles",
         "-Wl,--gc-sections",
-        *("-I", str(source.parent), "-I", str(PROJECT)),
+        *("-I", str(source.parent.resolve()), "-I", str(PROJECT)),
         *("-L", str(PROJECT), "-T", f"{board.name}.ld"),
         f'-DNETWORK_HEADER="{source.with_suffix(".h").name}"',
-        *map(str, (*own, network_object, *others)),
+        *(str(path.resolve()) for path in (*own, network_object, *others)),
         *("-o", str(program)),
+        folder=folder,
     )
     return program
 
@@ -344,8 +346,9 @@ def _sections_of_the_network(network_object: Path, board: Board, folder: Path) -
         *("-nostartfiles", "-Wl,--gc-sections", "-Wl,--entry=edgedigits_predict"),
         *("-L", str(PROJECT), "-T", "sizes.ld"),
         *(str(network_object), "-o", str(program)),
+        folder=folder,
     )
-    rows = [line.split() for line in _tool(SIZE, "-A", str(program)).splitlines()]
+    rows = [line.split() for line in _tool(SIZE, "-A", str(program), folder=folder).splitlines()]
     sizes = {row[0]: int(row[1]) for row in rows if len(row) == 3 and row[0].startswith(".")}
     return {section: sizes.get(section, 0) for section in (".text", ".rodata", ".data", ".bss")}
 
@@ -371,10 +374,14 @@ def deepest_stack(call_graph: str, function: str) -> int:
     return depth(function)
 
 
-def _tool(*command: str, folder: Path | None = None) -> str:
+def _tool(name: str, *arguments: str, folder: Path) -> str:
+    """Run a tool in a folder of ours: a linker script, say, is looked for in the working directory first."""
+    program = find_program(name)
+    if program is None:
+        raise FirmwareError(f"{name} could not be run (it is not installed)")
     try:
         done = subprocess.run(
-            command,
+            [program, *arguments],
             cwd=folder,
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -384,11 +391,11 @@ def _tool(*command: str, folder: Path | None = None) -> str:
             timeout=SECONDS_TO_RUN,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise FirmwareError(f"{command[0]} could not be run ({error})") from error
+        raise FirmwareError(f"{name} could not be run ({error})") from error
     if done.returncode != 0:
         said = (done.stderr or done.stdout).strip().splitlines()
         complaint = next(
             (line for line in said if "error" in line or "overflow" in line), said[-1] if said else ""
         )
-        raise FirmwareError(f"{command[0]} failed ({complaint[:300] or f'status {done.returncode}'})")
+        raise FirmwareError(f"{name} failed ({complaint[:300] or f'status {done.returncode}'})")
     return done.stdout

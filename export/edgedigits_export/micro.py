@@ -6,7 +6,6 @@ in a process of its own: what the allocator says of the arena it prints, and an 
 
 import re
 import subprocess
-import sys
 import tempfile
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -16,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgedigits.artifacts import versions
+from edgedigits.child_processes import run_code
 from edgedigits.contract import CLASSES
 from edgedigits.errors import ModelFileError
 
@@ -71,7 +71,7 @@ def run_in_micro(content: bytes, pixels: npt.NDArray[np.uint8]) -> MicroRun:
         (Path(folder) / path).write_bytes(content)
         try:
             done = subprocess.run(
-                [sys.executable, "-c", _PROGRAM, str(path)],
+                run_code(_PROGRAM, path),
                 cwd=folder,
                 input=np.ascontiguousarray(pixels).tobytes(),
                 capture_output=True,

@@ -109,6 +109,7 @@ def test_the_calibration_options_stand_in_the_receipt(models: Path, tmp_path: Pa
     assert (metadata["calibration"]["images"], metadata["calibration"]["seed"]) == (150, 9)
 
 
+@pytest.mark.c_compiler
 @pytest.mark.parametrize("name", ["digits.h", "digits_selftest.c"])
 def test_a_file_beside_the_c_file_is_not_replaced_without_force(
     name: str, models: Path, tmp_path: Path
@@ -123,6 +124,7 @@ def test_a_file_beside_the_c_file_is_not_replaced_without_force(
     assert (tmp_path / name).read_text() != "precious"
 
 
+@pytest.mark.c_compiler
 def test_the_selftest_comes_with_the_c_file(models: Path, tmp_path: Path) -> None:
     result = export("--format", "c", "--selftest", *WIDE_GATE, "--models", models, "--out", tmp_path)
     assert result.exit_code == 0, result.stderr
@@ -132,6 +134,7 @@ def test_the_selftest_comes_with_the_c_file(models: Path, tmp_path: Path) -> Non
     assert "digits_selftest.c" in read_manifest(tmp_path)["networks"]["digits"]["files"]
 
 
+@pytest.mark.c_compiler
 def test_an_export_says_what_a_c_file_costs_or_what_to_install(models: Path, tmp_path: Path) -> None:
     result = export("--format", "c", *WIDE_GATE, "--models", models, "--out", tmp_path)
     missing = missing_tools()
@@ -139,6 +142,7 @@ def test_an_export_says_what_a_c_file_costs_or_what_to_install(models: Path, tmp
     assert (f"apt-get install {' '.join(missing)}" in result.stderr) == bool(missing)
 
 
+@pytest.mark.c_compiler
 def test_without_an_arm_compiler_the_note_names_the_packages(
     models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -158,6 +162,7 @@ def test_without_an_arm_compiler_the_note_names_the_packages(
     assert json.loads(result.stdout)["exported"][0]["firmware"] == []
 
 
+@pytest.mark.c_compiler
 def test_a_broken_arm_compiler_is_a_note(
     models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -26,6 +26,8 @@ from edgedigits_export.fixed_point import read_fixed_point_network
 from edgedigits_export.reference_kernels import reference_answers
 from edgedigits_export.to_c import SelftestPicture, render_header, render_selftest, render_source
 
+pytestmark = pytest.mark.c_compiler
+
 MISSING = " ".join(firmware.missing_tools())
 
 

@@ -36,7 +36,14 @@ def integers_only(target: Target) -> bool:
 
 
 TFLITE = [target for target in FORMATS if target.format == "tflite"]
-every_format = pytest.mark.parametrize("target", FORMATS, ids=name_of)
+every_format = pytest.mark.parametrize(
+    "target",
+    [
+        pytest.param(target, marks=pytest.mark.c_compiler if target.format in ("c", "tflm") else ())
+        for target in FORMATS
+    ],
+    ids=name_of,
+)
 ONNX = [target for target in FORMATS if target.format == "onnx"]
 every_onnx = pytest.mark.parametrize(
     "target", [t for t in FORMATS if t.format in ("onnx", "ort")], ids=name_of

@@ -23,6 +23,8 @@ from edgedigits_export.fixed_point import read_fixed_point_network
 from edgedigits_export.reference_kernels import reference_answers
 from edgedigits_export.to_c import c_array, c_string, render_header, render_source
 
+pytestmark = pytest.mark.c_compiler
+
 STRICT = ("-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror")
 SANITIZED = ("-O2", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 ARCHITECTURES = ("128-32", "128-64", "256-128-32", "17-5-3")
