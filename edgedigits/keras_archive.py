@@ -6,7 +6,6 @@ checked against a short list, and the network is built anew from the result.
 """
 
 import json
-import math
 import zipfile
 from dataclasses import dataclass
 from itertools import pairwise
@@ -29,6 +28,7 @@ from edgedigits.errors import ContractError, ModelFileError, ModelNotFoundError
 WEIGHTS_MEMBER = "model.weights.h5"
 MEMBERS = {"config.json", "metadata.json", WEIGHTS_MEMBER}
 LARGEST_CONFIG = 4 << 20
+LARGEST_FLOAT32 = (2 - 2**-23) * 2.0**127
 INPUT_SHAPES = ([IMAGE_SIDE, IMAGE_SIDE], [IMAGE_SIDE, IMAGE_SIDE, 1], [PIXELS])
 TRAIN_AGAIN = "train a digits network with `edgedigits train`"
 
@@ -188,9 +188,9 @@ def _layer(path: Path, layer: dict[str, Any]) -> LayerSpec:
         )
     if kind == "Rescaling":
         scale, offset = float(config["scale"]), float(config["offset"])
-        if not math.isfinite(scale) or scale == 0:
+        if not 0 < abs(scale) <= LARGEST_FLOAT32:
             raise ContractError(path, "a Rescaling layer by a number that is not 0", str(scale), TRAIN_AGAIN)
-        if not math.isfinite(offset):
+        if not abs(offset) <= LARGEST_FLOAT32:
             raise ContractError(path, "a Rescaling layer with a finite offset", str(offset), TRAIN_AGAIN)
         return LayerSpec("Rescaling", name, scale=scale, offset=offset)
     if kind == "Dropout":

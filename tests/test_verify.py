@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edgedigits.contract import ModelMetadata, Precision
+from edgedigits.contract import LABELS, ModelMetadata, Precision
 from edgedigits.errors import ContractError
 from edgedigits.mnist import Split
 from edgedigits.reference import Reference, read_reference
@@ -247,3 +247,34 @@ def test_the_sheet_grows_with_the_changed_images() -> None:
     assert none_or_one == few  # a row each
     assert many[1] > few[1]
     assert many[0] == few[0]
+
+
+# The floor: agreement with a reference that is wrong itself proves nothing
+
+
+@pytest.mark.parametrize(
+    ("right", "labels", "made_by_train", "passes"),
+    [
+        (49, LABELS, None, False),
+        (50, LABELS, None, True),
+        (5, LABELS, False, False),
+        (5, LABELS, True, True),
+        (5, tuple("abcdefghij"), None, True),
+    ],
+    ids=["below", "at the floor", "a stranger's", "of train", "of a dataset with names of its own"],
+)
+def test_a_stranger_has_to_read_half_of_the_images(
+    right: int, labels: tuple[str, ...], made_by_train: bool | None, passes: bool
+) -> None:
+    split = dataclasses.replace(numbered(100), class_names=labels)
+    answers = answers_of(wrong(split.labels, *range(100 - right)))
+    model = Answers(answers)
+    model.metadata = dataclasses.replace(model.metadata, labels=labels)
+    found = verify_model(model, split, reference_of(split, answers), made_by_train=made_by_train)
+    assert found.passed == passes
+    assert found.comparison.difference == 0
+    if not passes:
+        assert (
+            f"reads {right}.00 % of the images right: a network that reads fewer than 50 %"
+            in found.failures[0]
+        )

@@ -201,7 +201,7 @@ def test_however_it_was_trained(
     assert choice.scale.name == name
 
 
-@pytest.mark.parametrize("name", ["-1..1", "-0.5..0.5", "1..-1", "0.5..-0.5"])
+@pytest.mark.parametrize("name", ["-1..1", "-0.5..0.5"])
 @pytest.mark.parametrize(
     "kind", [{"images": 4_000, "epochs": 40, "units": 64}, {"images": 10_000, "epochs": 2, "batch_size": 128}]
 )
@@ -247,9 +247,7 @@ def test_a_network_that_was_never_trained_is_refused_with_the_figures(
     assert [file.name for file in tmp_path.iterdir()] == ["theirs.keras"]
 
 
-def test_pixels_scaled_twice_are_refused_by_the_command(
-    mnist_train: Split, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_pixels_scaled_twice_are_refused_by_the_command(mnist_train: Split, tmp_path: Path) -> None:
     # From 1 to 0 by hand before a Rescaling layer that expects pixels.
     network = trained(
         lambda pixels: 255 - pixels.astype("float32"), mnist_train, layers.Rescaling(1 / 255), epochs=4
