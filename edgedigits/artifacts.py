@@ -6,12 +6,14 @@ whoever opens the models folder next finishes moving the files into place, shoul
 """
 
 import contextlib
+import errno
 import hashlib
 import importlib.metadata
 import json
 import os
 import platform
 import shutil
+import stat
 import struct
 import tempfile
 import time
@@ -28,8 +30,10 @@ from edgedigits.errors import ModelFileError, OutputError
 
 MANIFEST_NAME = "manifest.json"
 MANIFEST_VERSION = 1
-STAGING_PREFIX = ".staging-"
-"""How folders are called in which a writer is still at work."""
+STAGING_PREFIX, COMMIT_PREFIX = ".staging-", ".commit-"
+"""How folders are called in which a writer is still at work, and whose files only have to be moved into place."""
+NOTHING_CHANGED = ". Nothing was changed"
+"""How a message ends that comes before a set counts as written."""
 STALE_SECONDS = 3600.0
 """Age at which the leftovers of a killed writer are removed: far longer than any set of files takes to write."""
 
@@ -90,24 +94,26 @@ def staged(folder: Path) -> Iterator[Path]:
     Files may lie in subfolders. When the block raises, nothing of it reaches ``folder``.
 
     Raises:
-        OutputError: ``folder`` cannot be made or written to, or the disk is full.
+        OutputError: ``folder`` cannot be made or written to, something is in the way of a file, or the disk is full.
+            The message says whether nothing was changed, or the set counts as written and only has to be moved.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         finish_commits(folder)
         staging = Path(tempfile.mkdtemp(prefix=STAGING_PREFIX, dir=folder))
+    except OutputError:
+        raise
     except OSError as error:
         raise OutputError(
             f"{folder}: cannot be written to ({error.strerror}); choose another folder"
         ) from error
+    commit = staging.with_name(staging.name.replace(STAGING_PREFIX, COMMIT_PREFIX))
+    made: list[Path] = []
     try:
         yield staging
-        for path in _files(staging):
-            _check_place(folder / path.relative_to(staging))
-            _flush_to_disk(path)
-        commit = staging.with_name(staging.name.replace(STAGING_PREFIX, ".commit-"))
+        _make_room(staging, made)
         staging.rename(commit)
-        _finish_commit(commit)
+        made.clear()
     except OSError as error:
         if isinstance(error, OutputError) or (error.filename is None and error.errno is None):
             raise
@@ -116,6 +122,10 @@ def staged(folder: Path) -> Iterator[Path]:
         ) from error
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+        for subfolder in reversed(made):
+            with contextlib.suppress(OSError):  # by now somebody else may have put a file into it
+                subfolder.rmdir()
+    _finish_commit(commit)
 
 
 def check_temporary_room() -> None:
@@ -134,23 +144,86 @@ def check_temporary_room() -> None:
 
 
 def finish_commits(folder: Path) -> None:
-    """Move files into place that a killed writer had completed, and remove what it had only begun."""
-    for commit in sorted(folder.glob(".commit-*")):
+    """Move files into place that a killed writer had completed, and remove what it had only begun.
+
+    Raises:
+        OutputError: there are such files, and they cannot be moved; the message says what to do.
+    """
+    try:
+        # A link, or a file, of that name is none of ours.
+        commits = sorted(path for path in folder.glob(f"{COMMIT_PREFIX}*") if _is_folder(path))
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be read ({error.strerror}); choose another folder") from error
+    for commit in commits:
         _finish_commit(commit)
     for staging in folder.glob(f"{STAGING_PREFIX}*"):
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(OSError):  # what cannot be removed is in nobody's way
             if time.time() - staging.stat().st_mtime > STALE_SECONDS:
                 shutil.rmtree(staging, ignore_errors=True)
 
 
+def _make_room(staging: Path, made: list[Path]) -> None:
+    """Do all that can fail before a set counts as written: check every place, make subfolders, flush to the disk.
+
+    Args:
+        staging: the folder of the set.
+        made: takes the subfolders that had to be made, in their order.
+    """
+    files = _files(staging)
+    for path in files:
+        _check_place(staging, path.relative_to(staging))
+    for path in files:
+        target = staging.parent / path.relative_to(staging)
+        for subfolder in reversed(list(target.relative_to(staging.parent).parents)[:-1]):
+            if not (staging.parent / subfolder).is_dir():
+                (staging.parent / subfolder).mkdir()
+                made.append(staging.parent / subfolder)
+        _flush_to_disk(path)
+    for inner in {path.parent for path in files} | {staging}:
+        _flush_folder(inner)
+
+
 def _finish_commit(commit: Path) -> None:
-    for path in _files(commit):
-        target = commit.parent / path.relative_to(commit)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        # Another process may be finishing the same set: whoever comes second finds the file gone.
-        with contextlib.suppress(FileNotFoundError):
-            path.replace(target)
+    """Move a set that counts as written into place; another process may be doing the same.
+
+    Raises:
+        OutputError: something has come in its way.
+    """
+    target = commit
+    try:
+        _flush_folder(commit.parent)
+        files = _files(commit)
+        for path in files:
+            target = commit.parent / path.relative_to(commit)
+            _check_place(commit, path.relative_to(commit))
+            target.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                path.replace(target)
+            except FileNotFoundError:
+                if path.exists():  # Else whoever was quicker has moved it.
+                    raise
+        for subfolder in {commit.parent / path.relative_to(commit).parent for path in files}:
+            _flush_folder(subfolder)
+    except FileNotFoundError:
+        if commit.exists():
+            raise _waiting(commit, f"{target}: cannot be written to (no such folder)") from None
+    except OutputError as error:
+        raise _waiting(commit, str(error).removesuffix(NOTHING_CHANGED)) from error
+    except OSError as error:
+        raise _waiting(commit, f"{target}: cannot be written to ({error.strerror})") from error
     shutil.rmtree(commit, ignore_errors=True)
+
+
+def _waiting(commit: Path, obstacle: str) -> OutputError:
+    return OutputError(
+        f"{obstacle}. A set of files was written completely and not all of it is in place; what is missing waits in "
+        f"{commit.name}. Once nothing is in the way, the next command on this folder moves it"
+    )
+
+
+def _is_folder(path: Path) -> bool:
+    """Tell whether this is a folder and no link to one."""
+    return path.is_dir() and not path.is_symlink()
 
 
 def _files(folder: Path) -> list[Path]:
@@ -165,14 +238,46 @@ def _files(folder: Path) -> list[Path]:
     )
 
 
-def _check_place(target: Path) -> None:
-    """Refuse a set that could not be moved into place, before it counts as written."""
-    in_the_way = (
-        target if target.is_dir() else next((path for path in target.parents if path.is_file()), None)
-    )
-    if in_the_way is not None:
-        kind = "folder" if in_the_way == target else "file"
-        raise OutputError(f"{in_the_way}: a {kind} is in the way; move it away. Nothing was changed")
+def _check_place(source: Path, name: Path) -> None:
+    """Refuse a file that cannot be moved into place.
+
+    Args:
+        source: the folder of the set, beside which it is to go.
+        name: of the file, relative to that folder.
+
+    Raises:
+        OutputError: a folder is in the place of the file, or something else in that of a folder.
+    """
+    folder = source.parent
+    target = folder / name
+    if target.is_dir():
+        raise _in_the_way(target, "folder")
+    for part in list(name.parents)[-2::-1]:
+        subfolder = folder / part
+        try:
+            found = subfolder.lstat()
+        except FileNotFoundError:
+            return
+        kind = next((kind for is_kind, kind in _KINDS if is_kind(found.st_mode)), "file")
+        if not stat.S_ISDIR(found.st_mode):
+            # A link may lead to another disk, to which nothing can be moved, or to where nothing is to be written.
+            raise _in_the_way(subfolder, kind)
+        if found.st_dev != folder.stat().st_dev:
+            raise OutputError(f"{subfolder}: lies on another file system; move it away{NOTHING_CHANGED}")
+        if not os.access(subfolder, os.W_OK | os.X_OK):
+            raise OutputError(f"{subfolder}: may not be written to; change that{NOTHING_CHANGED}")
+
+
+_KINDS = (
+    (stat.S_ISLNK, "link"),
+    (stat.S_ISFIFO, "pipe"),
+    (stat.S_ISSOCK, "socket"),
+)
+"""What a thing that is in the way may be, besides a file and a folder."""
+
+
+def _in_the_way(path: Path, kind: str) -> OutputError:
+    return OutputError(f"{path}: a {kind} is in the way; move it away{NOTHING_CHANGED}")
 
 
 def _flush_to_disk(path: Path) -> None:
@@ -180,20 +285,54 @@ def _flush_to_disk(path: Path) -> None:
         os.fsync(file.fileno())
 
 
+def _flush_folder(folder: Path) -> None:
+    """Bring the names in a folder to the disk; without that, a power cut may forget a file that is whole."""
+    if os.name == "nt":  # Windows opens no folders, and writes names through.
+        return
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _NO_FLUSH:
+            raise
+    finally:
+        os.close(descriptor)
+
+
+_NO_FLUSH = {errno.EINVAL, errno.ENOTSUP, errno.EROFS}
+"""What a file system answers that has nothing to flush."""
+
+
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Keep other writers of this folder out, so that no change of its manifest is lost."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / ".lock").open("w")
+        lock = _open_lock(folder / ".lock")
+        if fcntl is not None:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+    except OutputError:
+        raise
     except OSError as error:
         raise OutputError(
             f"{folder}: cannot be written to ({error.strerror}); choose another folder"
         ) from error
-    with lock:
-        if fcntl is not None:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+    try:
         yield
+    finally:
+        os.close(lock)
+
+
+def _open_lock(path: Path) -> int:
+    """Open a file to be locked, whose content nobody reads: no link is followed, and no pipe waited for."""
+    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    if path.is_symlink():
+        raise _in_the_way(path, "link")
+    lock = os.open(path, flags, 0o666)
+    if not stat.S_ISREG(os.fstat(lock).st_mode):
+        os.close(lock)
+        raise _in_the_way(path, "pipe or device")
+    return lock
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
@@ -204,12 +343,15 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
     Raises:
         ModelFileError: the file is no such manifest.
+        OutputError: a killed writer left files that cannot be moved into place.
     """
     if folder.is_dir():
         finish_commits(folder)
     path = folder / MANIFEST_NAME
     advice = "move it away and train or export again"
     try:
+        if stat.S_ISFIFO(path.stat().st_mode):  # to read it would be to wait for a writer
+            raise ModelFileError(path, "not a readable manifest (a pipe)", advice)
         manifest = json.loads(path.read_bytes())
         networks = manifest["networks"]
         well_formed = manifest["manifest_version"] == MANIFEST_VERSION and all(
@@ -217,6 +359,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         )
     except FileNotFoundError:
         return {"manifest_version": MANIFEST_VERSION, "networks": {}}
+    except ModelFileError:
+        raise
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ModelFileError(path, f"not a readable manifest ({type(error).__name__})", advice) from error
     if not well_formed:

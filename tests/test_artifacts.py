@@ -1,4 +1,5 @@
 import contextlib
+import errno
 import hashlib
 import itertools
 import json
@@ -141,6 +142,205 @@ def test_a_file_in_the_place_of_a_subfolder_is_told_and_harms_no_later_write(tmp
         write_set(tmp_path, 1)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["many"]
     assert read_manifest(tmp_path)["networks"] == {}
+
+
+def a_pipe(path: Path, _: Path) -> None:
+    os.mkfifo(path)
+
+
+OBSTACLES = {
+    "a link to nowhere": (lambda path, _: path.symlink_to("nowhere"), "a link is in the way; move it away"),
+    "a link to itself": (lambda path, _: path.symlink_to(path.name), "a link is in the way; move it away"),
+    "a link to elsewhere": (lambda path, other: path.symlink_to(other), "a link is in the way; move it away"),
+    "a file": (lambda path, _: path.write_text("mine"), "a file is in the way; move it away"),
+    "a pipe": (a_pipe, "a pipe is in the way; move it away"),
+}
+"""What may stand where a folder should be."""
+
+
+@posix
+@pytest.mark.parametrize("obstacle", OBSTACLES)
+def test_what_is_in_the_place_of_a_subfolder_is_told_before_anything_changes(obstacle, tmp_path):
+    put, message = OBSTACLES[obstacle]
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    models = tmp_path / "models"
+    write_set(models, 1)
+    (models / "many").rename(tmp_path / "old")
+    put(models / "many", elsewhere)
+    before = sorted((models / name).read_text() for name in SET if "/" not in name)
+    with pytest.raises(OutputError, match=f"many: {message}. Nothing was changed$"):
+        write_set(models, 2)
+    assert sorted((models / name).read_text() for name in SET if "/" not in name) == before
+    assert not list(elsewhere.iterdir())
+    assert not leftovers(models)
+    assert read_manifest(models)["networks"] == {}
+    (models / "many").unlink()
+    write_set(models, 3)
+    assert generations(models) == {"3"}
+
+
+@posix
+@pytest.mark.parametrize("obstacle", OBSTACLES)
+def test_what_comes_in_the_way_of_a_complete_set_is_told_and_the_next_finishes(
+    obstacle, tmp_path, monkeypatch
+):
+    put, message = OBSTACLES[obstacle]
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    models = tmp_path / "models"
+    write_set(models, 1)
+    rename = Path.rename
+
+    def obstructed(self: Path, target: Path) -> Path:
+        found = rename(self, target)
+        if Path(target).name.startswith(".commit-"):
+            rename(models / "many", tmp_path / "old")
+            put(models / "many", elsewhere)
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", obstructed)
+        with pytest.raises(
+            OutputError, match=f"many: {message}. A set of files was written completely"
+        ) as caught:
+            write_set(models, 2)
+    assert "Nothing was changed" not in str(caught.value)
+    assert leftovers(models)[0] in str(caught.value)
+    for act in (lambda: write_set(models, 3), lambda: read_manifest(models), lambda: finish_commits(models)):
+        with pytest.raises(OutputError, match=f"many: {message}. A set of files was written completely"):
+            act()
+    (models / "many").unlink()
+    read_manifest(models)
+    assert generations(models) == {"2"}
+    assert not leftovers(models)
+    assert not list(elsewhere.iterdir())
+
+
+STEPS = {
+    "make a subfolder": (
+        "mkdir",
+        Path,
+        lambda self, *_, **__: self.name == "many" and self.parent.name == "models",
+    ),
+    "flush a file": ("_flush_to_disk", artifacts, lambda path: path.name == "b.txt"),
+    "flush the set": ("_flush_folder", artifacts, lambda path: path.name.startswith(".staging-")),
+    "count as written": ("rename", Path, lambda _, target: Path(target).name.startswith(".commit-")),
+    "flush the folder": ("_flush_folder", artifacts, lambda path: path.name == "models"),
+    "move the first": ("replace", Path, lambda _, target: target.name == SET[0]),
+    "move the last": ("replace", Path, lambda _, target: target.name == SET[-1]),
+    "flush a subfolder": (
+        "_flush_folder",
+        artifacts,
+        lambda path: path == path.parent.parent / "models" / "many",
+    ),
+}
+"""Every step of a write that a full or failing disk may stop."""
+LAST_WITHOUT_A_CHANGE = list(STEPS).index("count as written")
+
+
+@posix
+@pytest.mark.parametrize("step", STEPS)
+def test_a_disk_that_fails_at_any_step_is_told_truly_and_wedges_nothing(step, tmp_path, monkeypatch):
+    models = tmp_path / "models"
+    models.mkdir()
+    (models / "a.txt").write_text("1")
+    name, owner, is_the_one = STEPS[step]
+    original = getattr(owner, name)
+
+    def failing(*arguments, **options):
+        if is_the_one(*arguments, **options):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(arguments[0]))
+        return original(*arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, name, failing)
+        with pytest.raises(OutputError, match="No space left") as caught:
+            write_set(models, 2)
+    if list(STEPS).index(step) <= LAST_WITHOUT_A_CHANGE:
+        assert str(caught.value).lower().endswith("nothing was changed")
+        assert [path.name for path in models.iterdir()] == ["a.txt"]
+        assert (models / "a.txt").read_text() == "1"
+    else:
+        assert "A set of files was written completely" in str(caught.value)
+        read_manifest(models)
+        assert generations(models) == {"2"}
+    assert not leftovers(models)
+    write_set(models, 3)
+    assert generations(models) == {"3"}
+
+
+@posix
+def test_every_folder_is_flushed_before_what_depends_on_it(tmp_path, monkeypatch):
+    models, diary = tmp_path / "models", []
+
+    def noted(name, owner):
+        original = getattr(owner, name)
+
+        def call(*arguments):
+            diary.append((name, *(path.relative_to(models).parts for path in map(Path, arguments))))
+            return original(*arguments)
+
+        monkeypatch.setattr(owner, name, call)
+
+    models.mkdir()
+    noted("_flush_folder", artifacts)
+    noted("rename", Path)
+    noted("replace", Path)
+    write_set(models, 1)
+    steps = [name for name, *_ in diary]
+    first, last = steps.index("replace"), len(steps) - 1 - steps[::-1].index("replace")
+    committed = steps.index("rename")
+    flushed = [{paths[0][-1:] for name, *paths in part if name == "_flush_folder"}
+               for part in (diary[:committed], diary[committed:first], diary[last:])]  # fmt: skip
+    assert ("many",) in flushed[0]
+    assert flushed[1:] == [{()}, {(), ("many",)}]
+
+
+@posix
+@pytest.mark.skipif(os.name == "posix" and os.geteuid() == 0, reason="nothing is forbidden to root")
+def test_a_subfolder_that_may_not_be_written_to_is_told_before_anything_changes(tmp_path):
+    write_set(tmp_path, 1)
+    (tmp_path / "many").chmod(0o555)
+    with pytest.raises(OutputError, match=r"many: may not be written to; change that\. Nothing was changed"):
+        write_set(tmp_path, 2)
+    assert generations(tmp_path) == {"1"}
+
+
+@posix
+def test_a_link_or_file_named_like_a_set_is_none(tmp_path):
+    elsewhere, models = tmp_path / "elsewhere", tmp_path / "models"
+    for folder in (elsewhere, models):
+        folder.mkdir()
+    (elsewhere / "a.txt").write_text("mine")
+    (models / ".commit-link").symlink_to(elsewhere)
+    (models / ".commit-nowhere").symlink_to("nowhere")
+    (models / ".commit-file").write_text("mine")
+    write_set(models, 1)
+    assert (elsewhere / "a.txt").read_text() == "mine"
+    assert generations(models) == {"1"}
+
+
+@posix
+@pytest.mark.parametrize("obstacle", [name for name in OBSTACLES if name != "a file"])
+def test_a_lock_is_no_link_and_no_pipe(obstacle, tmp_path):
+    elsewhere, models = tmp_path / "elsewhere", tmp_path / "models"
+    models.mkdir()
+    elsewhere.write_text("mine")
+    OBSTACLES[obstacle][0](models / ".lock", elsewhere)
+    with (
+        pytest.raises(OutputError, match=r"\.lock: a .* is in the way; move it away"),
+        artifacts.locked(models),
+    ):
+        pass
+    assert elsewhere.read_text() == "mine"
+
+
+@posix
+def test_a_manifest_that_is_a_pipe_is_refused(tmp_path):
+    os.mkfifo(tmp_path / "manifest.json")
+    with pytest.raises(ModelFileError, match="not a readable manifest"):
+        read_manifest(tmp_path)
 
 
 WRITE_TOO_MUCH = """
