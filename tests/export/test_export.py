@@ -91,7 +91,7 @@ def test_another_process_gives_the_same_bytes(models: Path, tmp_path: Path) -> N
         ({"reduce_range": True}, {"digits.int8.onnx"}),
         ({"max_drop": 50.0}, set()),
     ],
-    ids="+".join,
+    ids=lambda names: "+".join(sorted(names)),
 )
 def test_an_option_changes_the_files_that_it_is_about(
     change: dict, differs: set[str], models: Path, dataset: tuple[Split, Split], tmp_path: Path
