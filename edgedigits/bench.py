@@ -23,11 +23,12 @@ import numpy.typing as npt
 import psutil
 
 from edgedigits import datasets, metrics, perf_counter
+from edgedigits.arguments import amount_of, count_of, threads_of
 from edgedigits.artifacts import versions
 from edgedigits.c_compiler import find_compiler
 from edgedigits.child_processes import run_module
 from edgedigits.contract import LABELS, SELFTEST_ENDING, Precision, network_name
-from edgedigits.errors import ModelFileError
+from edgedigits.errors import ModelFileError, ModelNotFoundError
 from edgedigits.input_scale import InputScale
 from edgedigits.mnist import Split
 from edgedigits.opening import open_fed_model
@@ -47,6 +48,10 @@ COLD_START_TIMEOUT = 120.0
 """Seconds: Keras takes about five; what takes longer than this is stuck."""
 
 
+LEAST_SAMPLES = 5
+"""Of which percentiles can be told."""
+
+
 @dataclass(frozen=True)
 class BenchOptions:
     """How long and how to measure."""
@@ -63,6 +68,20 @@ class BenchOptions:
     """Fresh processes per file, for load time, first answer and memory."""
     seed: int = 0
     """Of the order of the files in each round and of the choice of digits."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be measured.
+
+        Raises:
+            ArgumentError: a number is out of its range.
+        """
+        threads_of(self.threads)
+        count_of("seed", self.seed, 0)
+        count_of("min_samples", self.min_samples, LEAST_SAMPLES)
+        for name in ("rounds", "cold_starts"):
+            count_of(name, getattr(self, name))
+        for name in ("min_seconds", "batch_seconds"):
+            amount_of(name, getattr(self, name))
 
 
 @dataclass(frozen=True)
@@ -398,8 +417,11 @@ def model_files(folder: Path, name: str | None = None) -> list[Path]:
         name: the network whose files are wanted; None for all networks.
 
     Raises:
-        ModelFileError: there is none.
+        ModelNotFoundError: there is no such folder.
+        ModelFileError: there is none in it.
     """
+    if not folder.is_dir():
+        raise ModelNotFoundError(folder, "name a folder, or export some with `edgedigits export`")
     suffixes = [".tflite", ".onnx", ".ort", *([".c"] if find_compiler() else []), ".keras"]
     found = [
         path

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from edgedigits import mnist
 from edgedigits.artifacts import ARCHIVE_ERRORS
 from edgedigits.contract import CLASSES, IMAGE_SIDE, LABELS
-from edgedigits.errors import DatasetError
+from edgedigits.errors import DatasetError, DatasetNotFoundError
 from edgedigits.mnist import IdxForm, Part, Split
 from edgedigits.progress import SILENT, Progress
 
@@ -50,7 +50,7 @@ def read_split(
     advice = "name the dataset that has these classes with --data"
     source = mnist.named_source(data, advice)
     if source is None:
-        raise DatasetError(f"expected images of {', '.join(class_names)}, found no dataset; {advice}")
+        raise DatasetNotFoundError(f"expected images of {', '.join(class_names)}, found no dataset; {advice}")
     name = dataset_name(source.path)
     read = _read_folder if source.path.is_dir() else _read_npz
     images, labels = read(source.path, part)
@@ -96,7 +96,9 @@ def _read_idx(folder: Path, pinned: IdxForm) -> npt.NDArray[np.uint8]:
     """Return the body of an IDX file: as many images or labels as its header declares, shape (bytes,)."""
     path = mnist.idx_path(folder, pinned.name)
     if path is None:
-        raise DatasetError(f"{folder}: expected {pinned.name}.gz or {pinned.name}, found neither; {ADVICE}")
+        raise DatasetNotFoundError(
+            f"{folder}: expected {pinned.name}.gz or {pinned.name}, found neither; {ADVICE}"
+        )
     header = mnist.unpack(path, len(pinned.header), "an IDX file", ADVICE)
     count = struct.unpack(">I", header[4:8])[0] if len(header) == len(pinned.header) else 0
     form = IdxForm(pinned.name, count, pinned.is_images)

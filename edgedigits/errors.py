@@ -8,8 +8,14 @@ caller would expect, so ``except FileNotFoundError`` and ``except ValueError`` w
     ├── ModelFileError      (ValueError)         the file is no model: truncated, altered, of another kind
     ├── ContractError       (ValueError)         a model, but not one that takes and gives what contract.py says
     ├── ImageError          (ValueError)         a picture that cannot be read or shows nothing
+    │   ├── ImageNotFoundError  (FileNotFoundError)  no picture, or no folder of pictures, at that path
+    │   ├── ImageFileError  (OSError)            a picture that the system does not let us read
+    │   └── ImageTypeError  (TypeError)          what is no picture in any form
     ├── DatasetError        (ValueError)         a dataset that is missing, altered or out of shape
+    │   ├── DatasetNotFoundError  (FileNotFoundError)  no dataset, or not all of its files, at that path
     │   └── DownloadError   (ConnectionError)    no mirror could be reached, or none served the right bytes
+    ├── ArgumentError       (ValueError)         an argument out of its range
+    │   └── ArgumentTypeError  (TypeError)       an argument of another type than those that are taken
     ├── AccuracyError       (ValueError)         an exported model lost more accuracy than the gate allows
     ├── QuantizationError   (ValueError)         a network whose numbers the integers of an int8 file cannot hold
     ├── OutputError         (OSError)            a result cannot be written where it should go
@@ -71,12 +77,36 @@ class ImageError(EdgeDigitsError, ValueError):
     """A picture cannot be read, or there is no digit to see in it."""
 
 
+class ImageNotFoundError(ImageError, FileNotFoundError):
+    """There is no picture, or no folder of pictures, at the path that was given."""
+
+
+class ImageFileError(ImageError, OSError):
+    """The system does not let us read the picture: it may not be read, is a folder, or its disk fails."""
+
+
+class ImageTypeError(ImageError, TypeError):
+    """What was given is no picture in any form, or no pixels where only pixels are taken."""
+
+
 class DatasetError(EdgeDigitsError, ValueError):
     """A dataset is missing, altered, or not of the form that was expected."""
 
 
+class DatasetNotFoundError(DatasetError, FileNotFoundError):
+    """There is no dataset at the path that was given, or not all of its files."""
+
+
 class DownloadError(DatasetError, ConnectionError):
     """No mirror could be reached, or none of them served the right bytes."""
+
+
+class ArgumentError(EdgeDigitsError, ValueError):
+    """An argument is out of its range."""
+
+
+class ArgumentTypeError(ArgumentError, TypeError):
+    """An argument is of another type than those that are taken."""
 
 
 class AccuracyError(EdgeDigitsError, ValueError):

@@ -28,13 +28,15 @@ import numpy.typing as npt
 from PIL import Image, ImageFilter, UnidentifiedImageError
 
 from edgedigits.contract import IMAGE_SIDE, PIXEL_MAX
-from edgedigits.errors import ImageError
+from edgedigits.errors import ImageError, ImageFileError, ImageNotFoundError, ImageTypeError
 from edgedigits.finding import stroke_width
 from edgedigits.ink import find_digit
 from edgedigits.parts import MIN_INK_SIDE
 
 Pixels: TypeAlias = npt.NDArray[np.uint8]
-Picture: TypeAlias = "str | os.PathLike[str] | bytes | BinaryIO | Image.Image | npt.NDArray[Any]"
+Picture: TypeAlias = (
+    "str | os.PathLike[str] | os.PathLike[bytes] | bytes | BinaryIO | Image.Image | npt.NDArray[Any]"
+)
 
 MAX_PIXELS = 60_000_000
 """Larger pictures are refused before they are decoded: a small file can claim any size, and 16 bytes of memory go to a
@@ -134,7 +136,9 @@ def prepare(picture: Picture) -> Pixels:
         (28, 28) uint8, C-contiguous, 0 = background, 255 = ink; never the array that was given.
 
     Raises:
-        ImageError: the picture cannot be read, or shows nothing.
+        ImageError: the picture cannot be read, or shows nothing. It is an ``ImageNotFoundError`` where there is no such
+            file, an ``ImageFileError`` where the system does not let us read it, and an ``ImageTypeError`` where this
+            is no picture in any form.
     """
     try:
         gray = without_blocks(read_picture(picture))
@@ -144,7 +148,7 @@ def prepare(picture: Picture) -> Pixels:
                     return np.array(pixels)
         return centred(fitted(thickened(cropped(find_digit(gray)))))
     except ImageError as error:
-        raise ImageError(f"{picture_name(picture)}: {error}") from error
+        raise type(error)(f"{picture_name(picture)}: {error}") from error
 
 
 def as_it_is(picture: Picture) -> Pixels:
@@ -171,13 +175,16 @@ def as_it_is(picture: Picture) -> Pixels:
             )
         return np.array(gray)
     except ImageError as error:
-        raise ImageError(f"{picture_name(picture)}: {error}") from error
+        raise type(error)(f"{picture_name(picture)}: {error}") from error
 
 
 def picture_name(picture: Picture) -> str:
     """Return what messages call a picture: its path, or its kind."""
     if isinstance(picture, (str, os.PathLike)):
-        return printable(os.fspath(picture))
+        try:
+            return printable(_path_text(picture))
+        except ImageTypeError:
+            return f"picture ({_type(picture)})"
     if isinstance(picture, (bytes, Image.Image, np.ndarray)):
         return f"picture ({type(picture).__name__})"
     name = getattr(picture, "name", None)
@@ -225,28 +232,49 @@ def read_picture(picture: Picture) -> Pixels:
         ) from error
 
 
-def read_bytes(picture: "str | os.PathLike[str] | bytes | BinaryIO") -> bytes:
+def read_bytes(picture: "str | os.PathLike[str] | os.PathLike[bytes] | bytes | BinaryIO") -> bytes:
     """Return the bytes of a picture file, from where they are."""
     if isinstance(picture, bytes):
         return picture
     if not isinstance(picture, (str, os.PathLike)) and not hasattr(picture, "read"):
-        raise ImageError(
+        raise ImageTypeError(
             f"cannot be read: expected a path, bytes, an open file, a PIL image or an array, got {_type(picture)}"
         )
+    source = Path(_path_text(picture)) if isinstance(picture, (str, os.PathLike)) else picture
     try:
-        if isinstance(picture, (str, os.PathLike)):
-            with Path(picture).open("rb") as file:
+        if isinstance(source, Path):
+            with source.open("rb") as file:
                 data = file.read(MAX_FILE_BYTES + 1)
         else:
-            data = picture.read(MAX_FILE_BYTES + 1)
+            data = source.read(MAX_FILE_BYTES + 1)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise ImageError(f"cannot be read: {reason}; name a picture file that you may read") from error
+        kind = next((ours for theirs, ours in _FILE_ERRORS if isinstance(error, theirs)), ImageError)
+        raise kind(f"cannot be read: {reason}; name a picture file that you may read") from error
     if not isinstance(data, bytes):
-        raise ImageError(f"cannot be read: the file gave {_type(data)}; open it in binary mode ('rb')")
+        raise ImageTypeError(f"cannot be read: the file gave {_type(data)}; open it in binary mode ('rb')")
     if len(data) > MAX_FILE_BYTES:
         raise ImageError(f"cannot be read: larger than {MAX_FILE_BYTES // 2**20} MiB; save it smaller")
     return data
+
+
+_FILE_ERRORS: tuple[tuple[type[Exception], type[ImageError]], ...] = (
+    (FileNotFoundError, ImageNotFoundError),
+    (OSError, ImageFileError),
+)
+"""What opening a file may raise, and what a caller gets, who may expect the builtin error."""
+
+
+def _path_text(path: "str | os.PathLike[Any]") -> str:
+    """Return a path as text, also where it is kept in bytes, as those are that ``os.scandir(b".")`` finds.
+
+    Raises:
+        ImageTypeError: it says of itself that it is a path, and gives none.
+    """
+    try:
+        return os.fsdecode(path)
+    except TypeError as error:
+        raise ImageTypeError(f"cannot be read: expected a path, got {_type(path)}, which is none") from error
 
 
 def decode(data: bytes) -> Image.Image:
@@ -346,8 +374,12 @@ def gray_of_image(image: Image.Image) -> Pixels:
         ImageError: it has no pixels, too many, or 16-bit or float levels out of range.
     """
     check_size(image.size)
+    # Pillow has colours of 8 bits only, and takes the upper half of 16.
+    is_deep = any(";16" in str(tile[3]) for tile in getattr(image, "tile", ()))
     image.load()
     orientation = image.getexif().get(_ORIENTATION_TAG)
+    if image.mode == "RGB" and is_deep:
+        image = _with_full_range(image)
     if image.mode in ("I", "F") or image.mode.startswith("I;"):
         image = Image.fromarray(as_levels(np.asarray(image)))
     elif image.mode != "RGBA" and image.has_transparency_data:
@@ -364,6 +396,17 @@ def gray_of_image(image: Image.Image) -> Pixels:
             return on_paper(image)
         image = image.convert("RGB")
     return gray_of_colours(image) if image.mode == "RGB" else np.asarray(image)
+
+
+def _with_full_range(image: Image.Image) -> Image.Image:
+    """Scale colours of which only the upper of two bytes is left, as ``as_levels`` scales whole numbers."""
+    highest = int(np.asarray(image).max())
+    ceiling = next(depth >> 8 for depth in _DEPTHS[1:] if highest <= depth >> 8)
+    return (
+        image
+        if ceiling == PIXEL_MAX
+        else image.point([min(PIXEL_MAX, round(PIXEL_MAX * level / ceiling)) for level in range(256)] * 3)
+    )
 
 
 def gray_of_colours(image: Image.Image) -> Pixels:
@@ -416,11 +459,17 @@ def gray_of_array(array: npt.NDArray[Any]) -> Pixels:
     return gray_of_image(Image.fromarray(np.ascontiguousarray(levels)))
 
 
+_DEPTHS = (PIXEL_MAX, *(2**bits - 1 for bits in (10, 12, 14, 16)))
+"""Highest levels of the depths in which integers come."""
+
+
 def as_levels(array: npt.NDArray[Any]) -> Pixels:
     """Read the numbers of an array as levels 0..255.
 
     - bool: False is 0, True is 255;
-    - integers: 0..255 as they are; where the largest is above 255, 0..65535 (16 bits) scaled down;
+    - integers: 0..255 as they are; where the largest is above 255, the range of 10, 12, 14 or 16 bits, the smallest
+      that holds it, scaled down: cameras and scanners leave such numbers in 16 bits as they are. A picture of 16 bits
+      whose lightest pixel is that dark is made lighter by this, which takes nothing from its digit;
     - floats: 0..1 where the largest is at most 1, otherwise 0..255.
 
     Args:
@@ -436,13 +485,13 @@ def as_levels(array: npt.NDArray[Any]) -> Pixels:
         return array
     kind = array.dtype.kind
     if kind not in "buif":
-        raise ImageError(
+        raise ImageTypeError(
             f"cannot be read: expected numbers (uint8, uint16, bool or float), got dtype {array.dtype}"
         )
     lowest, highest = float(array.min()), float(array.max())
     if not np.isfinite(lowest + highest):
         raise ImageError("cannot be read: the array holds NaN or infinity")
-    ceiling = PIXEL_MAX if kind == "f" or highest <= PIXEL_MAX else 65535
+    ceiling = PIXEL_MAX if kind == "f" else next((top for top in _DEPTHS if highest <= top), _DEPTHS[-1])
     if lowest < 0 or highest > ceiling:
         expected = "0..1 or 0..255" if kind == "f" else "0..255 or 0..65535"
         raise ImageError(f"cannot be read: expected levels {expected}, found {lowest:g}..{highest:g}")

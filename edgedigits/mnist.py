@@ -29,7 +29,7 @@ from edgedigits.artifacts import (
     sha256_file,
 )
 from edgedigits.contract import IMAGE_SIDE, LABELS, PIXELS
-from edgedigits.errors import DatasetError, DownloadError
+from edgedigits.errors import DatasetError, DatasetNotFoundError, DownloadError
 from edgedigits.extras import extra
 from edgedigits.progress import SILENT, Advance, Progress
 
@@ -204,7 +204,7 @@ def named_source(data: Path | None, advice: str = WAYS_OUT) -> Source | None:
         if place is not None:
             path = Path(place)
             if not _holds_files(path):
-                raise DatasetError(
+                raise DatasetNotFoundError(
                     f"{path} ({origin}): expected a folder with {', '.join(_all_names())} "
                     f"(each plain or .gz) or a Keras .npz, found {_describe_place(path)}; {advice}"
                 )
@@ -277,7 +277,9 @@ def idx_path(folder: Path, name: str) -> Path | None:
 def _read_idx(folder: Path, file: IdxFile) -> bytes:
     path = idx_path(folder, file.name)
     if path is None:
-        raise DatasetError(f"{folder}: expected {file.name}.gz or {file.name}, found neither; {WAYS_OUT}")
+        raise DatasetNotFoundError(
+            f"{folder}: expected {file.name}.gz or {file.name}, found neither; {WAYS_OUT}"
+        )
     # One byte more than there must be tells a longer file without unpacking it to its end.
     content = unpack(path, file.size + 1, f"{file.size:,} bytes of {file.name}", ADVICE)
     check_idx(path, file, content)

@@ -8,6 +8,7 @@ from pathlib import Path
 import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as native
 
+from edgedigits.arguments import threads_of
 from edgedigits.contract import (
     CLASSES,
     EXPECTED_INPUT,
@@ -48,17 +49,20 @@ def open_session(path: Path, *, threads: int = 1) -> tuple[onnxruntime.Inference
 
     Args:
         path: the ``.onnx`` or ``.ort`` file.
-        threads: threads inside one operator. One is fastest for a single image of a network this small.
+        threads: threads inside one operator, 1 to 1,024, or 0 for one per core. One is fastest for a single image of a
+            network this small.
 
     Returns:
         The session, ready to run on the CPU, and what the file says of itself.
 
     Raises:
+        ArgumentError: the number of threads is none of these.
         ModelNotFoundError: there is no such file.
         ModelFileError: it is no whole ONNX model, or onnxruntime cannot read it.
         ContractError: it is no edgedigits model, has other operators, or takes or gives something else than the
             contract says.
     """
+    threads = threads_of(threads)
     serialized = read_model_bytes(path)
     _check(path, serialized)
     try:

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from edgedigits.arguments import count_of, threads_of
 from edgedigits.contract import (
     CLASSES,
     DEFAULT_NAME,
@@ -27,7 +28,13 @@ from edgedigits.contract import (
     OUTPUT_NAME,
     file_name,
 )
-from edgedigits.errors import ImageError, ModelFileError, ModelNotFoundError
+from edgedigits.errors import (
+    ArgumentTypeError,
+    ImageError,
+    ImageTypeError,
+    ModelFileError,
+    ModelNotFoundError,
+)
 from edgedigits.image import Picture, Pixels, as_it_is, prepare
 from edgedigits.onnx_session import open_session
 
@@ -68,7 +75,12 @@ class Prediction:
         return cls(digit, probabilities[digit], probabilities, labels[digit])
 
     def top(self, count: int) -> list[tuple[int, float]]:
-        """Return the ``count`` most probable digits with their probabilities, the most probable first."""
+        """Return the ``count`` most probable digits (0 or more) with their probabilities, the most probable first.
+
+        Raises:
+            ArgumentError: the count is negative, or no whole number.
+        """
+        count = count_of("count", count, 0)
         ranked = sorted(enumerate(self.probabilities), key=lambda digit: -digit[1])
         return ranked[:count]
 
@@ -104,20 +116,25 @@ class DigitPredictor:
         metadata: what the file says of itself.
     """
 
-    def __init__(self, model: "str | os.PathLike[str] | None" = None, *, threads: int = 1) -> None:
+    def __init__(
+        self, model: "str | os.PathLike[str] | os.PathLike[bytes] | None" = None, *, threads: int = 1
+    ) -> None:
         """Open a model file.
 
         Args:
             model: an ``.onnx`` or ``.ort`` file that ``edgedigits export`` wrote, float or integers; by default, the
                 one that came with edgedigits.
-            threads: threads of the runtime. More than one only helps with large batches.
+            threads: threads of the runtime, 1 to 1,024, or 0 for one per core. More than one only helps with large
+                batches.
 
         Raises:
+            ArgumentError: the number of threads is none of these, or the model is no path.
             ModelNotFoundError: there is no such file.
             ModelFileError: it is no ONNX file that can be read.
             ContractError: it is no edgedigits model, or takes or gives something else than the contract says.
         """
-        self.model = default_model() if model is None else Path(model)
+        threads = threads_of(threads)
+        self.model = default_model() if model is None else _path(model)
         if self.model.suffix in {".tflite", ".keras", ".c"}:
             raise ModelFileError(
                 self.model,
@@ -176,7 +193,9 @@ class DigitPredictor:
             ImageError: one of them cannot be read, or shows nothing; the message says which.
         """
         if isinstance(pictures, (str, bytes, os.PathLike)):
-            raise ImageError("predict_batch expects several pictures, got one; use predict")
+            raise ImageTypeError("predict_batch expects several pictures, got one; use predict")
+        if not isinstance(pictures, Iterable):
+            raise ImageTypeError(f"predict_batch expects several pictures, got {type(pictures).__name__}")
         return [
             self.prediction(row)
             for batch in _prepared_batches(pictures, self.prepare)
@@ -207,10 +226,11 @@ class DigitPredictor:
             (n, 10) float32, rows sum to 1.
 
         Raises:
-            ImageError: another shape or dtype.
+            ImageError: another shape or dtype; an ``ImageTypeError`` where this is no array.
         """
         if type(pixels) not in _ARRAYS or pixels.dtype != _UINT8 or pixels.shape[1:] != _SIDES:
-            raise ImageError(
+            kind = ImageError if isinstance(pixels, np.ndarray) else ImageTypeError
+            raise kind(
                 f"expected pixels uint8 (n, 28, 28), got {_describe(pixels)}; use predict for pictures"
             )
         if len(pixels) <= BATCH:
@@ -229,6 +249,17 @@ class DigitPredictor:
                 # The pages that were read would count as this process' memory until others need the room.
                 mapping.madvise(mmap.MADV_DONTNEED)
         return answers
+
+
+def _path(model: object) -> Path:
+    if not isinstance(model, (str, os.PathLike)):
+        raise ArgumentTypeError(f"model: expected the path of an ONNX file, got {type(model).__name__}")
+    try:
+        return Path(os.fsdecode(model))
+    except TypeError as error:
+        raise ArgumentTypeError(
+            f"model: expected a path, got {type(model).__name__}, which gives none"
+        ) from error
 
 
 def _mapping(pixels: Pixels) -> mmap.mmap | None:
@@ -252,7 +283,7 @@ def _prepare_numbered(index: int, picture: Picture, prepared: Callable[[Picture]
     try:
         return prepared(picture)
     except ImageError as error:
-        raise ImageError(f"pictures[{index}]: {error}") from error
+        raise type(error)(f"pictures[{index}]: {error}") from error
 
 
 def _describe(value: object) -> str:

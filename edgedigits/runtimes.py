@@ -5,6 +5,7 @@ Whatever the file, pixels go in and probabilities come out. Each runtime is impo
 
 import contextlib
 import ctypes
+import os
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from edgedigits.arguments import threads_of
 from edgedigits.artifacts import trained_labels, versions
 from edgedigits.contract import (
     CLASSES,
@@ -83,17 +85,19 @@ def open_model(
     Args:
         path: ``.onnx`` (onnxruntime), ``.tflite`` and ``.tflm.c`` (LiteRT), ``.c`` (the system's C compiler: what is in
             the file is compiled and run) or ``.keras`` (Keras).
-        threads: of the runtime; Keras takes its own, C code has one.
+        threads: of the runtime, 1 to 1,024, or 0 for one per core; Keras takes its own, C code has one.
         keras_call: how a Keras model is asked.
         input_scale: what a Keras model was trained on, and so is fed; None for what it declares by a Rescaling layer,
             else for what the manifest beside it says, else for values from 0 to 1 (see ``KerasModel.input_is_known``).
 
     Raises:
+        ArgumentError: the number of threads is none of these.
         ModelNotFoundError: there is no such file.
         ModelFileError: it cannot be read as a model, or the suffix is of no known format.
         ContractError: a model, but not one that takes and gives what the contract says.
         MissingExtraError: its runtime is not installed.
     """
+    threads = threads_of(threads)
     if path.suffix not in SUFFIXES:
         raise ModelFileError(path, f"expected a file that ends in {', '.join(SUFFIXES)}", "name a model file")
     if not path.is_file():
@@ -134,7 +138,7 @@ class TfliteModel(Model):
         metadata = read_metadata(path, content)
         try:
             with hidden_native_output():
-                self._interpreter = Interpreter(model_content=content, num_threads=threads)
+                self._interpreter = Interpreter(model_content=content, num_threads=threads or os.cpu_count())
                 self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             reason = " ".join(str(error).split())[:200]

@@ -1,12 +1,23 @@
+import errno
 import inspect
+import io
+import os
 import pickle
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import edgedigits
-from edgedigits import errors
+from edgedigits import datasets, errors, mnist
+from edgedigits.artifacts import locked, write_atomically
+from edgedigits.bench import model_files
+from edgedigits.contract import LABELS
+from edgedigits.image import as_it_is, prepare
+from edgedigits.keras_archive import read_network_spec
+from edgedigits.reference import read_reference
+from edgedigits.runtimes import open_model
 
 PATH = Path("models/digits.onnx")
 EXAMPLES = [
@@ -24,6 +35,12 @@ EXAMPLES = [
     (errors.ImageError("seven.png: no ink"), ValueError, "seven.png: no ink"),
     (errors.DatasetError("mnist: gone"), ValueError, "mnist: gone"),
     (errors.DownloadError("no mirror"), ConnectionError, "no mirror"),
+    (errors.ImageNotFoundError("seven.png: gone"), FileNotFoundError, "seven.png: gone"),
+    (errors.ImageFileError("seven.png: forbidden"), OSError, "seven.png: forbidden"),
+    (errors.ImageTypeError("picture: a list"), TypeError, "picture: a list"),
+    (errors.DatasetNotFoundError("mnist: gone"), FileNotFoundError, "mnist: gone"),
+    (errors.ArgumentError("threads: -1"), ValueError, "threads: -1"),
+    (errors.ArgumentTypeError("threads: a list"), TypeError, "threads: a list"),
     (errors.AccuracyError("lost 3 points"), ValueError, "lost 3 points"),
     (errors.QuantizationError("a bias of 1e30"), ValueError, "a bias of 1e30"),
     (errors.OutputError("models: disk full"), OSError, "models: disk full"),
@@ -110,3 +127,96 @@ def test_a_message_without_end_is_shortened_in_its_middle():
     assert len(text) == errors.LONGEST_MESSAGE
     assert text.startswith("digits.onnx: xxx")
     assert text.endswith("xxx; export it again")
+
+
+# --- What is missing, and what is of another type ------------------------------------------------------------------
+
+
+class NoPath:
+    def __fspath__(self):
+        return 7
+
+
+def predictor():
+    return edgedigits.DigitPredictor()
+
+
+MISSING = {
+    "prepare": lambda folder: prepare(folder / "no.png"),
+    "prepare text": lambda folder: prepare(str(folder / "no.png")),
+    "prepare below a missing folder": lambda folder: prepare(folder / "no" / "no.png"),
+    "as it is": lambda folder: as_it_is(folder / "no.png"),
+    "predict": lambda folder: predictor().predict(folder / "no.png"),
+    "call": lambda folder: predictor()(folder / "no.png"),
+    "predict batch": lambda folder: predictor().predict_batch([folder / "no.png"]),
+    "predictor onnx": lambda folder: edgedigits.DigitPredictor(folder / "no.onnx"),
+    "predictor ort": lambda folder: edgedigits.DigitPredictor(folder / "no.ort"),
+    **{
+        f"model {suffix}": lambda folder, suffix=suffix: open_model(folder / f"no{suffix}")
+        for suffix in (".onnx", ".ort", ".tflite", ".c", ".keras")
+    },
+    "keras archive": lambda folder: read_network_spec(folder / "no.keras"),
+    "reference": lambda folder: read_reference(folder / "no.npz"),
+    "folder of models": lambda folder: model_files(folder / "no"),
+    "MNIST": lambda folder: mnist.find(folder / "no"),
+    "MNIST in an empty folder": mnist.find,
+    "MNIST's file": lambda folder: mnist.read_split(mnist.Source(folder, "--data"), "test"),
+    "another dataset": lambda folder: datasets.read_split(folder / "no", "test", tuple("abcdefghij")),
+    "MNIST to read": lambda folder: datasets.read_split(folder / "no", "test", LABELS),
+}
+
+
+@pytest.mark.parametrize("call", MISSING)
+def test_what_is_missing_is_a_file_not_found(call, tmp_path):
+    with pytest.raises(FileNotFoundError) as caught:
+        MISSING[call](tmp_path)
+    assert isinstance(caught.value, errors.EdgeDigitsError)
+    assert str(tmp_path) in str(caught.value)
+
+
+OTHER_TYPES = {
+    "no picture": lambda: prepare(None),
+    "a number": lambda: prepare(7),
+    "a list": lambda: prepare([[0, 1], [1, 0]]),
+    "a path that gives none": lambda: prepare(NoPath()),
+    "a text file": lambda: prepare(io.StringIO("text")),
+    "an array of objects": lambda: prepare(np.full((9, 9), None)),
+    "an array of text": lambda: prepare(np.full((9, 9), "x")),
+    "as it is": lambda: as_it_is(7),
+    "predict": lambda: predictor().predict(7),
+    "a batch of one path": lambda: predictor().predict_batch("seven.png"),
+    "a batch of a number": lambda: predictor().predict_batch(7),
+    "a number in a batch": lambda: predictor().predict_batch([7]),
+    "probabilities of a list": lambda: predictor().probabilities([[0] * 28] * 28),
+    "a model that is a number": lambda: edgedigits.DigitPredictor(7),
+    "a model in bytes": lambda: edgedigits.DigitPredictor(b"digits.onnx"),
+    "a model whose path gives none": lambda: edgedigits.DigitPredictor(NoPath()),
+    "threads in words": lambda: edgedigits.DigitPredictor(threads="2"),
+    "threads that are true": lambda: edgedigits.DigitPredictor(threads=True),
+    "half a thread": lambda: edgedigits.DigitPredictor(threads=1.5),
+    "the top of text": lambda: edgedigits.Prediction(0, 1.0, (1.0,), "0").top("3"),
+}
+
+
+@pytest.mark.parametrize("call", OTHER_TYPES)
+def test_what_is_of_another_type_is_a_type_error(call):
+    with pytest.raises(TypeError) as caught:
+        OTHER_TYPES[call]()
+    assert isinstance(caught.value, errors.EdgeDigitsError)
+    assert "0x" not in str(caught.value)
+
+
+@pytest.mark.parametrize("write", [
+    lambda path: write_atomically(path / "digits.onnx", b""), lambda path: locked(path).__enter__(),
+], ids=["file", "lock"])  # fmt: skip
+def test_what_cannot_be_written_is_an_os_error(write, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match="choose another folder") as caught:
+        write(tmp_path / "file")
+    assert isinstance(caught.value, errors.OutputError)
+
+
+def test_a_picture_that_is_a_folder_is_an_os_error(tmp_path):
+    with pytest.raises(OSError, match=os.strerror(errno.EISDIR)) as caught:
+        prepare(tmp_path)
+    assert isinstance(caught.value, errors.ImageFileError)

@@ -1,5 +1,6 @@
 import contextlib
 import io
+import os
 import struct
 import threading
 import warnings
@@ -427,6 +428,15 @@ def test_prepare_names_the_file(tmp_path: Path) -> None:
     assert str(caught.value).startswith(f"{tmp_path}/a\\nb.png: cannot be read: No such file")
 
 
+def test_prepare_takes_paths_kept_in_bytes(tmp_path: Path, reference: Pixels) -> None:
+    seven().save(tmp_path / "ü seven.png")
+    (tmp_path / "text.png").write_text("no picture")
+    good, bad = sorted(os.scandir(os.fsencode(tmp_path)), key=lambda entry: entry.name, reverse=True)
+    assert similarity(prepare(good), reference) == 1
+    with pytest.raises(ImageError, match=r"text\.png: cannot be read: not a PNG"):
+        prepare(bad)
+
+
 def test_prepare_refuses_a_folder(tmp_path: Path) -> None:
     with pytest.raises(ImageError, match=r"x\.png: cannot be read: Is a directory"):
         prepare((tmp_path / "x.png").mkdir() or tmp_path / "x.png")
@@ -482,16 +492,68 @@ def test_printable_escapes_what_would_break_a_line(text: str, expected: str) -> 
         (np.array([0, 1, 255], np.uint8), [0, 1, 255]),
         (np.array([0, 1, 255], np.int32), [0, 1, 255]),
         (np.array([0, 257, 65535], np.uint16), [0, 1, 255]),
+        *(
+            (np.array([0, top // 2 + 1, top], dtype), [0, 128, 255])
+            for top in (1023, 4095, 16383, 65535)
+            for dtype in (np.uint16, np.int32, np.int64)
+        ),
+        # One more than a depth holds is of the next one.
+        *((np.array([0, top + 1], np.uint16), [0, 64]) for top in (1023, 4095, 16383)),
+        (np.array([0, 256], np.uint16), [0, 64]),
         (np.array([0.0, 0.5, 1.0]), [0, 128, 255]),
         (np.array([0.0, 1.0, 255.0]), [0, 1, 255]),
         (np.array([0.0, 0.25], np.float16), [0, 64]),
     ],
-    ids=["bool", "uint8", "int32", "uint16", "unit float", "float 255", "float16"],
+    ids=str,
 )
 def test_as_levels_reads_numbers_as_it_says(array: Any, expected: list[int]) -> None:
     levels = as_levels(array)
     assert levels.dtype == np.uint8
     assert levels.tolist() == expected
+
+
+def png_of_colours(levels: Any) -> bytes:
+    """A PNG of 16 bits per colour, (h, w, 3) uint16, which Pillow does not write (RFC 2083, section 4.1)."""
+    height, width = levels.shape[:2]
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in levels)
+    parts = (
+        (b"IHDR", struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0)),
+        (b"IDAT", zlib.compress(rows)),
+        (b"IEND", b""),
+    )
+    chunks = (
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        for kind, body in parts
+    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+
+
+def as_tiff(levels: Any) -> bytes:
+    return encoded(Image.fromarray(levels.astype(np.uint16)), "TIFF")
+
+
+DEEP: dict[str, Callable[[Any], Any]] = {
+    "uint16": lambda levels: levels.astype(np.uint16),
+    "int32": lambda levels: levels.astype(np.int32),
+    "big-endian": lambda levels: levels.astype(">u2"),
+    "mode I": lambda levels: Image.fromarray(levels.astype(np.int32)),
+    "mode I;16": lambda levels: Image.fromarray(levels.astype(np.uint16)),
+    "PNG": lambda levels: encoded(Image.fromarray(levels.astype(np.uint16))),
+    "TIFF": as_tiff,
+    "PNG in colours": lambda levels: png_of_colours(np.repeat(levels[:, :, None], 3, axis=2)),
+}
+
+
+@pytest.mark.parametrize("form", DEEP)
+@pytest.mark.parametrize("bits", [10, 12, 14, 16])
+@pytest.mark.parametrize(("ink", "paper"), [(0.0, 1.0), (1.0, 0.0), (0.1, 0.8), (0.9, 0.2)], ids=str)
+def test_a_digit_of_any_depth_is_the_digit(
+    form: str, bits: int, ink: float, paper: float, reference: Pixels
+) -> None:
+    share = np.asarray(seven(ink=255, paper=0), np.float64) / 255
+    levels = np.rint((2**bits - 1) * (paper + (ink - paper) * share)).astype(np.int64)
+    pixels = prepare(DEEP[form](levels))
+    assert similarity(pixels, reference) > 0.98
 
 
 def test_shrunk_brings_the_longer_side_to_1024() -> None:

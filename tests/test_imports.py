@@ -44,6 +44,7 @@ def test_the_predictor_needs_onnxruntime_numpy_and_pillow_only():
         *(
             f"edgedigits.{part}"
             for part in (
+                "arguments",
                 "contract",
                 "errors",
                 "finding",

@@ -105,7 +105,7 @@ data_option = click.option(
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 quiet_option = click.option("--quiet", "-q", is_flag=True, help="No progress on standard error.")
 threads_option = click.option(
-    "--threads", type=click.IntRange(min=1), default=1, show_default=True, help="Threads of the runtime."
+    "--threads", type=click.IntRange(1, 1024), default=1, show_default=True, help="Threads of the runtime."
 )
 
 

@@ -9,7 +9,7 @@ import click
 
 from edgedigits.cli.options import echo_json, json_option
 from edgedigits.contract import CLASSES
-from edgedigits.errors import ImageError
+from edgedigits.errors import ImageError, ImageFileError, ImageNotFoundError
 
 if TYPE_CHECKING:
     from edgedigits.image import Picture, Pixels
@@ -124,11 +124,14 @@ def pictures_in(folder: Path) -> "Iterator[tuple[str, Picture | ImageError]]":
     except OSError as error:
         yield (
             str(folder),
-            ImageError(f"{name}: cannot be read: {error.strerror}; name a folder that you may read"),
+            ImageFileError(f"{name}: cannot be read: {error.strerror}; name a folder that you may read"),
         )
         return
     if not paths:
-        yield str(folder), ImageError(f"{name}: no pictures in this folder; looked for {', '.join(SUFFIXES)}")
+        yield (
+            str(folder),
+            ImageNotFoundError(f"{name}: no pictures in this folder; looked for {', '.join(SUFFIXES)}"),
+        )
     for path in paths:
         yield str(path), str(path)
 

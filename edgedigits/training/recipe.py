@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Literal
 
+from edgedigits.arguments import LARGEST_SEED, amount_of, count_of
 from edgedigits.contract import CLASSES, PIXELS
 from edgedigits.training.augmentation import Warp
 
@@ -43,6 +44,19 @@ class Recipe:
     """Images held out of the training split, every class with its share."""
     seed: int = 0
     """Of the initial weights, the order and warps of the images, and the choice of the validation images."""
+
+    def __post_init__(self) -> None:
+        """Refuse what no network can be trained with.
+
+        Raises:
+            ArgumentError: a number is out of its range.
+        """
+        for name in ("epochs", "batch_size", "validation"):
+            count_of(name, getattr(self, name))
+        count_of("seed", self.seed, 0, LARGEST_SEED)
+        for width in self.arch:
+            count_of("arch", width)
+        amount_of("learning_rate", self.learning_rate, zero=False)
 
     def to_dict(self) -> dict[str, Any]:
         """Return all fields as JSON values."""

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from edgedigits.arguments import LARGEST_SEED, amount_of, count_of
 from edgedigits.c_compiler import find_compiler
 from edgedigits.contract import C_INFIXES, Format, Precision
 from edgedigits.input_scale import InputScale
@@ -56,6 +57,18 @@ class ExportOptions:
     """What the network was trained on; None for what it declares, or what training images tell."""
     selftest: bool = False
     """Whether pictures with expected answers come with the C file, for the bring-up of a board."""
+
+    def __post_init__(self) -> None:
+        """Refuse what nothing can be exported with.
+
+        Raises:
+            ArgumentError: a number is out of its range.
+        """
+        if self.calibration_size is not None:
+            count_of("calibration_size", self.calibration_size)
+        count_of("seed", self.seed, 0, LARGEST_SEED)
+        if self.max_drop is not None:
+            amount_of("max_drop", self.max_drop)
 
 
 DEFAULT_OPTIONS = ExportOptions()

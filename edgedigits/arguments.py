@@ -1,0 +1,74 @@
+"""Numbers that a caller chooses, checked before they reach a runtime that would crash on them or hang."""
+
+import math
+import operator
+from typing import Any
+
+from edgedigits.errors import ArgumentError, ArgumentTypeError
+
+MOST_THREADS = 1024
+"""Of a runtime; onnxruntime really starts as many as it is told."""
+LARGEST_SEED = 2**31 - 1
+"""What every library's generator takes."""
+
+
+def count_of(name: str, value: Any, least: int = 1, most: int | None = None) -> int:
+    """Return a whole number within its range.
+
+    Args:
+        name: of the argument, for the message.
+        value: an ``int``, or what stands for one, such as numpy's integers; no bool.
+        least: the smallest that may be.
+        most: the largest that may be; None for no bound.
+
+    Raises:
+        ArgumentTypeError: it is no whole number.
+        ArgumentError: it is out of range.
+    """
+    wanted = f"{least:,} or more" if most is None else f"{least:,} to {most:,}"
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        number = operator.index(value)
+    except TypeError:
+        raise ArgumentTypeError(f"{name}: expected a whole number, {wanted}, got {_kind(value)}") from None
+    if number < least or (most is not None and number > most):
+        raise ArgumentError(f"{name}: expected {wanted}, got {number:,}")
+    return number
+
+
+def threads_of(value: Any) -> int:
+    """Return a number of threads: 1 to 1,024, or 0 for one per core.
+
+    Raises:
+        ArgumentTypeError, ArgumentError: it is none.
+    """
+    return count_of("threads", value, 0, MOST_THREADS)
+
+
+def amount_of(name: str, value: Any, *, zero: bool = True) -> float:
+    """Return a finite number that is not negative.
+
+    Args:
+        name: of the argument, for the message.
+        value: an ``int``, a ``float``, or what converts to one; no bool and no text.
+        zero: whether it may be 0.
+
+    Raises:
+        ArgumentTypeError: it is no number.
+        ArgumentError: it is negative, infinite, NaN, or 0 where that may not be.
+    """
+    wanted = "a number, 0 or more" if zero else "a number above 0"
+    try:
+        if isinstance(value, (bool, str, bytes)):
+            raise TypeError
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        raise ArgumentTypeError(f"{name}: expected {wanted}, got {_kind(value)}") from None
+    if not math.isfinite(number) or number < 0 or (number == 0 and not zero):
+        raise ArgumentError(f"{name}: expected {wanted}, got {number:g}")
+    return number
+
+
+def _kind(value: object) -> str:
+    return f"{value} ({type(value).__name__})" if isinstance(value, (bool, float)) else type(value).__name__
