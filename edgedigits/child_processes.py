@@ -13,8 +13,7 @@ import shutil
 import sys
 from pathlib import Path
 
-import edgedigits
-
+_PACKAGE = Path(__file__).with_name("__init__.py")
 _BEGIN = """\
 import sys
 own = [entry for entry in sys.path if entry]
@@ -67,7 +66,7 @@ def find_program(name: str) -> str | None:
 
 def _command(last: str, arguments: tuple[object, ...]) -> list[str]:
     path, withheld = import_path()
-    begin = _BEGIN.format(path=ascii(path), withheld=ascii(withheld), package=ascii(edgedigits.__file__))
+    begin = _BEGIN.format(path=ascii(path), withheld=ascii(withheld), package=ascii(str(_PACKAGE)))
     return [sys.executable, *_switches(), "-c", begin + last, *map(str, arguments)]
 
 
