@@ -8,12 +8,22 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from PIL import Image
 
 from edgedigits.errors import ImageError
 from edgedigits.finding import Finding, finding_in
-from edgedigits.image import gray_of_colours, on_paper, without_blocks
+from edgedigits.image import (
+    centre_of_mass,
+    centred,
+    fitted,
+    gray_of_colours,
+    on_paper,
+    read_picture,
+    thickened,
+    without_blocks,
+)
 from edgedigits.ink import (
     check_digit,
     check_ink,
@@ -24,7 +34,14 @@ from edgedigits.ink import (
     is_light_paper,
     reaches_across,
 )
-from edgedigits.light import Contrast, flat_paper, has_shade
+from edgedigits.light import (
+    Contrast,
+    flat_contrast,
+    flat_paper,
+    has_shade,
+    ink_contrast,
+    sloping_contrast,
+)
 from edgedigits.parts import Mask, connected_parts, has_full_corner
 
 SIDE = 100
@@ -233,6 +250,35 @@ def blocks_go(squares: int) -> bool:
     return without_blocks(np.kron(small, np.ones((5, 5), np.uint8))).shape == small.shape
 
 
+def full(height: int, width: int) -> npt.NDArray[np.uint8]:
+    return np.full((height, width), 255, np.uint8)
+
+
+def centre_after(side: int) -> tuple[float, float]:
+    """Where the centre of a box comes to lie, of which a middle pixel is the centre."""
+    return centre_of_mass(centred(full(side, side)))
+
+
+def grows_thicker(pen: int) -> bool:
+    """A 0 of 100 pixels; the strokes of MNIST's thin digits would be 9 wide in it."""
+    picture = np.where(outline(0, SIDE, 0, 60, pen), 255, 0).astype(np.uint8)[:, :60]
+    return thickened(picture).sum() > picture.sum()
+
+
+def keeps_a_dot(side: int) -> bool:
+    """A dark pixel on white, which is averaged away with its neighbours in pictures of some size."""
+    gray = full(side, side)
+    gray[side // 2, side // 2] = 0
+    return bool(ink_contrast(gray, 9, dark=True).max() > 0.5)
+
+
+def has_a_surface(paper: int) -> bool:
+    """A picture of 32 x 32, so many pixels of which are paper."""
+    gray = np.full((32, 32), 50, np.uint8)
+    gray.flat[:paper] = 200
+    return sloping_contrast(gray, 100, dark=True) is not None
+
+
 CASES: list[tuple[str, Callable[[Any], object], Any, Any, object, object]] = [
     ("finding.THRESHOLD_FLOOR", faint_ink_is_ink, 0.11, 0.13, False, True),
     ("finding.GRAIN_DISTANCE", grain_is_measured, 5, 8, False, True),
@@ -307,6 +353,21 @@ CASES: list[tuple[str, Callable[[Any], object], Any, Any, object, object]] = [
     ("image.COLOUR_GAIN", lambda other: coloured(-100, -other, -other), 41, 53, True, False),
     ("image.MIN_COLOUR", lambda red: coloured(red, -7, 0), 16, 17, False, True),
     ("image.MIN_TRANSPARENT_CONTRAST", brings_paper, 31, 32, False, True),
+    ("image.DETAIL_SIDE", lambda side: max(read_picture(full(side, 50)).shape), 1000, 1100, 1000, 1024),
+    ("image.DIGIT_SIDE", lambda side: max(fitted(full(side, 15)).shape), 19, 60, 20, 20),
+    ("image.CENTRE", centre_after, 11, 13, (14.0, 14.0), (14.0, 14.0)),
+    ("image.STROKE_WIDTH", grows_thicker, 7, 9, True, False),
+    ("image.MIN_STROKE_SIDE", lambda side: max(thickened(full(side, side // 2)).shape), 70, 90, 80, 90),
+    ("light.SMOOTH_SIDE", keeps_a_dot, 127, 128, True, False),
+    ("light.SLOPE_PAPER", has_a_surface, 113, 133, False, True),
+    (
+        "light.BLACK_LEVEL",
+        lambda tone: float(flat_contrast(full(1, 1) * 0 + tone, 176, dark=True)[0, 0]),
+        76,
+        126,
+        0.5,
+        0.25,
+    ),
     ("image.LEAST_SQUARES", blocks_go, 7, 8, False, True),
 ]
 
