@@ -3,20 +3,21 @@
 Compiling and loading a C file runs what is in it: open only files that you would run.
 """
 
-import atexit
+import contextlib
 import ctypes
 import hashlib
 import os
 import re
 import shlex
-import shutil
-import stat
 import subprocess
 import tempfile
+import weakref
 from pathlib import Path
+from typing import BinaryIO
 
 from edgedigits.child_processes import find_program
 from edgedigits.errors import ModelFileError, ModelNotFoundError
+from edgedigits.library_cache import COMPILING_PREFIX, add, cache_folder, open_library, trim
 
 COMPILERS = ("cc", "gcc", "clang")
 FLAGS = ("-std=c99", "-O3", "-fPIC", "-shared")
@@ -90,38 +91,28 @@ def load_network(path: Path) -> tuple[ctypes.CDLL, str]:
     key = hashlib.sha256("\0".join(facts).encode()).hexdigest()
     library = cache / f"{key}.so"
     try:
-        if not library.is_file():
+        opened = open_library(library)
+        if opened is None:
             _compile(path, [*compiler, *flags], sources, library)
-        return ctypes.CDLL(str(library)), _compiler_version(macros)
+            opened = open_library(library)
+            trim(cache)
+        return _load(library, opened), _compiler_version(macros)
     except OSError as error:
-        library.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            library.unlink()
         raise ModelFileError(
             path, f"its library cannot be made or loaded ({error})", "try once more"
         ) from error
 
 
-def cache_folder() -> Path:
-    """Return the folder of compiled networks: in the user's cache, or a passing one where that is not private."""
-    try:
-        # The XDG Base Directory Specification has relative paths ignored.
-        base = Path(os.environ.get("XDG_CACHE_HOME", ""))
-        base = base if base.is_absolute() else Path("~/.cache").expanduser()
-        folder = base / "edgedigits" / "compiled"
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        found = folder.lstat()
-    except (OSError, RuntimeError):  # RuntimeError: a user without a home
-        return _passing_folder()
-    # Whoever can write here can have his code run: nobody but the user may.
-    private = stat.S_ISDIR(found.st_mode) and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
-    if not private or (hasattr(os, "getuid") and found.st_uid != os.getuid()):
-        return _passing_folder()
-    return folder
-
-
-def _passing_folder() -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="edgedigits-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder
+def _load(library: Path, opened: BinaryIO | None) -> ctypes.CDLL:
+    """Load a library; its file stays open as long as it is in use, by which other processes know that it is."""
+    with contextlib.ExitStack() as unless_loaded:
+        if opened is not None:
+            unless_loaded.enter_context(opened)
+        loaded = ctypes.CDLL(str(library))
+        weakref.finalize(loaded, unless_loaded.pop_all().close)
+    return loaded
 
 
 def _flags_and_macros(path: Path, compiler: list[str], folder: Path) -> tuple[list[str], str]:
@@ -160,7 +151,7 @@ def _run(path: Path, command: list[str], folder: Path) -> "subprocess.CompletedP
 
 def _compile(path: Path, command: list[str], sources: dict[str, bytes], library: Path) -> None:
     """Compile into a file beside the library and rename it: its name is never that of a part."""
-    with tempfile.TemporaryDirectory(prefix=".compiling-", dir=library.parent) as name:
+    with tempfile.TemporaryDirectory(prefix=COMPILING_PREFIX, dir=library.parent) as name:
         folder = Path(name)
         for file, content in sources.items():
             (folder / file).write_bytes(content)
@@ -175,4 +166,4 @@ def _compile(path: Path, command: list[str], sources: dict[str, bytes], library:
             errors = [line for line in done.stderr.splitlines() if "error" in line] or [done.stderr]
             complaint = errors[0].replace(f"{folder}{os.sep}", "").strip()[:LONGEST_COMPLAINT]
             raise ModelFileError(path, f"the C compiler refuses it ({complaint})")
-        made.replace(library)
+        add(made, library)

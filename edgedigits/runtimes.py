@@ -183,8 +183,9 @@ class CModel(Model):
         from edgedigits.c_file import read_metadata
 
         metadata = read_metadata(path, source)
-        library, compiler = load_network(path)
-        self._predict_batch = library.edgedigits_predict_batch
+        # As long as the library is referred to, no other process removes it from the cache.
+        self._library, compiler = load_network(path)
+        self._predict_batch = self._library.edgedigits_predict_batch
         self._predict_batch.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p)
         self._predict_batch.restype = None
         self._resize(1)

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from edgedigits.bench import model_files
-from edgedigits.c_compiler import cache_folder, find_compiler
+from edgedigits.c_compiler import find_compiler
 from edgedigits.errors import ModelFileError, ModelNotFoundError
+from edgedigits.library_cache import cache_folder
 from edgedigits.mnist import Split
 from edgedigits.runtimes import open_model
 
