@@ -3,8 +3,10 @@
 import json
 import os
 import platform
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+
+from edgedigits.artifacts.versions import versions
+from edgedigits.measuring.machine import cpu_name
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -15,30 +17,14 @@ PACKAGES = ("edgedigits", "numpy", "onnxruntime", "pillow", "click", "ai-edge-li
 
 def machine_card() -> dict[str, object]:
     """Return CPU, cores, system, and the versions of Python and of the packages that are measured."""
+    found = versions(*PACKAGES)
     return {
-        "cpu": _cpu_model(),
+        "cpu": cpu_name(),
         "cores": os.cpu_count(),
         "system": f"{platform.system()} {platform.machine()}",
-        "python": platform.python_version(),
-        "versions": {package: _version(package) for package in PACKAGES},
+        "python": found["python"],
+        "versions": {package: found.get(package) for package in PACKAGES},
     }
-
-
-def _cpu_model() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor()
-    return next(
-        (line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown"
-    )
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
 
 
 def write_result(name: str, results: dict[str, object]) -> None:

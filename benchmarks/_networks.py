@@ -4,10 +4,13 @@ from pathlib import Path
 
 from _machine import ROOT
 
-from edgedigits import artifacts, mnist
-from edgedigits.contract import DEFAULT_NAME, arch_text, file_name
+from edgedigits.artifacts.manifest import read_manifest
+from edgedigits.contract import arch_text
+from edgedigits.datasets.split import Split
+from edgedigits.file_names import DEFAULT_NAME, file_name
 from edgedigits.training.recipe import Recipe, edge
-from edgedigits.training.train import TrainingResult, train
+from edgedigits.training.run_files import TrainingResult
+from edgedigits.training.train import train
 
 SEEDS = (0, 1, 2)
 PRESETS = {"128-32": (128, 32), "128-64": (128, 64), "256-128-32": (256, 128, 32)}
@@ -24,16 +27,16 @@ def folder_of(recipe: Recipe) -> Path:
     return FOLDER / f"{arch_text(recipe.arch)}-{recipe.name.split()[-1]}-{recipe.seed}"
 
 
-def train_and_keep(recipe: Recipe, train_split: mnist.Split, test_split: mnist.Split) -> TrainingResult:
+def train_and_keep(recipe: Recipe, train_split: Split, test_split: Split) -> TrainingResult:
     """Train a network and keep it."""
     return train(recipe, train_split, test_split, folder_of(recipe))
 
 
-def kept(recipe: Recipe, train_split: mnist.Split, test_split: mnist.Split) -> Path:
+def kept(recipe: Recipe, train_split: Split, test_split: Split) -> Path:
     """Return the ``.keras`` file of a recipe, trained now if it is not kept yet: minutes for a long budget."""
     folder = folder_of(recipe)
     path = folder / file_name(DEFAULT_NAME, "keras")
-    training = artifacts.read_manifest(folder)["networks"].get(DEFAULT_NAME, {}).get("training")
+    training = read_manifest(folder)["networks"].get(DEFAULT_NAME, {}).get("training")
     if not path.exists() or training is None or training["arguments"] != recipe.to_dict():
         print(f"training {folder.name}", flush=True)
         train_and_keep(recipe, train_split, test_split)

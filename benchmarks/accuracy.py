@@ -24,11 +24,14 @@ from _machine import RESULTS, ROOT, machine_card, write_result
 from _networks import PRESETS, SEEDS, kept, train_and_keep
 from training import run_textbook
 
-from edgedigits import __version__, metrics, mnist
-from edgedigits.cold_start import peak_mib
-from edgedigits.training.fitting import Data
+from edgedigits import __version__
+from edgedigits.datasets import mnist
+from edgedigits.datasets.split import Split
+from edgedigits.measuring import metrics
+from edgedigits.measuring.cold_start import peak_mib
+from edgedigits.training.fitting import TrainingData
 from edgedigits.training.recipe import Recipe, edge, plain
-from edgedigits.training.train import validation_indices
+from edgedigits.training.splits import validation_indices
 from edgedigits_export import ExportOptions, export_model, select_targets
 
 MAKERS: dict[str, Callable[..., Recipe]] = {
@@ -61,7 +64,7 @@ def recipes() -> dict[str, list[Recipe]]:
     return rows
 
 
-def measure(recipe: Recipe, train_split: mnist.Split, test_split: mnist.Split) -> dict[str, Any]:
+def measure(recipe: Recipe, train_split: Split, test_split: Split) -> dict[str, Any]:
     """Train once; return accuracies in percent, seconds of fitting, and for long runs the int8 file's."""
     result = train_and_keep(recipe, train_split, test_split)
     measured = {
@@ -79,7 +82,7 @@ def measure(recipe: Recipe, train_split: mnist.Split, test_split: mnist.Split) -
     return measured
 
 
-def int8_difference(recipe: Recipe, train_split: mnist.Split, test_split: mnist.Split) -> float:
+def int8_difference(recipe: Recipe, train_split: Split, test_split: Split) -> float:
     """Return by how many points of test accuracy the int8 TFLite file is above its network."""
     network = kept(recipe, train_split, test_split)
     options = ExportOptions(max_drop=100.0)
@@ -95,12 +98,14 @@ def int8_difference(recipe: Recipe, train_split: mnist.Split, test_split: mnist.
     return exported[0].verification.comparison.difference
 
 
-def textbook_seconds(train_split: mnist.Split, test_split: mnist.Split, seed: int) -> tuple[float, float]:
+def textbook_seconds(train_split: Split, test_split: Split, seed: int) -> tuple[float, float]:
     """Return the seconds until the textbook call reaches 98.0 % on validation, or of its ten epochs, and its best."""
     recipe = plain(seed=seed)
     fit, held_out = validation_indices(train_split.labels, recipe.validation, recipe.seed)
     images, labels = train_split.images, train_split.labels
-    run = run_textbook(recipe, Data(images[fit], labels[fit], images[held_out], labels[held_out]), test_split)
+    run = run_textbook(
+        recipe, TrainingData(images[fit], labels[fit], images[held_out], labels[held_out]), test_split
+    )
     return run.seconds_to(TEXTBOOK_LEVEL) or run.seconds[-1], max(run.validation)
 
 
@@ -149,7 +154,7 @@ def write_presets(result: dict[str, Any]) -> None:
         )
     ]
     presets = {"edgedigits": __version__, "machine": f"{card['cpu']}, {card['cores']} cores", "rows": rows}
-    path = ROOT / "edgedigits" / "presets.json"
+    path = ROOT / "edgedigits" / "reporting" / "presets.json"
     path.write_text(json.dumps(presets, indent=1) + "\n", encoding="utf-8")
 
 

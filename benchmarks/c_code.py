@@ -22,7 +22,7 @@ from _machine import ROOT, conclude
 from ai_edge_litert.interpreter import Interpreter
 from predictor import percentiles, time_in_turns
 
-from edgedigits import mnist
+from edgedigits.datasets import mnist, places
 
 COMPILE = ("gcc", "-std=c99", "-O3", "-march=native", "-fPIC", "-shared")
 CALLS = 250
@@ -88,7 +88,7 @@ def main() -> int:
     parser.add_argument("--models", type=Path, default=ROOT / "models")
     arguments = parser.parse_args()
 
-    source = mnist.find()
+    source = places.find()
     if source is None:
         print("MNIST is not here: set EDGEDIGITS_DATA or run `edgedigits data`", file=sys.stderr)
         return 1

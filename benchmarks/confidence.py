@@ -16,18 +16,18 @@ from pathlib import Path
 import numpy as np
 from _machine import ROOT, conclude
 
-from edgedigits import mnist
-from edgedigits.artifacts import read_manifest
-from edgedigits.bench import model_files
-from edgedigits.contract import DEFAULT_NAME, file_name
-from edgedigits.metrics import Labels, Probabilities, expected_calibration_error
-from edgedigits.mnist import Split
-from edgedigits.runtimes import open_model
-from edgedigits.training.architectures import load_network
+from edgedigits.artifacts.manifest import read_manifest
+from edgedigits.datasets import mnist
+from edgedigits.datasets.split import Split
+from edgedigits.file_names import DEFAULT_NAME, file_name
+from edgedigits.measuring.metrics import Labels, Probabilities, expected_calibration_error
+from edgedigits.measuring.subjects import model_files
+from edgedigits.measuring.verify import run_all
+from edgedigits.networks.build import load_network
+from edgedigits.runtimes.opening import open_model
 from edgedigits.training.recipe import Recipe
+from edgedigits.training.splits import validation_indices
 from edgedigits.training.temperature import fold_temperature
-from edgedigits.training.train import validation_indices
-from edgedigits.verify import run_all
 
 NETWORK = file_name(DEFAULT_NAME, "keras")
 UNSCALED = f"{NETWORK} without temperature"

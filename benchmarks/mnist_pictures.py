@@ -21,11 +21,12 @@ import numpy.typing as npt
 from _machine import ROOT, conclude
 from PIL import Image, ImageFilter
 
-from edgedigits import metrics, mnist
+from edgedigits.datasets import mnist
 from edgedigits.errors import ImageError
-from edgedigits.image import Pixels
+from edgedigits.measuring import metrics
+from edgedigits.picture.levels import Pixels
 from edgedigits.predictor import DigitPredictor
-from edgedigits.training.train import validation_indices
+from edgedigits.training.splits import validation_indices
 
 Draw = Callable[[Pixels, np.random.Generator], Pixels | bytes]
 

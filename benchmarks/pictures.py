@@ -17,7 +17,9 @@ import numpy as np
 from _machine import conclude
 from PIL import Image, ImageDraw
 
-from edgedigits.image import Pixels, decode, prepare
+from edgedigits.picture.levels import Pixels
+from edgedigits.picture.prepare import prepare
+from edgedigits.picture.reading import decode
 
 
 def seven(width: int, height: int, pen: int) -> Image.Image:

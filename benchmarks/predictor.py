@@ -20,8 +20,8 @@ import numpy as np
 import onnxruntime
 from _machine import ROOT, conclude
 
-from edgedigits.onnx_session import session_options
 from edgedigits.predictor import DigitPredictor
+from edgedigits.runtimes.onnx_session import session_options
 
 MODEL = ROOT / "models" / "digits.int8.onnx"
 MANY = 1_000_000
@@ -29,7 +29,7 @@ MEMORY_PROGRAM = """
 import sys
 import numpy as np
 from edgedigits import DigitPredictor
-from edgedigits.cold_start import peak_mib
+from edgedigits.measuring.cold_start import peak_mib
 
 predictor = DigitPredictor()
 predictor.probabilities(np.zeros((1, 28, 28), np.uint8))

@@ -29,16 +29,17 @@ from _networks import folder_of, kept, long_recipes
 from ai_edge_litert.interpreter import Interpreter
 from onnxruntime.quantization import CalibrationDataReader, quantize_static
 
-from edgedigits import mnist
 from edgedigits.contract import INPUT_NAME
+from edgedigits.datasets import mnist
+from edgedigits.datasets.split import Split
 from edgedigits.native_output import hidden_native_output
-from edgedigits.runtimes import open_model
-from edgedigits.training.backend import tf
+from edgedigits.networks.backend import tf
+from edgedigits.runtimes.opening import open_model
 from edgedigits.training.recipe import Recipe
-from edgedigits.training.train import validation_indices
+from edgedigits.training.splits import validation_indices
 from edgedigits_export import ExportOptions, Target, export_model
-from edgedigits_export.calibration import choose_calibration_images
 from edgedigits_export.inference_graph import InferenceGraph, load_inference_graph
+from edgedigits_export.integers.calibration import choose_calibration_images
 
 MODELS = ROOT / "models"
 TARGETS = (Target("tflite", "int8", ""), Target("onnx", "int8", ""))
@@ -127,15 +128,13 @@ def session(content: bytes) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
 
-def calibration_images(recipe: Recipe, split: mnist.Split) -> Pixels:
+def calibration_images(recipe: Recipe, split: Split) -> Pixels:
     """Choose what the rivals are calibrated with."""
     fit, _ = validation_indices(split.labels, recipe.validation, recipe.seed)
     return choose_calibration_images(split, fit, size=STOCK_CALIBRATION, seed=0).images
 
 
-def measure_accuracy(
-    recipe: Recipe, train_split: mnist.Split, test_split: mnist.Split
-) -> dict[str, dict[str, float]]:
+def measure_accuracy(recipe: Recipe, train_split: Split, test_split: Split) -> dict[str, dict[str, float]]:
     """Export a network in both ways; return points of accuracy gained and agreement in percent by file."""
     network = kept(recipe, train_split, test_split)
     graph = load_inference_graph(network)
@@ -198,7 +197,7 @@ def in_turn(calls: dict[str, Call], rounds: int, count: int) -> dict[str, float]
     return {name: statistics.median(taken) / 1000 for name, taken in samples.items()}
 
 
-def measure_speed(train_split: mnist.Split, test_split: mnist.Split) -> dict[str, dict[str, float]]:
+def measure_speed(train_split: Split, test_split: Split) -> dict[str, dict[str, float]]:
     """Return microseconds for one image and for all test images at once, by file."""
     recipe = Recipe()
     graph = load_inference_graph(MODELS / "digits.keras")

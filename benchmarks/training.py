@@ -15,11 +15,13 @@ from dataclasses import dataclass
 import numpy as np
 from _machine import write_result
 
-from edgedigits import metrics, mnist
-from edgedigits.training.backend import keras
-from edgedigits.training.fitting import Data, Fitter
+from edgedigits.datasets import mnist
+from edgedigits.datasets.split import Split
+from edgedigits.measuring import metrics
+from edgedigits.networks.backend import keras
+from edgedigits.training.fitting import Fitter, TrainingData
 from edgedigits.training.recipe import Recipe
-from edgedigits.training.train import validation_indices
+from edgedigits.training.splits import validation_indices
 
 SEEDS = (0, 1, 2)
 ACCURACY_TARGET = 97.8
@@ -57,7 +59,7 @@ class EpochClock(keras.callbacks.Callback):
         self.seconds.append(time.perf_counter() - self.started)
 
 
-def run_textbook(recipe: Recipe, data: Data, test: mnist.Split) -> Run:
+def run_textbook(recipe: Recipe, data: TrainingData, test: Split) -> Run:
     """Train as the tutorials do."""
     keras.utils.set_random_seed(recipe.seed)
     model = keras.Sequential(
@@ -84,7 +86,7 @@ def run_textbook(recipe: Recipe, data: Data, test: mnist.Split) -> Run:
     return Run(clock.seconds, validation, metrics.accuracy(test.labels, digits).percent)
 
 
-def run_ours(recipe: Recipe, data: Data, test: mnist.Split) -> Run:
+def run_ours(recipe: Recipe, data: TrainingData, test: Split) -> Run:
     """Train as ``edgedigits train`` does."""
     started = time.perf_counter()
     fitter = Fitter(recipe, data)
@@ -104,7 +106,9 @@ def main() -> int:
     for seed in SEEDS:
         recipe = Recipe(seed=seed)
         fit, held_out = validation_indices(train.labels, recipe.validation, recipe.seed)
-        data = Data(train.images[fit], train.labels[fit], train.images[held_out], train.labels[held_out])
+        data = TrainingData(
+            train.images[fit], train.labels[fit], train.images[held_out], train.labels[held_out]
+        )
         textbook, ours = run_textbook(recipe, data, test), run_ours(recipe, data, test)
         level = textbook.validation[-1]
         mine, theirs = ours.seconds_to(level), textbook.seconds_to(level)

@@ -4,7 +4,7 @@ For each source in a folder with a manifest: the share that the shipped network 
 
     naive           gray, resized to 28x28
     naive, turned   the same, dark ink on light paper turned round by the tone of the border
-    prepared        ``edgedigits.image.prepare``
+    prepared        ``edgedigits.picture.prepare.prepare``
 
 The folder holds pictures and ``manifest.csv`` with the columns ``file`` (a path in the folder, whose first part is the
 source) and ``label``. The targets, 98.5 % of all pictures and 94 % of each source, hold for the prepared ones.
@@ -22,9 +22,10 @@ import numpy as np
 from _machine import ROOT, conclude
 from PIL import Image
 
-from edgedigits import metrics
 from edgedigits.errors import ImageError
-from edgedigits.image import Pixels, prepare
+from edgedigits.measuring import metrics
+from edgedigits.picture.levels import Pixels
+from edgedigits.picture.prepare import prepare
 from edgedigits.predictor import DigitPredictor
 
 ALL = "all"

@@ -36,11 +36,11 @@ from edgedigits.errors import (
     OutputError,
     QuantizationError,
 )
+from edgedigits.version import __version__
 
 if TYPE_CHECKING:
     from edgedigits.predictor import DigitPredictor, Prediction
 
-__version__ = "0.1.0"
 
 __all__ = [
     "AccuracyError",

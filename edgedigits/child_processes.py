@@ -33,7 +33,7 @@ def run_module(module: str, *arguments: object) -> list[str]:
     """Return the command that runs a module as ``python -m`` would.
 
     Args:
-        module: its full name, such as ``edgedigits.cold_start``.
+        module: its full name, such as ``edgedigits.measuring.cold_start``.
         *arguments: for ``sys.argv[1:]``, as text.
     """
     return _command(f"runpy.run_module({module!r}, run_name='__main__', alter_sys=True)", arguments)

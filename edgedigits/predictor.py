@@ -19,15 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgedigits.arguments import count_of, threads_of
-from edgedigits.contract import (
-    CLASSES,
-    DEFAULT_NAME,
-    IMAGE_SIDE,
-    INPUT_NAME,
-    LABELS,
-    OUTPUT_NAME,
-    file_name,
-)
+from edgedigits.contract import CLASSES, IMAGE_SIDE, INPUT_NAME, LABELS, OUTPUT_NAME
 from edgedigits.errors import (
     ArgumentTypeError,
     ImageError,
@@ -35,8 +27,11 @@ from edgedigits.errors import (
     ModelFileError,
     ModelNotFoundError,
 )
-from edgedigits.image import Picture, Pixels, as_it_is, prepare
-from edgedigits.onnx_session import open_session
+from edgedigits.file_names import DEFAULT_NAME, file_name
+from edgedigits.picture.levels import Pixels
+from edgedigits.picture.prepare import as_it_is, prepare
+from edgedigits.picture.reading import Picture
+from edgedigits.runtimes.onnx_session import open_session
 
 BATCH = 4096
 """Pictures in one run, so that memory stays flat however many there are; more at once are not quicker either."""
@@ -162,7 +157,7 @@ class DigitPredictor:
 
         Args:
             picture: a path, the bytes of a picture file, a file opened in binary mode, a PIL image, or an array; see
-                ``edgedigits.image.prepare``.
+                ``edgedigits.picture.prepare.prepare``.
 
         Raises:
             ImageError: the picture cannot be read, or shows nothing.
@@ -205,7 +200,8 @@ class DigitPredictor:
     def prepare(self, picture: Picture) -> Pixels:
         """Bring a picture into the form of the images that the network was trained on.
 
-        Digits come in any form, see ``edgedigits.image.prepare``. A network of another dataset takes its own form only:
+        Digits come in any form, see ``edgedigits.picture.prepare.prepare``. A network of another dataset takes its own
+        form only:
         28x28 pixels, light and dark as they are there.
 
         Raises:

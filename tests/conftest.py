@@ -5,9 +5,10 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from edgedigits import mnist
-from edgedigits.c_compiler import find_compiler
-from edgedigits.mnist import Source, Split
+from edgedigits.datasets import mnist, places
+from edgedigits.datasets.places import Source
+from edgedigits.datasets.split import Split
+from edgedigits.runtimes.c_compiler import find_compiler
 
 EPOCHS = 3
 
@@ -29,7 +30,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def mnist_source() -> Source:
     """MNIST on this machine. A place that EDGEDIGITS_DATA names and that does not hold it is an error, not a skip."""
-    source = mnist.find()
+    source = places.find()
     if source is None:
         pytest.skip("MNIST is not here: set EDGEDIGITS_DATA or run `edgedigits data`")
     return source
@@ -48,11 +49,11 @@ def mnist_test(mnist_source: Source) -> Split:
 @pytest.fixture(scope="session")
 def dataset() -> tuple[Split, Split]:
     """Training and test split: MNIST where it is, else the bundled digits, so that no test of the code is skipped."""
-    source = mnist.find()
+    source = places.find()
     if source is None:
-        from edgedigits.training.offline_digits import load_offline_digits
+        from edgedigits.datasets.bundled_digits import load_bundled_digits
 
-        return load_offline_digits()
+        return load_bundled_digits()
     return mnist.read_split(source, "train"), mnist.read_split(source, "test")
 
 

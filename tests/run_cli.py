@@ -22,20 +22,21 @@ class IncompleteInstallation(PathFinder):
 
 
 def put_bundled_digits_in_place_of_mnist() -> None:
-    from edgedigits import mnist
-    from edgedigits.training.offline_digits import load_offline_digits
+    from edgedigits.datasets import mnist
+    from edgedigits.datasets.bundled_digits import load_bundled_digits
+    from edgedigits.datasets.places import Source
 
-    splits = dict(zip(("train", "test"), load_offline_digits(), strict=True))
-    mnist.find_or_download = lambda *_, **__: mnist.Source(Path("bundled"), "bundled")
+    splits = dict(zip(("train", "test"), load_bundled_digits(), strict=True))
+    mnist.find_or_download = lambda *_, **__: Source(Path("bundled"), "bundled")
     mnist.read_split = lambda _, part: splits[part]
 
 
 def main() -> None:
     sys.meta_path = [IncompleteInstallation if found is PathFinder else found for found in sys.meta_path]
     sys.argv = ["edgedigits", *ARGUMENTS]
-    from edgedigits import mnist
+    from edgedigits.datasets import places
 
-    if mnist.find() is None:
+    if places.find() is None:
         put_bundled_digits_in_place_of_mnist()
 
     from edgedigits.cli import main as edgedigits

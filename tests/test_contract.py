@@ -5,9 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgedigits import contract
-from edgedigits.contract import CalibrationReceipt, MeasuredAccuracy, ModelMetadata
+from edgedigits import contract, file_names
+from edgedigits.contract import EXPECTED_INPUT, EXPECTED_OUTPUT, LABELS, MOST_WEIGHTS, PIXELS, WIDEST_LAYER
 from edgedigits.errors import ContractError
+from edgedigits.file_names import FORMATS, PRECISIONS
+from edgedigits.metadata import CalibrationReceipt, MeasuredAccuracy, ModelMetadata
 
 PATH = Path("digits.onnx")
 METADATA = ModelMetadata(
@@ -29,7 +31,7 @@ accuracies = st.builds(
 metadata = st.builds(
     ModelMetadata,
     arch=texts,
-    precision=st.sampled_from(contract.PRECISIONS),
+    precision=st.sampled_from(PRECISIONS),
     weights_sha256=texts,
     tools=st.dictionaries(texts, texts, max_size=3),
     accuracy=st.none() | accuracies,
@@ -43,10 +45,10 @@ def altered(**fields: object) -> str:
 
 
 def test_the_contract_is_the_published_one():
-    assert contract.EXPECTED_INPUT == "image uint8 (n, 28, 28)"
-    assert contract.EXPECTED_OUTPUT == "probabilities float32 (n, 10)"
-    assert contract.PIXELS == 784
-    assert "".join(contract.LABELS) == "0123456789"
+    assert EXPECTED_INPUT == "image uint8 (n, 28, 28)"
+    assert EXPECTED_OUTPUT == "probabilities float32 (n, 10)"
+    assert PIXELS == 784
+    assert "".join(LABELS) == "0123456789"
 
 
 @pytest.mark.parametrize(
@@ -65,13 +67,14 @@ def test_the_contract_is_the_published_one():
     ],
 )
 def test_file_names_say_format_and_precision(file_format, precision, expected):
-    assert contract.file_name("digits", file_format, precision) == expected
+    assert file_names.file_name("digits", file_format, precision) == expected
 
 
-@given(names, st.sampled_from(contract.FORMATS), st.sampled_from(contract.PRECISIONS))
+@given(names, st.sampled_from(FORMATS), st.sampled_from(PRECISIONS))
 def test_a_file_name_leads_back_to_its_network(name, file_format, precision):
     assert (
-        contract.network_name(Path("some/folder", contract.file_name(name, file_format, precision))) == name
+        file_names.network_name(Path("some/folder", file_names.file_name(name, file_format, precision)))
+        == name
     )
 
 
@@ -81,13 +84,13 @@ def test_a_file_name_leads_back_to_its_network(name, file_format, precision):
     ids=["default", "other"],
 )
 def test_only_other_networks_put_their_name_before_a_sidecar(name, expected):
-    assert contract.sidecar_name(name, "reference.npz") == expected
+    assert file_names.sidecar_name(name, "reference.npz") == expected
 
 
 @given(
-    st.lists(st.integers(1, contract.WIDEST_LAYER), min_size=1, max_size=6)
+    st.lists(st.integers(1, WIDEST_LAYER), min_size=1, max_size=6)
     .map(tuple)
-    .filter(lambda widths: contract.count_weights(widths) <= contract.MOST_WEIGHTS)
+    .filter(lambda widths: contract.count_weights(widths) <= MOST_WEIGHTS)
 )
 def test_widths_survive_being_written(widths):
     assert contract.parse_arch(contract.arch_text(widths)) == widths

@@ -10,14 +10,17 @@ import numpy as np
 import pytest
 
 import edgedigits
-from edgedigits import datasets, errors, mnist
-from edgedigits.artifacts import locked, write_atomically
-from edgedigits.bench import model_files
+from edgedigits import errors
+from edgedigits.artifacts.staging import locked, write_atomically
 from edgedigits.contract import LABELS
-from edgedigits.image import as_it_is, prepare
-from edgedigits.keras_archive import read_network_spec
-from edgedigits.reference import read_reference
-from edgedigits.runtimes import open_model
+from edgedigits.datasets import mnist, places
+from edgedigits.datasets.places import Source
+from edgedigits.datasets.read import read_split
+from edgedigits.measuring.reference import read_reference
+from edgedigits.measuring.subjects import model_files
+from edgedigits.model_files.keras_archive import read_network_spec
+from edgedigits.picture.prepare import as_it_is, prepare
+from edgedigits.runtimes.opening import open_model
 
 PATH = Path("models/digits.onnx")
 EXAMPLES = [
@@ -158,11 +161,11 @@ MISSING = {
     "keras archive": lambda folder: read_network_spec(folder / "no.keras"),
     "reference": lambda folder: read_reference(folder / "no.npz"),
     "folder of models": lambda folder: model_files(folder / "no"),
-    "MNIST": lambda folder: mnist.find(folder / "no"),
-    "MNIST in an empty folder": mnist.find,
-    "MNIST's file": lambda folder: mnist.read_split(mnist.Source(folder, "--data"), "test"),
-    "another dataset": lambda folder: datasets.read_split(folder / "no", "test", tuple("abcdefghij")),
-    "MNIST to read": lambda folder: datasets.read_split(folder / "no", "test", LABELS),
+    "MNIST": lambda folder: places.find(folder / "no"),
+    "MNIST in an empty folder": places.find,
+    "MNIST's file": lambda folder: mnist.read_split(Source(folder, "--data"), "test"),
+    "another dataset": lambda folder: read_split(folder / "no", "test", tuple("abcdefghij")),
+    "MNIST to read": lambda folder: read_split(folder / "no", "test", LABELS),
 }
 
 

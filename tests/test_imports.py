@@ -30,11 +30,15 @@ def loaded_by(code: str) -> set[str]:
 def test_importing_the_package_loads_nothing_but_its_errors():
     loaded = loaded_by("import edgedigits")
     assert not loaded & (NOT_FOR_HELP | {"click"})
-    assert {name for name in loaded if name.startswith("edgedigits")} == {"edgedigits", "edgedigits.errors"}
+    assert {name for name in loaded if name.startswith("edgedigits")} == {
+        "edgedigits",
+        "edgedigits.errors",
+        "edgedigits.version",
+    }
 
 
 def test_the_check_itself_sees_what_is_loaded():
-    assert {"numpy", "edgedigits.metrics"} <= loaded_by("import edgedigits.metrics")
+    assert {"numpy", "edgedigits.measuring.metrics"} <= loaded_by("import edgedigits.measuring.metrics")
 
 
 def test_the_predictor_needs_onnxruntime_numpy_and_pillow_only():
@@ -47,15 +51,31 @@ def test_the_predictor_needs_onnxruntime_numpy_and_pillow_only():
                 "arguments",
                 "contract",
                 "errors",
-                "finding",
-                "image",
-                "ink",
-                "light",
-                "model_bytes",
-                "onnx_file",
-                "onnx_session",
-                "parts",
+                "file_names",
+                "metadata",
+                "model_files",
+                "model_files.content",
+                "model_files.onnx_file",
+                "model_files.onnx_graph",
+                "model_files.onnx_operators",
+                "picture",
+                "picture.components",
+                "picture.contrast",
+                "picture.digit",
+                "picture.even_paper",
+                "picture.finding",
+                "picture.form",
+                "picture.gray",
+                "picture.levels",
+                "picture.limits",
+                "picture.prepare",
+                "picture.reading",
+                "picture.scaling",
+                "picture.search",
                 "predictor",
+                "runtimes",
+                "runtimes.onnx_session",
+                "version",
             )
         ),
     }
@@ -64,7 +84,16 @@ def test_the_predictor_needs_onnxruntime_numpy_and_pillow_only():
 
 
 @pytest.mark.parametrize(
-    "module", ["verify", "bench", "runtimes", "datasets", "mnist", "artifacts", "reference"]
+    "module",
+    [
+        "artifacts.manifest",
+        "datasets.mnist",
+        "datasets.read",
+        "measuring.bench",
+        "measuring.reference",
+        "measuring.verify",
+        "runtimes.opening",
+    ],
 )
 def test_what_runs_on_a_device_loads_nothing_heavy(module):
     assert not loaded_by(f"import edgedigits.{module}") & (HEAVY | {"click"})

@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgedigits.image import Pixels
+from edgedigits.picture.levels import Pixels
 from edgedigits.predictor import DigitPredictor
-from edgedigits.runtimes import open_model
+from edgedigits.runtimes.opening import open_model
 
 STATM = Path("/proc/self/statm")
 MEBIBYTE = 1 << 20

@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from edgedigits import mnist
-from edgedigits.artifacts import file_receipt, read_manifest
-from edgedigits.bench import model_files
-from edgedigits.c_compiler import find_compiler
+from edgedigits.artifacts.manifest import file_receipt, read_manifest
+from edgedigits.datasets.split import Split
+from edgedigits.measuring.reference import read_reference
+from edgedigits.measuring.subjects import model_files
+from edgedigits.measuring.verify import verify_model
 from edgedigits.predictor import default_model
-from edgedigits.reference import read_reference
-from edgedigits.report import render_model_card
-from edgedigits.runtimes import open_model
-from edgedigits.verify import verify_model
+from edgedigits.reporting.model_card import render_model_card
+from edgedigits.runtimes.c_compiler import find_compiler
+from edgedigits.runtimes.opening import open_model
 
 FOLDER = Path(__file__).parent.parent / "models"
 ENTRY = read_manifest(FOLDER)["networks"]["digits"]
@@ -66,7 +66,7 @@ def test_the_shipped_int8_onnx_file_is_small() -> None:
 
 @pytest.mark.mnist
 @pytest.mark.parametrize("file", EXPORTED)
-def test_shipped_file_passes_its_gate_as_the_manifest_says(file: str, mnist_test: mnist.Split) -> None:
+def test_shipped_file_passes_its_gate_as_the_manifest_says(file: str, mnist_test: Split) -> None:
     model = open_model(FOLDER / file)
     verification = verify_model(model, mnist_test, read_reference(FOLDER / "reference.npz"))
     assert verification.failures == ()

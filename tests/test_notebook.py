@@ -13,7 +13,7 @@ from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbformat import NotebookNode
 
-from edgedigits.mnist import Source
+from edgedigits.datasets.places import Source
 
 NOTEBOOK = Path(__file__).parent.parent / "docs" / "explore.ipynb"
 LONGEST_CELL = 15

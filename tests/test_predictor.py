@@ -17,11 +17,12 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 
 from edgedigits import predictor as predictor_module
-from edgedigits.contract import ModelMetadata
 from edgedigits.errors import ContractError, ImageError, ModelFileError, ModelNotFoundError
-from edgedigits.image import Pixels, prepare
-from edgedigits.onnx_session import open_session
+from edgedigits.metadata import ModelMetadata
+from edgedigits.picture.levels import Pixels
+from edgedigits.picture.prepare import prepare
 from edgedigits.predictor import DigitPredictor, Prediction, default_model
+from edgedigits.runtimes.onnx_session import open_session
 
 GOLDEN = sorted((Path(__file__).parent / "golden" / "pictures").iterdir())
 
@@ -218,7 +219,7 @@ def test_a_large_file_does_not_fill_the_memory(tmp_path: Path) -> None:
     program = (
         "import sys, numpy as np\n"
         "from edgedigits import DigitPredictor\n"
-        "from edgedigits.cold_start import peak_mib\n"
+        "from edgedigits.measuring.cold_start import peak_mib\n"
         "predictor = DigitPredictor()\n"
         "pixels = np.load(sys.argv[1], mmap_mode='r')\n"
         "predictor.probabilities(pixels[:10_000])\n"  # What any mapped file costs, however large, comes first.

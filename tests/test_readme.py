@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from edgedigits.artifacts import read_manifest
+from edgedigits.artifacts.manifest import read_manifest
 from edgedigits.cli import COMMANDS, cli
-from edgedigits.contract import PRECISIONS
+from edgedigits.file_names import PRECISIONS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -18,6 +18,8 @@ from edgedigits.cli.options import (
 
 if TYPE_CHECKING:
     from edgedigits.input_scale import InputScale
+    from edgedigits.measuring.bench_result import BenchResult
+    from edgedigits.measuring.subjects import Subject
 
 
 @click.command()
@@ -85,27 +87,31 @@ def command(
     if as_json + as_csv + as_markdown > 1:
         raise click.UsageError("--json, --csv and --markdown exclude each other")
     with extra("bench", "measuring"):
-        from edgedigits.bench import (
-            BenchOptions,
-            bench,
-            fed_subjects,
-            find_subjects,
-            model_files,
-            read_test_split,
-            remarks,
-            sweep_header,
-            sweep_rows,
-            table_header,
-            table_rows,
-            winners,
-        )
-        from edgedigits.tables import print_table, to_csv, to_markdown
+        from edgedigits.measuring.bench import bench
+        from edgedigits.measuring.bench_result import BenchOptions
+        from edgedigits.measuring.subjects import fed_subjects, find_subjects, model_files, read_test_split
     if plot is not None:
         with extra("train", "--plot"):
-            from edgedigits.plots import TradeOffPoint, trade_off
+            from edgedigits.reporting.plots import TradeOffPoint, trade_off
     progress = terminal_progress(quiet)
     with_keras = keras and find_spec("tensorflow") is not None
     subjects = find_subjects(files or model_files(models), with_keras)
+    _check_something_left(subjects, keras)
+    subjects = fed_subjects(subjects, data, input_scale, progress)
+    split = read_test_split(subjects, data, progress)
+    options = BenchOptions(threads, min_seconds, min_samples, rounds=rounds, cold_starts=cold_starts)
+    result = bench(subjects, split, options, progress)
+    print_result(result, as_json=as_json, as_csv=as_csv, as_markdown=as_markdown)
+    if plot is not None:
+        from edgedigits.artifacts.staging import write_atomically
+
+        points = [TradeOffPoint(row.name, row.accuracy, row.latency.p50, row.bytes) for row in result.rows]
+        write_atomically(plot, trade_off(points))
+        progress.note(f"drew {plot}")
+
+
+def _check_something_left(subjects: "list[Subject]", keras: bool) -> None:
+    """Raise a usage error where no file is left to measure, and say why."""
     if not subjects:
         why = (
             "--no-keras leaves them out"
@@ -116,10 +122,14 @@ def command(
             f"nothing left to measure: expected other files than .keras, or Keras to ask these with, found only .keras "
             f"files ({why})"
         )
-    subjects = fed_subjects(subjects, data, input_scale, progress)
-    split = read_test_split(subjects, data, progress)
-    options = BenchOptions(threads, min_seconds, min_samples, rounds=rounds, cold_starts=cold_starts)
-    result = bench(subjects, split, options, progress)
+
+
+def print_result(result: "BenchResult", *, as_json: bool, as_csv: bool, as_markdown: bool) -> None:
+    """Print a measurement in the form that was asked for: tables of the terminal, if none was."""
+    from edgedigits.measuring.bench_result import remarks, winners
+    from edgedigits.reporting.bench_tables import sweep_header, sweep_rows, table_header, table_rows
+    from edgedigits.reporting.tables import print_table, to_csv, to_markdown
+
     header, rows = table_header(result), table_rows(result)
     if as_json:
         echo_json(result.to_dict())
@@ -136,9 +146,3 @@ def command(
     if not as_json:
         for line in (*winners(result.rows), *remarks(result.rows)):
             click.echo(line, err=as_csv)
-    if plot is not None:
-        from edgedigits.artifacts import write_atomically
-
-        points = [TradeOffPoint(row.name, row.accuracy, row.latency.p50, row.bytes) for row in result.rows]
-        write_atomically(plot, trade_off(points))
-        progress.note(f"drew {plot}")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from edgedigits.mnist import Source
+    from edgedigits.datasets.places import Source
 
 from edgedigits.cli.options import data_option, echo_json, json_option, quiet_option, terminal_progress
 
@@ -33,14 +33,15 @@ def command(
     ctx.ensure_object(dict).update(data=data, mirror=mirror, quiet=quiet)
     if ctx.invoked_subcommand is not None:
         return
-    from edgedigits import mnist
+    from edgedigits.datasets import mnist, mnist_files
+    from edgedigits.datasets.mnist_files import MNIST_NAME
 
     source = _source(data, mirror, quiet)
-    splits = {part: mnist.read_split(source, part) for part in mnist.FILES}
+    splits = {part: mnist.read_split(source, part) for part in mnist_files.FILES}
     if as_json:
         echo_json(
             {
-                "dataset": mnist.NAME,
+                "dataset": MNIST_NAME,
                 "path": str(source.path),
                 "origin": source.origin,
                 "images": {part: len(split.images) for part, split in splits.items()},
@@ -48,7 +49,7 @@ def command(
             }
         )
         return
-    click.echo(f"{mnist.NAME}: {source.path} ({source.origin})")
+    click.echo(f"{MNIST_NAME}: {source.path} ({source.origin})")
     for part, split in splits.items():
         click.echo(f"  {part:5}  {len(split.images):6,} images of 28x28, every sha256 as published")
 
@@ -73,10 +74,12 @@ def show(ctx: click.Context, out: Path, part: str, seed: int) -> None:
     Example:
       edgedigits data show --part test --seed 7
     """
-    from edgedigits import mnist, sheets
-    from edgedigits.artifacts import write_atomically
+    from edgedigits.artifacts.staging import write_atomically
+    from edgedigits.datasets import mnist
+    from edgedigits.datasets.split import Part
+    from edgedigits.reporting import sheets
 
-    chosen: mnist.Part = "train" if part == "train" else "test"
+    chosen: Part = "train" if part == "train" else "test"
     split = mnist.read_split(_source(**ctx.obj), chosen)
     indices = sheets.sample_indices(split.labels, per_class=10, seed=seed)
     cells = [sheets.Cell(split.images[i], (f"{split.labels[i]}  #{i}",)) for i in indices]
@@ -85,7 +88,8 @@ def show(ctx: click.Context, out: Path, part: str, seed: int) -> None:
 
 
 def _source(data: Path | None, mirror: tuple[str, ...], quiet: bool) -> "Source":
-    from edgedigits import mnist
+    from edgedigits.datasets import download, places
+    from edgedigits.datasets.mnist_files import MIRRORS
 
-    found = mnist.find(data)
-    return found or mnist.download(mirrors=mirror or mnist.MIRRORS, progress=terminal_progress(quiet))
+    found = places.find(data)
+    return found or download.download(mirrors=mirror or MIRRORS, progress=terminal_progress(quiet))

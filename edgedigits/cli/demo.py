@@ -8,9 +8,10 @@ import click
 from edgedigits.cli.options import data_option, terminal_progress
 
 if TYPE_CHECKING:
-    from edgedigits.mnist import Split
+    from edgedigits.datasets.split import Split
+    from edgedigits.measuring.bench_result import BenchResult
     from edgedigits.progress import Progress
-    from edgedigits.report import SamplePrediction
+    from edgedigits.reporting.report import SamplePrediction
 
 BENCH_SECONDS, BENCH_ROUNDS, COLD_STARTS = 0.3, 3, 1
 """Shorter than `bench` takes by default: a demonstration, whose figures are good to about a tenth."""
@@ -39,23 +40,12 @@ def command(out: Path, data: Path | None) -> None:
     Example:
       edgedigits demo --out /tmp/demo
     """
-    from edgedigits import mnist
+    from edgedigits.datasets.mnist_files import MNIST_NAME
     from edgedigits.extras import extra
 
     with extra("train", "the demo"):
-        from edgedigits.artifacts import write_atomically
-        from edgedigits.bench import (
-            BenchOptions,
-            bench,
-            find_subjects,
-            model_files,
-            remarks,
-            table_header,
-            table_rows,
-            winners,
-        )
-        from edgedigits.report import render_report
-        from edgedigits.tables import print_table
+        from edgedigits.artifacts.staging import write_atomically
+        from edgedigits.reporting.report import render_report
         from edgedigits.training.recipe import Recipe, edge
         from edgedigits.training.train import train
         from edgedigits_export import ExportOptions, export_model, select_targets
@@ -68,7 +58,7 @@ def command(out: Path, data: Path | None) -> None:
     click.echo(result.describe())
 
     click.echo("\n2. Export to every format, each verified before it is put in place")
-    max_drop = None if test_split.dataset == mnist.NAME else OFFLINE_MAX_DROP
+    max_drop = None if test_split.dataset == MNIST_NAME else OFFLINE_MAX_DROP
     if max_drop is not None:
         images = len(test_split.images)
         click.echo(f"The gate allows a loss of {max_drop} points here: there are only {images} test images.")
@@ -87,11 +77,7 @@ def command(out: Path, data: Path | None) -> None:
     print_verifications([*(file.verification for file in exported), *failed])
 
     click.echo("4. Measure")
-    options = BenchOptions(min_seconds=BENCH_SECONDS, rounds=BENCH_ROUNDS, cold_starts=COLD_STARTS)
-    subjects = find_subjects(model_files(out, "digits"), with_keras=True)
-    measured = bench(subjects, test_split, options, progress)
-    print_table(f"{measured.dataset}", table_header(measured), table_rows(measured))
-    click.echo("\n".join([str(measured.machine), *winners(measured.rows), *remarks(measured.rows)]))
+    measured = _measured(out, test_split, progress)
 
     click.echo("\n5. Predict pictures, with onnxruntime alone")
     samples = _predict_samples(out, test_split)
@@ -103,20 +89,37 @@ def command(out: Path, data: Path | None) -> None:
         raise SystemExit(1)
 
 
+def _measured(out: Path, test_split: "Split", progress: "Progress") -> "BenchResult":
+    """Measure all files of the demo's network and print how they compare."""
+    from edgedigits.measuring.bench import bench
+    from edgedigits.measuring.bench_result import BenchOptions, remarks, winners
+    from edgedigits.measuring.subjects import find_subjects, model_files
+    from edgedigits.reporting.bench_tables import table_header, table_rows
+    from edgedigits.reporting.tables import print_table
+
+    options = BenchOptions(min_seconds=BENCH_SECONDS, rounds=BENCH_ROUNDS, cold_starts=COLD_STARTS)
+    subjects = find_subjects(model_files(out, "digits"), with_keras=True)
+    measured = bench(subjects, test_split, options, progress)
+    print_table(f"{measured.dataset}", table_header(measured), table_rows(measured))
+    click.echo("\n".join([str(measured.machine), *winners(measured.rows), *remarks(measured.rows)]))
+    return measured
+
+
 def _dataset(data: Path | None, progress: "Progress") -> tuple["Split", "Split"]:
     """Return training and test split of MNIST, or of the bundled digits; say which in the first line."""
-    from edgedigits import mnist
+    from edgedigits.datasets import mnist
+    from edgedigits.datasets.mnist_files import MNIST_NAME
     from edgedigits.errors import DownloadError
 
     try:
         source = mnist.find_or_download(data, progress=progress)
     except DownloadError as error:
-        from edgedigits.training.offline_digits import NAME, load_offline_digits
+        from edgedigits.datasets.bundled_digits import BUNDLED_NAME, load_bundled_digits
 
-        click.echo(f"Data: {NAME}: no figure below says anything about MNIST, which could not be had")
+        click.echo(f"Data: {BUNDLED_NAME}: no figure below says anything about MNIST, which could not be had")
         click.echo(f"edgedigits: {error}", err=True)
-        return load_offline_digits()
-    click.echo(f"Data: {mnist.NAME} from {source.path} ({source.origin})")
+        return load_bundled_digits()
+    click.echo(f"Data: {MNIST_NAME} from {source.path} ({source.origin})")
     return mnist.read_split(source, "train"), mnist.read_split(source, "test")
 
 
@@ -127,10 +130,10 @@ def _predict_samples(out: Path, split: "Split") -> list["SamplePrediction"]:
     import numpy as np
     from PIL import Image
 
-    from edgedigits.artifacts import write_atomically
+    from edgedigits.artifacts.staging import write_atomically
     from edgedigits.predictor import DigitPredictor
-    from edgedigits.report import SamplePrediction
-    from edgedigits.sheets import sample_indices
+    from edgedigits.reporting.report import SamplePrediction
+    from edgedigits.reporting.sheets import sample_indices
 
     predictor = DigitPredictor(out / "digits.onnx")
     samples = []

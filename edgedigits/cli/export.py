@@ -15,11 +15,12 @@ from edgedigits.cli.options import (
     quiet_option,
     terminal_progress,
 )
-from edgedigits.contract import Precision, file_name
+from edgedigits.file_names import Format, Precision, file_name
 
 if TYPE_CHECKING:
     from edgedigits.input_scale import InputScale
-    from edgedigits_export import ExportedFile
+    from edgedigits.measuring.verify import Verification
+    from edgedigits_export import ExportedFile, Target
 
 
 @click.command()
@@ -119,19 +120,14 @@ def command(
       edgedigits export --format all --force
       edgedigits export --format tflite --name theirs --input-scale -1..1
     """
-    from edgedigits import datasets
-    from edgedigits.c_compiler import find_compiler
+    from edgedigits.datasets.read import read_split
     from edgedigits.extras import extra
-    from edgedigits.runtimes import open_model
+    from edgedigits.runtimes.c_compiler import find_compiler
+    from edgedigits.runtimes.opening import open_model
 
     with extra("train", "exporting"):
-        from edgedigits_export import ExportOptions, export_model, select_targets
-    try:
-        targets = select_targets(file_format, quantize)
-    except ValueError as error:
-        raise click.UsageError(str(error)) from error
-    if selftest and file_format not in ("c", "all"):
-        raise click.UsageError("--selftest belongs to --format c")
+        from edgedigits_export import ExportOptions, export_model
+    targets = _targets(file_format, quantize, selftest=selftest)
     progress = terminal_progress(quiet, needs="train")
     if file_format == "all" and not find_compiler():
         progress.note("no C compiler here to verify C files with: they are left out")
@@ -140,8 +136,8 @@ def command(
     exported, failed = export_model(
         network,
         targets,
-        datasets.read_split(data, "train", labels, progress=progress),
-        datasets.read_split(data, "test", labels, progress=progress),
+        read_split(data, "train", labels, progress=progress),
+        read_split(data, "test", labels, progress=progress),
         folder=out,
         options=ExportOptions(
             opset,
@@ -156,6 +152,27 @@ def command(
         ),
         progress=progress,
     )
+    print_exports(exported, failed, as_json=as_json)
+    if failed:
+        raise SystemExit(1)
+
+
+def _targets(
+    file_format: Format | Literal["all"], quantize: Precision | None, *, selftest: bool
+) -> tuple["Target", ...]:
+    from edgedigits_export import select_targets
+
+    try:
+        targets = select_targets(file_format, quantize)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    if selftest and file_format not in ("c", "all"):
+        raise click.UsageError("--selftest belongs to --format c")
+    return targets
+
+
+def print_exports(exported: list["ExportedFile"], failed: list["Verification"], *, as_json: bool) -> None:
+    """Print the files that are in place, and say of each other one why it is not."""
     if as_json:
         echo_json(
             {
@@ -176,13 +193,11 @@ def command(
         click.echo(
             f"edgedigits: {verification.file} was not written: {'; '.join(verification.failures)}", err=True
         )
-    if failed:
-        raise SystemExit(1)
 
 
 def print_firmware(file: "ExportedFile") -> None:
     """Print what a C file costs on microcontrollers, a row per processor and optimization."""
-    from edgedigits.tables import print_table
+    from edgedigits.reporting.tables import print_table
     from edgedigits_export import FIRMWARE_HEADER, firmware_rows
 
     print_table(

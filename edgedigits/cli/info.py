@@ -8,7 +8,7 @@ import click
 from edgedigits.cli.options import echo_json, json_option
 
 if TYPE_CHECKING:
-    from edgedigits.runtimes import KerasModel
+    from edgedigits.runtimes.keras_model import KerasModel
 
 
 @click.command()
@@ -24,9 +24,10 @@ def command(file: Path, as_json: bool) -> None:
     """
     import dataclasses
 
-    from edgedigits.artifacts import sha256_file
+    from edgedigits.artifacts.hashes import sha256_file
     from edgedigits.contract import EXPECTED_INPUT, EXPECTED_OUTPUT, LABELS
-    from edgedigits.runtimes import KerasModel, open_model
+    from edgedigits.runtimes.keras_model import KerasModel
+    from edgedigits.runtimes.opening import open_model
 
     model = open_model(file)
     facts = {

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from edgedigits.contract import DEFAULT_NAME, LABELS, file_name, network_name, parse_arch, parse_labels
+from edgedigits.contract import LABELS, parse_arch, parse_labels
+from edgedigits.file_names import DEFAULT_NAME, file_name, network_name
 
 if TYPE_CHECKING:
     from edgedigits.input_scale import InputScale

@@ -12,7 +12,8 @@ from edgedigits.contract import CLASSES
 from edgedigits.errors import ImageError, ImageFileError, ImageNotFoundError
 
 if TYPE_CHECKING:
-    from edgedigits.image import Picture, Pixels
+    from edgedigits.picture.levels import Pixels
+    from edgedigits.picture.reading import Picture
     from edgedigits.predictor import DigitPredictor, Prediction
 
 SUFFIXES = (
@@ -114,7 +115,7 @@ def find_pictures(images: tuple[str, ...]) -> "Iterator[tuple[str, Picture | Ima
 
 def pictures_in(folder: Path) -> "Iterator[tuple[str, Picture | ImageError]]":
     """Name the picture files of a folder as ``find_pictures`` does."""
-    from edgedigits.image import printable
+    from edgedigits.picture.reading import printable
 
     name = printable(str(folder))
     try:
@@ -169,7 +170,7 @@ class PreparedFolder:
 
         from PIL import Image
 
-        from edgedigits import artifacts
+        from edgedigits.artifacts.staging import write_atomically
 
         stem = "standard-input" if name == STANDARD_INPUT else Path(name).stem
         number, file = 1, f"{stem}.png"
@@ -179,12 +180,12 @@ class PreparedFolder:
         self._taken.add(file)
         buffer = io.BytesIO()
         Image.fromarray(pixels).save(buffer, "PNG")
-        artifacts.write_atomically(self._folder / file, buffer.getvalue())
+        write_atomically(self._folder / file, buffer.getvalue())
 
 
 def as_line(name: str, prediction: "Prediction", top: int, labels: Sequence[str]) -> str:
     """Write a prediction as ``photo.png: 7  99.8 %   1  0.1 %``."""
-    from edgedigits.image import printable
+    from edgedigits.picture.reading import printable
 
     ranked = (f"{labels[digit]}  {100 * probability:.1f} %" for digit, probability in prediction.top(top))
     return f"{printable(name)}: {'   '.join(ranked)}"

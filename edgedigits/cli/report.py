@@ -52,13 +52,15 @@ def command(
       edgedigits report --models models --no-bench --out page.html
       edgedigits report --format markdown           # models/report.md, with links to the plots
     """
-    from edgedigits.artifacts import write_atomically
-    from edgedigits.contract import sidecar_name
+    from edgedigits.artifacts.staging import write_atomically
     from edgedigits.extras import extra
+    from edgedigits.file_names import sidecar_name
 
     with extra("train", "writing a report"):
-        from edgedigits.bench import BenchOptions, bench, find_subjects, model_files, read_test_split
-        from edgedigits.report import render_markdown, render_report
+        from edgedigits.measuring.bench import bench
+        from edgedigits.measuring.bench_result import BenchOptions
+        from edgedigits.measuring.subjects import find_subjects, model_files, read_test_split
+        from edgedigits.reporting.report import render_markdown, render_report
     progress = terminal_progress(quiet, needs="train")
     result = None
     if measure:

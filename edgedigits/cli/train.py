@@ -1,7 +1,7 @@
 """``edgedigits train``: train a network on MNIST."""
 
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -16,7 +16,11 @@ from edgedigits.cli.options import (
     read_widths,
     terminal_progress,
 )
-from edgedigits.contract import DEFAULT_NAME, LABELS
+from edgedigits.contract import LABELS
+from edgedigits.file_names import DEFAULT_NAME
+
+if TYPE_CHECKING:
+    from edgedigits.training.run_files import TrainingResult
 
 
 @click.command()
@@ -107,12 +111,12 @@ def command(
       edgedigits train --resume                     # after Ctrl-C or a power cut
       edgedigits train --data fashion --labels names.txt --name fashion
     """
-    from edgedigits import datasets
+    from edgedigits.datasets.read import read_split
     from edgedigits.extras import extra
 
     progress = terminal_progress(quiet, needs="train")
-    train_split = datasets.read_split(data, "train", labels or LABELS, progress=progress)
-    test_split = datasets.read_split(data, "test", labels or LABELS, progress=progress)
+    train_split = read_split(data, "train", labels or LABELS, progress=progress)
+    test_split = read_split(data, "test", labels or LABELS, progress=progress)
     with extra("train", "training"):
         from edgedigits.training.recipe import edge, plain
         from edgedigits.training.train import train
@@ -131,9 +135,14 @@ def command(
         echo_json(result.to_dict())
         return
     click.echo(result.describe())
+    _print_next(result, models, name, data if labels else None)
+
+
+def _print_next(result: "TrainingResult", models: Path, name: str, data: Path | None) -> None:
+    """Say what is to be done with a new network, and which exported files are not of it."""
     if result.stale:
         click.echo(f"edgedigits: {', '.join(result.stale)} hold the previous network: export again", err=True)
     elsewhere = "" if models == Path("models") else f" --models {models}"
     renamed = "" if name == DEFAULT_NAME else f" --name {name}"
-    other_data = f" --data {data}" if labels and data else ""
+    other_data = f" --data {data}" if data else ""
     click.echo(f"next: edgedigits export --format all{elsewhere}{renamed}{other_data}", err=True)

@@ -15,12 +15,15 @@ from edgedigits.cli.options import (
     terminal_progress,
     threads_option,
 )
-from edgedigits.contract import LABELS, network_name
+from edgedigits.contract import LABELS
 from edgedigits.errors import EdgeDigitsError
+from edgedigits.file_names import network_name
 
 if TYPE_CHECKING:
     from edgedigits.input_scale import InputScale
-    from edgedigits.verify import Verification
+    from edgedigits.measuring.verify import Verification
+    from edgedigits.progress import Progress
+    from edgedigits.runtimes.model import Model
 
 
 @click.command()
@@ -68,25 +71,18 @@ def command(
       edgedigits verify models/digits.int8.tflite --max-drop 0.05 --json
       edgedigits verify models/digits.int8.tflite --sheet changed/
     """
-    from edgedigits import datasets
-    from edgedigits.artifacts import write_atomically
+    from edgedigits.artifacts.staging import write_atomically
     from edgedigits.cli import one_line
-    from edgedigits.opening import open_fed_model
-    from edgedigits.reference import read_reference, reference_path
-    from edgedigits.verify import changed_sheet, verify_model
+    from edgedigits.datasets.read import read_split
+    from edgedigits.measuring.reference import read_reference, reference_path
+    from edgedigits.measuring.verify import verify_model
+    from edgedigits.reporting.changed_sheet import changed_sheet
 
     progress = terminal_progress(quiet)
-    models, verifications, broken = [], [], 0
-    for path in files:
-        try:
-            model = open_fed_model(path, data, threads=threads, input_scale=input_scale, progress=progress)
-        except EdgeDigitsError as error:
-            click.echo(f"edgedigits: {one_line(str(error))}", err=True)
-            broken += 1
-            continue
-        models.append(model)
+    verifications = []
+    models, broken = _opened(files, data, threads, input_scale, progress)
     labels = models[0].metadata.labels if models else LABELS
-    split = datasets.read_split(data, "test", labels, progress=progress)
+    split = read_split(data, "test", labels, progress=progress)
     for model in models:
         path = model.path
         try:
@@ -104,6 +100,37 @@ def command(
             picture = sheet / f"{path.name}.png"
             write_atomically(picture, changed_sheet(verification, model, split, answers))
             progress.note(f"drew {picture}")
+    _print_findings(verifications, as_json=as_json)
+    if broken or not all(verification.passed for verification in verifications):
+        raise SystemExit(1)
+
+
+def _opened(
+    files: tuple[Path, ...],
+    data: Path | None,
+    threads: int,
+    input_scale: "InputScale | None",
+    progress: "Progress",
+) -> tuple[list["Model"], int]:
+    """Open what can be opened; return how many files could not, each with its error on standard error."""
+    from edgedigits.cli import one_line
+    from edgedigits.measuring.fed_models import open_fed_model
+
+    models: list[Model] = []
+    broken = 0
+    for path in files:
+        try:
+            model = open_fed_model(path, data, threads=threads, input_scale=input_scale, progress=progress)
+        except EdgeDigitsError as error:
+            click.echo(f"edgedigits: {one_line(str(error))}", err=True)
+            broken += 1
+            continue
+        models.append(model)
+    return models, broken
+
+
+def _print_findings(verifications: list["Verification"], *, as_json: bool) -> None:
+    """Print what the gate found, and each failure on standard error."""
     if as_json:
         echo_json([verification.to_dict() for verification in verifications])
     else:
@@ -111,13 +138,11 @@ def command(
     for verification in verifications:
         for failure in verification.failures:
             click.echo(f"edgedigits: {verification.file}: {failure}", err=True)
-    if broken or not all(verification.passed for verification in verifications):
-        raise SystemExit(1)
 
 
 def print_verifications(verifications: Sequence["Verification"]) -> None:
     """Print what the gate found as a table, a row per file."""
-    from edgedigits.tables import print_table
+    from edgedigits.reporting.tables import print_table
 
     if not verifications:
         return

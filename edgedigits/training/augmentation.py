@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from edgedigits.contract import IMAGE_SIDE, PIXELS
+from edgedigits.picture.levels import Pixels
 
 Floats = npt.NDArray[np.float32]
-Pixels = npt.NDArray[np.uint8]
 
 GROUP = 32
 """Images that share a random map. Each epoch groups and maps them anew."""

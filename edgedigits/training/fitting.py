@@ -17,9 +17,11 @@ import numpy as np
 import numpy.typing as npt
 
 from edgedigits.contract import CLASSES, IMAGE_SIDE, PIXEL_MAX, PIXELS
-from edgedigits.training.architectures import build_network, network_spec
+from edgedigits.model_files.network_spec import network_spec
+from edgedigits.networks.backend import keras, tf
+from edgedigits.networks.build import build_network
+from edgedigits.picture.levels import Pixels
 from edgedigits.training.augmentation import warp_epoch
-from edgedigits.training.backend import keras, tf
 from edgedigits.training.recipe import Recipe
 
 SLICES = 8
@@ -27,7 +29,6 @@ SLICES = 8
 WARM_UP = 0.1
 """Share of the steps in which the learning rate of the cosine schedule rises."""
 
-Pixels = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int32]
 
 
@@ -53,7 +54,7 @@ class Epoch:
 
 
 @dataclass(frozen=True)
-class Data:
+class TrainingData:
     """Images and labels for one run."""
 
     train_images: Pixels
@@ -65,14 +66,14 @@ class Data:
 class Fitter:
     """Trains a network epoch by epoch; its state can be taken out and put back between any two."""
 
-    def __init__(self, recipe: Recipe, data: Data) -> None:
+    def __init__(self, recipe: Recipe, data: TrainingData) -> None:
         self.recipe = recipe
         self._data = data
         self._steps = -(-len(data.train_images) // recipe.batch_size)
-        self._model = build_network(network_spec(recipe.arch), recipe.seed, recipe.initializer)
+        self.current_network = build_network(network_spec(recipe.arch), recipe.seed, recipe.initializer)
         self._optimizer = keras.optimizers.Adam(_schedule(recipe, self._steps * recipe.epochs))
-        self._optimizer.build(self._model.trainable_variables)
-        self.network = self._model
+        self._optimizer.build(self.current_network.trainable_variables)
+        self.network = self.current_network
         """The result: the averaged network, or the trained one where the recipe does not average."""
         if recipe.averaging is not None:
             self.network = build_network(network_spec(recipe.arch), recipe.seed, recipe.initializer)
@@ -95,7 +96,7 @@ class Fitter:
             advance: told how many steps are done, several times per epoch.
         """
         started = time.perf_counter()
-        pixels, targets = self._images_of(epoch)
+        pixels, targets = self.images_of(epoch)
         images, labels = tf.constant(pixels), tf.constant(targets)
         edges = np.linspace(0, self._steps, min(SLICES, self._steps) + 1).astype(np.int32)
         loss = correct = 0.0
@@ -138,10 +139,10 @@ class Fitter:
             variable.assign(value)
 
     def _variables(self) -> list[Any]:
-        averaged = self.network.variables if self.network is not self._model else []
-        return [*self._model.variables, *self._optimizer.variables, *averaged]
+        averaged = self.network.variables if self.network is not self.current_network else []
+        return [*self.current_network.variables, *self._optimizer.variables, *averaged]
 
-    def _images_of(self, epoch: int) -> tuple[Pixels, Labels]:
+    def images_of(self, epoch: int) -> tuple[Pixels, Labels]:
         """Return the images and labels of an epoch, and begin with those of the next."""
         upcoming, self._upcoming = self._upcoming, None
         ready = upcoming[1].result() if upcoming and upcoming[0] == epoch else self._make_images(epoch)
@@ -164,12 +165,12 @@ class Fitter:
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Run steps start..stop-1 of an epoch; return summed loss and number of correct answers."""
         size = self.recipe.batch_size
-        weights = self._model.trainable_variables
+        weights = self.current_network.trainable_variables
         loss_sum, correct = tf.constant(0.0), tf.constant(0.0)
         for step in tf.range(start, stop):
             batch, truth = images[step * size : (step + 1) * size], labels[step * size : (step + 1) * size]
             with tf.GradientTape() as tape:
-                probabilities = self._model(_scaled(batch), training=True)
+                probabilities = self.current_network(_scaled(batch), training=True)
                 loss = self._loss(self._targets(truth), probabilities)
             self._optimizer.apply(tape.gradient(loss, weights), weights)
             self._average()
@@ -189,7 +190,7 @@ class Fitter:
         step = tf.cast(self._optimizer.iterations, tf.float32)
         share = 1.0 - tf.minimum(self.recipe.averaging, (1.0 + step) / (10.0 + step))
         for average, weight in zip(
-            self.network.trainable_variables, self._model.trainable_variables, strict=True
+            self.network.trainable_variables, self.current_network.trainable_variables, strict=True
         ):
             average.assign_add((weight - average) * share)
 

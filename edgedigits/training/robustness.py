@@ -7,11 +7,11 @@ import numpy as np
 import numpy.typing as npt
 
 from edgedigits.contract import IMAGE_SIDE, PIXEL_MAX, PIXELS
-from edgedigits.metrics import accuracy
-from edgedigits.mnist import Split
+from edgedigits.datasets.split import Split
+from edgedigits.measuring.metrics import accuracy
+from edgedigits.picture.levels import Pixels
 from edgedigits.training.augmentation import bilinear_taps, interpolate
 
-Pixels = npt.NDArray[np.uint8]
 SEED = 0
 """Of the noise."""
 

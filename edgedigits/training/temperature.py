@@ -15,11 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from edgedigits.contract import PIXEL_MAX
-from edgedigits.metrics import Labels, Probabilities, expected_calibration_error
-from edgedigits.training.architectures import dense_weights
-from edgedigits.training.backend import keras
+from edgedigits.measuring.metrics import Labels, Probabilities, expected_calibration_error
+from edgedigits.networks.backend import keras
+from edgedigits.networks.build import dense_weights
+from edgedigits.picture.levels import Pixels
 
-Pixels = npt.NDArray[np.uint8]
 Part = Literal["validation", "test"]
 
 COLDEST, HOTTEST = 0.1, 100.0

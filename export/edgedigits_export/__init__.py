@@ -3,8 +3,9 @@
 Needs TensorFlow (``pip install 'edgedigits[train]'``).
 """
 
-from edgedigits_export.export import ExportedFile, export_model
-from edgedigits_export.firmware import FIRMWARE_HEADER, firmware_rows
+from edgedigits_export.boards.firmware import FIRMWARE_HEADER, firmware_rows
+from edgedigits_export.export import export_model
+from edgedigits_export.record import ExportedFile
 from edgedigits_export.targets import FORMATS, ExportOptions, Target, select_targets
 
 __all__ = [

@@ -2,57 +2,42 @@
 
 import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-
-from edgedigits import artifacts
-from edgedigits.contract import (
-    C_INFIXES,
-    Format,
-    MeasuredAccuracy,
-    ModelMetadata,
-    file_name,
-    network_name,
-    sidecar_name,
-)
-from edgedigits.errors import AccuracyError, ContractError, DatasetError, ModelFileError, OutputError
+from edgedigits.artifacts.manifest import file_receipt, read_manifest
+from edgedigits.artifacts.staging import locked, staged
+from edgedigits.artifacts.versions import versions
+from edgedigits.datasets.split import Split
+from edgedigits.errors import AccuracyError, ContractError, OutputError
+from edgedigits.file_names import C_INFIXES, Format, file_name, network_name
 from edgedigits.input_scale import UNIT
-from edgedigits.keras_input import InputChoice, choose_input_scale
-from edgedigits.mnist import Split
+from edgedigits.measuring.keras_input import InputChoice, choose_input_scale
+from edgedigits.measuring.reference import Reference
+from edgedigits.measuring.verify import Verification, verify_model
+from edgedigits.metadata import MeasuredAccuracy, ModelMetadata
 from edgedigits.progress import SILENT, Progress
-from edgedigits.reference import Reference, reference_path
-from edgedigits.report import render_model_card
-from edgedigits.runtimes import open_model
-from edgedigits.training.recipe import Recipe
-from edgedigits.training.train import validation_indices
-from edgedigits.verify import Verification, verify_model
-from edgedigits_export import firmware, to_c, to_onnx, to_ort, to_tflite
-from edgedigits_export.c_files import (
+from edgedigits.runtimes.opening import open_model
+from edgedigits_export.boards.firmware import FirmwareFigures
+from edgedigits_export.chosen_integers import (
+    ChosenIntegers,
+    calibration_images,
+    check_dataset,
+    note_calibration,
+)
+from edgedigits_export.formats import c_text, onnx_file, ort_file, tflite_file
+from edgedigits_export.formats.c_source import (
     c_file_names,
     c_record,
     compare_with_reference_kernels,
     measure_firmware,
     render_c_files,
 )
-from edgedigits_export.calibration import (
-    ONNX_FORM,
-    REDUCED_ONNX_FORM,
-    TFLITE_FORM,
-    Calibrated,
-    CalibrationSet,
-    IntegerForm,
-    Validation,
-    calibrate,
-    draw_calibration_images,
-)
-from edgedigits_export.firmware import FirmwareFigures
 from edgedigits_export.inference_graph import InferenceGraph, load_inference_graph
+from edgedigits_export.integers.calibration import Calibrated
+from edgedigits_export.record import ExportedFile, write_record
 from edgedigits_export.targets import DEFAULT_OPTIONS, ExportOptions, Target
 
-MODEL_CARD_NAME = "MODEL_CARD.md"
 TOOLS: dict[Format, tuple[str, ...]] = {
     "tflite": ("tensorflow", "keras"),
     "onnx": ("keras", "onnx"),
@@ -60,38 +45,6 @@ TOOLS: dict[Format, tuple[str, ...]] = {
     "c": ("tensorflow", "keras"),
     "tflm": ("tensorflow", "keras"),
 }
-CALIBRATION_IMAGES = 25_000
-"""Two draws of so many differ by 0.02 points of validation accuracy in the files of the nine long networks, in the
-mean, and by 0.04 (ONNX) and 0.06 (TFLite) at most; two of 5,000 by 0.03, and 0.08. Pictures unlike MNIST's suffer more
-from the rounding: of 291 by other people the shipped network misreads 3, int8 files of three draws of 5,000 images 4 to
-6, of 15,000 to 27,500 images 2 to 4."""
-
-
-@dataclass(frozen=True)
-class ExportedFile:
-    """A file that passed the gate and is in place."""
-
-    path: Path
-    sha256: str
-    bytes: int
-    metadata: ModelMetadata
-    verification: Verification
-    quantization: dict[str, Any] | None
-    """How the integers were chosen, as the manifest keeps it; None for files that hold no integer activations."""
-    firmware: tuple[FirmwareFigures, ...]
-    """What a C file costs on microcontrollers; empty without a cross compiler, and for other files."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return all of it as JSON values."""
-        return {
-            "path": str(self.path),
-            "sha256": self.sha256,
-            "bytes": self.bytes,
-            "metadata": dataclasses.asdict(self.metadata),
-            "verification": self.verification.to_dict(),
-            "quantization": self.quantization,
-            "firmware": firmware.to_manifest(self.firmware),
-        }
 
 
 def export_model(
@@ -132,6 +85,71 @@ def export_model(
     folder = folder or keras_path.parent
     name = network_name(keras_path)
     paths = {target: folder / file_name(name, target.format, target.precision) for target in targets}
+    _check_names(paths, name, options)
+    graph = load_inference_graph(keras_path)
+    training = _training_record(keras_path, name, graph)
+    check_dataset(keras_path, graph, training, train_split, test_split)
+    graph, choice = _with_input_scale(keras_path, graph, training, train_split, options, progress)
+    reference = _reference(graph, test_split)
+    integers = _integers(targets, graph, keras_path, training, train_split, test_split, options, progress)
+    exported, failed = [], []
+    for target, path in paths.items():
+        progress.note(f"exporting {path.name}")
+        calibrated = None
+        if integers is not None and target.precision == "int8":
+            calibrated = integers.calibrated(target, options)
+            note_calibration(path.name, calibrated, progress)
+        try:
+            exported.append(
+                _export_one(target, path, graph, calibrated, choice, reference, test_split, options, progress)
+            )
+        except _GateError as failure:
+            failed.append(failure.verification)
+    return exported, failed
+
+
+def _integers(
+    targets: Sequence[Target],
+    graph: InferenceGraph,
+    keras_path: Path,
+    training: dict[str, Any] | None,
+    train_split: Split,
+    test_split: Split,
+    options: ExportOptions,
+    progress: Progress,
+) -> ChosenIntegers | None:
+    """Draw the calibration images where a target needs them."""
+    integers = None
+    if any(target.precision == "int8" for target in targets):
+        integers = ChosenIntegers(
+            graph,
+            *calibration_images(graph, keras_path, training, train_split, test_split, options, progress),
+        )
+    return integers
+
+
+def _training_record(keras_path: Path, name: str, graph: InferenceGraph) -> dict[str, Any] | None:
+    """Return what the manifest beside a network says of its training; None where it is about other weights."""
+    training: dict[str, Any] | None
+    training = read_manifest(keras_path.parent)["networks"].get(name, {}).get("training")
+    if training is not None and training["weights_sha256"] != graph.weights_sha256:
+        training = None
+    return training
+
+
+def _reference(graph: InferenceGraph, test_split: Split) -> Reference:
+    """Ask the network itself about all test images."""
+    return Reference(
+        graph.reference_probabilities(test_split.images),
+        graph.weights_sha256,
+        test_split.dataset,
+        test_split.sha256,
+    )
+
+
+def _check_names(paths: dict[Target, Path], name: str, options: ExportOptions) -> None:
+    """Raise ``OutputError`` where a file is there that may not be replaced, or that C has no name for."""
+    targets = paths
     existing = [
         str(path.with_name(file))
         for target, path in paths.items()
@@ -141,39 +159,7 @@ def export_model(
     if existing and not options.force:
         raise OutputError(f"{', '.join(existing)}: exists already; give --force to replace it")
     if any(target.format in C_INFIXES for target in targets):
-        to_c.check_name(name)
-    graph = load_inference_graph(keras_path)
-    training = artifacts.read_manifest(keras_path.parent)["networks"].get(name, {}).get("training")
-    if training is not None and training["weights_sha256"] != graph.weights_sha256:
-        training = None
-    _check_dataset(keras_path, graph, training, train_split, test_split)
-    graph, choice = _with_input_scale(keras_path, graph, training, train_split, options, progress)
-    reference = Reference(
-        graph.reference_probabilities(test_split.images),
-        graph.weights_sha256,
-        test_split.dataset,
-        test_split.sha256,
-    )
-    integers = None
-    if any(target.precision == "int8" for target in targets):
-        integers = _Integers(
-            graph,
-            *_calibration_images(graph, keras_path, training, train_split, test_split, options, progress),
-        )
-    exported, failed = [], []
-    for target, path in paths.items():
-        progress.note(f"exporting {path.name}")
-        calibrated = None
-        if integers is not None and target.precision == "int8":
-            calibrated = integers.calibrated(target, options)
-            _note_calibration(path.name, calibrated, progress)
-        try:
-            exported.append(
-                _export_one(target, path, graph, calibrated, choice, reference, test_split, options, progress)
-            )
-        except _GateError as failure:
-            failed.append(failure.verification)
-    return exported, failed
+        c_text.check_name(name)
 
 
 class _GateError(AccuracyError):
@@ -201,13 +187,13 @@ def _export_one(
         arch=graph.arch,
         precision=target.precision,
         weights_sha256=graph.weights_sha256,
-        tools=artifacts.versions(*TOOLS[target.format]),
+        tools=versions(*TOOLS[target.format]),
         calibration=calibrated.receipt if calibrated else None,
         edges=_edges(target, options),
         labels=graph.labels,
         input_scale=choice.receipt if choice else None,
     )
-    with artifacts.locked(path.parent), artifacts.staged(path.parent) as staging:
+    with locked(path.parent), staged(path.parent) as staging:
         staged_path = staging / path.name
         # First without the accuracy, to measure it; then with it, and once more through the gate: what is put in
         # place is what was verified, byte for byte.
@@ -231,15 +217,8 @@ def _export_one(
             metadata = dataclasses.replace(
                 metadata, accuracy=MeasuredAccuracy(test_split.dataset, measured.correct, measured.images)
             )
-        receipt = artifacts.file_receipt(staged_path)
-        figures: tuple[FirmwareFigures, ...] = ()
-        extras: dict[str, Any] = {}
-        if target.format == "c":
-            figures = measure_firmware(staged_path, content, test_split, progress)
-        if target.format in C_INFIXES:
-            extras = c_record(target, content, metadata, figures, options, test_split, progress)
-        elif target.format != "tflite":
-            extras = {"opset": options.opset}
+        receipt = file_receipt(staged_path)
+        figures, extras = _costs(target, staged_path, content, metadata, options, test_split, progress)
         exported = ExportedFile(
             path,
             receipt["sha256"],
@@ -249,8 +228,30 @@ def _export_one(
             calibrated.to_dict() if calibrated else None,
             figures,
         )
-        _record(exported, target, staging, extras, choice, reference)
+        write_record(exported, target, staging, extras, choice, reference)
     return exported
+
+
+def _costs(
+    target: Target,
+    path: Path,
+    content: bytes,
+    metadata: ModelMetadata,
+    options: ExportOptions,
+    test_split: Split,
+    progress: Progress,
+) -> tuple[tuple[FirmwareFigures, ...], dict[str, Any]]:
+    """Measure what a C file costs on boards; return that, and what the manifest keeps of this format only."""
+    staged_path = path
+    figures: tuple[FirmwareFigures, ...] = ()
+    extras: dict[str, Any] = {}
+    if target.format == "c":
+        figures = measure_firmware(staged_path, content, test_split, progress)
+    if target.format in C_INFIXES:
+        extras = c_record(target, content, metadata, figures, options, test_split, progress)
+    elif target.format != "tflite":
+        extras = {"opset": options.opset}
+    return figures, extras
 
 
 def _convert(
@@ -260,8 +261,8 @@ def _convert(
     integer_network = calibrated.network if calibrated else None
     if target.format == "tflite" or target.format in C_INFIXES:
         edges = options.edges if target.precision == "int8" else "uint8"
-        return to_tflite.to_tflite(graph, target.precision, integer_network=integer_network, edges=edges)
-    return to_onnx.to_onnx(graph, target.precision, opset=options.opset, integer_network=integer_network)
+        return tflite_file.to_tflite(graph, target.precision, integer_network=integer_network, edges=edges)
+    return onnx_file.to_onnx(graph, target.precision, opset=options.opset, integer_network=integer_network)
 
 
 def _edges(target: Target, options: ExportOptions) -> Literal["uint8", "int8"]:
@@ -275,7 +276,7 @@ def _file_names(target: Target, name: str, options: ExportOptions) -> list[str]:
     if target.format in C_INFIXES:
         return c_file_names(target, name, options)
     model = file_name(name, target.format, target.precision)
-    return [model, to_ort.operators_name(model)] if target.format == "ort" else [model]
+    return [model, ort_file.operators_name(model)] if target.format == "ort" else [model]
 
 
 def _stamped(
@@ -286,31 +287,12 @@ def _stamped(
         return render_c_files(target, name, content, metadata, options, split)
     model, *beside = _file_names(target, name, options)
     if target.format == "tflite":
-        return {model: to_tflite.add_metadata(content, metadata)}
-    stamped = to_onnx.add_metadata(content, metadata)
+        return {model: tflite_file.add_metadata(content, metadata)}
+    stamped = onnx_file.add_metadata(content, metadata)
     if target.format == "onnx":
         return {model: stamped}
-    optimized = to_ort.to_ort(stamped)
-    return {model: optimized, beside[0]: to_ort.required_operators(optimized).encode()}
-
-
-def _check_dataset(
-    path: Path, graph: InferenceGraph, training: dict[str, Any] | None, train_split: Split, test_split: Split
-) -> None:
-    for split, part, key in (
-        (train_split, "training", "train_sha256"),
-        (test_split, "test", "test_sha256"),
-    ):
-        if split.class_names != graph.labels:
-            raise DatasetError(
-                f"{path}: expected images of {', '.join(graph.labels)}, found {split.dataset} with images of "
-                f"{', '.join(split.class_names)}; export with the data that it was trained on"
-            )
-        if training is not None and training["dataset"][key] != split.sha256:
-            raise DatasetError(
-                f"the network was trained on {training['dataset']['name']}, but these are other {part} images "
-                f"({split.dataset}); export with the data that it was trained on"
-            )
+    optimized = ort_file.to_ort(stamped)
+    return {model: optimized, beside[0]: ort_file.required_operators(optimized).encode()}
 
 
 def _with_input_scale(
@@ -340,119 +322,3 @@ def _with_input_scale(
     )
     progress.note(choice.note(path.name))
     return graph.fed_with(choice.scale), choice
-
-
-def _recipe(path: Path, training: dict[str, Any]) -> Recipe:
-    """Read how a network was trained: with it the validation images are found again."""
-    try:
-        return Recipe.from_dict(training["arguments"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise ModelFileError(
-            path, f"the manifest beside it does not say how it was trained ({error})", "train it again"
-        ) from error
-
-
-class _Integers:
-    """Turns the network into the integers of each kind of file, each kind once."""
-
-    def __init__(
-        self, graph: InferenceGraph, draws: Sequence[CalibrationSet], validation: Validation
-    ) -> None:
-        self._graph = graph
-        self._draws = draws
-        self._validation = validation
-        self._calibrated: dict[IntegerForm, Calibrated] = {}
-
-    def calibrated(self, target: Target, options: ExportOptions) -> Calibrated:
-        """Return the integers for a target."""
-        form = TFLITE_FORM
-        if target.format in {"onnx", "ort"}:
-            form = REDUCED_ONNX_FORM if options.reduce_range else ONNX_FORM
-        if form not in self._calibrated:
-            self._calibrated[form] = calibrate(self._graph.layers, self._draws, self._validation, form)
-        return self._calibrated[form]
-
-
-def _calibration_images(
-    graph: InferenceGraph,
-    path: Path,
-    training: dict[str, Any] | None,
-    train_split: Split,
-    test_split: Split,
-    options: ExportOptions,
-    progress: Progress,
-) -> tuple[list[CalibrationSet], Validation]:
-    """Draw calibration images away from the validation images of the run that made the network."""
-    recipe = Recipe() if training is None else _recipe(path, training)
-    fit, held_out = validation_indices(train_split.labels, recipe.validation, recipe.seed)
-    images = train_split.images[held_out]
-    draws = draw_calibration_images(
-        train_split,
-        fit,
-        size=options.calibration_size or min(CALIBRATION_IMAGES, len(fit) // 2),
-        seed=options.seed,
-        held_back=np.concatenate([images, test_split.images]),
-    )
-    if left_out := draws[0].left_out:
-        progress.note(
-            f"{left_out:,} training image{'s' if left_out > 1 else ''} left out of calibration: also among the "
-            "validation or test images"
-        )
-    return draws, Validation(images, train_split.labels[held_out], graph.reference_probabilities(images))
-
-
-def _note_calibration(file: str, calibrated: Calibrated, progress: Progress) -> None:
-    """Say what a user of the file should know of how its integers were chosen."""
-    if not calibrated.stable:
-        progress.note(
-            f"{file}: other calibration images change validation accuracy by {calibrated.draw_difference:+.2f} points; "
-            "a larger --calibration-size makes it steadier"
-        )
-    if calibrated.without_vnni is not None and (pairs := calibrated.network.saturating_pairs):
-        progress.note(
-            f"{file}: {pairs:,} pairs of weights can exceed 16 bits on x86 CPUs without VNNI; validation accuracy is "
-            f"{calibrated.without_vnni.accuracy:.2f} % there, {calibrated.score.accuracy:.2f} % elsewhere "
-            "(--reduce-range rules it out)"
-        )
-
-
-def _record(
-    exported: ExportedFile,
-    target: Target,
-    staging: Path,
-    extras: dict[str, Any],
-    choice: InputChoice | None,
-    reference: Reference,
-) -> None:
-    """Stage the manifest with the new file and all that lies beside it, and the reference answers."""
-    path, metadata = exported.path, exported.metadata
-    name = network_name(path)
-    manifest = artifacts.read_manifest(path.parent)
-    files = artifacts.network_entry(manifest, name)["files"]
-    files[path.name] = {
-        "sha256": exported.sha256,
-        "bytes": exported.bytes,
-        "format": target.format,
-        "precision": metadata.precision,
-        "edges": metadata.edges,
-        "weights_sha256": metadata.weights_sha256,
-        "calibration": dataclasses.asdict(metadata.calibration) if metadata.calibration else None,
-        "quantization": exported.quantization,
-        "versions": metadata.tools,
-        "verification": exported.verification.summary(),
-        **extras,
-    }
-    for companion in staging.iterdir():
-        if companion.name != path.name:
-            files[companion.name] = artifacts.file_receipt(companion)
-    reference_file = reference_path(staging, name)
-    reference_file.write_bytes(reference.to_bytes())
-    files[reference_file.name] = artifacts.file_receipt(reference_file)
-    network = artifacts.network_entry(manifest, name)
-    network.pop("input_scale", None)
-    if choice is not None and choice.chosen != "declared":
-        network["input_scale"] = choice.to_dict(metadata.weights_sha256)
-    artifacts.write_manifest(staging, manifest)
-    if network["training"] is not None:
-        card = render_model_card(name, network)
-        (staging / sidecar_name(name, MODEL_CARD_NAME)).write_text(card, encoding="utf-8")

@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edgedigits.artifacts import trained_labels
-from edgedigits.contract import IMAGE_SIDE, INPUT_NAME, OUTPUT_NAME, PIXELS, network_name
+from edgedigits.artifacts.manifest import recorded_input_scale, trained_labels
+from edgedigits.contract import IMAGE_SIDE, INPUT_NAME, OUTPUT_NAME, PIXELS
+from edgedigits.file_names import network_name
 from edgedigits.input_scale import RAW, UNIT, InputScale
-from edgedigits.keras_archive import LayerSpec
-from edgedigits.keras_input import recorded_input_scale
-from edgedigits.training.architectures import dense_weights, load_network, weights_sha256
-from edgedigits.training.backend import keras, tf
+from edgedigits.model_files.network_spec import LayerSpec
+from edgedigits.networks.backend import keras, tf
+from edgedigits.networks.build import dense_weights, load_network, weights_sha256
 
 FloatArray = npt.NDArray[np.float32]
 

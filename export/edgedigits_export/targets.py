@@ -1,13 +1,16 @@
-"""What a network can be exported to, and what can be chosen about it."""
+"""What can be exported, and how: formats, precisions and options."""
 
 from dataclasses import dataclass
 from typing import Literal
 
 from edgedigits.arguments import LARGEST_SEED, amount_of, count_of
-from edgedigits.c_compiler import find_compiler
-from edgedigits.contract import C_INFIXES, Format, Precision
+from edgedigits.file_names import C_INFIXES, Format, Precision
 from edgedigits.input_scale import InputScale
-from edgedigits_export import to_onnx
+from edgedigits.runtimes.c_compiler import find_compiler
+
+OPSETS = range(13, 19)
+"""Per-channel DequantizeLinear begins with 13; onnxruntime 1.17 and newer read all of them."""
+DEFAULT_OPSET = 17
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ FORMATS: tuple[Target, ...] = (
 class ExportOptions:
     """What can be chosen about an export."""
 
-    opset: int = to_onnx.DEFAULT_OPSET
+    opset: int = DEFAULT_OPSET
     calibration_size: int | None = None
     """Calibration images; None for 25,000, or half of what the network was fitted on where that is less."""
     seed: int = 0

@@ -10,10 +10,10 @@ import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
-from edgedigits import mnist
-from edgedigits.bench import HEADER, sweep_header
 from edgedigits.cli import cli
-from edgedigits.mnist import Split
+from edgedigits.datasets import mnist, places
+from edgedigits.datasets.split import Split
+from edgedigits.reporting.bench_tables import HEADER, sweep_header
 
 RUN_CLI = Path(__file__).parents[1] / "run_cli.py"
 QUICK = ("--min-seconds", "0.01", "--min-samples", "5", "--rounds", "1", "--cold-starts", "1")
@@ -22,8 +22,8 @@ QUICK = ("--min-seconds", "0.01", "--min-samples", "5", "--rounds", "1", "--cold
 @pytest.fixture(autouse=True)
 def data(dataset: tuple[Split, Split], monkeypatch: pytest.MonkeyPatch) -> None:
     """The bundled digits stand in where MNIST is not there; two sizes of batches are enough here."""
-    monkeypatch.setattr("edgedigits.bench.BATCHES", (1, 64))
-    if mnist.find() is None:
+    monkeypatch.setattr("edgedigits.measuring.bench.BATCHES", (1, 64))
+    if places.find() is None:
         splits = dict(zip(("train", "test"), dataset, strict=True))
         monkeypatch.setattr(mnist, "find_or_download", lambda *_, **__: None)
         monkeypatch.setattr(mnist, "read_split", lambda _, part: splits[part])

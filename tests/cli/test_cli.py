@@ -113,7 +113,7 @@ def test_an_error_of_somebody_else_is_not_hidden(monkeypatch):
     def broken(*_: object) -> None:
         raise ZeroDivisionError("a mistake of ours")
 
-    monkeypatch.setattr("edgedigits.mnist.find", broken)
+    monkeypatch.setattr("edgedigits.datasets.places.find", broken)
     assert isinstance(CliRunner().invoke(cli, ["data"]).exception, ZeroDivisionError)
 
 
@@ -136,7 +136,7 @@ def test_the_base_of_our_errors_is_caught_not_only_its_children(monkeypatch):
     def failing(*_: object) -> None:
         raise EdgeDigitsError("expected this,\nfound that")
 
-    monkeypatch.setattr("edgedigits.mnist.find", failing)
+    monkeypatch.setattr("edgedigits.datasets.places.find", failing)
     result = CliRunner().invoke(cli, ["data"])
     assert (result.exit_code, result.stderr) == (1, "edgedigits: expected this, found that\n")
 

@@ -8,9 +8,10 @@ import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
-from edgedigits import mnist
 from edgedigits.cli import cli
-from edgedigits.mnist import Source
+from edgedigits.datasets import mnist_files
+from edgedigits.datasets.places import Source
+from edgedigits.datasets.split import Split
 
 pytestmark = pytest.mark.mnist
 
@@ -28,12 +29,12 @@ def data(*arguments: object) -> Result:
 
 
 @pytest.fixture
-def unpacked(mnist_source: Source, mnist_test: mnist.Split, mnist_train: mnist.Split, tmp_path: Path) -> Path:
+def unpacked(mnist_source: Source, mnist_test: Split, mnist_train: Split, tmp_path: Path) -> Path:
     """A folder of the four files that a test may damage, unpacked because that is quick to write."""
     folder = tmp_path / "mnist"
     folder.mkdir()
     for part, split in (("train", mnist_train), ("test", mnist_test)):
-        for file, array in zip(mnist.FILES[part], (split.images, split.labels), strict=True):
+        for file, array in zip(mnist_files.FILES[part], (split.images, split.labels), strict=True):
             (folder / file.name).write_bytes(file.header + array.tobytes())
     return folder
 
@@ -63,7 +64,7 @@ def test_json_tells_the_same(mnist_source, mnist_train, mnist_test, monkeypatch)
 
 
 def test_a_damaged_file_is_named_and_the_status_is_1(unpacked):
-    path = unpacked / mnist.FILES["test"][1].name
+    path = unpacked / mnist_files.FILES["test"][1].name
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
     path.write_bytes(content)
@@ -75,7 +76,7 @@ def test_a_damaged_file_is_named_and_the_status_is_1(unpacked):
 
 
 def test_swapped_files_are_named(unpacked):
-    train, test = (unpacked / mnist.FILES[part][1].name for part in ("train", "test"))
+    train, test = (unpacked / mnist_files.FILES[part][1].name for part in ("train", "test"))
     content = gzip.compress(test.read_bytes(), compresslevel=1)
     train.unlink()
     train.with_name(f"{train.name}.gz").write_bytes(content)

@@ -5,13 +5,14 @@ import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
-from edgedigits import mnist
-from edgedigits.artifacts import read_manifest
-from edgedigits.c_compiler import find_compiler
+from edgedigits.artifacts.manifest import read_manifest
 from edgedigits.cli import cli
 from edgedigits.cli import demo as demo_module
-from edgedigits.contract import DEFAULT_NAME, file_name
-from edgedigits.runtimes import open_model
+from edgedigits.datasets import download
+from edgedigits.datasets.places import Source
+from edgedigits.file_names import DEFAULT_NAME, file_name
+from edgedigits.runtimes.c_compiler import find_compiler
+from edgedigits.runtimes.opening import open_model
 from edgedigits_export import select_targets
 
 OFFLINE = "scikit-learn digits (not MNIST)"
@@ -31,7 +32,9 @@ def hide_mnist(patch: pytest.MonkeyPatch, folder: Path) -> None:
     patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
     patch.setenv("KERAS_HOME", str(folder / "keras"))
     patch.setattr(
-        mnist.download, "__kwdefaults__", {**mnist.download.__kwdefaults__, "mirrors": (NOBODY_LISTENS,)}
+        download.download,
+        "__kwdefaults__",
+        {**download.download.__kwdefaults__, "mirrors": (NOBODY_LISTENS,)},
     )
 
 
@@ -47,7 +50,7 @@ def offline(folder: Path) -> Result:
         hide_mnist(patch, folder)
         patch.setattr(demo_module, "BENCH_SECONDS", 0.02)
         patch.setattr(demo_module, "BENCH_ROUNDS", 1)
-        patch.setattr("edgedigits.bench.BATCHES", (1, 64))
+        patch.setattr("edgedigits.measuring.bench.BATCHES", (1, 64))
         return demo("--out", folder / "out")
 
 
@@ -133,7 +136,7 @@ def test_a_place_that_was_named_is_never_passed_over(
 
 @pytest.mark.mnist
 def test_a_damaged_mnist_is_never_passed_over(
-    mnist_source: mnist.Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    mnist_source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not mnist_source.path.is_dir():
         pytest.skip("MNIST is not here as four files")

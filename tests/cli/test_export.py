@@ -10,14 +10,15 @@ import onnx
 import pytest
 from click.testing import CliRunner, Result
 
-from edgedigits import mnist
-from edgedigits.artifacts import read_manifest, sha256_file
+from edgedigits.artifacts.hashes import sha256_file
+from edgedigits.artifacts.manifest import read_manifest
 from edgedigits.cli import cli
-from edgedigits.contract import file_name
-from edgedigits.mnist import Split
-from edgedigits.training.architectures import load_network
+from edgedigits.datasets import mnist
+from edgedigits.datasets.split import Split
+from edgedigits.file_names import file_name
+from edgedigits.networks.build import load_network
 from edgedigits_export import select_targets
-from edgedigits_export.firmware import missing_tools
+from edgedigits_export.boards.toolchain import missing_tools
 
 RUN_CLI = Path(__file__).parents[1] / "run_cli.py"
 EXPORTED = tuple(
@@ -216,7 +217,7 @@ def test_a_file_that_loses_accuracy_is_exit_status_1_and_not_written(models: Pat
     network.set_weights([kernel, *rest])
     network.save(tmp_path / "digits.keras")
     manifest = read_manifest(models)
-    from edgedigits.training.architectures import weights_sha256
+    from edgedigits.networks.build import weights_sha256
 
     manifest["networks"]["digits"]["files"] = {}
     manifest["networks"]["digits"]["training"]["weights_sha256"] = weights_sha256(network)

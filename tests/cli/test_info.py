@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from edgedigits.artifacts import read_manifest, sha256_file
+from edgedigits.artifacts.hashes import sha256_file
+from edgedigits.artifacts.manifest import read_manifest
 from edgedigits.cli import cli
 
 FILES = (

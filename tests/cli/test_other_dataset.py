@@ -11,13 +11,14 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from edgedigits import DigitPredictor
-from edgedigits.artifacts import read_manifest
+from edgedigits.artifacts.manifest import read_manifest
 from edgedigits.cli import cli
 from edgedigits.contract import LABELS
-from edgedigits.datasets import read_split
-from edgedigits.mnist import FILES, Split
-from edgedigits.reference import read_reference
-from edgedigits.runtimes import open_model
+from edgedigits.datasets import mnist_files
+from edgedigits.datasets.read import read_split
+from edgedigits.datasets.split import Split
+from edgedigits.measuring.reference import read_reference
+from edgedigits.runtimes.opening import open_model
 
 NAMES = ("zero", "one", "two|deux", "<b>three</b>", "four", "five", "six", "seven, 7", "100 % eight", "nine")
 """A comma needs a file of names; the others try tables and pages."""
@@ -39,7 +40,7 @@ def succeed(*arguments: str | Path) -> Result:
 def write_idx(folder: Path, splits: dict[str, Split]) -> Path:
     folder.mkdir()
     for part, split in splits.items():
-        for file, array in zip(FILES[part], (split.images, split.labels), strict=True):
+        for file, array in zip(mnist_files.FILES[part], (split.images, split.labels), strict=True):
             form = dataclasses.replace(file, count=len(array))
             (folder / file.name).write_bytes(form.header + array.tobytes())
     return folder
@@ -47,11 +48,11 @@ def write_idx(folder: Path, splits: dict[str, Split]) -> Path:
 
 @pytest.fixture(scope="module")
 def splits() -> dict[str, Split]:
-    from edgedigits.training.offline_digits import load_offline_digits
+    from edgedigits.datasets.bundled_digits import load_bundled_digits
 
     return {
         part: Split.of("moved", np.roll(split.images, 4, axis=2), split.labels, NAMES)
-        for part, split in zip(("train", "test"), load_offline_digits(), strict=True)
+        for part, split in zip(("train", "test"), load_bundled_digits(), strict=True)
     }
 
 

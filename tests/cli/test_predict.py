@@ -12,7 +12,7 @@ from PIL import Image
 
 from edgedigits.cli import cli
 from edgedigits.cli.predict import ASCII_SHADES, SHADES, drawing
-from edgedigits.image import prepare
+from edgedigits.picture.prepare import prepare
 
 PICTURES = Path(__file__).parents[1] / "golden" / "pictures"
 SEVEN = PICTURES / "7-turned-by-exif.jpg"

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from edgedigits import mnist
-from edgedigits.bench import BenchOptions
 from edgedigits.cli import cli
-from edgedigits.mnist import Split
+from edgedigits.datasets import mnist, places
+from edgedigits.datasets.split import Split
+from edgedigits.measuring.bench_result import BenchOptions
 
 RUN_CLI = Path(__file__).parents[1] / "run_cli.py"
 
@@ -31,14 +31,14 @@ def test_the_page_goes_where_it_should_and_its_path_is_printed(models: Path, tmp
 def test_the_files_are_measured_unless_told_otherwise(
     models: Path, dataset: tuple[Split, Split], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if mnist.find() is None:
+    if places.find() is None:
         monkeypatch.setattr(mnist, "find_or_download", lambda *_, **__: None)
         monkeypatch.setattr(mnist, "read_split", lambda *_: dataset[1])
     # Shortly, and without Keras, whose processes take five seconds each.
     for name in ("manifest.json", "digits.onnx"):
         (tmp_path / name).write_bytes((models / name).read_bytes())
     monkeypatch.setattr(
-        "edgedigits.bench.BenchOptions",
+        "edgedigits.measuring.bench_result.BenchOptions",
         lambda threads: BenchOptions(
             threads, min_seconds=0.01, min_samples=5, batch_seconds=0.0, rounds=1, cold_starts=1
         ),

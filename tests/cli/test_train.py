@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from edgedigits import mnist
-from edgedigits.artifacts import read_manifest
+from edgedigits.artifacts.manifest import read_manifest
 from edgedigits.cli import cli
-from edgedigits.mnist import Split
-from edgedigits.training.architectures import load_network
+from edgedigits.datasets import mnist
+from edgedigits.datasets.split import Split
+from edgedigits.networks.build import load_network
 
 RUN_CLI = Path(__file__).parents[1] / "run_cli.py"
 SHORT = ("--arch", "6", "--epochs", "2", "--batch-size", "100", "--validation", "100")
@@ -88,7 +88,7 @@ def test_exported_files_of_the_previous_network_are_named(tmp_path: Path) -> Non
 
 def test_resume_with_other_arguments_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr("edgedigits.training.train._write_results", lambda *_: 1 / 0)
+        patch.setattr("edgedigits.training.train.write_results", lambda *_: 1 / 0)
         train(*SHORT, "--out", tmp_path)
     assert (tmp_path / "checkpoint.npz").exists()
     result = train(*SHORT, "--seed", "3", "--resume", "--out", tmp_path, "--quiet")

@@ -11,11 +11,11 @@ import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
-from edgedigits import mnist
-from edgedigits.artifacts import read_manifest
+from edgedigits.artifacts.manifest import read_manifest
 from edgedigits.cli import cli
-from edgedigits.mnist import Split
-from edgedigits.reference import Reference, read_reference
+from edgedigits.datasets import mnist, places
+from edgedigits.datasets.split import Split
+from edgedigits.measuring.reference import Reference, read_reference
 
 RUN_CLI = Path(__file__).parents[1] / "run_cli.py"
 FILES = (
@@ -30,7 +30,7 @@ FILES = (
 @pytest.fixture(autouse=True)
 def data(dataset: tuple[Split, Split], monkeypatch: pytest.MonkeyPatch) -> None:
     """The bundled digits stand in where MNIST is not there."""
-    if mnist.find() is None:
+    if places.find() is None:
         splits = dict(zip(("train", "test"), dataset, strict=True))
         monkeypatch.setattr(mnist, "find_or_download", lambda *_, **__: None)
         monkeypatch.setattr(mnist, "read_split", lambda _, part: splits[part])

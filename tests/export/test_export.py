@@ -10,14 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from edgedigits.artifacts import network_entry, read_manifest, sha256_file
-from edgedigits.contract import file_name
+from edgedigits.artifacts.hashes import sha256_file
+from edgedigits.artifacts.manifest import network_entry, read_manifest
+from edgedigits.datasets.split import Split
 from edgedigits.errors import ModelNotFoundError, OutputError
-from edgedigits.mnist import Split
-from edgedigits.reference import read_reference
-from edgedigits.runtimes import open_model
-from edgedigits.training.architectures import load_network
-from edgedigits.verify import verify_model
+from edgedigits.file_names import file_name
+from edgedigits.measuring.reference import read_reference
+from edgedigits.measuring.verify import verify_model
+from edgedigits.networks.build import load_network
+from edgedigits.runtimes.opening import open_model
 from edgedigits_export import ExportOptions, export_model, select_targets
 
 RUN_CLI = Path(__file__).parents[1] / "run_cli.py"
@@ -186,7 +187,7 @@ def unquantizable(models: Path, tmp_path: Path) -> Path:
     entry = network_entry(manifest, "digits")
     entry["files"] = {}
     # It keeps the validation split of the network that it was made from.
-    from edgedigits.training.architectures import weights_sha256
+    from edgedigits.networks.build import weights_sha256
 
     entry["training"]["weights_sha256"] = weights_sha256(network)
     (tmp_path / "manifest.json").write_text(json.dumps(manifest))

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from keras import layers
 
-from edgedigits.contract import file_name
+from edgedigits.datasets.split import Split
 from edgedigits.errors import ContractError, DatasetError, ModelFileError
-from edgedigits.mnist import Split
-from edgedigits.runtimes import open_model
-from edgedigits.training.architectures import dense_weights, load_network
+from edgedigits.file_names import file_name
+from edgedigits.networks.build import dense_weights, load_network
+from edgedigits.runtimes.opening import open_model
 from edgedigits_export import FORMATS, ExportOptions, export_model, select_targets
 
 Weights = list[tuple[np.ndarray, np.ndarray]]

@@ -10,17 +10,18 @@ import pytest
 from click.testing import CliRunner
 from keras import layers
 
-from edgedigits.artifacts import read_manifest
+from edgedigits.artifacts.manifest import read_manifest
 from edgedigits.cli import cli
 from edgedigits.cli.options import INPUT_SCALE_NAMES
-from edgedigits.contract import InputScaleReceipt
+from edgedigits.datasets.split import Split
 from edgedigits.errors import AccuracyError, ContractError
 from edgedigits.input_scale import INPUT_SCALES, RAW, UNIT, image_scales
-from edgedigits.keras_input import choose_input_scale
-from edgedigits.mnist import Split
-from edgedigits.reference import read_reference
-from edgedigits.runtimes import KerasModel, open_model
-from edgedigits.verify import verify_model
+from edgedigits.measuring.keras_input import choose_input_scale
+from edgedigits.measuring.reference import read_reference
+from edgedigits.measuring.verify import verify_model
+from edgedigits.metadata import InputScaleReceipt
+from edgedigits.runtimes.keras_model import KerasModel
+from edgedigits.runtimes.opening import open_model
 from edgedigits_export import ExportOptions, export_model, select_targets
 from edgedigits_export.inference_graph import load_inference_graph
 

@@ -25,9 +25,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgedigits.artifacts import read_manifest
-from edgedigits.keras_archive import read_network_spec
-from edgedigits.runtimes import open_model
+from edgedigits.artifacts.manifest import read_manifest
+from edgedigits.model_files.keras_archive import read_network_spec
+from edgedigits.runtimes.opening import open_model
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="forks and kills processes in the POSIX way")
 
@@ -184,14 +184,14 @@ class SlowMirror(BaseHTTPRequestHandler):
 @pytest.fixture(scope="module")
 def small_files() -> Iterator[dict[str, bytes]]:
     """What the mirror has of the four files, as ``writers.py`` pins them."""
-    from edgedigits import mnist
+    from edgedigits.datasets import mnist_files
 
     spec = importlib.util.spec_from_file_location("writers", WRITERS)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    kept = dict(mnist.FILES)
+    kept = dict(mnist_files.FILES)
     yield module.serve_small_files()
-    mnist.FILES.update(kept)
+    mnist_files.FILES.update(kept)
 
 
 @pytest.fixture

@@ -20,26 +20,29 @@ from typing import Any
 
 import numpy as np
 
-from edgedigits import mnist
+from edgedigits.datasets import download as download_module
+from edgedigits.datasets import mnist_files
+from edgedigits.datasets.idx import IdxForm
+from edgedigits.datasets.mnist_files import IdxFile
 from edgedigits.errors import EdgeDigitsError
 
 
 def train(folder: Path, seed: int) -> None:
-    from edgedigits.training.offline_digits import load_offline_digits
+    from edgedigits.datasets.bundled_digits import load_bundled_digits
     from edgedigits.training.recipe import Recipe
     from edgedigits.training.train import train
 
     recipe = Recipe(arch=(16,), epochs=2, validation=100, seed=seed)
-    train(recipe, *load_offline_digits(), folder)
+    train(recipe, *load_bundled_digits(), folder)
 
 
 def export(folder: Path, seed: int) -> None:
-    from edgedigits.training.offline_digits import load_offline_digits
+    from edgedigits.datasets.bundled_digits import load_bundled_digits
     from edgedigits_export import FORMATS, ExportOptions, export_model
 
     options = ExportOptions(opset=13 + seed % 6, calibration_size=50, seed=seed, max_drop=100.0, force=True)
     targets = [target for target in FORMATS if (target.format, target.precision) in EXPORTED]
-    export_model(folder / "digits.keras", targets, *load_offline_digits(), options=options)
+    export_model(folder / "digits.keras", targets, *load_bundled_digits(), options=options)
 
 
 EXPORTED = {("tflite", "int8"), ("onnx", "float32")}
@@ -48,16 +51,16 @@ EXPORTED = {("tflite", "int8"), ("onnx", "float32")}
 
 def download(folder: Path, mirror: str) -> None:
     serve_small_files()
-    mnist.download(folder, mirrors=[mirror])
+    download_module.download(folder, mirrors=[mirror])
 
 
 def serve_small_files() -> dict[str, bytes]:
     """Put small files in the place of MNIST's four, hashes and all, and return what a mirror has of them."""
     served = {}
-    for part, (images, labels) in dict(mnist.FILES).items():
+    for part, (images, labels) in dict(mnist_files.FILES).items():
         pinned = []
         for file in (images, labels):
-            form = mnist.IdxForm(file.name, 100, file.is_images)
+            form = IdxForm(file.name, 100, file.is_images)
             values = np.random.default_rng(len(file.name)).integers(
                 0, 10, form.size - len(form.header), np.uint8
             )
@@ -65,8 +68,8 @@ def serve_small_files() -> dict[str, bytes]:
             packed = gzip.compress(content, mtime=0)
             served[f"{file.name}.gz"] = packed
             hashes = [hashlib.sha256(whole).hexdigest() for whole in (content, packed)]
-            pinned.append(mnist.IdxFile(file.name, 100, file.is_images, *hashes, len(packed)))
-        mnist.FILES[part] = (pinned[0], pinned[1])
+            pinned.append(IdxFile(file.name, 100, file.is_images, *hashes, len(packed)))
+        mnist_files.FILES[part] = (pinned[0], pinned[1])
     return served
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from edgedigits.contract import C_INFIXES
-from edgedigits.training.offline_digits import load_offline_digits
+from edgedigits.datasets.bundled_digits import load_bundled_digits
+from edgedigits.file_names import C_INFIXES
 from edgedigits.training.recipe import Recipe
 from edgedigits.training.train import train
 from edgedigits_export import FORMATS, ExportOptions, export_model
@@ -72,7 +72,7 @@ def write_pictures() -> None:
 
 def write_networks() -> None:
     """Train a very small network and export it to every format there is."""
-    splits = load_offline_digits()
+    splits = load_bundled_digits()
     options = ExportOptions(calibration_size=50, max_drop=100.0, force=True)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)

@@ -19,12 +19,16 @@ from typing import Any
 import numpy as np
 from mutations import with_png_checksums
 
-from edgedigits import artifacts, datasets, mnist
-from edgedigits.contract import ModelMetadata
+from edgedigits.archives import ARCHIVE_ERRORS
+from edgedigits.artifacts.manifest import MANIFEST_NAME, read_manifest, trained_labels
+from edgedigits.datasets import mnist_files
+from edgedigits.datasets.idx import IdxForm
+from edgedigits.datasets.read import read_split
 from edgedigits.errors import ModelFileError
-from edgedigits.image import prepare
-from edgedigits.keras_archive import WEIGHTS_MEMBER, read_network_spec
-from edgedigits.reference import Reference, read_reference
+from edgedigits.measuring.reference import Reference, read_reference
+from edgedigits.metadata import ModelMetadata
+from edgedigits.model_files.keras_archive import WEIGHTS_MEMBER, read_network_spec
+from edgedigits.picture.prepare import prepare
 
 ROOT = Path(__file__).parents[2]
 SEEDS = Path(__file__).parent / "seeds"
@@ -68,12 +72,12 @@ NAMES = tuple("abcdefghij")
 def idx_reader() -> Reader:
     folder = scratch("digits")
     folder.mkdir()
-    images, labels = mnist.FILES["train"]
-    image_header = mnist.IdxForm(images.name, len(IMAGES), True).header
-    label_content = mnist.IdxForm(labels.name, len(LABELS), False).header + LABELS.tobytes()
+    images, labels = mnist_files.FILES["train"]
+    image_header = IdxForm(images.name, len(IMAGES), True).header
+    label_content = IdxForm(labels.name, len(LABELS), False).header + LABELS.tobytes()
     whole = image_header + IMAGES.tobytes()
     # Only looked for, not read.
-    others = [(file.name, b"") for file in mnist.FILES["test"]]
+    others = [(file.name, b"") for file in mnist_files.FILES["test"]]
 
     def read(content: bytes) -> object:
         # The first byte says which of the two files is the damaged one, and whether it is packed.
@@ -87,7 +91,7 @@ def idx_reader() -> Reader:
             (folder / f"{name}.gz").write_bytes(content if which & 4 else gzip.compress(content, 1))
         else:
             (folder / name).write_bytes(content)
-        return datasets.read_split(folder, "train", NAMES)
+        return read_split(folder, "train", NAMES)
 
     return Reader(
         read,
@@ -107,7 +111,7 @@ def npz_reader() -> Reader:
 
     def read(content: bytes) -> object:
         path.write_bytes(content)
-        return datasets.read_split(path, "train", NAMES)
+        return read_split(path, "train", NAMES)
 
     def seeds() -> list[bytes]:
         contents = []
@@ -129,7 +133,7 @@ def with_zip_checksums(content: bytes) -> bytes:
                 start = member.header_offset + 30 + len(member.orig_filename)
                 length = min(member.file_size, 1 << 20)
                 repaired.writestr(member.filename, content[start : start + length])
-    except artifacts.ARCHIVE_ERRORS:
+    except ARCHIVE_ERRORS:
         return content
     return buffer.getvalue()
 
@@ -142,17 +146,17 @@ def manifest_reader() -> Reader:
     folder.mkdir()
 
     def read(content: bytes) -> object:
-        (folder / artifacts.MANIFEST_NAME).write_bytes(content)
-        manifest = artifacts.read_manifest(folder)
+        (folder / MANIFEST_NAME).write_bytes(content)
+        manifest = read_manifest(folder)
         networks: dict[str, Any] = manifest["networks"]
         for name in list(networks):
-            artifacts.trained_labels(folder, name, "0" * 64)
+            trained_labels(folder, name, "0" * 64)
             if training := networks[name]["training"]:
-                artifacts.trained_labels(folder, name, training["weights_sha256"])
+                trained_labels(folder, name, training["weights_sha256"])
         return networks
 
     def seeds() -> list[bytes]:
-        whole = (ROOT / "models" / artifacts.MANIFEST_NAME).read_bytes()
+        whole = (ROOT / "models" / MANIFEST_NAME).read_bytes()
         manifest = json.loads(whole)
         small = {
             **manifest,
@@ -176,7 +180,7 @@ def metadata_reader() -> Reader:
         return ", ".join(f"{tool} {version}" for tool, version in metadata.tools.items())
 
     def seeds() -> list[bytes]:
-        manifest = artifacts.read_manifest(ROOT / "models")
+        manifest = read_manifest(ROOT / "models")
         files = manifest["networks"]["digits"]["files"]
         found = []
         for name in files:
@@ -239,7 +243,7 @@ def ort_reader() -> Reader:
 
 
 def tflite_reader() -> Reader:
-    from edgedigits.runtimes import open_model
+    from edgedigits.runtimes.opening import open_model
 
     path = scratch("digits.tflite")
 
@@ -270,7 +274,7 @@ def keras_reader() -> Reader:
 
 def weights_reader() -> Reader:
     """What the child process does that reads the weights of a ``.keras`` file."""
-    from edgedigits.training.weights_copy import UNREADABLE, copy
+    from edgedigits.networks.weights_copy import UNREADABLE, copy
 
     source, target = scratch("source.h5"), scratch("target.h5")
 

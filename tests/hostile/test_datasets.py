@@ -1,4 +1,4 @@
-"""Datasets that somebody made to do harm; what merely is no dataset stands in ``tests/test_datasets.py``."""
+"""Datasets that somebody made to do harm; what merely is no dataset stands in ``tests/datasets/test_read.py``."""
 
 import gzip
 import hashlib
@@ -19,19 +19,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgedigits import datasets, mnist
-from edgedigits.datasets import MOST_IMAGES, read_split
+from edgedigits.datasets import mnist_files
+from edgedigits.datasets.read import read_split
+from edgedigits.datasets.split import MOST_IMAGES, Split
 from edgedigits.errors import DatasetError
 
 NAMES = tuple("abcdefghij")
 MEBIBYTES = 1024
 SECONDS = 10.0
-IMAGES, LABELS = (file.name for file in mnist.FILES["test"])
+IMAGES, LABELS = (file.name for file in mnist_files.FILES["test"])
 
 READ = """
 import json, sys
 from pathlib import Path
-from edgedigits.datasets import read_split
+from edgedigits.datasets.read import read_split
 from edgedigits.errors import DatasetError
 try:
     said = f"{len(read_split(Path(sys.argv[1]), 'test', tuple('abcdefghij')).images)} images"
@@ -49,7 +50,7 @@ def folder_of(folder: Path, images: bytes, labels: bytes) -> Path:
     """A folder of four IDX files, those of the test part packed."""
     for name, content in ((IMAGES, images), (LABELS, labels)):
         (folder / f"{name}.gz").write_bytes(content)
-    for file in mnist.FILES["train"]:
+    for file in mnist_files.FILES["train"]:
         (folder / file.name).touch()
     return folder
 
@@ -171,12 +172,12 @@ def test_a_header_never_makes_room_for_more_than_there_is(count: int, rows: int,
 
 
 def test_the_bound_on_images_leaves_room_for_unpacking() -> None:
-    assert 2 * datasets.MOST_IMAGES * 784 < (MEBIBYTES << 20)
+    assert 2 * MOST_IMAGES * 784 < (MEBIBYTES << 20)
 
 
 def test_numpy_arrays_of_any_size_have_the_hash_of_their_bytes() -> None:
     images = np.arange(784 * 3, dtype=np.uint8).reshape(3, 28, 28)
     labels = np.array([1, 2, 3], np.uint8)
     for arranged in (images, np.asfortranarray(images), images[::-1][::-1]):
-        found = mnist.Split.of("test", arranged, labels)
+        found = Split.of("test", arranged, labels)
         assert found.sha256 == hashlib.sha256(images.tobytes() + labels.tobytes()).hexdigest()

@@ -19,12 +19,12 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from onnx import TensorProto, helper, numpy_helper
 
-from edgedigits import contract
-from edgedigits.contract import METADATA_KEY, ModelMetadata
+from edgedigits.contract import LARGEST_MODEL, WIDEST_LAYER
 from edgedigits.errors import ContractError, EdgeDigitsError, ModelFileError
-from edgedigits.keras_archive import read_network_spec
+from edgedigits.metadata import METADATA_KEY, ModelMetadata
+from edgedigits.model_files.keras_archive import read_network_spec
 from edgedigits.predictor import DigitPredictor
-from edgedigits.runtimes import open_model
+from edgedigits.runtimes.opening import open_model
 
 ROOT = Path(__file__).parents[2]
 SEEDS = ROOT / "tests" / "fuzz" / "seeds"
@@ -600,7 +600,7 @@ def climbing_path(folder: Path) -> Path:
 def gigantic_layers(folder: Path) -> Path:
     def widen(layers: list[dict]) -> None:
         for layer in dense_layers(layers)[:-1]:
-            layer["config"]["units"] = contract.WIDEST_LAYER
+            layer["config"]["units"] = WIDEST_LAYER
 
     return repacked_keras(folder / "digits.keras", config__json=keras_config(widen))
 
@@ -645,7 +645,7 @@ def metadata_of_a_megabyte(folder: Path) -> Path:
 def most_of_everything(folder: Path) -> Path:
     """A file of the largest size that is read, all of it one gigantic list."""
     path = folder / "digits.onnx"
-    path.write_bytes(b"\x3a\xf8\xff\xff\x23" + b"\x0a\x00" * (contract.LARGEST_MODEL // 2 - 8))
+    path.write_bytes(b"\x3a\xf8\xff\xff\x23" + b"\x0a\x00" * (LARGEST_MODEL // 2 - 8))
     return path
 
 

@@ -19,7 +19,10 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 
 from edgedigits.errors import ImageError
-from edgedigits.image import MAX_JPEG_PIXELS, MAX_PIXELS, Picture, Pixels, prepare, webp_size
+from edgedigits.picture.levels import Pixels
+from edgedigits.picture.limits import MAX_JPEG_PIXELS, MAX_PIXELS
+from edgedigits.picture.prepare import prepare
+from edgedigits.picture.reading import Picture, webp_size
 
 SEEDS = Path(__file__).parents[1] / "fuzz" / "seeds"
 PICTURES = sorted(path for path in SEEDS.iterdir() if not path.name.startswith("small."))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from edgedigits.child_processes import find_program, import_path, run_code, run_module
-from edgedigits.mnist import Source
+from edgedigits.datasets.places import Source
 
 RUN_CLI = Path(__file__).parents[1] / "run_cli.py"
 CHECKOUT = Path(__file__).parents[2]
@@ -175,7 +175,7 @@ from edgedigits.child_processes import run_code, run_module
 import runpy, importlib.util
 sys.path[:0] = ["", os.getcwd(), "lib", "."]
 for command in (run_code("import json, numpy, linecache, sys; print(sys.path, sys.argv[1:])", 1, "two words"),
-                run_module("edgedigits.training.weights_copy", "no", "such", 5)):
+                run_module("edgedigits.networks.weights_copy", "no", "such", 5)):
     done = subprocess.run(command, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": "::", "PYTHONINSPECT": "1"})
     sys.stdout.write(done.stdout.decode())
 print(done.returncode)

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edgedigits.contract import PIXELS
 from edgedigits.training.augmentation import (
     FRACTION,
     GROUP,
-    PIXELS,
     Warp,
     bilinear_taps,
     elastic_fields,

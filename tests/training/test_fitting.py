@@ -2,33 +2,34 @@ import keras
 import numpy as np
 import pytest
 
-from edgedigits.mnist import Split
-from edgedigits.training.architectures import build_network, network_spec
-from edgedigits.training.fitting import Data, Fitter
+from edgedigits.datasets.split import Split
+from edgedigits.model_files.network_spec import network_spec
+from edgedigits.networks.build import build_network
+from edgedigits.training.fitting import Fitter, TrainingData
 from edgedigits.training.recipe import Recipe, edge
 
 RECIPE = Recipe(arch=(8,), epochs=2, batch_size=64)
 
 
 @pytest.fixture
-def data(dataset: tuple[Split, Split]) -> Data:
+def data(dataset: tuple[Split, Split]) -> TrainingData:
     split, _ = dataset
     # 250 is no multiple of 64: the last batch of an epoch is smaller.
-    return Data(split.images[:250], split.labels[:250], split.images[250:320], split.labels[250:320])
+    return TrainingData(split.images[:250], split.labels[:250], split.images[250:320], split.labels[250:320])
 
 
-def fitter(data: Data, recipe: Recipe = RECIPE) -> Fitter:
+def fitter(data: TrainingData, recipe: Recipe = RECIPE) -> Fitter:
     return Fitter(recipe, data)
 
 
-def test_an_epoch_advances_by_all_its_steps(data: Data) -> None:
+def test_an_epoch_advances_by_all_its_steps(data: TrainingData) -> None:
     advanced: list[int] = []
     fitter(data).fit_epoch(1, advanced.append)
     assert sum(advanced) == fitter(data).steps_per_epoch == 4
     assert len(advanced) > 1
 
 
-def test_the_validation_score_is_keras_own(data: Data) -> None:
+def test_the_validation_score_is_keras_own(data: TrainingData) -> None:
     fitting = fitter(data)
     fitting.fit_epoch(1, lambda _: None)
     fitting.network.compile(loss="sparse_categorical_crossentropy", metrics=["accuracy"])
@@ -41,7 +42,7 @@ def test_the_validation_score_is_keras_own(data: Data) -> None:
     assert ours[1] == pytest.approx(accuracy, abs=1e-6)
 
 
-def test_the_steps_are_those_of_keras(data: Data) -> None:
+def test_the_steps_are_those_of_keras(data: TrainingData) -> None:
     """One epoch in one batch is one step of Adam, which ``train_on_batch`` takes as well."""
     recipe = Recipe(arch=(8,), epochs=2, batch_size=250)
     fitting = fitter(data, recipe)
@@ -57,7 +58,7 @@ def test_the_steps_are_those_of_keras(data: Data) -> None:
         np.testing.assert_allclose(ours, theirs, atol=1e-4)
 
 
-def test_an_epoch_can_be_repeated_from_its_state(data: Data) -> None:
+def test_an_epoch_can_be_repeated_from_its_state(data: TrainingData) -> None:
     first = fitter(data)
     first.fit_epoch(1, lambda _: None)
     state = first.state()
@@ -70,7 +71,7 @@ def test_an_epoch_can_be_repeated_from_its_state(data: Data) -> None:
         np.testing.assert_array_equal(ours, theirs)
 
 
-def test_the_learning_rate_falls_in_a_line_to_zero(data: Data) -> None:
+def test_the_learning_rate_falls_in_a_line_to_zero(data: TrainingData) -> None:
     fitting = fitter(data)
     rates = [fitting.fit_epoch(epoch, lambda _: None).learning_rate for epoch in (1, 2)]
     assert rates == pytest.approx([RECIPE.learning_rate / 2, 0.0])
@@ -80,47 +81,49 @@ EDGE = edge((8,), epochs=4, batch_size=64)
 
 
 @pytest.mark.parametrize("recipe", [RECIPE, EDGE], ids=["plain", "edge"])
-def test_the_images_of_an_epoch_are_its_own_and_do_not_depend_on_the_past(data: Data, recipe: Recipe) -> None:
+def test_the_images_of_an_epoch_are_its_own_and_do_not_depend_on_the_past(
+    data: TrainingData, recipe: Recipe
+) -> None:
     fitting = fitter(data, recipe)
-    in_order = [fitting._images_of(epoch)[0] for epoch in (1, 2)]
-    by_itself = fitter(data, recipe)._images_of(2)[0]
+    in_order = [fitting.images_of(epoch)[0] for epoch in (1, 2)]
+    by_itself = fitter(data, recipe).images_of(2)[0]
     np.testing.assert_array_equal(in_order[1], by_itself)
     assert (in_order[0] != in_order[1]).any()
 
 
-def test_edge_images_are_bent_and_plain_ones_only_shuffled(data: Data) -> None:
+def test_edge_images_are_bent_and_plain_ones_only_shuffled(data: TrainingData) -> None:
     known = {image.tobytes() for image in data.train_images}
-    plain_images, _ = fitter(data)._images_of(1)
-    bent, _ = fitter(data, EDGE)._images_of(1)
+    plain_images, _ = fitter(data).images_of(1)
+    bent, _ = fitter(data, EDGE).images_of(1)
     assert {image.tobytes() for image in plain_images} == known
     assert not {image.tobytes() for image in bent} & known
 
 
-def test_the_averaged_network_lags_behind_and_is_what_is_scored(data: Data) -> None:
+def test_the_averaged_network_lags_behind_and_is_what_is_scored(data: TrainingData) -> None:
     fitting = fitter(data, EDGE)
     for epoch in (1, 2):
         fitting.fit_epoch(epoch, lambda _: None)
-    averaged, current = fitting.network.get_weights(), fitting._model.get_weights()
+    averaged, current = fitting.network.get_weights(), fitting.current_network.get_weights()
     assert any((a != c).any() for a, c in zip(averaged, current, strict=True))
     expected = fitting.network(data.validation_images / np.float32(255)).numpy()
     # The same float32 sums in a graph and outside of it.
     np.testing.assert_allclose(fitting.probabilities(data.validation_images), expected, atol=1e-5)
 
 
-def test_the_average_is_the_one_that_tensorflow_documents(data: Data) -> None:
+def test_the_average_is_the_one_that_tensorflow_documents(data: TrainingData) -> None:
     """After the first step the decay is (1 + 1) / (10 + 1): the average has moved 9/11 of the way."""
     recipe = edge((8,), epochs=1, batch_size=len(data.train_images))
     fitting = fitter(data, recipe)
     before = [weights.copy() for weights in fitting.network.get_weights()]
     fitting.fit_epoch(1, lambda _: None)
     for start, end, average in zip(
-        before, fitting._model.get_weights(), fitting.network.get_weights(), strict=True
+        before, fitting.current_network.get_weights(), fitting.network.get_weights(), strict=True
     ):
         # One float32 product and one sum.
         np.testing.assert_allclose(average, start + (end - start) * 9 / 11, atol=1e-6)
 
 
-def test_the_cosine_rises_for_a_tenth_of_the_steps_and_ends_at_zero(data: Data) -> None:
+def test_the_cosine_rises_for_a_tenth_of_the_steps_and_ends_at_zero(data: TrainingData) -> None:
     recipe = edge((8,), epochs=20, batch_size=125)
     fitting = fitter(data, recipe)
     rates = [fitting.fit_epoch(epoch, lambda _: None).learning_rate for epoch in range(1, 21)]
@@ -129,7 +132,7 @@ def test_the_cosine_rises_for_a_tenth_of_the_steps_and_ends_at_zero(data: Data) 
     assert rates[-1] == pytest.approx(0, abs=1e-6)
 
 
-def test_an_interrupted_edge_run_goes_on_as_if_it_had_not_been(data: Data) -> None:
+def test_an_interrupted_edge_run_goes_on_as_if_it_had_not_been(data: TrainingData) -> None:
     whole = fitter(data, EDGE)
     for epoch in range(1, 5):
         whole.fit_epoch(epoch, lambda _: None)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from edgedigits.mnist import Split
+from edgedigits.datasets.split import Split
 from edgedigits.training.robustness import measure_robustness
 
 

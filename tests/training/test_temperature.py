@@ -4,9 +4,10 @@ import keras
 import numpy as np
 import pytest
 
-from edgedigits.metrics import expected_calibration_error
-from edgedigits.mnist import Split
-from edgedigits.training.architectures import build_network, dense_weights, load_network, network_spec
+from edgedigits.datasets.split import Split
+from edgedigits.measuring.metrics import expected_calibration_error
+from edgedigits.model_files.network_spec import network_spec
+from edgedigits.networks.build import build_network, dense_weights, load_network
 from edgedigits.training.temperature import (
     COLDEST,
     DECIMALS,

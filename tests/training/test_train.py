@@ -18,19 +18,24 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from edgedigits import metrics, mnist
-from edgedigits.artifacts import read_manifest, sha256_file
+from edgedigits.artifacts.hashes import sha256_file
+from edgedigits.artifacts.manifest import read_manifest
 from edgedigits.cli import cli
 from edgedigits.contract import arch_text
+from edgedigits.datasets import mnist, places
+from edgedigits.datasets.places import Source
+from edgedigits.datasets.split import Split
 from edgedigits.errors import DatasetError, ModelFileError, OutputError
-from edgedigits.mnist import Split
+from edgedigits.measuring import metrics
+from edgedigits.measuring.reference import read_reference
+from edgedigits.networks.build import load_network, weights_sha256
 from edgedigits.progress import SilentProgress
-from edgedigits.reference import read_reference
-from edgedigits.runtimes import open_model
-from edgedigits.training.architectures import load_network, weights_sha256
+from edgedigits.runtimes.opening import open_model
 from edgedigits.training.fitting import Epoch
 from edgedigits.training.recipe import Recipe
-from edgedigits.training.train import TrainingResult, train, validation_indices
+from edgedigits.training.run_files import TrainingResult
+from edgedigits.training.splits import validation_indices
+from edgedigits.training.train import train
 
 RUN_CLI = Path(__file__).parents[1] / "run_cli.py"
 RECIPE = Recipe(arch=(24, 12), epochs=3, batch_size=32, validation=100)
@@ -111,7 +116,7 @@ def test_the_one_hot_loss_equals_the_sparse_loss(
 
 
 @pytest.mark.mnist
-def test_three_epochs_on_mnist_reach_96_percent(mnist_source: mnist.Source, models: Path) -> None:
+def test_three_epochs_on_mnist_reach_96_percent(mnist_source: Source, models: Path) -> None:
     test = read_manifest(models)["networks"]["digits"]["training"]["results"]["test"]
     # Linear models end at 92 %; this network stood at 97.5 % after three epochs with every seed that was tried.
     assert 100 * test["correct"] / test["images"] > 96
@@ -373,7 +378,7 @@ def test_an_interruption_between_training_and_files_loses_nothing(
         raise OSError(28, "No space left on device", "plots")
 
     with monkeypatch.context() as patch:
-        patch.setattr("edgedigits.plots.confusion", disk_full)
+        patch.setattr("edgedigits.reporting.plots.confusion", disk_full)
         with pytest.raises(OutputError, match="No space left on device"):
             train(RECIPE, *small, tmp_path)
     assert written(tmp_path) == {"checkpoint.npz"}
@@ -392,7 +397,7 @@ def test_the_checkpoint_holds_what_was_trained_and_the_file_its_logits_over_the_
 ) -> None:
     recipe = dataclasses.replace(RECIPE, averaging=averaging)
     with monkeypatch.context() as patch:
-        patch.setattr("edgedigits.training.train._write_results", lambda *_: 1 / 0)
+        patch.setattr("edgedigits.training.train.write_results", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             train(recipe, *small, tmp_path)
     with np.load(tmp_path / "checkpoint.npz") as archive:
@@ -627,7 +632,7 @@ def test_a_killed_run_leaves_the_old_network_and_resumes(
     left = {file for file in written(run.folder) if not file.startswith(".staging-")}
     assert left == {"digits.keras", "checkpoint.npz"}
 
-    if mnist.find() is None:
+    if places.find() is None:
         splits = dict(zip(("train", "test"), dataset, strict=True))
         monkeypatch.setattr(mnist, "find_or_download", lambda *_, **__: None)
         monkeypatch.setattr(mnist, "read_split", lambda _, part: splits[part])

@@ -1,0 +1,1 @@
+"""Images with labels: where they lie, what they must be, and how they are read."""

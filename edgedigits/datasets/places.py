@@ -1,0 +1,93 @@
+"""Where a dataset may lie on this machine: a named place, the user's cache, Keras' cache."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgedigits.datasets import mnist_files
+from edgedigits.datasets.idx import idx_path
+from edgedigits.datasets.mnist_files import WAYS_OUT
+from edgedigits.errors import DatasetNotFoundError
+from edgedigits.extras import extra
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where MNIST lies on this machine."""
+
+    path: Path
+    """A folder of IDX files, or an ``.npz`` file."""
+    origin: str
+    """How it was found: ``--data``, ``EDGEDIGITS_DATA``, ``user cache``, ``Keras cache`` or ``download``."""
+
+
+def cache_folder() -> Path:
+    """Return the folder that downloads go to: the user's cache, as the operating system has it."""
+    with extra("bench", "finding or downloading MNIST without --data"):
+        import pooch
+    return Path(pooch.os_cache("edgedigits")) / "mnist"
+
+
+def find(data: Path | None = None) -> Source | None:
+    """Find MNIST without a download: ``data``, ``EDGEDIGITS_DATA``, the user's cache, the Keras cache.
+
+    Raises:
+        DatasetError: ``data`` or ``EDGEDIGITS_DATA`` names something that is not there. (A place that somebody
+            named is never passed over in silence.)
+    """
+    if (source := named_source(data)) is not None:
+        return source
+    keras_home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
+    for path, origin in (
+        (cache_folder(), "user cache"),
+        (keras_home / "datasets" / "mnist.npz", "Keras cache"),
+    ):
+        if _holds_files(path):
+            return Source(path, origin)
+    return None
+
+
+def named_source(data: Path | None, advice: str = WAYS_OUT) -> Source | None:
+    """Return the place that ``data`` or ``EDGEDIGITS_DATA`` names; None where neither does.
+
+    Raises:
+        DatasetError: there is no dataset. The message ends with the advice.
+    """
+    named = ((data, "--data"), (os.environ.get("EDGEDIGITS_DATA") or None, "EDGEDIGITS_DATA"))
+    for place, origin in named:
+        if place is not None:
+            path = Path(place)
+            if not _holds_files(path):
+                raise DatasetNotFoundError(
+                    f"{path} ({origin}): expected a folder with {', '.join(_all_names())} "
+                    f"(each plain or .gz) or a Keras .npz, found {_describe_place(path)}; {advice}"
+                )
+            return Source(path, origin)
+    return None
+
+
+def _all_names() -> list[str]:
+    return [file.name for part in mnist_files.FILES.values() for file in part]
+
+
+def _holds_files(path: Path) -> bool:
+    try:
+        if path.is_dir():
+            return all(idx_path(path, name) is not None for name in _all_names())
+        return path.suffix == ".npz" and path.is_file()
+    except OSError:  # It may not be read: `named_source` says so where somebody named it.
+        return False
+
+
+def _describe_place(path: Path) -> str:
+    try:
+        path.stat()
+        if not path.is_dir():
+            return "a file that is no .npz"
+        next(path.iterdir(), None)
+        missing = [name for name in _all_names() if idx_path(path, name) is None]
+    except (FileNotFoundError, NotADirectoryError):
+        return "nothing there"
+    except OSError as error:
+        return f"a place that cannot be read ({error.strerror})"
+    return f"a folder without {', '.join(missing)}"

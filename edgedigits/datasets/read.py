@@ -1,0 +1,134 @@
+"""The images that a network is about: MNIST, or another dataset of its form whose ten classes have names of their own.
+
+MNIST is pinned byte for byte (``mnist``). Of another dataset only the form can be checked, before a byte of it is
+trusted: 28x28 pixels of uint8 and labels from 0 to 9, as four IDX files or as an ``.npz`` like Keras'. Which images a
+network was trained and judged on is kept as their hash; export, verify and bench refuse others.
+"""
+
+import struct
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from edgedigits.archives import ARCHIVE_ERRORS
+from edgedigits.contract import CLASSES, IMAGE_SIDE, LABELS
+from edgedigits.datasets import idx, mnist, mnist_files, places
+from edgedigits.datasets.idx import IdxForm
+from edgedigits.datasets.mnist_files import MNIST_NAME
+from edgedigits.datasets.npz import holds_images, holds_labels, read_array
+from edgedigits.datasets.split import ADVICE, LEAST_IMAGES, MOST_IMAGES, Images, Labels, Part, Split
+from edgedigits.errors import DatasetError, DatasetNotFoundError
+from edgedigits.progress import SILENT, Progress
+
+
+def read_split(
+    data: Path | None, part: Part, class_names: tuple[str, ...] = LABELS, *, progress: Progress = SILENT
+) -> Split:
+    """Find, check and read the training or the test part of the dataset with these classes.
+
+    Args:
+        data: a folder of four IDX files, or an ``.npz`` file; None for the usual places.
+        part: which part.
+        class_names: the digits, for MNIST and nothing else; or the names of another dataset's classes.
+        progress: shows a bar where MNIST is downloaded.
+
+    Raises:
+        DatasetError: it is not there, or is not MNIST, or not of MNIST's form.
+        DownloadError: MNIST is not here, and no mirror could be reached.
+    """
+    if class_names == LABELS:
+        return mnist.read_split(mnist.find_or_download(data, progress=progress), part)
+    advice = "name the dataset that has these classes with --data"
+    source = places.named_source(data, advice)
+    if source is None:
+        raise DatasetNotFoundError(f"expected images of {', '.join(class_names)}, found no dataset; {advice}")
+    name = dataset_name(source.path)
+    read = _read_folder if source.path.is_dir() else _read_npz
+    images, labels = read(source.path, part)
+    if part == "train":
+        _check_every_class(source.path, labels, class_names)
+    return Split.of(name, images, labels, class_names)
+
+
+def dataset_name(path: Path) -> str:
+    """Return what results call the dataset in a place: the name of its folder, or of its file without ``.npz``.
+
+    Raises:
+        DatasetError: nobody could read it, or everybody would take it for MNIST.
+    """
+    place = path.resolve()
+    name = place.name if place.is_dir() else place.stem
+    if not name or not name.isprintable() or name.casefold() == MNIST_NAME.casefold():
+        raise DatasetError(
+            f"{path}: expected another dataset than MNIST, found {name!r}, the name that its results would carry; "
+            "name another place with --data, or rename this one"
+        )
+    return name
+
+
+def _check_every_class(path: Path, labels: Labels, class_names: tuple[str, ...]) -> None:
+    counts = np.bincount(labels, minlength=CLASSES)
+    missing = [f"{index} ({class_names[index]})" for index in np.flatnonzero(counts == 0)]
+    if missing:
+        raise DatasetError(
+            f"{path}: expected training images of all {CLASSES} classes, found none of {', '.join(missing)}; {ADVICE}"
+        )
+
+
+def _read_folder(folder: Path, part: Part) -> tuple[Images, Labels]:
+    images_file, labels_file = mnist_files.FILES[part]
+    images = _read_idx(folder, images_file).reshape(-1, IMAGE_SIDE, IMAGE_SIDE)
+    labels = _read_idx(folder, labels_file)
+    _check_labels(idx.idx_path(folder, labels_file.name), labels, len(images))
+    return images, labels
+
+
+def _read_idx(folder: Path, pinned: IdxForm) -> npt.NDArray[np.uint8]:
+    """Return the body of an IDX file: as many images or labels as its header declares, shape (bytes,)."""
+    path = idx.idx_path(folder, pinned.name)
+    if path is None:
+        raise DatasetNotFoundError(
+            f"{folder}: expected {pinned.name}.gz or {pinned.name}, found neither; {ADVICE}"
+        )
+    header = idx.unpack(path, len(pinned.header), "an IDX file", ADVICE)
+    count = struct.unpack(">I", header[4:8])[0] if len(header) == len(pinned.header) else 0
+    form = IdxForm(pinned.name, count, pinned.is_images)
+    if header != form.header or not LEAST_IMAGES <= count <= MOST_IMAGES:
+        kind = "images of 28x28" if form.is_images else "labels"
+        raise DatasetError(
+            f"{path}: expected {LEAST_IMAGES} to {MOST_IMAGES:,} IDX {kind}, found {idx.describe_header(header)}; "
+            f"{ADVICE}"
+        )
+    # One byte more than there must be tells a longer file without unpacking it to its end.
+    content = idx.unpack(path, form.size + 1, f"{form.size:,} bytes", ADVICE)
+    idx.check_form(path, form, content, ADVICE)
+    return np.frombuffer(content, np.uint8, offset=len(header))
+
+
+def _check_labels(where: object, labels: npt.NDArray[np.integer], images: int) -> None:
+    if len(labels) != images:
+        raise DatasetError(
+            f"{where}: expected as many labels as images, {images:,}, found {len(labels):,}; {ADVICE}"
+        )
+    if not 0 <= labels.min() <= labels.max() < CLASSES:
+        raise DatasetError(
+            f"{where}: expected labels from 0 to {CLASSES - 1}, found {labels.min()} to {labels.max()}; {ADVICE}"
+        )
+
+
+def _read_npz(path: Path, part: Part) -> tuple[Images, Labels]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            images = read_array(path, archive, f"x_{part}", "uint8 (n, 28, 28)", holds_images)
+            labels = read_array(path, archive, f"y_{part}", "integers (n,) or (n, 1)", holds_labels)
+    except ARCHIVE_ERRORS as error:
+        if isinstance(error, DatasetError):
+            raise
+        raise DatasetError(
+            f"{path}: expected arrays x_{part} and y_{part}, found none that can be read ({error}); {ADVICE}"
+        ) from error
+    labels = labels.reshape(-1)
+    _check_labels(f"{path}: y_{part}", labels, len(images))
+    return np.ascontiguousarray(images), labels.astype(np.uint8)

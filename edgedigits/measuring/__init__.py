@@ -1,0 +1,1 @@
+"""What files are judged by: accuracy, agreement, latency, memory."""

@@ -1,0 +1,134 @@
+"""What is measured and on which images: the model files of a folder, each in the ways that it can be asked."""
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgedigits.contract import LABELS
+from edgedigits.datasets.read import read_split
+from edgedigits.datasets.split import Split
+from edgedigits.errors import ModelFileError, ModelNotFoundError
+from edgedigits.file_names import SELFTEST_ENDING, network_name
+from edgedigits.input_scale import InputScale
+from edgedigits.measuring.fed_models import open_fed_model
+from edgedigits.measuring.reference import read_reference, reference_path
+from edgedigits.progress import SILENT, Progress
+from edgedigits.runtimes.c_compiler import find_compiler
+from edgedigits.runtimes.keras_model import KerasModel
+from edgedigits.runtimes.model import KerasCall, Model
+from edgedigits.runtimes.opening import open_model
+
+KERAS_CALLS: tuple[KerasCall, ...] = ("model(x)", "predict")
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A way to ask a model file."""
+
+    path: Path
+    keras_call: KerasCall | None = None
+    """For ``.keras`` files: which of the two calls."""
+    input_scale: InputScale | None = None
+    """For ``.keras`` files: what it was trained on; None for what the file or the manifest says."""
+
+    @property
+    def name(self) -> str:
+        """Name of the row: ``digits.int8.tflite``, ``digits.keras predict``."""
+        return f"{self.path.name} {self.keras_call}" if self.keras_call else self.path.name
+
+    @property
+    def sample_share(self) -> float:
+        """Share of ``min_samples`` that is asked of it: Keras' calls take milliseconds each."""
+        return 0.05 if self.keras_call else 1.0
+
+    def open(self, threads: int) -> Model:
+        """Open the file as this row asks it."""
+        return open_model(
+            self.path,
+            threads=threads,
+            keras_call=self.keras_call or "model(x)",
+            input_scale=self.input_scale,
+        )
+
+
+def find_subjects(paths: Sequence[Path], with_keras: bool) -> list[Subject]:
+    """Make the rows of some model files: one each, and two for a ``.keras`` file where Keras is there.
+
+    Args:
+        paths: model files.
+        with_keras: whether ``.keras`` files are to be measured.
+    """
+    subjects = []
+    for path in paths:
+        if path.suffix != ".keras":
+            subjects.append(Subject(path))
+        elif with_keras:
+            subjects += [Subject(path, call) for call in KERAS_CALLS]
+    return subjects
+
+
+def fed_subjects(
+    subjects: Sequence[Subject],
+    data: Path | None,
+    input_scale: InputScale | None = None,
+    progress: Progress = SILENT,
+) -> list[Subject]:
+    """Say of each ``.keras`` file what it is fed, found out from training images where nothing says it.
+
+    Args and errors as in ``opening.open_fed_model``.
+    """
+    scales: dict[Path, InputScale | None] = {}
+    for path in {subject.path: None for subject in subjects if subject.keras_call}:
+        model = open_fed_model(path, data, input_scale=input_scale, progress=progress)
+        scales[path] = model.input_scale if isinstance(model, KerasModel) else None
+    return [dataclasses.replace(subject, input_scale=scales.get(subject.path)) for subject in subjects]
+
+
+def model_files(folder: Path, name: str | None = None) -> list[Path]:
+    """Return the model files in a folder, exported ones first; C files only where there is a C compiler.
+
+    Args:
+        folder: where to look.
+        name: the network whose files are wanted; None for all networks.
+
+    Raises:
+        ModelNotFoundError: there is no such folder.
+        ModelFileError: there is none in it.
+    """
+    if not folder.is_dir():
+        raise ModelNotFoundError(folder, "name a folder, or export some with `edgedigits export`")
+    suffixes = [".tflite", ".onnx", ".ort", *([".c"] if find_compiler() else []), ".keras"]
+    found = [
+        path
+        for suffix in suffixes
+        for path in sorted(folder.glob(f"*{suffix}"), key=lambda path: (len(path.name), path.name))
+        if name in (None, network_name(path)) and not path.name.endswith(SELFTEST_ENDING)
+    ]
+    if not found:
+        raise ModelFileError(folder, "no model files in this folder", "export some with `edgedigits export`")
+    return found
+
+
+def read_test_split(subjects: Sequence[Subject], data: Path | None, progress: Progress = SILENT) -> Split:
+    """Read the test images that some model files are about.
+
+    Args:
+        subjects: what is to be measured; the first says which classes there are.
+        data: see ``datasets.read.read_split``.
+        progress: shows a bar where MNIST is downloaded.
+
+    Raises:
+        ModelNotFoundError, ModelFileError, ContractError, MissingExtraError: the first file cannot be opened.
+        DatasetError: the data cannot be read, or a network's reference answers are to other images.
+    """
+    labels = subjects[0].open(threads=1).metadata.labels if subjects else LABELS
+    split = read_split(data, "test", labels, progress=progress)
+    if labels != LABELS:
+        # MNIST is pinned; here only the reference, where it came along, knows which images there must be.
+        for path in sorted(
+            {reference_path(subject.path.parent, network_name(subject.path)) for subject in subjects}
+        ):
+            if path.exists():
+                read_reference(path).check_split(split, path)
+    return split

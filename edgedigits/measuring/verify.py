@@ -1,0 +1,208 @@
+"""The gate: does an exported file still give the answers of the network that it was made from?
+
+Every test image goes through the file in its own runtime; the answers are compared with the Keras model's, kept in
+``reference.npz``, so none of this needs TensorFlow.
+"""
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from edgedigits.artifacts.manifest import made_by_train as is_made_by_train
+from edgedigits.artifacts.manifest import read_manifest
+from edgedigits.contract import LABELS
+from edgedigits.datasets.split import Split
+from edgedigits.errors import ContractError
+from edgedigits.file_names import Precision, network_name
+from edgedigits.measuring import metrics
+from edgedigits.measuring.keras_input import LEAST_ACCURACY
+from edgedigits.measuring.reference import Reference
+from edgedigits.progress import SILENT, Progress
+from edgedigits.runtimes.model import Model
+
+BATCH = 1_000
+"""Images in one call: large enough to be quick, small enough for a device's memory."""
+
+
+@dataclass(frozen=True)
+class Gate:
+    """How far a file may be from its network."""
+
+    max_drop: float
+    """Percentage points of accuracy that may be lost."""
+    max_probability_difference: float | None = None
+    """Largest difference of any probability, for files that compute what Keras computes."""
+    both_ways: bool = False
+    """Whether a gain beyond ``max_drop`` fails too: a float file must be the same network, not a luckier one."""
+
+
+GATES: dict[Precision, Gate] = {
+    "float32": Gate(max_drop=0.02, max_probability_difference=1e-3, both_ways=True),
+    "float16": Gate(max_drop=0.10),
+    "dynamic": Gate(max_drop=0.10),
+    "int8": Gate(max_drop=0.20),
+}
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What the gate found."""
+
+    file: str
+    precision: Precision
+    runtime: str
+    dataset: str
+    accuracy: metrics.Accuracy
+    reference_accuracy: metrics.Accuracy
+    comparison: metrics.Comparison
+    expected_calibration_error: float
+    """Distance of confidence and accuracy, 0..1; NaN where a probability is not finite."""
+    reference_expected_calibration_error: float
+    max_drop: float
+    """The bound that was applied, in percentage points."""
+    failures: tuple[str, ...]
+    """Why the file does not pass; empty if it does."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether the file is as good as its network."""
+        return not self.failures
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all of it as JSON values, with the indices of every changed image."""
+        fields = dataclasses.asdict(self)
+        # JSON has no NaN; the failures say that there was one.
+        if not math.isfinite(self.comparison.largest_probability_difference):
+            fields["comparison"]["largest_probability_difference"] = None
+        for error in ("expected_calibration_error", "reference_expected_calibration_error"):
+            if math.isnan(fields[error]):
+                fields[error] = None
+        return {**fields, "accuracy_percent": self.accuracy.percent, "passed": self.passed}
+
+    def summary(self) -> dict[str, Any]:
+        """Return what the manifest keeps: the figures, and the changed images as counts."""
+        return {
+            "dataset": self.dataset,
+            "correct": self.accuracy.correct,
+            "images": self.accuracy.images,
+            "interval_percent": [round(self.accuracy.low, 3), round(self.accuracy.high, 3)],
+            "difference_points": round(self.comparison.difference, 4),
+            "fixed": len(self.comparison.fixed),
+            "broken": len(self.comparison.broken),
+            "mcnemar_p": self.comparison.p_value,
+            "agreement_percent": round(self.comparison.agreement, 4),
+            "largest_probability_difference": self.comparison.largest_probability_difference,
+            "expected_calibration_error": round(self.expected_calibration_error, 6),
+            "max_drop_points": self.max_drop,
+            "passed": self.passed,
+            "runtime": self.runtime,
+        }
+
+
+def verify_model(
+    model: Model,
+    split: Split,
+    reference: Reference,
+    *,
+    max_drop: float | None = None,
+    made_by_train: bool | None = None,
+    progress: Progress = SILENT,
+) -> Verification:
+    """Run all test images through a model and compare with its reference.
+
+    Args:
+        model: an opened file.
+        split: the test split that the reference answered.
+        reference: the Keras model's answers.
+        max_drop: percentage points that may be lost; None for the bound of the file's precision.
+        made_by_train: whether ``edgedigits train`` made the network, as badly as it may read; None to look for it in
+            the manifest beside the file. Any other network has to read half of the images.
+        progress: shows a bar.
+
+    Raises:
+        ContractError: the file was made from other weights than the reference, or for other classes.
+    """
+    model.check_classes(split)
+    if model.metadata.weights_sha256 != reference.weights_sha256:
+        raise ContractError(
+            model.path,
+            f"a file made from the network with weights sha256 {reference.weights_sha256[:12]}…",
+            f"one made from {model.metadata.weights_sha256[:12]}…",
+        )
+    probabilities = run_all(model, split, progress)
+    comparison = metrics.compare(split.labels, reference.probabilities, probabilities)
+    gate = GATES[model.metadata.precision]
+    if max_drop is not None:
+        gate = dataclasses.replace(gate, max_drop=max_drop)
+    if made_by_train is None:
+        made_by_train = _made_by_train(model)
+    accuracy = metrics.accuracy(split.labels, probabilities.argmax(axis=1))
+    failures = _failures(gate, comparison, probabilities, len(split.labels))
+    if not made_by_train and accuracy.percent < LEAST_ACCURACY:
+        failures += (_broken(accuracy),)
+    return Verification(
+        file=model.path.name,
+        precision=model.metadata.precision,
+        runtime=model.runtime,
+        dataset=split.dataset,
+        accuracy=accuracy,
+        reference_accuracy=metrics.accuracy(split.labels, reference.probabilities.argmax(axis=1)),
+        comparison=comparison,
+        expected_calibration_error=metrics.expected_calibration_error(split.labels, probabilities),
+        reference_expected_calibration_error=metrics.expected_calibration_error(
+            split.labels, reference.probabilities
+        ),
+        max_drop=gate.max_drop,
+        failures=failures,
+    )
+
+
+def _broken(accuracy: metrics.Accuracy) -> str:
+    return (
+        f"reads {accuracy.percent:.2f} % of the images right: a network that reads fewer than {LEAST_ACCURACY:.0f} % "
+        "is broken, or is fed other values than it was trained on (--input-scale)"
+    )
+
+
+def _made_by_train(model: Model) -> bool:
+    """Tell whether ``edgedigits train`` made a file's network: the manifest says so, or classes of their own names."""
+    if model.metadata.labels != LABELS:
+        return True  # Nothing else gives classes names.
+    network = read_manifest(model.path.parent)["networks"].get(network_name(model.path), {})
+    return is_made_by_train(network, model.metadata.weights_sha256)
+
+
+def run_all(model: Model, split: Split, progress: Progress = SILENT) -> metrics.Probabilities:
+    """Return a model's probabilities for all images of a split, float32 (n, 10)."""
+    results = []
+    with progress.task(f"verifying {model.path.name}", len(split.images)) as advance:
+        for start in range(0, len(split.images), BATCH):
+            pixels = split.images[start : start + BATCH]
+            results.append(model.probabilities(pixels))
+            advance(len(pixels))
+    return np.concatenate(results)
+
+
+def _failures(
+    gate: Gate, comparison: metrics.Comparison, probabilities: metrics.Probabilities, images: int
+) -> tuple[str, ...]:
+    failures = []
+    if not np.isfinite(probabilities).all():
+        failures.append("some probabilities are not finite numbers")
+    # A bound finer than one image could not be met by changing a single one; on MNIST one image is 0.01 points.
+    bound = max(gate.max_drop, 100.0 / images) if gate.max_drop > 0 else 0.0
+    lost = abs(comparison.difference) if gate.both_ways else -comparison.difference
+    if lost > bound + 1e-9:
+        failures.append(
+            f"accuracy differs by {comparison.difference:+.2f} points, allowed are {gate.max_drop:.2f}"
+        )
+    allowed = gate.max_probability_difference
+    # Written so that a NaN, which is never smaller, fails.
+    if allowed is not None and not comparison.largest_probability_difference <= allowed:
+        failures.append(
+            f"a probability differs by {comparison.largest_probability_difference:.2g}, allowed are {allowed:g}"
+        )
+    return tuple(failures)

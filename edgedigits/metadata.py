@@ -1,0 +1,158 @@
+"""What a model file says of itself: ``ModelMetadata``, as JSON under ``METADATA_KEY`` inside the file."""
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from edgedigits.contract import LABELS, POLARITY, check_labels
+from edgedigits.errors import ContractError
+from edgedigits.file_names import PRECISIONS, Precision
+
+CONTRACT_VERSION = 1
+METADATA_KEY = "edgedigits"
+
+LONGEST_TEXT = 200
+"""Characters of any text in a file's metadata."""
+
+
+@dataclass(frozen=True)
+class MeasuredAccuracy:
+    """How many test images a file got right when it was exported."""
+
+    dataset: str
+    """Name of the dataset, ``MNIST`` or ``scikit-learn digits``."""
+    correct: int
+    images: int
+
+
+@dataclass(frozen=True)
+class CalibrationReceipt:
+    """Which images set the ranges of an integer file. They come from the training split only."""
+
+    images: int
+    seed: int
+    indices_sha256: str
+    """sha256 of the sorted indices into the training file, as little-endian int64."""
+    ranges: str = "min-max"
+    """How the ranges of the activations were chosen: ``percentile, logits mse``. Files of the first release say
+    nothing; theirs are from the smallest to the largest value seen."""
+
+
+@dataclass(frozen=True)
+class InputScaleReceipt:
+    """What a network was trained on that does not say it itself; a file that has this takes pixels all the same."""
+
+    name: str
+    """As ``--input-scale`` takes it: ``-1..1``; see ``input_scale.INPUT_SCALES``."""
+    chosen: str
+    """``by training images`` or ``by hand``."""
+    correct: int
+    """Right answers to training images with it."""
+    images: int
+    """How many training images were asked about."""
+
+
+@dataclass(frozen=True)
+class ModelMetadata:
+    """What a model file says of itself."""
+
+    arch: str
+    """Widths of the hidden layers, ``128-32``."""
+    precision: Precision
+    weights_sha256: str
+    """sha256 over the Keras weights that the file was made from."""
+    tools: dict[str, str]
+    """Versions of the tools that made the file."""
+    accuracy: MeasuredAccuracy | None = None
+    calibration: CalibrationReceipt | None = None
+    edges: Literal["uint8", "int8"] = "uint8"
+    """Type of the input tensor: ``int8`` (pixel - 128) only in fully integer TFLite files."""
+    labels: tuple[str, ...] = LABELS
+    polarity: str = POLARITY
+    contract: int = CONTRACT_VERSION
+    input_scale: InputScaleReceipt | None = None
+    """What the scaling was that is folded in, where the network did not say it itself."""
+
+    def to_json(self) -> str:
+        """Write as one line of JSON with sorted keys, so that equal metadata are equal bytes."""
+        fields = dataclasses.asdict(self)
+        if self.input_scale is None:
+            # Files of networks that say what they take are as they were before there was this field.
+            del fields["input_scale"]
+        return json.dumps(fields, sort_keys=True, ensure_ascii=True)
+
+    @classmethod
+    def from_json(cls, text: str | bytes, path: Path) -> "ModelMetadata":
+        """Read what ``to_json`` wrote.
+
+        Raises:
+            ContractError: the text is not such metadata, or of a contract that this version does not know.
+        """
+        try:
+            fields: dict[str, Any] = json.loads(text)
+            version = fields["contract"]
+            if version == CONTRACT_VERSION:
+                accuracy, calibration = fields.pop("accuracy"), fields.pop("calibration")
+                input_scale = fields.pop("input_scale", None)
+                metadata = cls(
+                    **{**fields, "labels": tuple(fields["labels"])},
+                    accuracy=MeasuredAccuracy(**accuracy) if accuracy else None,
+                    calibration=CalibrationReceipt(**calibration) if calibration else None,
+                    input_scale=InputScaleReceipt(**input_scale) if input_scale else None,
+                )
+                metadata.check_types()
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise ContractError(
+                path, "edgedigits metadata", f"something unreadable ({type(error).__name__})"
+            ) from error
+        if version != CONTRACT_VERSION:
+            raise ContractError(
+                path,
+                f"contract version {CONTRACT_VERSION}",
+                f"version {version!r}",
+                "use the edgedigits release that made it, or export it again",
+            )
+        metadata.check(path)
+        return metadata
+
+    def check_types(self) -> None:
+        """Raise ``TypeError`` or ``ValueError`` where a field holds what no program of ours writes there."""
+        values: list[object] = [self.arch, self.weights_sha256, *self.tools, *self.tools.values()]
+        expected: list[type] = [str] * len(values)
+        for record in (self.accuracy, self.calibration, self.input_scale):
+            if record is not None:
+                values += dataclasses.astuple(record)
+                expected += [type(field) for field in dataclasses.astuple(_EXAMPLES[type(record)])]
+        for value, kind in zip(values, expected, strict=True):
+            if type(value) is not kind:
+                raise TypeError(f"{type(value).__name__} where {kind.__name__} should be")
+            if isinstance(value, str) and not (len(value) <= LONGEST_TEXT and value.isprintable()):
+                raise ValueError("a text that nobody could read")
+            if isinstance(value, int) and not 0 <= value < 1 << 63:
+                raise ValueError("a number out of range")
+        if self.accuracy and not 0 < self.accuracy.images >= self.accuracy.correct:
+            raise ValueError("more right answers than images")
+
+    def check(self, path: Path) -> None:
+        """Raise ``ContractError`` where the file claims something that this contract does not allow."""
+        if self.polarity != POLARITY:
+            raise ContractError(path, POLARITY, str(self.polarity))
+        try:
+            check_labels(self.labels)
+        except ValueError as error:
+            expected, _, found = str(error).removeprefix("expected ").partition(", found ")
+            raise ContractError(path, expected, found) from error
+        if self.precision not in PRECISIONS:
+            raise ContractError(path, f"precision {' or '.join(PRECISIONS)}", repr(self.precision))
+        if self.edges not in ("uint8", "int8"):
+            raise ContractError(path, "edges uint8 or int8", repr(self.edges))
+
+
+_EXAMPLES: dict[type, Any] = {
+    MeasuredAccuracy: MeasuredAccuracy("MNIST", 9_800, 10_000),
+    CalibrationReceipt: CalibrationReceipt(1_000, 0, "ab" * 32),
+    InputScaleReceipt: InputScaleReceipt("0..1", "by hand", 4_900, 5_000),
+}
+"""What each field of a record is of, told by one."""

@@ -1,0 +1,130 @@
+"""Follows the shapes through the graph of an ONNX or ORT file: no step is believed that edgedigits would not write.
+
+Pixels go through a chain of known operators with constants that lie whole in the file, and no step makes more of an
+image than they hold. Operators: https://github.com/onnx/onnx/blob/main/docs/Operators.md.
+"""
+
+import math
+import struct
+
+from edgedigits.model_files.onnx_operators import (
+    FLOAT,
+    FUSED_OPERATORS,
+    INT64,
+    ITEM_BYTES,
+    OPERATORS,
+    DamagedGraphError,
+    ForeignGraphError,
+    Message,
+    Side,
+    Tensor,
+)
+
+
+def check_graph(graph: Message, fused: bool = False) -> None:
+    """Follow a graph from its inputs to its outputs.
+
+    Args:
+        graph: as ``onnx_file`` reads it; the nodes in the order in which they run.
+        fused: whether onnxruntime's own operators may be among them, which it makes out of several.
+            Then ``value`` describes tensors between operators, and is checked as well.
+
+    Raises:
+        DamagedGraphError: it does not hold together.
+        ForeignGraphError: edgedigits would not write such a graph.
+    """
+    tensors: dict[str, Tensor] = {}
+    for initializer in graph["initializer"]:
+        _define(tensors, initializer.get("name", ""), _constant(initializer))
+    for value in graph["input"]:
+        _define(tensors, value.get("name", ""), _declared(value))
+    for node in graph["node"]:
+        operator, domain = node.get("op_type", ""), node.get("domain", "")
+        own = fused and domain == "com.microsoft"
+        if domain not in ("", "ai.onnx") and not own:
+            raise ForeignGraphError("operators of ONNX itself", f"a custom operator {domain}.{operator}")
+        follow = (FUSED_OPERATORS if own else OPERATORS).get(operator)
+        if follow is None:
+            raise ForeignGraphError(f"operators {', '.join(OPERATORS)}", f"an operator {operator or '?'}")
+        try:
+            inputs = [tensors[name] for name in node["input"]]
+        except KeyError as error:
+            raise DamagedGraphError(f"a {operator} takes {error.args[0]!r}, which nothing gives") from error
+        attributes = {attribute.get("name", ""): attribute for attribute in node["attribute"]}
+        given = follow(inputs, attributes)
+        outputs = given if isinstance(given, tuple) else (given,)
+        if len(node["output"]) != len(outputs):
+            raise ForeignGraphError(f"{len(outputs)} outputs of a {operator}", str(len(node["output"])))
+        for name, output in zip(node["output"], outputs, strict=True):
+            _define(tensors, name, output)
+    _check_outputs(graph, tensors)
+    if fused:
+        _check_described(graph, tensors)
+
+
+def _check_described(graph: Message, tensors: dict[str, Tensor]) -> None:
+    """Check what a file says of the tensors between its operators: onnxruntime believes it and infers nothing anew."""
+    described = {value.get("name", ""): _declared(value) for value in graph["value"]}
+    for name, tensor in tensors.items():
+        value = described.get(name)
+        if value is None or value.dtype != tensor.dtype or not _agree(tensor.shape, value.shape):
+            raise DamagedGraphError(f"what it says of {name!r} is not what its operators give")
+
+
+def _check_outputs(graph: Message, tensors: dict[str, Tensor]) -> None:
+    for value in graph["output"]:
+        found = tensors.get(value.get("name", ""))
+        declared = _declared(value)
+        if found is None or found.dtype != declared.dtype or not _agree(found.shape, declared.shape):
+            raise DamagedGraphError(f"its output {value.get('name', '')!r} is not what its operators give")
+
+
+def _define(tensors: dict[str, Tensor], name: str, tensor: Tensor) -> None:
+    if not name or name in tensors:
+        raise DamagedGraphError(f"two tensors or none are called {name!r}")
+    tensors[name] = tensor
+
+
+def _agree(found: tuple[Side, ...], declared: tuple[Side, ...]) -> bool:
+    return len(found) == len(declared) and all(
+        one is None or other is None or one == other for one, other in zip(found, declared, strict=True)
+    )
+
+
+def _constant(initializer: Message) -> Tensor:
+    """Check that a constant lies whole in the file: as many bytes as its shape says, no more and no fewer."""
+    name = initializer.get("name", "")
+    if initializer["external_data"] or initializer.get("data_location", 0):
+        raise DamagedGraphError(f"its tensor {name!r} lies in another file; only whole files are opened")
+    dtype, shape = initializer.get("data_type", 0), tuple(initializer.get("dims", ()))
+    if dtype not in ITEM_BYTES:
+        raise DamagedGraphError(f"its tensor {name!r} is of type {dtype}, none that edgedigits writes")
+    if len(shape) > 4 or any(side < 0 for side in shape):
+        raise DamagedGraphError(f"its tensor {name!r} has the shape {shape}")
+    data = {
+        FLOAT: initializer.get("float_data"),
+        INT64: initializer.get("int64_data"),
+    }.get(dtype, initializer.get("int32_data"))
+    raw = initializer.get("raw_data")
+    present = sum(kind in initializer for kind in ("float_data", "int32_data", "int64_data", "raw_data"))
+    if present > 1 or (present == 1 and raw is None and data is None):
+        raise DamagedGraphError(f"its tensor {name!r} holds its values twice, or in another type")
+    items = len(raw) / ITEM_BYTES[dtype] if raw is not None else len(data or ())
+    if items != math.prod(shape):
+        raise DamagedGraphError(
+            f"its tensor {name!r} declares {math.prod(shape):,} values and holds {items:,.0f}"
+        )
+    numbers: tuple[int, ...] = ()
+    if dtype == INT64 and items <= 4:
+        numbers = struct.unpack(f"<{int(items)}q", raw) if raw is not None else tuple(data or ())
+    return Tensor(dtype, shape, is_constant=True, numbers=numbers)
+
+
+def _declared(value: Message) -> Tensor:
+    """Return what an input or output says of itself."""
+    tensor_type = value.get("type", {}).get("tensor_type", {})
+    sides = tensor_type.get("shape", {"dim": []})["dim"]
+    if len(sides) > 8:
+        raise DamagedGraphError(f"{value.get('name', '')!r} has {len(sides)} sides")
+    shape = tuple(side.get("dim_value") for side in sides)
+    return Tensor(tensor_type.get("elem_type", 0), shape)

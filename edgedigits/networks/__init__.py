@@ -1,0 +1,1 @@
+"""Networks in Keras. Heavy: importing a module of this room loads TensorFlow."""

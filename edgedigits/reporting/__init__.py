@@ -1,0 +1,1 @@
+"""Measurements for people: tables, sheets, plots, model card and report."""

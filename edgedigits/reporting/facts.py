@@ -1,0 +1,94 @@
+"""What the manifest says of a network, as the values that model card and report show."""
+
+import contextlib
+import json
+from collections.abc import Iterator
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from edgedigits.artifacts.manifest import dataset_labels
+from edgedigits.contract import CLASSES, LABELS, class_title, count_weights, parse_arch
+from edgedigits.errors import ModelFileError
+
+TEMPLATES = jinja2.Environment(
+    loader=jinja2.PackageLoader("edgedigits.reporting"),
+    autoescape=jinja2.select_autoescape(["html.j2"]),
+    undefined=jinja2.StrictUndefined,
+    keep_trailing_newline=True,
+)
+
+
+@contextlib.contextmanager
+def complete_record(place: Path) -> Iterator[None]:
+    """Say so where the manifest's record of a run lacks what a page shows of it."""
+    try:
+        yield
+    except (
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        TypeError,
+        ValueError,
+        jinja2.TemplateError,
+    ) as error:
+        if isinstance(error, ModelFileError):
+            raise
+        raise ModelFileError(
+            place,
+            f"the manifest's record of this network is incomplete ({type(error).__name__}: {error})",
+            "train it again with `edgedigits train`",
+        ) from error
+
+
+def network_facts(name: str, entry: dict[str, Any]) -> dict[str, Any]:
+    """Return what model card and report show of a network.
+
+    Args:
+        name: of the network.
+        entry: its part of the manifest, with ``training`` and ``files``.
+    """
+    training = entry["training"]
+    labels = dataset_labels(training["dataset"])
+    test = training["results"]["test"]
+    exported = {
+        file: receipt for file, receipt in sorted(entry["files"].items()) if "verification" in receipt
+    }
+    calibrations = [
+        f"`{file}`: {receipt['calibration']['images']:,} training images, seed {receipt['calibration']['seed']}, "
+        f"indices sha256 `{receipt['calibration']['indices_sha256'][:16]}…`"
+        for file, receipt in exported.items()
+        if receipt["calibration"]
+    ]
+    return {
+        "name": name,
+        "training": training,
+        "temperature": training["results"].get("temperature"),
+        "calibration_errors": training["results"].get("expected_calibration_error"),
+        "files_have_calibration_errors": any(
+            "expected_calibration_error" in receipt["verification"] for receipt in exported.values()
+        ),
+        "test": test,
+        "test_percent": 100 * test["correct"] / test["images"],
+        "parameters": parameters(training["arch"]),
+        "exported": exported,
+        "calibrations": calibrations,
+        "about_digits": labels == LABELS,
+        "labels": [class_title(labels, index) for index in range(CLASSES)],
+        "weakest": sorted(training["results"]["classes"], key=lambda score: score["recall"])[:3],
+        "arguments": json.dumps(training["arguments"], sort_keys=True),
+    }
+
+
+def read_presets() -> dict[str, Any]:
+    """Return what ``benchmarks/accuracy.py`` measured of the presets: the machine, and a row for each."""
+    text = resources.files("edgedigits.reporting").joinpath("presets.json").read_text(encoding="utf-8")
+    presets: dict[str, Any] = json.loads(text)
+    return presets
+
+
+def parameters(arch: str) -> int:
+    """Count weights and biases of a network with these hidden layers."""
+    return count_weights(parse_arch(arch))

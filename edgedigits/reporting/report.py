@@ -1,0 +1,140 @@
+"""What a models folder holds, for people: one self-contained HTML page, or Markdown beside the pictures."""
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgedigits.artifacts.manifest import read_manifest
+from edgedigits.errors import ModelFileError
+from edgedigits.file_names import sidecar_name
+from edgedigits.measuring import bench_result
+from edgedigits.measuring.bench_result import BenchResult
+from edgedigits.reporting import bench_tables, plots
+from edgedigits.reporting.facts import TEMPLATES, complete_record, network_facts, parameters, read_presets
+
+PLOTS = {
+    "curves.png": "Loss, accuracy and learning rate by epoch; validation images are never warped.",
+    "confusion.png": "Confusion matrix: rows are the truth, columns the answers, mistakes coloured.",
+    "samples.png": "Test images with answer, confidence and truth.",
+    "mistakes.png": "The most confident mistakes.",
+    "warps.png": "Training images and what warps made of them.",
+    "weights.png": "Weights of the first layer as pictures: red adds to a unit, blue takes away.",
+}
+
+
+@dataclass(frozen=True)
+class SamplePrediction:
+    """A picture file and what the predictor read in it."""
+
+    path: Path
+    digit: int
+    confidence: float
+
+
+def render_report(
+    folder: Path,
+    name: str,
+    result: BenchResult | None = None,
+    samples: Sequence[SamplePrediction] = (),
+) -> str:
+    """Write the report of a network as one HTML page without outside parts.
+
+    Args:
+        folder: where the network's files are.
+        name: of the network.
+        result: measurements to show; None leaves that part out.
+        samples: pictures that were predicted, to show.
+
+    Raises:
+        ModelFileError: the manifest does not know the network as one that was trained.
+    """
+    with complete_record(folder):
+        return _render_html(folder, name, result, samples)
+
+
+def _render_html(
+    folder: Path, name: str, result: BenchResult | None, samples: Sequence[SamplePrediction]
+) -> str:
+    facts = _report_facts(folder, name, result)
+    facts["pictures"] = [(caption, _data_uri(path.read_bytes())) for caption, path in _pictures(folder, name)]
+    facts["samples"] = [(sample, _data_uri(sample.path.read_bytes())) for sample in samples]
+    if result is not None:
+        points = [
+            plots.TradeOffPoint(row.name, row.accuracy, row.latency.p50, row.bytes) for row in result.rows
+        ]
+        facts["trade_off"] = _data_uri(plots.trade_off(points))
+    return str(TEMPLATES.get_template("report.html.j2").render(facts))
+
+
+def render_markdown(folder: Path, name: str, result: BenchResult | None = None) -> str:
+    """Write the report of a network as Markdown, to lie in its folder: pictures are links to ``plots/``.
+
+    Args:
+        folder: where the network's files are.
+        name: of the network.
+        result: measurements to show; None leaves that part out.
+
+    Raises:
+        ModelFileError: the manifest does not know the network as one that was trained.
+    """
+    with complete_record(folder):
+        facts = _report_facts(folder, name, result)
+        facts["pictures"] = [
+            (caption, path.relative_to(folder).as_posix()) for caption, path in _pictures(folder, name)
+        ]
+        return str(TEMPLATES.get_template("report.md.j2").render(facts))
+
+
+def _report_facts(folder: Path, name: str, result: BenchResult | None) -> dict[str, Any]:
+    manifest = read_manifest(folder)
+    entry = manifest["networks"].get(name)
+    if entry is None or entry["training"] is None:
+        raise ModelFileError(
+            folder, f"no trained network {name!r} in its manifest", "train it with `edgedigits train`"
+        )
+    facts = network_facts(name, entry)
+    facts |= {"networks": _networks(manifest), "presets": read_presets(), "measured": None}
+    if result is not None:
+        facts["measured"] = {
+            "header": bench_tables.table_header(result),
+            "rows": bench_tables.table_rows(result),
+            "sweep_header": bench_tables.sweep_header(),
+            "sweep": bench_tables.sweep_rows(result),
+            "winners": bench_result.winners(result.rows),
+            "machine": str(result.machine),
+            "remarks": bench_result.remarks(result.rows),
+        }
+    return facts
+
+
+def _pictures(folder: Path, name: str) -> list[tuple[str, Path]]:
+    """Return the plots of a network that are there, with their captions."""
+    paths = [(caption, folder / "plots" / sidecar_name(name, plot)) for plot, caption in PLOTS.items()]
+    return [(caption, path) for caption, path in paths if path.exists()]
+
+
+def _networks(manifest: dict[str, Any]) -> list[dict[str, Any]]:
+    """List the trained networks of a folder, for a look at them side by side."""
+    found = []
+    for name, entry in sorted(manifest["networks"].items()):
+        if (training := entry["training"]) is not None:
+            test = training["results"]["test"]
+            found.append(
+                {
+                    "name": name,
+                    "arch": training["arch"],
+                    "recipe": training["arguments"]["name"],
+                    "dataset": training["dataset"]["name"],
+                    "parameters": parameters(training["arch"]),
+                    "percent": 100 * test["correct"] / test["images"],
+                    "interval": [test["low"], test["high"]],
+                    "seconds": training["seconds"],
+                }
+            )
+    return found
+
+
+def _data_uri(png: bytes) -> str:
+    return f"data:image/png;base64,{base64.b64encode(png).decode()}"

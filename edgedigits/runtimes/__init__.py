@@ -1,0 +1,1 @@
+"""Model files of every format as one kind of object: pixels in, probabilities out."""

@@ -1,0 +1,42 @@
+"""``.c`` files, compiled for this computer."""
+
+import ctypes
+from pathlib import Path
+
+import numpy as np
+
+from edgedigits.contract import CLASSES
+from edgedigits.picture.levels import Pixels
+from edgedigits.runtimes.model import Model, Probabilities, dequantization_table
+
+
+class CModel(Model):
+    """A ``.c`` file, compiled for this computer. Not to be shared between threads: answers pass through one buffer."""
+
+    def __init__(self, path: Path, source: str) -> None:
+        from edgedigits.model_files.c_source import read_metadata
+        from edgedigits.runtimes.c_compiler import load_network
+
+        metadata = read_metadata(path, source)
+        # As long as the library is referred to, no other process removes it from the cache.
+        self._library, compiler = load_network(path)
+        self._predict_batch = self._library.edgedigits_predict_batch
+        self._predict_batch.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p)
+        self._predict_batch.restype = None
+        self._resize(1)
+        self._dequantized = dequantization_table(signed=False)
+        super().__init__(path, metadata, compiler)
+
+    def probabilities(self, pixels: Pixels) -> Probabilities:
+        """Run the model; see ``Model.probabilities``."""
+        count = len(pixels)
+        if count != len(self._quantized):
+            self._resize(count)
+        images = np.ascontiguousarray(pixels)
+        self._predict_batch(images.ctypes.data, count, self._address)
+        answers: Probabilities = self._dequantized[self._quantized]
+        return answers
+
+    def _resize(self, batch: int) -> None:
+        self._quantized = np.empty((batch, CLASSES), np.uint8)
+        self._address = self._quantized.ctypes.data

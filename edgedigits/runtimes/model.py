@@ -1,0 +1,64 @@
+"""What an opened model file is, whatever its runtime: pixels go in and probabilities come out."""
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from edgedigits.artifacts.versions import versions
+from edgedigits.errors import ContractError
+from edgedigits.metadata import ModelMetadata
+from edgedigits.picture.levels import Pixels
+
+if TYPE_CHECKING:
+    from edgedigits.datasets.split import Split
+
+
+Probabilities = npt.NDArray[np.float32]
+KerasCall = Literal["model(x)", "predict"]
+
+
+class Model(ABC):
+    """An opened model file."""
+
+    def __init__(self, path: Path, metadata: ModelMetadata, runtime: str) -> None:
+        self.path = path
+        self.metadata = metadata
+        self.runtime = runtime
+        """Name and version of what runs the file: ``onnxruntime 1.31.1``."""
+
+    def check_classes(self, split: "Split") -> None:
+        """Raise ``ContractError`` unless the model tells the classes apart that these images are of."""
+        if self.metadata.labels != split.class_names:
+            raise ContractError(
+                self.path,
+                f"a network for the classes of {split.dataset} ({', '.join(split.class_names)})",
+                f"one for {', '.join(self.metadata.labels)}",
+                "ask the networks of one dataset at a time",
+            )
+
+    @abstractmethod
+    def probabilities(self, pixels: Pixels) -> Probabilities:
+        """Run the model.
+
+        Args:
+            pixels: uint8, shape (n, 28, 28), 0 = background, 255 = ink, n > 0.
+
+        Returns:
+            float32, shape (n, 10), rows sum to 1 (to within half a step of 1/256 per class in int8 files).
+        """
+
+
+def dequantization_table(signed: bool) -> Probabilities:
+    """Return the probability of each quantized byte, float32 (256,): (q + 128) / 256, or q / 256 unsigned."""
+    quantized = np.arange(256, dtype=np.uint8)
+    unsigned = quantized ^ 128 if signed else quantized
+    probabilities: Probabilities = unsigned.astype(np.float32) / np.float32(256)
+    return probabilities
+
+
+def name_and_version(distribution: str) -> str:
+    """Return name and version of an installed distribution: ``onnxruntime 1.31.1``."""
+    return f"{distribution} {versions(distribution).get(distribution, '?')}"

@@ -1,0 +1,22 @@
+"""``.onnx`` and ``.ort`` files in onnxruntime."""
+
+from pathlib import Path
+
+from edgedigits.contract import INPUT_NAME, OUTPUT_NAME
+from edgedigits.picture.levels import Pixels
+from edgedigits.runtimes.model import Model, Probabilities, name_and_version
+
+
+class OnnxModel(Model):
+    """A ``.onnx`` or ``.ort`` file in onnxruntime."""
+
+    def __init__(self, path: Path, threads: int) -> None:
+        from edgedigits.runtimes.onnx_session import open_session
+
+        self._session, metadata = open_session(path, threads=threads)
+        super().__init__(path, metadata, name_and_version("onnxruntime"))
+
+    def probabilities(self, pixels: Pixels) -> Probabilities:
+        """Run the model; see ``Model.probabilities``."""
+        result: Probabilities = self._session.run([OUTPUT_NAME], {INPUT_NAME: pixels})[0]
+        return result

@@ -1,0 +1,56 @@
+"""An interrupted run can go on: its state after each epoch, in one file."""
+
+import dataclasses
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+
+from edgedigits.archives import ARCHIVE_ERRORS
+from edgedigits.artifacts.staging import write_atomically
+from edgedigits.datasets.split import Split
+from edgedigits.errors import ModelFileError
+from edgedigits.training.fitting import Epoch, Fitter
+from edgedigits.training.recipe import Recipe
+
+
+def write_checkpoint(path: Path, fitter: Fitter, history: list[Epoch], split: Split) -> None:
+    """Write the state after an epoch, all or nothing, so that an interrupted run can go on from it."""
+    about = {
+        "recipe": fitter.recipe.to_dict(),
+        "train_sha256": split.sha256,
+        "history": [dataclasses.asdict(epoch) for epoch in history],
+    }
+    buffer = io.BytesIO()
+    state = {f"variable_{index:03}": value for index, value in enumerate(fitter.state())}
+    np.savez(buffer, about=json.dumps(about), **state)  # type: ignore[arg-type]
+    write_atomically(path, buffer.getvalue())
+
+
+def read_checkpoint(path: Path, fitter: Fitter, split: Split) -> list[Epoch]:
+    """Put a checkpoint's state into the fitter and return the epochs that it had finished."""
+    advice = "train without --resume to start anew"
+    try:
+        # Opened here: NumPy leaves a file open that turns out to be no archive.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            about = json.loads(str(archive["about"][()]))
+            state = [archive[key] for key in sorted(archive.files) if key != "about"]
+        recipe = Recipe.from_dict(about["recipe"])
+        history = [Epoch(**record) for record in about["history"]]
+        train_sha256 = about["train_sha256"]
+    except ARCHIVE_ERRORS as error:
+        raise ModelFileError(path, f"no readable checkpoint ({error})", advice) from error
+    if differences := recipe.differences(fitter.recipe):
+        raise ModelFileError(
+            path,
+            f"the interrupted run had other arguments ({', '.join(differences)})",
+            f"give the same, or {advice}",
+        )
+    if train_sha256 != split.sha256:
+        raise ModelFileError(path, "the interrupted run had other training images", advice)
+    try:
+        fitter.restore(state)
+    except (ValueError, TypeError) as error:
+        raise ModelFileError(path, "its arrays are not those of this network", advice) from error
+    return history

@@ -1,0 +1,1 @@
+"""One module a file format: how a network becomes its bytes."""

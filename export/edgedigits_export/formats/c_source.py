@@ -1,0 +1,234 @@
+"""A network as plain C: sources and their companions, the check against the reference kernels, measurements."""
+
+import binascii
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edgedigits.contract import LABELS
+from edgedigits.datasets.split import Split
+from edgedigits.file_names import SELFTEST_ENDING, file_name
+from edgedigits.measuring.verify import Verification, run_all
+from edgedigits.metadata import ModelMetadata
+from edgedigits.model_files.c_source import metadata_comment
+from edgedigits.progress import Progress
+from edgedigits.runtimes.model import Model
+from edgedigits_export.boards import firmware, micro, toolchain
+from edgedigits_export.boards.firmware import FirmwareFigures
+from edgedigits_export.boards.toolchain import FirmwareError
+from edgedigits_export.formats import tflite_file, tflm_array
+from edgedigits_export.formats.c_text import c_identifier, c_string, render
+from edgedigits_export.integers.fixed_point import FixedPointNetwork, read_fixed_point_network
+from edgedigits_export.integers.reference_kernels import RUNTIME as REFERENCE_RUNTIME
+from edgedigits_export.integers.reference_kernels import reference_answers
+from edgedigits_export.targets import ExportOptions, Target
+
+
+@dataclass(frozen=True)
+class SelftestPicture:
+    """A picture with the answer that is expected to it."""
+
+    pixels: npt.NDArray[np.uint8]
+    """Shape (28, 28)."""
+    probabilities: npt.NDArray[np.uint8]
+    """Shape (10,), in steps of 1/256."""
+
+    @property
+    def label(self) -> int:
+        """The class that is expected."""
+        return int(self.probabilities.argmax())
+
+
+def render_source(name: str, network: FixedPointNetwork, metadata: ModelMetadata) -> str:
+    """Write the network itself: ``digits.c``.
+
+    Args:
+        name: of the network, which its files are called by.
+        network: its integers.
+        metadata: what the file says of itself.
+
+    Raises:
+        OutputError: a C file cannot include a header of that name.
+    """
+    return render(
+        "network.c.j2",
+        f"{name}.c",
+        "a neural network for images of 28x28 pixels, in C99",
+        metadata,
+        network=network,
+        tflite_sha256=network.sha256,
+        name=name,
+        metadata_lines=metadata_comment(metadata),
+    )
+
+
+def render_header(name: str, network: FixedPointNetwork, metadata: ModelMetadata) -> str:
+    """Write what a program includes: ``digits.h``. Arguments as of ``render_source``."""
+    return render(
+        "network.h.j2",
+        f"{name}.h",
+        "how to call the neural network of the C file beside it",
+        metadata,
+        network=network,
+        tflite_sha256=network.sha256,
+        name=name,
+        guard=f"EDGEDIGITS_{c_identifier(name)}_H",
+        labels=[c_string(label) for label in metadata.labels],
+        about_digits=metadata.labels == LABELS,
+    )
+
+
+def render_selftest(
+    name: str, network: FixedPointNetwork, metadata: ModelMetadata, pictures: Sequence[SelftestPicture]
+) -> str:
+    """Write pictures and expected answers for the bring-up of a board: ``digits_selftest.c``.
+
+    Args:
+        name: of the network.
+        network: its integers.
+        metadata: what the network's file says of itself.
+        pictures: at most ten.
+    """
+    pixels = b"".join(picture.pixels.tobytes() for picture in pictures)
+    answers = b"".join(picture.probabilities.tobytes() for picture in pictures)
+    return render(
+        "selftest.c.j2",
+        selftest_name(name),
+        "shows on a board that the network computes there what it should",
+        metadata,
+        network=network,
+        tflite_sha256=network.sha256,
+        name=name,
+        pictures=pictures,
+        pixels_crc=f"0x{binascii.crc32(pixels):08x}U",
+        answers_crc=f"0x{binascii.crc32(answers):08x}U",
+    )
+
+
+def selftest_name(name: str) -> str:
+    """Return the name of the file with pictures for the bring-up of a board."""
+    return f"{name}{SELFTEST_ENDING}"
+
+
+COUNTED_PICTURES = 10
+"""Test images whose instructions are counted: one takes as many as another to within a hundred."""
+
+
+def c_file_names(target: Target, name: str, options: ExportOptions) -> list[str]:
+    """List the files of a C target: the source, and what belongs to it."""
+    source = file_name(name, target.format, target.precision)
+    names = [source, f"{source.removesuffix('.c')}.h"]
+    if target.format == "c" and options.selftest:
+        names.append(selftest_name(name))
+    return names
+
+
+def render_c_files(
+    target: Target, name: str, tflite: bytes, metadata: ModelMetadata, options: ExportOptions, split: Split
+) -> dict[str, bytes]:
+    """Return the files of a C target by name, with the metadata inside.
+
+    Args:
+        target: C, or the array for TensorFlow Lite Micro.
+        name: of the network.
+        tflite: the integer TFLite file without its metadata.
+        metadata: what goes inside.
+        options: whether pictures with expected answers come along.
+        split: the test images that such pictures are taken from.
+    """
+    if target.format == "tflm":
+        parts = tflm_array.render_array(name, tflite_file.add_metadata(tflite, metadata), metadata)
+    else:
+        network = _fixed_point_network(tflite, metadata, options)
+        parts = [render_source(name, network, metadata), render_header(name, network, metadata)]
+        if options.selftest:
+            pictures = _selftest_pictures(tflite, split)
+            parts.append(render_selftest(name, network, metadata, pictures))
+    files = c_file_names(target, name, options)
+    return {file: part.encode() for file, part in zip(files, parts, strict=True)}
+
+
+def compare_with_reference_kernels(
+    verification: Verification, model: Model, tflite: bytes, split: Split
+) -> Verification:
+    """Fail a C file that differs from TFLite's reference kernels in a single probability of a single image."""
+    _, expected = reference_answers(tflite, split.images)
+    answers = run_all(model, split) * 256
+    different = int(np.any(answers != expected, axis=1).sum())
+    if different == 0:
+        return verification
+    failure = f"{different:,} of {len(expected):,} answers are not those of TFLite's reference kernels"
+    return dataclasses.replace(verification, failures=(*verification.failures, failure))
+
+
+def measure_firmware(
+    path: Path, tflite: bytes, split: Split, progress: Progress
+) -> tuple[FirmwareFigures, ...]:
+    """Measure what a C file costs on microcontrollers; nothing, and a note, where the tools for it are not there."""
+    if missing := toolchain.missing_tools():
+        unknown = "instructions" if toolchain.can_compile() else "flash, RAM and instructions"
+        progress.note(f"{unknown} were not measured: apt-get install {' '.join(missing)}")
+    try:
+        network = read_fixed_point_network(tflite)
+        return tuple(firmware.measure(path, network, split.images[:COUNTED_PICTURES]))
+    except FirmwareError as error:
+        # The file is as good as it was; what is broken are tools for another machine.
+        progress.note(f"flash, RAM and instructions were not measured: {error}")
+        return ()
+
+
+def c_record(
+    target: Target,
+    tflite: bytes,
+    metadata: ModelMetadata,
+    figures: Sequence[FirmwareFigures],
+    options: ExportOptions,
+    split: Split,
+    progress: Progress,
+) -> dict[str, Any]:
+    """Return what the manifest keeps of C files only."""
+    if target.format == "tflm":
+        return {"tflite_micro": _measure_micro(tflite, split, progress)}
+    return {
+        "tflite_sha256": _fixed_point_network(tflite, metadata, options).sha256,
+        "reference_kernels": REFERENCE_RUNTIME,
+        "firmware": firmware.to_manifest(figures),
+        "firmware_tools": toolchain.tool_versions() if figures else {},
+    }
+
+
+def _fixed_point_network(tflite: bytes, metadata: ModelMetadata, options: ExportOptions) -> FixedPointNetwork:
+    """Read the integers of a TFLite file as it is exported, metadata inside: C code names that file by its hash."""
+    return read_fixed_point_network(
+        tflite_file.add_metadata(tflite, dataclasses.replace(metadata, edges=options.edges))
+    )
+
+
+def _selftest_pictures(tflite: bytes, split: Split) -> list[SelftestPicture]:
+    """Return the first test image of each class, with the reference kernels' answers."""
+    chosen = split.images[[int(np.argmax(split.labels == label)) for label in np.unique(split.labels)]]
+    _, answers = reference_answers(tflite, chosen)
+    return [SelftestPicture(*pair) for pair in zip(chosen, answers, strict=True)]
+
+
+def _measure_micro(tflite: bytes, split: Split, progress: Progress) -> dict[str, Any] | None:
+    """Run all test images in TensorFlow Lite Micro, where it is installed."""
+    if not micro.is_installed():
+        progress.note(
+            f"the arena of TensorFlow Lite Micro was not measured: pip install --pre {micro.PACKAGE}"
+        )
+        return None
+    ran = micro.run_in_micro(tflite, split.images)
+    _, expected = reference_answers(tflite, split.images)
+    return {
+        "version": ran.version,
+        "arena_bytes": ran.arena,
+        "correct": int((ran.answers.argmax(axis=1) == split.labels).sum()),
+        "equal_to_reference_kernels": int(np.all(ran.answers == expected, axis=1).sum()),
+        "images": len(expected),
+    }

@@ -1,0 +1,169 @@
+"""To TFLite: float32, float16 weights, dynamic range, and fully integer.
+
+The converter takes a concrete function, not the Keras model: no shape arithmetic is left in the graph, and the batch
+stays free. What comes out is checked operator by operator before anybody sees it.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import flatbuffers
+import numpy as np
+import numpy.typing as npt
+from ai_edge_litert import schema_py_generated as schema
+
+from edgedigits.contract import IMAGE_SIDE, PIXEL_MAX
+from edgedigits.errors import ContractError
+from edgedigits.file_names import Precision
+from edgedigits.metadata import METADATA_KEY, ModelMetadata
+from edgedigits.model_files.tflite_file import IDENTIFIER, read_graph
+from edgedigits.native_output import hidden_native_output
+from edgedigits.networks.backend import tf
+from edgedigits_export.inference_graph import InferenceGraph
+from edgedigits_export.integers.quantization import IntegerNetwork
+
+ALIGNMENT = 16
+"""Bytes: the TFLite schema marks buffers ``force_align: 16``, and microcontrollers rely on it."""
+INT8_OFFSET = 128
+"""Between the uint8 that activations are counted in here and the int8 of the file."""
+
+EXPECTED_OPERATORS: dict[tuple[Precision, str], frozenset[str]] = {
+    ("float32", "uint8"): frozenset({"CAST", "RESHAPE", "FULLY_CONNECTED", "SOFTMAX"}),
+    ("float16", "uint8"): frozenset({"CAST", "RESHAPE", "FULLY_CONNECTED", "SOFTMAX", "DEQUANTIZE"}),
+    ("dynamic", "uint8"): frozenset({"CAST", "RESHAPE", "FULLY_CONNECTED", "SOFTMAX"}),
+    ("int8", "int8"): frozenset({"RESHAPE", "FULLY_CONNECTED", "SOFTMAX"}),
+    ("int8", "uint8"): frozenset({"QUANTIZE", "RESHAPE", "FULLY_CONNECTED", "SOFTMAX"}),
+}
+INTEGER_TYPES = frozenset({"int8", "int32", "uint8"})
+
+
+def to_tflite(
+    graph: InferenceGraph,
+    precision: Precision,
+    *,
+    integer_network: IntegerNetwork | None = None,
+    edges: Literal["uint8", "int8"] = "uint8",
+) -> bytes:
+    """Convert a network to a TFLite flatbuffer without metadata.
+
+    Args:
+        graph: the network.
+        precision: of weights, and for ``int8`` of everything.
+        integer_network: the same network in integers, for ``int8`` only.
+        edges: type of input and output of an ``int8`` file; every other file takes uint8 and gives float32.
+
+    Raises:
+        ContractError: the converter made a graph that the contract does not allow.
+    """
+    integer = precision == "int8"
+    module = graph.module(tf.float32 if integer else tf.uint8)
+    converter = tf.lite.TFLiteConverter.from_concrete_functions(
+        [module.serve.get_concrete_function()], module
+    )
+    if precision != "float32":
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if precision == "float16":
+        converter.target_spec.supported_types = [tf.float16]
+    if integer:
+        converter.representative_dataset = _placeholder_images
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        converter.inference_input_type = converter.inference_output_type = getattr(tf, edges)
+    with hidden_native_output():
+        content = bytes(converter.convert())
+    if integer_network is not None:
+        content = _with_integers(content, integer_network)
+    _check_graph(content, precision, edges)
+    return content
+
+
+def add_metadata(content: bytes, metadata: ModelMetadata) -> bytes:
+    """Put the metadata into a flatbuffer, and all its buffers on 16-byte boundaries."""
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
+    model.buffers.append(_AlignedBuffer(np.frombuffer(metadata.to_json().encode(), np.uint8)))
+    entry = schema.MetadataT()
+    entry.name = METADATA_KEY.encode()
+    entry.buffer = len(model.buffers) - 1
+    model.metadata = [*(model.metadata or []), entry]
+    return _pack(model)
+
+
+def _pack(model: Any) -> bytes:
+    model.buffers = [_AlignedBuffer(buffer.data) for buffer in model.buffers]
+    builder = flatbuffers.Builder(1 << 17)
+    builder.Finish(model.Pack(builder), IDENTIFIER)
+    return bytes(builder.Output())
+
+
+def _with_integers(content: bytes, network: IntegerNetwork) -> bytes:
+    """Put our own weights, biases and ranges in place of those that the converter chose.
+
+    The converter lays the graph out; what it was calibrated with does not matter, since all of that is replaced here.
+    """
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
+    (graph,) = model.subgraphs
+    fully_connected = [
+        operator
+        for operator in graph.operators
+        if model.operatorCodes[operator.opcodeIndex].builtinCode == schema.BuiltinOperator.FULLY_CONNECTED
+    ]
+    for operator, layer in zip(fully_connected, network.layers, strict=True):
+        scales = layer.weight_scales if network.per_channel else layer.weight_scales[:1]
+        weights, bias = (graph.tensors[index] for index in operator.inputs[1:])
+        for tensor, values, steps in (
+            (weights, layer.weights.T, scales),
+            (bias, layer.bias, np.float32(layer.input.scale) * scales),
+        ):
+            # The converter keeps equal constants once; ours are each in a buffer of their own.
+            model.buffers[tensor.buffer].data = None
+            model.buffers.append(_AlignedBuffer(np.frombuffer(values.tobytes(), np.uint8)))
+            tensor.buffer = len(model.buffers) - 1
+            tensor.quantization.scale = steps
+            tensor.quantization.zeroPoint = np.zeros(len(steps), np.int64)
+        output = graph.tensors[operator.outputs[0]].quantization
+        output.scale = np.array([layer.output.scale], np.float32)
+        output.zeroPoint = np.array([layer.output.zero_point - INT8_OFFSET], np.int64)
+    return _pack(model)
+
+
+class _AlignedBuffer(schema.BufferT):
+    """A buffer that packs as the schema says; the generated Python code forgets ``force_align``."""
+
+    def __init__(self, data: Any) -> None:
+        super().__init__()
+        self.data = data
+
+    def Pack(self, builder: Any) -> int:  # noqa: N802
+        offset = None
+        if self.data is not None and len(self.data):
+            content = bytes(bytearray(self.data))
+            builder.StartVector(1, len(content), ALIGNMENT)
+            builder.head -= len(content)
+            builder.Bytes[builder.head : builder.head + len(content)] = content
+            offset = builder.EndVector()
+        schema.BufferStart(builder)
+        if offset is not None:
+            schema.BufferAddData(builder, offset)
+        return int(schema.BufferEnd(builder))
+
+
+def _placeholder_images() -> Iterator[list[npt.NDArray[np.float32]]]:
+    """Give the converter the darkest and the lightest image: the input's range, and some range for all the rest."""
+    for pixel in (0, PIXEL_MAX):
+        yield [np.full((1, IMAGE_SIDE, IMAGE_SIDE), pixel, np.float32)]
+
+
+def _check_graph(content: bytes, precision: Precision, edges: str) -> None:
+    """Refuse a graph with an operator or a tensor type that should not be there."""
+    graph = read_graph(Path("converted model"), content)
+    expected = EXPECTED_OPERATORS[precision, edges]
+    unexpected = sorted(set(graph.operators) - expected)
+    if precision == "int8":
+        unexpected += sorted(graph.tensor_types - INTEGER_TYPES)
+    if unexpected:
+        raise ContractError(
+            Path(f"{precision} TFLite graph"),
+            f"only {', '.join(sorted(expected))}",
+            ", ".join(unexpected),
+            "this version of the TensorFlow converter is not supported",
+        )

@@ -1,0 +1,340 @@
+"""Representative images: they set the ranges of an integer file, so they decide how much accuracy survives.
+
+They come from the training split only, every class with its share, chosen by a seed. A picture that also is a
+validation or test image is left out: a file must not be tuned on what judges it. Several ways to choose the ranges are
+tried, and the validation images say which one is kept; a second draw of images, none of them in the first, says how
+much of it was chance.
+"""
+
+import contextlib
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.model_selection import train_test_split
+
+from edgedigits.artifacts.hashes import sha256_bytes
+from edgedigits.contract import CLASSES
+from edgedigits.datasets.split import Split
+from edgedigits.errors import DatasetError, QuantizationError
+from edgedigits.measuring import metrics
+from edgedigits.metadata import CalibrationReceipt
+from edgedigits_export.integers.equivalence import Layer
+from edgedigits_export.integers.quantization import (
+    RANGE_METHODS,
+    REDUCED_WEIGHT_BITS,
+    WEIGHT_BITS,
+    IntegerNetwork,
+    RoundedNetwork,
+    divergence,
+    round_weights,
+)
+
+LEAST_IMAGES = 10
+STABLE_POINTS = 0.05
+"""Percentage points of validation accuracy by which two draws of calibration images may differ."""
+
+
+@dataclass(frozen=True)
+class CalibrationSet:
+    """Images for the converter, with the receipt that says which they are."""
+
+    images: npt.NDArray[np.uint8]
+    """Shape (n, 28, 28)."""
+    indices: npt.NDArray[np.int64]
+    """Where they stand in the training file, sorted, shape (n,)."""
+    seed: int
+    left_out: int = 0
+    """Images that could have been chosen but for a validation or test image that is the same picture."""
+
+    @property
+    def receipt(self) -> CalibrationReceipt:
+        """What a file says of them."""
+        sha256 = sha256_bytes(self.indices.astype("<i8").tobytes())
+        return CalibrationReceipt(images=len(self.images), seed=self.seed, indices_sha256=sha256)
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Images that the network was not fitted on, and what the float network says of them."""
+
+    images: npt.NDArray[np.uint8]
+    """Shape (n, 28, 28)."""
+    labels: npt.NDArray[np.uint8]
+    """Shape (n,)."""
+    probabilities: npt.NDArray[np.float32]
+    """Of the Keras network, shape (n, 10)."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """How an integer network does on the validation images."""
+
+    accuracy: float
+    """In percent."""
+    divergence: float
+    """From the float network's probabilities, in nats; see ``quantization.divergence``."""
+
+
+@dataclass(frozen=True)
+class IntegerForm:
+    """What kind of integers a file holds."""
+
+    per_channel: bool
+    """Whether every unit gets a weight scale of its own, or one layer one scale."""
+    bits: int
+    """Of the weights."""
+    integer_logits: bool
+    """Whether the logits are rounded too."""
+
+
+TFLITE_FORM = IntegerForm(per_channel=True, bits=WEIGHT_BITS, integer_logits=True)
+"""Integers only. LiteRT's kernels are as fast with one scale per unit."""
+ONNX_FORM = IntegerForm(per_channel=False, bits=WEIGHT_BITS, integer_logits=False)
+"""QGemm with float logits. One scale per layer: with one per unit it takes 1.1 times as long for one image, and 14
+times as many pairs of weights can exceed 16 bits on x86 CPUs without VNNI (128-32)."""
+REDUCED_ONNX_FORM = IntegerForm(per_channel=True, bits=REDUCED_WEIGHT_BITS, integer_logits=False)
+"""7 bits need one scale per unit, or accuracy suffers."""
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """An integer network, and how it was chosen."""
+
+    network: IntegerNetwork
+    form: IntegerForm
+    draw: CalibrationReceipt
+    left_out: int
+    """Training images that were left out of the choice, each the same picture as a validation or test image."""
+    score: Score
+    hidden_scores: dict[str, Score]
+    """What each way to choose the ranges of the hidden layers gave, with logits that are not rounded."""
+    logits_scores: dict[str, Score]
+    """What each way to choose the range of the logits gave; empty where the file's logits are float."""
+    second_draw: CalibrationReceipt | None
+    second_score: Score | None
+    """What other calibration images give; None where too few were left for them."""
+    without_vnni: Score | None
+    """What onnxruntime makes of it on an x86 CPU without VNNI, computed with 16-bit sums of two products; None for
+    TFLite files, whose kernels add in 32 bits."""
+
+    @property
+    def receipt(self) -> CalibrationReceipt:
+        """What the file says of its calibration."""
+        return dataclasses.replace(self.draw, ranges=self.methods)
+
+    @property
+    def hidden_method(self) -> str:
+        """The way that was kept: the one with the smallest divergence."""
+        return _best(self.hidden_scores)
+
+    @property
+    def logits_method(self) -> str | None:
+        """The same of the logits; None where the file's logits are float."""
+        return _best(self.logits_scores) if self.logits_scores else None
+
+    @property
+    def methods(self) -> str:
+        """Both in one line: ``percentile, logits mse``."""
+        return (
+            f"{self.hidden_method}, logits {self.logits_method}" if self.logits_method else self.hidden_method
+        )
+
+    @property
+    def draw_difference(self) -> float | None:
+        """By how many percentage points of validation accuracy the second draw is above the first."""
+        return self.second_score.accuracy - self.score.accuracy if self.second_score else None
+
+    @property
+    def stable(self) -> bool:
+        """Whether two draws of calibration images gave the same accuracy, as far as it was tried."""
+        # A bound finer than one validation image would not be one; half a millionth is rounding.
+        return self.draw_difference is None or abs(self.draw_difference) <= STABLE_POINTS + 5e-7
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what the manifest keeps."""
+        ranges = {name: [round(low, 6), round(high, 6)] for name, (low, high) in self.network.ranges.items()}
+        if self.logits_method is None:
+            del ranges["logits"]
+        return {
+            **dataclasses.asdict(self.form),
+            "hidden_method": self.hidden_method,
+            "logits_method": self.logits_method,
+            "left_out_images": self.left_out,
+            "validation": _as_json(self.score),
+            "hidden_methods": {name: _as_json(score) for name, score in self.hidden_scores.items()},
+            "logits_methods": {name: _as_json(score) for name, score in self.logits_scores.items()},
+            "ranges": ranges,
+            "second_draw": None
+            if self.second_draw is None or self.second_score is None
+            else {
+                "images": self.second_draw.images,
+                "indices_sha256": self.second_draw.indices_sha256,
+                "validation": _as_json(self.second_score),
+                "stable": self.stable,
+            },
+            "without_vnni": None
+            if self.without_vnni is None
+            else {
+                "saturating_pairs": self.network.saturating_pairs,
+                "validation": _as_json(self.without_vnni),
+            },
+        }
+
+
+def _scores(score: Callable[[str], Score]) -> dict[str, Score]:
+    """Score each of ``RANGE_METHODS`` that leaves biases which int32 can hold; raise where none of them does."""
+    scores: dict[str, Score] = {}
+    for method in RANGE_METHODS:
+        with contextlib.suppress(QuantizationError):
+            scores[method] = score(method)
+    # Where none was kept, any of them says why.
+    return scores or {"min-max": score("min-max")}
+
+
+def _best(scores: dict[str, Score]) -> str:
+    return min(scores, key=lambda name: scores[name].divergence)
+
+
+def _as_json(score: Score) -> dict[str, float]:
+    return {"accuracy_percent": round(score.accuracy, 4), "divergence": float(f"{score.divergence:.4g}")}
+
+
+def calibrate(
+    layers: Sequence[Layer],
+    draws: Sequence[CalibrationSet],
+    validation: Validation,
+    form: IntegerForm,
+) -> Calibrated:
+    """Turn a network into integers, with the ranges that the validation images like best.
+
+    Args:
+        layers: kernel and bias of every Dense layer; the first takes pixels from 0 to 255.
+        draws: calibration images, and a second draw to compare with where there is one.
+        validation: what judges the ways to choose the ranges.
+        form: what kind of integers.
+
+    Raises:
+        QuantizationError: int32 cannot hold a bias, whichever way the ranges are chosen.
+    """
+
+    def score(network: IntegerNetwork, *, rounded: bool = False, saturating: bool = False) -> Score:
+        logits = network.logits(validation.images, rounded=rounded, saturating=saturating)
+        accuracy = metrics.accuracy(validation.labels, logits.argmax(axis=1))
+        return Score(accuracy.percent, divergence(validation.probabilities.astype(np.float64), logits))
+
+    def with_ranges(rounded: RoundedNetwork, hidden: str, logits: str) -> IntegerNetwork:
+        return rounded.with_ranges(RANGE_METHODS[hidden], RANGE_METHODS[logits])
+
+    weights = [
+        round_weights(layers, draw.images, per_channel=form.per_channel, bits=form.bits) for draw in draws
+    ]
+    hidden_scores = _scores(lambda method: score(with_ranges(weights[0], method, "min-max")))
+    hidden = _best(hidden_scores)
+    logits_scores, logits = {}, "min-max"
+    if form.integer_logits:
+        logits_scores = _scores(lambda method: score(with_ranges(weights[0], hidden, method), rounded=True))
+        logits = _best(logits_scores)
+    networks = [with_ranges(rounded, hidden, logits) for rounded in weights]
+    scores = [score(network, rounded=form.integer_logits) for network in networks]
+    second = len(draws) > 1
+    return Calibrated(
+        network=networks[0],
+        form=form,
+        draw=draws[0].receipt,
+        left_out=draws[0].left_out,
+        score=scores[0],
+        hidden_scores=hidden_scores,
+        logits_scores=logits_scores,
+        second_draw=draws[1].receipt if second else None,
+        second_score=scores[1] if second else None,
+        without_vnni=None if form.integer_logits else score(networks[0], saturating=True),
+    )
+
+
+def draw_calibration_images(
+    split: Split,
+    fit_indices: npt.NDArray[np.int64],
+    *,
+    size: int,
+    seed: int,
+    held_back: npt.NDArray[np.uint8],
+) -> list[CalibrationSet]:
+    """Draw calibration images, and as many others for comparison as there are left, up to the same number.
+
+    Args:
+        split: the training file's images.
+        fit_indices: which of them were fitted on; validation images are not among these.
+        size: how many to choose; all that are left, where leaving copies out leaves no such choice.
+        seed: the same seed chooses the same images.
+        held_back: validation and test images, shape (m, 28, 28). Training images that are one of these pictures are
+            not chosen.
+
+    Raises:
+        DatasetError: fewer images than asked for.
+    """
+    usable = without_copies(split, fit_indices, held_back)
+    left_out = len(fit_indices) - len(usable)
+    if left_out and LEAST_IMAGES <= len(usable) < size + CLASSES and size <= len(fit_indices):
+        # What could have been chosen but for a few copies is as many as there are without them.
+        size = len(usable)
+    first = choose_calibration_images(split, usable, size=size, seed=seed, left_out=left_out)
+    rest = np.setdiff1d(usable, first.indices)
+    # A stratified choice has to leave at least one image of each class, or nothing.
+    count = size if len(rest) - size >= CLASSES else len(rest)
+    if count < LEAST_IMAGES:
+        return [first]
+    return [first, choose_calibration_images(split, rest, size=count, seed=seed, left_out=left_out)]
+
+
+def choose_calibration_images(
+    split: Split, usable: npt.NDArray[np.int64], *, size: int, seed: int, left_out: int = 0
+) -> CalibrationSet:
+    """Choose images by chance, every class with its share.
+
+    Args:
+        split: the training file's images.
+        usable: indices of those that may be chosen.
+        size: how many to choose.
+        seed: the same seed chooses the same images.
+        left_out: how many were fitted on but are not usable.
+
+    Raises:
+        DatasetError: fewer images than asked for.
+    """
+    if not LEAST_IMAGES <= size <= len(usable):
+        also = f" and are no validation or test image ({left_out:,} are)" if left_out else ""
+        raise DatasetError(
+            f"expected a calibration size from {LEAST_IMAGES} to the {len(usable):,} images that were fitted "
+            f"on{also}, got {size}; choose another --calibration-size"
+        )
+    chosen = usable
+    if size < len(usable):
+        try:
+            chosen, _ = train_test_split(
+                usable, train_size=size, stratify=split.labels[usable], random_state=seed
+            )
+        except ValueError as error:
+            raise DatasetError(f"no stratified choice of {size} images: {error}") from error
+    chosen = np.sort(chosen)
+    return CalibrationSet(split.images[chosen], chosen, seed, left_out)
+
+
+def without_copies(
+    split: Split, indices: npt.NDArray[np.int64], held_back: npt.NDArray[np.uint8]
+) -> npt.NDArray[np.int64]:
+    """Return the indices whose pictures are not held back.
+
+    Pictures are compared, not indices: a copy of a test image in the training file is a leak as well.
+
+    Args:
+        split: the images.
+        indices: which of them to look at.
+        held_back: pictures, shape (m, 28, 28).
+    """
+    known = {image.tobytes() for image in held_back}
+    usable = [index for index in indices if split.images[index].tobytes() not in known]
+    return np.array(usable, np.int64)

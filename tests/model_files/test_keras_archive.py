@@ -1,0 +1,580 @@
+"""Real ``.keras`` files, made by Keras itself, and what attackers and accidents make of them."""
+
+import io
+import json
+import math
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edgedigits.errors import ContractError, EdgeDigitsError, ModelFileError, ModelNotFoundError
+from edgedigits.model_files.keras_archive import LARGEST_CONFIG, read_network_spec
+from edgedigits.model_files.network_spec import LayerSpec, NetworkSpec, network_spec
+from edgedigits.networks.backend import keras
+from edgedigits.networks.build import build_network, load_network, weights_sha256
+from edgedigits.runtimes.opening import open_model
+
+layers = keras.layers
+SMALL = network_spec((16, 8))
+"""Large enough to have every part of a network, small enough to be saved in no time."""
+
+
+def saved(model: keras.Model, folder: Path, name: str = "digits.keras") -> Path:
+    path = folder / name
+    model.save(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def small_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A whole, good file. Only to be read."""
+    return saved(build_network(SMALL), tmp_path_factory.mktemp("keras"))
+
+
+def members(path: Path) -> dict[str, bytes]:
+    with zipfile.ZipFile(path) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def repacked(source: Path, target: Path, **changes: bytes | None) -> Path:
+    """Write an archive with some members (``config_json=...``) replaced, added, or left out."""
+    contents = members(source)
+    for name, content in changes.items():
+        contents[name] = content
+    with zipfile.ZipFile(target, "w") as archive:
+        for name, content in contents.items():
+            if content is not None:
+                archive.writestr(name, content)
+    return target
+
+
+def with_config(source: Path, target: Path, change: Callable[[dict[str, Any]], object]) -> Path:
+    """Write an archive whose configuration was changed in place."""
+    config = json.loads(members(source)["config.json"])
+    change(config)
+    return repacked(source, target, **{"config.json": json.dumps(config).encode()})
+
+
+def functional(*chain: Any, shape: tuple[int, ...] = (28, 28)) -> keras.Model:
+    first = value = keras.Input(shape)
+    for layer in chain:
+        value = layer(value)
+    return keras.Model(first, value)
+
+
+def dense(units: int = 10, activation: str = "softmax", **options: object) -> keras.Layer:
+    return layers.Dense(units, activation, **options)
+
+
+# Networks that are accepted
+
+
+ACCEPTED = {
+    "sequential": (
+        lambda: keras.Sequential([keras.Input((28, 28)), layers.Flatten(), dense(16, "relu"), dense()]),
+        ((28, 28), "16", None),
+    ),
+    "functional": (
+        lambda: functional(layers.Flatten(), dense(16, "relu"), dense(8, "relu"), dense()),
+        ((28, 28), "16-8", None),
+    ),
+    "dropout": (
+        lambda: functional(layers.Flatten(), dense(16, "relu"), layers.Dropout(0.4), dense()),
+        ((28, 28), "16", None),
+    ),
+    "rescaling": (
+        lambda: functional(layers.Rescaling(1 / 255), layers.Flatten(), dense(16, "relu"), dense()),
+        ((28, 28), "16", (1 / 255, 0.0)),
+    ),
+    "rescaling to -0.5": (
+        lambda: functional(layers.Flatten(), layers.Rescaling(0.5), dense(16, "relu"), dense()),
+        ((28, 28), "16", (0.5, 0.0)),
+    ),
+    "rescaling with offset": (
+        lambda: functional(
+            layers.Rescaling(1 / 127.5, offset=-1), layers.Flatten(), dense(16, "relu"), dense()
+        ),
+        ((28, 28), "16", (1 / 127.5, -1.0)),
+    ),
+    "flat input": (
+        lambda: keras.Sequential([keras.Input((784,)), dense(16, "relu"), dense()]),
+        ((784,), "16", None),
+    ),
+    "input with a channel": (
+        lambda: keras.Sequential([keras.Input((28, 28, 1)), layers.Flatten(), dense(16, "relu"), dense()]),
+        ((28, 28, 1), "16", None),
+    ),
+    "reshape": (
+        lambda: functional(layers.Reshape((784,)), dense(16, "relu"), dense()),
+        ((28, 28), "16", None),
+    ),
+    "reshape to the rest": (
+        lambda: functional(layers.Reshape((-1,)), dense(16, "relu"), dense()),
+        ((28, 28), "16", None),
+    ),
+    "without bias": (
+        lambda: functional(layers.Flatten(), dense(16, "relu", use_bias=False), dense()),
+        ((28, 28), "16", None),
+    ),
+}
+
+
+@pytest.mark.parametrize(("build", "expected"), ACCEPTED.values(), ids=list(ACCEPTED))
+def test_a_digits_network_is_read_and_loaded(build, expected, tmp_path):
+    model = build()
+    path = saved(model, tmp_path)
+    spec = read_network_spec(path)
+    rescaling = (spec.rescaling.scale, spec.rescaling.offset) if spec.rescaling else None
+    assert (spec.input_shape, spec.arch, rescaling) == expected
+    loaded, same_spec = load_network(path)
+    assert same_spec == spec
+    values = np.random.default_rng(0).random((3, *spec.input_shape), np.float32)
+    # The same weights in the same layers: the same operations on the same numbers.
+    assert np.array_equal(loaded(values, training=False), model(values, training=False))
+    assert weights_sha256(loaded) == weights_sha256(model)
+
+
+def test_a_spec_names_its_layers(tmp_path):
+    path = saved(
+        functional(
+            layers.Flatten(name="flat"),
+            dense(16, "relu", name="one"),
+            layers.Dropout(0.25, name="drop"),
+            dense(name="last"),
+        ),
+        tmp_path,
+    )
+    assert read_network_spec(path).layers == (
+        LayerSpec("Flatten", "flat"),
+        LayerSpec("Dense", "one", 16, "relu"),
+        LayerSpec("Dropout", "drop", rate=0.25),
+        LayerSpec("Dense", "last", 10, "softmax"),
+    )
+
+
+@pytest.mark.parametrize("widths", [(1,), (128, 32), (256, 128, 32)], ids=str)
+def test_our_own_networks_come_back_as_they_were_described(widths, tmp_path):
+    spec = network_spec(widths)
+    assert read_network_spec(saved(build_network(spec), tmp_path)) == spec
+
+
+def test_a_seed_decides_the_weights():
+    first, same, other = (weights_sha256(build_network(SMALL, seed)) for seed in (0, 0, 1))
+    assert first == same != other
+
+
+# Networks that are refused
+
+
+class Custom(layers.Layer):
+    """A layer that only its author has."""
+
+    def call(self, values: Any) -> Any:
+        return values
+
+
+@keras.saving.register_keras_serializable("tests")
+class Registered(Custom):
+    """A layer that its author has told Keras about."""
+
+
+@keras.saving.register_keras_serializable("tests")
+class Dense(layers.Dense):
+    """A layer that takes the name of a known one."""
+
+
+def branching() -> keras.Model:
+    first = keras.Input((28, 28))
+    flat = layers.Flatten()(first)
+    return keras.Model(first, dense()(layers.Concatenate()([dense(8, "relu")(flat), dense(8, "relu")(flat)])))
+
+
+def skipping() -> keras.Model:
+    """Only known layers, but not each fed by the one before."""
+    first = keras.Input((28, 28))
+    flat = layers.Flatten()(first)
+    unused, used = dense(8, "relu")(flat), dense(9, "relu")(flat)
+    return keras.Model(first, [dense()(unused), dense()(used)])
+
+
+def nested() -> keras.Model:
+    inner = keras.Sequential([keras.Input((784,)), dense(16, "relu")])
+    return keras.Sequential([keras.Input((28, 28)), layers.Flatten(), inner, dense()])
+
+
+REFUSED = {
+    "lambda": (
+        lambda: functional(layers.Flatten(), layers.Lambda(lambda x: x), dense()),
+        "a Lambda layer, which would run code",
+    ),
+    "convolution": (
+        lambda: functional(layers.Conv2D(4, 3), layers.Flatten(), dense(), shape=(28, 28, 1)),
+        "layers of Dense, .*found a layer Conv2D",
+    ),
+    "batch normalization": (
+        lambda: functional(layers.Flatten(), dense(8, "relu"), layers.BatchNormalization(), dense()),
+        "found a layer BatchNormalization",
+    ),
+    "custom layer": (lambda: functional(layers.Flatten(), Custom(), dense()), "found a layer Custom"),
+    "registered layer": (
+        lambda: functional(layers.Flatten(), Registered(), dense()),
+        "found a layer Registered",
+    ),
+    "registered under a known name": (
+        lambda: functional(layers.Flatten(), Dense(10, "softmax")),
+        "a layer Dense",
+    ),
+    "nested model": (nested, "found a layer Sequential"),
+    "branches": (branching, "layers in one chain|found a layer Concatenate"),
+    "skipped layers": (skipping, r"expected layers in one chain, found dense\w* fed by"),
+    "9 outputs": (
+        lambda: functional(layers.Flatten(), dense(9)),
+        "softmax layer of 10 units at the end, found Dense 9 softmax",
+    ),
+    "no softmax": (lambda: functional(layers.Flatten(), dense(10, "linear")), "found Dense 10 linear"),
+    "softmax as a layer": (
+        lambda: functional(layers.Flatten(), dense(10, "linear"), layers.Softmax()),
+        "found a layer Softmax",
+    ),
+    "dropout at the end": (
+        lambda: functional(layers.Flatten(), dense(), layers.Dropout(0.1)),
+        "found Dropout",
+    ),
+    "no weights": (
+        lambda: functional(layers.Flatten()),
+        "softmax layer of 10 units at the end, found Flatten",
+    ),
+    "tanh": (
+        lambda: functional(layers.Flatten(), dense(16, "tanh"), dense()),
+        "hidden layers with relu, found tanh",
+    ),
+    "no flatten": (
+        lambda: functional(dense(16, "relu"), dense()),
+        "a Flatten before the first Dense, found none",
+    ),
+    "other pictures": (
+        lambda: functional(layers.Flatten(), dense(), shape=(32, 32)),
+        r"an input of shape \(28, 28\), \(28, 28, 1\) or \(784,\), found \[32, 32\]",
+    ),
+    "colours": (lambda: functional(layers.Flatten(), dense(), shape=(28, 28, 3)), r"found \[28, 28, 3\]"),
+    "other reshape": (
+        lambda: functional(layers.Reshape((392, 2)), layers.Flatten(), dense()),
+        r"a Reshape to \(784,\), found \[392, 2\]",
+    ),
+    "rescaling with an endless offset": (
+        lambda: functional(layers.Rescaling(1 / 127.5, offset=math.inf), layers.Flatten(), dense()),
+        "a Rescaling layer with a finite offset, found inf",
+    ),
+    "no hidden layer": (lambda: functional(layers.Flatten(), dense()), "at least one hidden Dense layer"),
+    "rescaling of two kinds": (
+        lambda: functional(
+            layers.Rescaling(0.5), layers.Rescaling(0.5), layers.Flatten(), dense(8, "relu"), dense()
+        ),
+        "at most one Rescaling, before the first Dense",
+    ),
+    "rescaling in the middle": (
+        lambda: functional(layers.Flatten(), dense(8, "relu"), layers.Rescaling(0.5), dense()),
+        "at most one Rescaling, before the first Dense",
+    ),
+}
+
+
+@pytest.mark.parametrize(("build", "reason"), REFUSED.values(), ids=list(REFUSED))
+def test_another_network_is_refused_with_the_reason(build, reason, tmp_path):
+    path = saved(build(), tmp_path)
+    with pytest.raises(ContractError, match=reason) as caught:
+        read_network_spec(path)
+    assert str(caught.value).startswith(f"{path}: expected ")
+    assert str(caught.value).endswith("train a digits network with `edgedigits train`")
+    with pytest.raises(ContractError):
+        load_network(path)
+
+
+# Code in a file never runs
+
+
+def test_the_code_of_a_lambda_layer_never_runs(tmp_path):
+    marker = tmp_path / "was run"
+
+    name = str(marker)
+    # Keras writes the bytecode of a lambda, and only of a lambda, into the file.
+    touch = layers.Lambda(lambda values: (__import__("pathlib").Path(name).touch(), values)[1])
+    path = saved(functional(layers.Flatten(), touch, dense()), tmp_path)
+    marker.unlink()  # Keras called it to build the network.
+    for opened in (read_network_spec, load_network, open_model):
+        with pytest.raises(ContractError, match="Lambda"):
+            opened(path)
+        assert not marker.exists()
+    keras.saving.load_model(path, safe_mode=False)
+    assert marker.exists()  # The file was dangerous indeed.
+
+
+@pytest.mark.parametrize(
+    "place", ["kernel_initializer", "kernel_regularizer", "compile_config", "build_config"]
+)
+def test_a_module_that_a_file_names_is_never_imported(place, small_file, tmp_path, monkeypatch):
+    (tmp_path / "marked_module.py").write_text("class Anything: pass\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    named = {"module": "marked_module", "class_name": "Anything", "config": {}, "registered_name": "Anything"}
+
+    def name_it(config: dict[str, Any]) -> None:
+        last = config["config"]["layers"][-1]
+        (last["config"] if place.startswith("kernel") else last if place == "build_config" else config)[
+            place
+        ] = named
+
+    path = with_config(small_file, tmp_path / "named.keras", name_it)
+    load_network(path)
+    assert "marked_module" not in sys.modules
+
+
+# Files that are no network
+
+
+def inside(change: Callable[[dict[str, Any]], object]) -> Callable[[Path, Path], Path]:
+    return lambda source, target: with_config(source, target, change)
+
+
+def replaced(**changes: bytes | None) -> Callable[[Path, Path], Path]:
+    return lambda source, target: repacked(source, target, **changes)
+
+
+def written(content: bytes) -> Callable[[Path, Path], Path]:
+    def write(_: Path, target: Path) -> Path:
+        target.write_bytes(content)
+        return target
+
+    return write
+
+
+def some_layer(config: dict[str, Any], kind: str) -> dict[str, Any]:
+    return next(layer for layer in config["config"]["layers"] if layer["class_name"] == kind)
+
+
+def empty_archive() -> bytes:
+    buffer = io.BytesIO()
+    zipfile.ZipFile(buffer, "w").close()
+    return buffer.getvalue()
+
+
+def huge_config() -> bytes:
+    return b" " * LARGEST_CONFIG + b"{}"
+
+
+NO_MODELS = {
+    "empty": (written(b""), "no whole .keras archive"),
+    "text": (written(b"this is no model\n" * 100), "no whole .keras archive"),
+    "an HDF5 file": (written(b"\x89HDF\r\n\x1a\n" + bytes(500)), "no whole .keras archive"),
+    "an empty archive": (written(empty_archive()), r"expected an archive of config\.json, .*found \[\]"),
+    "a member outside": (replaced(**{"../evil": b"x"}), r"expected an archive of .*found \['\.\./evil', "),
+    "an absolute member": (replaced(**{"/etc/evil": b"x"}), "expected an archive of .*found .*/etc/evil"),
+    "an extra member": (replaced(**{"assets/run.py": b"x"}), r"expected an archive of .*assets/run\.py"),
+    "no configuration": (
+        replaced(**{"config.json": None}),
+        r"found \['metadata\.json', 'model\.weights\.h5'\]",
+    ),
+    "no weights": (replaced(**{"model.weights.h5": None}), r"found \['config\.json', 'metadata\.json'\]"),
+    "invalid JSON": (replaced(**{"config.json": b'{"class_name": '}), "no whole .keras archive"),
+    "no text": (replaced(**{"config.json": b"\xff\xfe\x00\x01"}), "no whole .keras archive"),
+    "nested without end": (replaced(**{"config.json": b"[" * 200_000}), "no whole .keras archive"),
+    "a huge configuration": (replaced(**{"config.json": huge_config()}), r"its config\.json is too large"),
+}
+
+
+@pytest.mark.parametrize(("make", "reason"), NO_MODELS.values(), ids=list(NO_MODELS))
+def test_another_file_is_refused_with_the_reason(make, reason, small_file, tmp_path):
+    path = make(small_file, tmp_path / "digits.keras")
+    with pytest.raises(ModelFileError, match=reason) as caught:
+        load_network(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert str(caught.value).endswith("train a digits network with `edgedigits train`")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["digits.keras"]
+
+
+CONFIGURATIONS = {
+    "a list": (lambda config: None, b"[]"),
+    "null": (lambda config: None, b"null"),
+    "nothing": (lambda config: config.clear(), None),
+    "no layers": (lambda config: config["config"].update(layers=[]), None),
+    "layers as text": (lambda config: config["config"].update(layers="layers"), None),
+    "layers as numbers": (lambda config: config["config"].update(layers=[1, 2]), None),
+    "another class": (lambda config: config.update(class_name="Subclassed"), None),
+    "no input": (lambda config: config["config"]["layers"].pop(0), None),
+    "text as a width": (lambda config: some_layer(config, "Dense")["config"].update(units="many"), None),
+    "no width": (lambda config: some_layer(config, "Dense")["config"].pop("units"), None),
+    "negative width": (lambda config: some_layer(config, "Dense")["config"].update(units=-1), None),
+    "absurd width": (lambda config: some_layer(config, "Dense")["config"].update(units=10**9), None),
+    "width beyond numbers": (
+        lambda config: some_layer(config, "Dense")["config"].update(units=float("inf")),
+        None,
+    ),
+    "an activation that is an object": (
+        lambda config: some_layer(config, "Dense")["config"].update(activation={"class_name": "function"}),
+        None,
+    ),
+    "a layer of another module": (lambda config: some_layer(config, "Dense").update(module="os"), None),
+    "a layer registered by somebody": (
+        lambda config: some_layer(config, "Dense").update(registered_name="tests>Dense"),
+        None,
+    ),
+}
+
+
+@pytest.mark.parametrize(("change", "content"), CONFIGURATIONS.values(), ids=list(CONFIGURATIONS))
+def test_another_configuration_is_refused(change, content, small_file, tmp_path):
+    path = tmp_path / "digits.keras"
+    if content is None:
+        with_config(small_file, path, change)
+    else:
+        repacked(small_file, path, **{"config.json": content})
+    with pytest.raises(ContractError, match=r"digits\.keras: expected "):
+        read_network_spec(path)
+
+
+@pytest.mark.parametrize("scale", ["NaN", "Infinity", "-Infinity", "0.0"])
+def test_a_rescaling_by_no_usable_number_is_refused(scale, tmp_path):
+    path = saved(functional(layers.Rescaling(0.123), layers.Flatten(), dense()), tmp_path)
+    config = members(path)["config.json"].replace(b"0.123", scale.encode())
+    with pytest.raises(ContractError, match="Rescaling"):
+        read_network_spec(repacked(path, tmp_path / "odd.keras", **{"config.json": config}))
+
+
+@pytest.mark.parametrize("share", [0.01, 0.25, 0.5, 0.75, 0.99, 0.999])
+def test_a_truncated_file_is_refused(share, small_file, tmp_path):
+    content = small_file.read_bytes()
+    path = tmp_path / "digits.keras"
+    path.write_bytes(content[: int(share * len(content))])
+    with pytest.raises(ModelFileError, match=r"no whole \.keras archive, truncated or of another kind"):
+        load_network(path)
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.floats(0, 1, exclude_max=True), st.integers(1, 255))
+def test_a_changed_byte_is_either_harmless_or_refused(small_file, tmp_path_factory, place, change):
+    content = bytearray(small_file.read_bytes())
+    # The directory at the end of an archive is its most delicate part: half of the changes go there.
+    size = len(content)
+    position = int(place * 2 * size) if place < 0.5 else size - 1 - int((place - 0.5) * 2 * 400)
+    content[position] ^= change
+    path = tmp_path_factory.getbasetemp() / "altered.keras"
+    path.write_bytes(content)
+    try:
+        spec = read_network_spec(path)
+    except EdgeDigitsError:
+        return
+    # All that means something is under a checksum; dates and the like are not.
+    assert spec == SMALL
+
+
+def test_a_missing_file_says_how_to_get_one(tmp_path):
+    with pytest.raises(ModelNotFoundError, match=r"nowhere\.keras: no such model file; train one"):
+        read_network_spec(tmp_path / "nowhere.keras")
+
+
+def test_a_folder_is_no_model(tmp_path):
+    with pytest.raises(ModelFileError, match=r"no whole \.keras archive"):
+        read_network_spec(tmp_path)
+
+
+# Weights
+
+
+def with_weights(source: Path, target: Path, change: Callable[[h5py.File], object]) -> Path:
+    buffer = io.BytesIO(members(source)["model.weights.h5"])
+    with h5py.File(buffer, "r+") as weights:
+        change(weights)
+    return repacked(source, target, **{"model.weights.h5": buffer.getvalue()})
+
+
+def kernel(weights: h5py.File) -> str:
+    """The path of some Dense layer's kernel inside the file."""
+    found: list[str] = []
+    weights.visititems(
+        lambda name, item: found.append(name) if getattr(item, "shape", ()) == (784, 16) else None
+    )
+    return found[0]
+
+
+def drop_kernel(weights: h5py.File) -> None:
+    del weights[kernel(weights)]
+
+
+def drop_all(weights: h5py.File) -> None:
+    for name in list(weights):
+        del weights[name]
+
+
+def other_shape(weights: h5py.File) -> None:
+    name = kernel(weights)
+    del weights[name]
+    weights[name] = np.zeros((784, 17), np.float32)
+
+
+def texts(weights: h5py.File) -> None:
+    name = kernel(weights)
+    del weights[name]
+    weights[name] = np.full((784, 16), b"no number")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [drop_kernel, drop_all, other_shape, texts],
+    ids=["a kernel missing", "all missing", "other shape", "texts"],
+)
+def test_weights_that_do_not_fit_are_refused(change, small_file, tmp_path):
+    path = with_weights(small_file, tmp_path / "digits.keras", change)
+    assert read_network_spec(path) == SMALL
+    with pytest.raises(ModelFileError, match=r"digits\.keras: its weights cannot be read \(.+\); train"):
+        load_network(path)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"no HDF5", b"\x89HDF\r\n\x1a\n" + bytes(500)],
+    ids=["empty", "text", "only its beginning"],
+)
+def test_weights_that_are_no_hdf5_file_are_refused(content, small_file, tmp_path):
+    path = repacked(small_file, tmp_path / "digits.keras", **{"model.weights.h5": content})
+    with pytest.raises(ModelFileError, match="its weights cannot be read"):
+        load_network(path)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+def test_weights_cut_off_inside_a_whole_archive_are_refused(share, small_file, tmp_path):
+    content = members(small_file)["model.weights.h5"]
+    cut = {"model.weights.h5": content[: int(share * len(content))]}
+    with pytest.raises(ModelFileError, match="its weights cannot be read"):
+        load_network(repacked(small_file, tmp_path / "digits.keras", **cut))
+
+
+def test_a_configuration_of_other_widths_than_the_weights_is_refused(small_file, tmp_path):
+    def widen(config: dict[str, Any]) -> None:
+        some_layer(config, "Dense")["config"]["units"] = 17
+
+    path = with_config(small_file, tmp_path / "digits.keras", widen)
+    assert read_network_spec(path).arch == "17-8"
+    with pytest.raises(ModelFileError, match="its weights cannot be read"):
+        load_network(path)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf], ids=str)
+def test_weights_that_are_no_numbers_are_refused(value, tmp_path):
+    model = build_network(SMALL)
+    weights = model.get_weights()
+    weights[2][3, 1] = value
+    model.set_weights(weights)
+    with pytest.raises(ModelFileError, match="its weights hold NaN or infinity"):
+        load_network(saved(model, tmp_path))
+
+
+def test_specs_are_compared_by_what_they_say():
+    assert NetworkSpec((28, 28), SMALL.layers) == SMALL
+    assert NetworkSpec((784,), SMALL.layers) != SMALL
