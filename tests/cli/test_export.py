@@ -189,7 +189,7 @@ def test_without_any_compiler_c_is_one_line_and_all_goes_on_without_it(
     assert visible(tmp_path) == set()
     result = export("--format", "all", "--quantize", "int8", *arguments)
     assert result.exit_code == 0, result.stderr
-    assert "no C compiler here to verify C files with: they are left out" in result.stderr
+    assert "nothing here to open c files with, and so to verify them: they are left out" in result.stderr
     assert {"digits.int8.tflite", "digits.tflm.c"} <= visible(tmp_path)
     assert "digits.c" not in visible(tmp_path)
 

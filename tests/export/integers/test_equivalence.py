@@ -170,7 +170,7 @@ def test_integers_are_as_accurate_as_floats(
         assert (layer.accumulator_scales <= np.float32(layer.output.scale)).all()
 
 
-INTEGER_FILES = tuple(Target(name, "int8", "") for name in ("tflite", "onnx", "ort", "c"))  # type: ignore[arg-type]
+INTEGER_FILES = tuple(Target(name, "int8") for name in ("tflite", "onnx", "ort", "c"))
 
 
 @pytest.mark.parametrize(
