@@ -36,6 +36,6 @@ def sidecar_name(name: str, sidecar: str) -> str:
 
 
 def suffixes() -> tuple[str, ...]:
-    """Return what the names of model files end in, each once: first that of trained networks, which are not exported."""
+    """Return what the names of model files end in, each once: that of trained networks first."""
     rows = sorted(FORMATS.values(), key=lambda row: row.exporter is not None)
     return tuple(dict.fromkeys(row.suffix for row in rows))
