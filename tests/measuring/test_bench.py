@@ -434,7 +434,7 @@ def test_files_of_one_name_are_told_apart_by_their_folders() -> None:
         Subject(Path("a/digits.keras"), "predict"), Subject(Path("b/digits.keras"), "predict"),
         Subject(Path("a/digits.onnx")),
     ]  # fmt: skip
-    assert list(bench_module._row_names(subjects).values()) == [
+    assert list(bench_module.row_names(subjects).values()) == [
         "a/digits.onnx", "b/digits.onnx", "wide.onnx", "a/digits.keras predict", "b/digits.keras predict"
     ]  # fmt: skip
 
