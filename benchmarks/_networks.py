@@ -4,7 +4,7 @@ from pathlib import Path
 
 from _machine import ROOT
 
-from edgedigits.artifacts.manifest import read_manifest
+from edgedigits.artifacts.manifest import read_manifest, training_of
 from edgedigits.contract import arch_text
 from edgedigits.datasets.split import Split
 from edgedigits.file_names import DEFAULT_NAME, file_name
@@ -36,7 +36,7 @@ def kept(recipe: Recipe, train_split: Split, test_split: Split) -> Path:
     """Return the ``.keras`` file of a recipe, trained now if it is not kept yet: minutes for a long budget."""
     folder = folder_of(recipe)
     path = folder / file_name(DEFAULT_NAME, "keras")
-    training = read_manifest(folder)["networks"].get(DEFAULT_NAME, {}).get("training")
+    training = training_of(read_manifest(folder), DEFAULT_NAME)
     if not path.exists() or training is None or training["arguments"] != recipe.to_dict():
         print(f"training {folder.name}", flush=True)
         train_and_keep(recipe, train_split, test_split)

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from _machine import ROOT, conclude
 
-from edgedigits.artifacts.manifest import read_manifest
+from edgedigits.artifacts.manifest import complete_training, network_entry, read_manifest
 from edgedigits.datasets import mnist
 from edgedigits.datasets.split import Split
 from edgedigits.file_names import DEFAULT_NAME, file_name
@@ -79,10 +79,12 @@ def main() -> int:
     models = parser.parse_args().models
 
     source = mnist.find_or_download()
-    training = read_manifest(models)["networks"][DEFAULT_NAME]["training"]
+    training = complete_training(DEFAULT_NAME, network_entry(read_manifest(models), DEFAULT_NAME))
     temperature = training["results"]["temperature"]
     splits = {
-        "validation": held_out(mnist.read_split(source, "train"), Recipe.from_dict(training["arguments"])),
+        "validation": held_out(
+            mnist.read_split(source, "train"), Recipe.from_dict(dict(training["arguments"]))
+        ),
         "test": mnist.read_split(source, "test"),
     }
     answers = {

@@ -4,11 +4,15 @@
 on the bundled digits where MNIST is not there.
 """
 
+import signal
 import sys
 from importlib.machinery import PathFinder
 from pathlib import Path
 
 MISSING, *ARGUMENTS = sys.argv[1:]
+
+# What a shell starts in the background is started with Ctrl-C ignored, tests and all.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class IncompleteInstallation(PathFinder):

@@ -2,70 +2,90 @@
 
 import json
 import stat
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import cast
 
+from edgedigits.artifacts.forms import check_form
 from edgedigits.artifacts.hashes import sha256_file
+from edgedigits.artifacts.records import (
+    CompleteDataset,
+    CompleteFile,
+    CompleteTraining,
+    Dataset,
+    File,
+    Manifest,
+    Network,
+    Training,
+)
 from edgedigits.artifacts.staging import finish_commits
-from edgedigits.contract import LABELS, check_labels
+from edgedigits.contract import LABELS, check_labels, parse_arch
 from edgedigits.errors import ModelFileError
 from edgedigits.input_scale import INPUT_SCALES, UNIT, InputScale
 
 MANIFEST_NAME = "manifest.json"
-MANIFEST_VERSION = 1
+ADVICE = "move it away and train or export again"
 
 
-def read_manifest(folder: Path) -> dict[str, Any]:
-    """Read ``manifest.json``; an empty manifest where there is none.
-
-    Returns:
-        ``{"manifest_version": 1, "networks": {name: {"training": {...}, "files": {file name: {...}}}}}``.
+def read_manifest(folder: Path) -> Manifest:
+    """Read ``manifest.json`` and check its whole form; an empty manifest where there is none.
 
     Raises:
-        ModelFileError: the file is no such manifest.
+        ModelFileError: the file is no such manifest; the message says where in it what was expected.
         OutputError: a killed writer left files that cannot be moved into place.
     """
     if folder.is_dir():
         finish_commits(folder)
     path = folder / MANIFEST_NAME
-    advice = "move it away and train or export again"
     try:
         if stat.S_ISFIFO(path.stat().st_mode):  # to read it would be to wait for a writer
-            raise ModelFileError(path, "not a readable manifest (a pipe)", advice)
-        manifest = json.loads(path.read_bytes())
-        networks = manifest["networks"]
-        well_formed = manifest["manifest_version"] == MANIFEST_VERSION and all(
-            map(_is_network, networks.values())
-        )
+            raise ModelFileError(path, "not a readable manifest (a pipe)", ADVICE)
+        data = json.loads(path.read_bytes())
     except FileNotFoundError:
-        return {"manifest_version": MANIFEST_VERSION, "networks": {}}
-    except ModelFileError:
-        raise
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise ModelFileError(path, f"not a readable manifest ({type(error).__name__})", advice) from error
-    if not well_formed:
-        raise ModelFileError(path, f"expected a manifest of version {MANIFEST_VERSION}", advice)
-    return dict(manifest)
+        return {"manifest_version": 1, "networks": {}}
+    except (OSError, ValueError, RecursionError) as error:
+        if isinstance(error, ModelFileError):
+            raise
+        raise ModelFileError(path, f"not a readable manifest ({type(error).__name__})", ADVICE) from error
+    try:
+        check_form(data, Manifest, "manifest")
+        manifest: Manifest = data
+        for network in manifest["networks"].values():
+            if (training := network["training"]) is not None:
+                check_labels(dataset_labels(training["dataset"]))
+    except ValueError as error:
+        raise ModelFileError(path, f"not a readable manifest of version 1 ({error})", ADVICE) from error
+    return manifest
 
 
-def _is_network(network: dict[str, Any]) -> bool:
-    """Tell whether an entry has what every reader of a manifest relies on."""
-    files = network["files"]
-    if not isinstance(files, dict) or not all(isinstance(receipt, dict) for receipt in files.values()):
-        return False
-    if (training := network["training"]) is None:
-        return True
-    dataset = training["dataset"]
-    check_labels(dataset_labels(dataset))
-    texts = [training["weights_sha256"], *(dataset[key] for key in ("name", "train_sha256", "test_sha256"))]
-    return all(isinstance(text, str) for text in texts) and isinstance(training["arguments"], dict)
+def complete_training(name: str, network: Network) -> CompleteTraining:
+    """Return the record of the run that made a network, with all that a report shows of it.
+
+    Args:
+        name: of the network, for the message.
+        network: its entry in the manifest.
+
+    Raises:
+        ModelFileError: it was not trained here, or something is missing or of another form.
+    """
+    try:
+        check_form(network["training"], CompleteTraining, "training")
+        for file, record in network["files"].items():
+            if "verification" in record:
+                check_form(record, CompleteFile, file)
+        training = cast("CompleteTraining", network["training"])
+        parse_arch(training["arch"])
+    except (KeyError, ValueError) as error:
+        raise ModelFileError(
+            Path(name),
+            f"the manifest's record of this network is incomplete ({error})",
+            "train it again with `edgedigits train`",
+        ) from error
+    return training
 
 
-def network_entry(manifest: dict[str, Any], name: str) -> dict[str, Any]:
+def network_entry(manifest: Manifest, name: str) -> Network:
     """Return the manifest's entry of a network, made empty where it was missing."""
-    entry: dict[str, Any] = manifest["networks"].setdefault(name, {"training": None, "files": {}})
-    return entry
+    return manifest["networks"].setdefault(name, {"training": None, "files": {}})
 
 
 def trained_labels(folder: Path, name: str, weights_sha256: str) -> tuple[str, ...]:
@@ -76,24 +96,30 @@ def trained_labels(folder: Path, name: str, weights_sha256: str) -> tuple[str, .
     Raises:
         ModelFileError: the manifest cannot be read.
     """
-    training = read_manifest(folder)["networks"].get(name, {}).get("training")
+    training = training_of(read_manifest(folder), name)
     if training is None or training["weights_sha256"] != weights_sha256:
         return LABELS
     return dataset_labels(training["dataset"])
 
 
-def dataset_labels(dataset: Mapping[str, Any]) -> tuple[str, ...]:
+def training_of(manifest: Manifest, name: str) -> Training | None:
+    """Return the record of the run that made a network; None where the manifest knows none."""
+    network = manifest["networks"].get(name)
+    return None if network is None else network["training"]
+
+
+def dataset_labels(dataset: Dataset | CompleteDataset) -> tuple[str, ...]:
     """Return the class names in the manifest's record of a dataset; the first releases wrote none, for digits."""
     return tuple(dataset.get("labels", LABELS))
 
 
-def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
+def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write a manifest into a folder that is not yet visible (see ``staged``)."""
     text = json.dumps(manifest, indent=2, sort_keys=True, allow_nan=False)
     (folder / MANIFEST_NAME).write_text(text + "\n", encoding="utf-8")
 
 
-def file_receipt(path: Path) -> dict[str, Any]:
+def file_receipt(path: Path) -> File:
     """Return what the manifest says of any file: its hash and its size in bytes."""
     return {"sha256": sha256_file(path), "bytes": path.stat().st_size}
 
@@ -104,21 +130,24 @@ def recorded_input_scale(folder: Path, name: str, weights_sha256: str) -> InputS
     Raises:
         ModelFileError: the manifest cannot be read, or names a scale that there is none of.
     """
-    network = read_manifest(folder)["networks"].get(name, {})
+    network = read_manifest(folder)["networks"].get(name)
+    if network is None:
+        return None
     if made_by_train(network, weights_sha256):
         return UNIT
     record = network.get("input_scale")
-    if record is None:
+    if record is None or record["weights_sha256"] != weights_sha256:
         return None
-    try:
-        return INPUT_SCALES[record["name"]] if record["weights_sha256"] == weights_sha256 else None
-    except (KeyError, TypeError) as error:
+    if record["name"] not in INPUT_SCALES:
         raise ModelFileError(
-            folder, f"its manifest names no input scale that there is ({error})", "export the network again"
-        ) from error
+            folder,
+            f"its manifest names no input scale that there is ({record['name']!r})",
+            "export the network again",
+        )
+    return INPUT_SCALES[record["name"]]
 
 
-def made_by_train(network: dict[str, Any], weights_sha256: str) -> bool:
+def made_by_train(network: Network | None, weights_sha256: str) -> bool:
     """Tell whether a manifest's entry of a network says that ``edgedigits train`` made these weights."""
-    training = network.get("training")
+    training = None if network is None else network["training"]
     return training is not None and training["weights_sha256"] == weights_sha256

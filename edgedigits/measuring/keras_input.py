@@ -9,11 +9,12 @@ as well as the best, the one with the least cross-entropy is taken, where it is 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from edgedigits.artifacts.records import InputScaleEntry
 from edgedigits.datasets.split import Split
 from edgedigits.errors import AccuracyError
 from edgedigits.input_scale import (
@@ -114,7 +115,7 @@ class InputChoice:
             return None
         return InputScaleReceipt(self.scale.name, self.chosen, self.trial.correct, self.trial.images)
 
-    def to_dict(self, weights_sha256: str) -> dict[str, Any]:
+    def to_dict(self, weights_sha256: str) -> InputScaleEntry:
         """Return what the manifest keeps of it."""
         return {
             "name": self.scale.name,

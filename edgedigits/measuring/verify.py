@@ -152,7 +152,7 @@ def _made_by_train(model: Model) -> bool:
     """Tell whether ``edgedigits train`` made a file's network: the manifest says so, or classes of their own names."""
     if model.metadata.labels != LABELS:
         return True  # Nothing else gives classes names.
-    network = read_manifest(model.path.parent)["networks"].get(network_name(model.path), {})
+    network = read_manifest(model.path.parent)["networks"].get(network_name(model.path))
     return is_made_by_train(network, model.metadata.weights_sha256)
 
 

@@ -1,17 +1,14 @@
 """What the manifest says of a network, as the values that model card and report show."""
 
-import contextlib
 import json
-from collections.abc import Iterator
 from importlib import resources
-from pathlib import Path
 from typing import Any
 
 import jinja2
 
-from edgedigits.artifacts.manifest import dataset_labels
+from edgedigits.artifacts.manifest import complete_training, dataset_labels
+from edgedigits.artifacts.records import Network
 from edgedigits.contract import CLASSES, LABELS, class_title, count_weights, parse_arch
-from edgedigits.errors import ModelFileError
 
 TEMPLATES = jinja2.Environment(
     loader=jinja2.PackageLoader("edgedigits.reporting"),
@@ -21,36 +18,17 @@ TEMPLATES = jinja2.Environment(
 )
 
 
-@contextlib.contextmanager
-def complete_record(place: Path) -> Iterator[None]:
-    """Say so where the manifest's record of a run lacks what a page shows of it."""
-    try:
-        yield
-    except (
-        ArithmeticError,
-        AttributeError,
-        LookupError,
-        TypeError,
-        ValueError,
-        jinja2.TemplateError,
-    ) as error:
-        if isinstance(error, ModelFileError):
-            raise
-        raise ModelFileError(
-            place,
-            f"the manifest's record of this network is incomplete ({type(error).__name__}: {error})",
-            "train it again with `edgedigits train`",
-        ) from error
-
-
-def network_facts(name: str, entry: dict[str, Any]) -> dict[str, Any]:
+def network_facts(name: str, entry: Network) -> dict[str, Any]:
     """Return what model card and report show of a network.
 
     Args:
         name: of the network.
-        entry: its part of the manifest, with ``training`` and ``files``.
+        entry: its part of the manifest.
+
+    Raises:
+        ModelFileError: the record of the run that made it is incomplete.
     """
-    training = entry["training"]
+    training = complete_training(name, entry)
     labels = dataset_labels(training["dataset"])
     test = training["results"]["test"]
     exported = {
@@ -60,7 +38,7 @@ def network_facts(name: str, entry: dict[str, Any]) -> dict[str, Any]:
         f"`{file}`: {receipt['calibration']['images']:,} training images, seed {receipt['calibration']['seed']}, "
         f"indices sha256 `{receipt['calibration']['indices_sha256'][:16]}…`"
         for file, receipt in exported.items()
-        if receipt["calibration"]
+        if receipt["calibration"] is not None
     ]
     return {
         "name": name,

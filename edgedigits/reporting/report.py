@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgedigits.artifacts.manifest import read_manifest
+from edgedigits.artifacts.manifest import complete_training, read_manifest
+from edgedigits.artifacts.records import Manifest
 from edgedigits.errors import ModelFileError
 from edgedigits.file_names import sidecar_name
 from edgedigits.measuring import bench_result
 from edgedigits.measuring.bench_result import BenchResult
 from edgedigits.reporting import bench_tables, plots
-from edgedigits.reporting.facts import TEMPLATES, complete_record, network_facts, parameters, read_presets
+from edgedigits.reporting.facts import TEMPLATES, network_facts, parameters, read_presets
 
 PLOTS = {
     "curves.png": "Loss, accuracy and learning rate by epoch; validation images are never warped.",
@@ -48,15 +49,8 @@ def render_report(
         samples: pictures that were predicted, to show.
 
     Raises:
-        ModelFileError: the manifest does not know the network as one that was trained.
+        ModelFileError: the manifest does not know the network as one that was trained, or not all of a run.
     """
-    with complete_record(folder):
-        return _render_html(folder, name, result, samples)
-
-
-def _render_html(
-    folder: Path, name: str, result: BenchResult | None, samples: Sequence[SamplePrediction]
-) -> str:
     facts = _report_facts(folder, name, result)
     facts["pictures"] = [(caption, _data_uri(path.read_bytes())) for caption, path in _pictures(folder, name)]
     facts["samples"] = [(sample, _data_uri(sample.path.read_bytes())) for sample in samples]
@@ -77,14 +71,13 @@ def render_markdown(folder: Path, name: str, result: BenchResult | None = None) 
         result: measurements to show; None leaves that part out.
 
     Raises:
-        ModelFileError: the manifest does not know the network as one that was trained.
+        ModelFileError: the manifest does not know the network as one that was trained, or not all of a run.
     """
-    with complete_record(folder):
-        facts = _report_facts(folder, name, result)
-        facts["pictures"] = [
-            (caption, path.relative_to(folder).as_posix()) for caption, path in _pictures(folder, name)
-        ]
-        return str(TEMPLATES.get_template("report.md.j2").render(facts))
+    facts = _report_facts(folder, name, result)
+    facts["pictures"] = [
+        (caption, path.relative_to(folder).as_posix()) for caption, path in _pictures(folder, name)
+    ]
+    return str(TEMPLATES.get_template("report.md.j2").render(facts))
 
 
 def _report_facts(folder: Path, name: str, result: BenchResult | None) -> dict[str, Any]:
@@ -115,11 +108,12 @@ def _pictures(folder: Path, name: str) -> list[tuple[str, Path]]:
     return [(caption, path) for caption, path in paths if path.exists()]
 
 
-def _networks(manifest: dict[str, Any]) -> list[dict[str, Any]]:
+def _networks(manifest: Manifest) -> list[dict[str, Any]]:
     """List the trained networks of a folder, for a look at them side by side."""
     found = []
     for name, entry in sorted(manifest["networks"].items()):
-        if (training := entry["training"]) is not None:
+        if entry["training"] is not None:
+            training = complete_training(name, entry)
             test = training["results"]["test"]
             found.append(
                 {

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgedigits.artifacts.manifest import file_receipt, network_entry, read_manifest, write_manifest
+from edgedigits.artifacts.records import Network, Training
 from edgedigits.artifacts.staging import locked, staged
 from edgedigits.artifacts.versions import versions
 from edgedigits.contract import IMAGE_SIDE, arch_text, class_title
@@ -141,7 +142,7 @@ def write_results(
     )
 
 
-def _stale_files(entry: dict[str, Any], sha256: str, folder: Path) -> tuple[str, ...]:
+def _stale_files(entry: Network, sha256: str, folder: Path) -> tuple[str, ...]:
     """Return the exported files in the folder that were made from other weights."""
     return tuple(
         exported
@@ -188,14 +189,14 @@ def _training_record(
     confusion: npt.NDArray[np.int64],
     robustness: list[Condition],
     sha256: str,
-) -> dict[str, Any]:
-    return {
+) -> Training:
+    record: Any = {
         "arguments": recipe.to_dict(),
         "arch": arch_text(recipe.arch),
         "weights_sha256": sha256,
         "dataset": {
             "name": train_split.dataset,
-            "labels": train_split.class_names,
+            "labels": list(train_split.class_names),
             "train_images": len(train_split.images) - recipe.validation,
             "validation_images": recipe.validation,
             "test_images": len(test_split.images),
@@ -213,6 +214,8 @@ def _training_record(
         "seconds": round(sum(epoch.seconds for epoch in history), 3),
         "versions": versions(*TOOLS),
     }
+    training: Training = record
+    return training
 
 
 def _classes_csv(classes: tuple[metrics.ClassScore, ...], labels: tuple[str, ...]) -> bytes:

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from edgedigits.artifacts.records import Training
 from edgedigits.datasets.split import Split
 from edgedigits.errors import DatasetError, ModelFileError
 from edgedigits.progress import Progress
@@ -30,30 +30,32 @@ from the rounding: of 291 by other people the shipped network misreads 3, int8 f
 
 
 def check_dataset(
-    path: Path, graph: InferenceGraph, training: dict[str, Any] | None, train_split: Split, test_split: Split
+    path: Path, graph: InferenceGraph, training: Training | None, train_split: Split, test_split: Split
 ) -> None:
     """Refuse other images than the network was trained and scored on.
 
     Raises:
         DatasetError: other classes, or other images than the manifest knows.
     """
-    for split, part, key in (
-        (train_split, "training", "train_sha256"),
-        (test_split, "test", "test_sha256"),
-    ):
+    known = (
+        (None, None)
+        if training is None
+        else (training["dataset"]["train_sha256"], training["dataset"]["test_sha256"])
+    )
+    for split, part, sha256 in zip((train_split, test_split), ("training", "test"), known, strict=True):
         if split.class_names != graph.labels:
             raise DatasetError(
                 f"{path}: expected images of {', '.join(graph.labels)}, found {split.dataset} with images of "
                 f"{', '.join(split.class_names)}; export with the data that it was trained on"
             )
-        if training is not None and training["dataset"][key] != split.sha256:
+        if training is not None and sha256 != split.sha256:
             raise DatasetError(
                 f"the network was trained on {training['dataset']['name']}, but these are other {part} images "
                 f"({split.dataset}); export with the data that it was trained on"
             )
 
 
-def _recipe(path: Path, training: dict[str, Any]) -> Recipe:
+def _recipe(path: Path, training: Training) -> Recipe:
     """Read how a network was trained: with it the validation images are found again."""
     try:
         return Recipe.from_dict(training["arguments"])
@@ -84,7 +86,7 @@ class ChosenIntegers:
 def calibration_images(
     graph: InferenceGraph,
     path: Path,
-    training: dict[str, Any] | None,
+    training: Training | None,
     train_split: Split,
     test_split: Split,
     options: ExportOptions,

@@ -3,9 +3,9 @@
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from edgedigits.artifacts.manifest import file_receipt, read_manifest
+from edgedigits.artifacts.manifest import file_receipt, read_manifest, training_of
+from edgedigits.artifacts.records import Training
 from edgedigits.artifacts.staging import locked, staged
 from edgedigits.artifacts.versions import versions
 from edgedigits.datasets.split import Split
@@ -100,7 +100,7 @@ def _integers(
     targets: Sequence[Target],
     graph: InferenceGraph,
     keras_path: Path,
-    training: dict[str, Any] | None,
+    training: Training | None,
     train_split: Split,
     test_split: Split,
     options: ExportOptions,
@@ -116,10 +116,9 @@ def _integers(
     return integers
 
 
-def _training_record(keras_path: Path, name: str, graph: InferenceGraph) -> dict[str, Any] | None:
+def _training_record(keras_path: Path, name: str, graph: InferenceGraph) -> Training | None:
     """Return what the manifest beside a network says of its training; None where it is about other weights."""
-    training: dict[str, Any] | None
-    training = read_manifest(keras_path.parent)["networks"].get(name, {}).get("training")
+    training = training_of(read_manifest(keras_path.parent), name)
     if training is not None and training["weights_sha256"] != graph.weights_sha256:
         training = None
     return training
@@ -228,7 +227,7 @@ def _exporter(target: Target) -> ExportFormat:
 def _with_input_scale(
     path: Path,
     graph: InferenceGraph,
-    training: dict[str, Any] | None,
+    training: Training | None,
     train_split: Split,
     options: ExportOptions,
     progress: Progress,

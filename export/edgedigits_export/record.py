@@ -59,7 +59,7 @@ def write_record(
     name = network_name(path)
     manifest = read_manifest(path.parent)
     files = network_entry(manifest, name)["files"]
-    files[path.name] = {
+    record: Any = {
         "sha256": exported.sha256,
         "bytes": exported.bytes,
         "format": target.format,
@@ -72,6 +72,7 @@ def write_record(
         "verification": exported.verification.summary(),
         **fields,
     }
+    files[path.name] = record
     for companion in staging.iterdir():
         if companion.name != path.name:
             files[companion.name] = file_receipt(companion)
