@@ -61,7 +61,7 @@ def ink(mask: Mask, level: float = 0.8) -> Contrast:
 ZERO = outline(20, 80, 30, 70)
 
 
-# --- finding.py ----------------------------------------------------------------------------------------------------
+# --- finding.py ------------------------------------------------------------------------------------------------------
 
 
 def faint_ink_is_ink(tone: float) -> bool:
@@ -87,7 +87,7 @@ def plausible(width: int) -> bool:
     return found(box(5, 95, 20, 20 + width)).is_plausible
 
 
-# --- ink.py --------------------------------------------------------------------------------------------------------
+# --- digit.py, even_paper.py, search.py ------------------------------------------------------------------------------
 
 
 def two_sides_covered(covered: int) -> bool:
@@ -172,7 +172,7 @@ def more_pixels(count: int) -> bool:
     return grows(found(box(20, 70, 30, 70)), contrast)
 
 
-# --- light.py ------------------------------------------------------------------------------------------------------
+# --- contrast.py -----------------------------------------------------------------------------------------------------
 
 
 def paper_has(share: int) -> bool:
@@ -195,7 +195,7 @@ def even_area(tone: float = 0.5, width: int = 60, step: float = 0.0) -> bool:
     return has_shade(contrast)
 
 
-# --- parts.py ------------------------------------------------------------------------------------------------------
+# --- components.py ---------------------------------------------------------------------------------------------------
 
 
 def belongs(stroke: Mask) -> bool:
@@ -205,7 +205,7 @@ def belongs(stroke: Mask) -> bool:
     return bool(parts.strokes_near(main, np.zeros(len(parts.area), bool)).all())
 
 
-# --- image.py ------------------------------------------------------------------------------------------------------
+# --- gray.py, form.py ------------------------------------------------------------------------------------------------
 
 
 def coloured(*change: int) -> bool:
@@ -261,14 +261,14 @@ def has_a_surface(paper: int) -> bool:
 
 CASES: list[tuple[str, Callable[[Any], object], Any, Any, object, object]] = [
     ("finding.THRESHOLD_FLOOR", faint_ink_is_ink, 0.11, 0.13, False, True),
-    ("finding.GRAIN_DISTANCE", grain_is_measured, 5, 8, False, True),
+    ("finding.GRAIN_DISTANCE", grain_is_measured, 6, 7, False, True),
     ("finding.LYING", lies_along, 41, 43, False, True),
     ("finding.PLAUSIBLE_THICKNESS", plausible, 43, 46, True, False),
-    ("ink.GRAIN", lambda grain: accepts(check_ink, found(ZERO, 0.5, grain)), 0.29, 0.31, True, False),
-    ("ink.FAINT", runs_out, 0.44, 0.46, False, True),
-    ("ink.COVERED", two_sides_covered, 79, 82, True, False),
+    ("digit.GRAIN", lambda grain: accepts(check_ink, found(ZERO, 0.5, grain)), 0.29, 0.31, True, False),
+    ("digit.FAINT", runs_out, 0.44, 0.46, False, True),
+    ("even_paper.COVERED", two_sides_covered, 79, 82, True, False),
     (
-        "ink.LARGEST_THICKNESS",
+        "digit.LARGEST_THICKNESS",
         lambda width: accepts(check_digit, found(box(5, 95, 5, 5 + width))),
         63,
         67,
@@ -276,79 +276,93 @@ CASES: list[tuple[str, Callable[[Any], object], Any, Any, object, object]] = [
         False,
     ),
     (
-        "ink.WIDEST",
+        "digit.WIDEST",
         lambda width: accepts(check_digit, found(outline(40, 60, 5, 5 + width, 3))),
         59,
         62,
         True,
         False,
     ),
-    ("ink.MIN_SHARE", lambda share: accepts(check_digit, found(ZERO, share=share)), 0.29, 0.31, False, True),
-    ("light.MIN_CONTRAST", lambda level: accepts(check_digit, found(ZERO, level)), 0.019, 0.021, False, True),
     (
-        "parts.MIN_INK_SIDE",
+        "digit.MIN_SHARE",
+        lambda share: accepts(check_digit, found(ZERO, share=share)),
+        0.29,
+        0.31,
+        False,
+        True,
+    ),
+    (
+        "contrast.MIN_CONTRAST",
+        lambda level: accepts(check_digit, found(ZERO, level)),
+        0.019,
+        0.021,
+        False,
+        True,
+    ),
+    (
+        "components.MIN_INK_SIDE",
         lambda side: accepts(check_digit, found(box(9, 9 + side, 9, 10))),
         2,
         3,
         False,
         True,
     ),
-    ("ink.GROWTH", more_pixels, 110, 130, False, True),
-    ("ink.SAME_TONE", lambda tone: more_of_the_same(10, tone), 0.84, 0.86, False, True),
+    ("search.GROWTH", more_pixels, 110, 130, False, True),
+    ("search.SAME_TONE", lambda tone: more_of_the_same(10, tone), 0.84, 0.86, False, True),
     (
-        "ink.SAME_TONE_AT_BORDER",
+        "search.SAME_TONE_AT_BORDER",
         lambda tone: more_of_the_same(0, tone, at_border=True),
         0.94,
         0.96,
         False,
         True,
     ),
-    ("ink.CLEAR_SHARE", alone, 240, 280, True, False),
-    ("ink.CLEAR_GRAIN", clean, 0.28, 0.32, True, False),
-    ("ink.FILLED", lambda end: reaches_across((0, end, 0, end), (SIDE, SIDE)), 79, 82, False, True),
-    ("ink.NARROW", lambda width: reaches_across((0, SIDE, 5, 10), (SIDE, width)), 39, 41, True, False),
-    ("ink.NARROW", narrow_paper, 39, 41, True, False),
-    ("ink.CLEAR_VOTE", dark_ink_is_found, 225, 228, True, False),
-    ("ink.WHOLE_SIDE", cut_along_one_side, 94, 97, True, False),
-    ("ink.HALF_A_SIDE", runs_out_above, 49, 52, True, False),
-    ("ink.MAIN_PART", main_part, 660, 740, True, False),
-    ("ink.INK_AT_BORDER", two_strokes, 0.019, 0.021, True, False),
-    ("light.FLAT_PAPER", paper_has, 14, 16, False, True),
-    ("light.FLAT_TOLERANCE", paper_of_two_levels, 206, 207, True, False),
-    ("light.MOST_SHADE", lambda width: even_area(width=width), 30, 32, False, True),
-    ("light.SHADE_TONES[0]", even_area, 0.13, 0.15, False, True),
-    ("light.SHADE_TONES[1]", even_area, 0.84, 0.86, True, False),
-    ("light.SHADE_SPAN", lambda step: even_area(step=step), 0.026, 0.036, True, False),
+    ("even_paper.CLEAR_SHARE", alone, 240, 280, True, False),
+    ("even_paper.CLEAR_GRAIN", clean, 0.28, 0.32, True, False),
+    ("even_paper.FILLED", lambda end: reaches_across((0, end, 0, end), (SIDE, SIDE)), 79, 82, False, True),
+    ("even_paper.NARROW", lambda width: reaches_across((0, SIDE, 5, 10), (SIDE, width)), 39, 41, True, False),
+    ("even_paper.NARROW", narrow_paper, 39, 41, True, False),
+    ("digit.CLEAR_VOTE", dark_ink_is_found, 225, 228, True, False),
+    ("even_paper.WHOLE_SIDE", cut_along_one_side, 94, 97, True, False),
+    ("even_paper.HALF_A_SIDE", runs_out_above, 49, 52, True, False),
+    ("even_paper.MAIN_PART", main_part, 660, 740, True, False),
+    ("even_paper.INK_AT_BORDER", two_strokes, 0.019, 0.021, True, False),
+    ("contrast.FLAT_PAPER", paper_has, 14, 16, False, True),
+    ("contrast.FLAT_TOLERANCE", paper_of_two_levels, 206, 207, True, False),
+    ("contrast.MOST_SHADE", lambda width: even_area(width=width), 30, 32, False, True),
+    ("contrast.SHADE_TONES[0]", even_area, 0.13, 0.15, False, True),
+    ("contrast.SHADE_TONES[1]", even_area, 0.84, 0.86, True, False),
+    ("contrast.SHADE_SPAN", lambda step: even_area(step=step), 0.026, 0.036, True, False),
     (
-        "parts.STRIP",
+        "components.STRIP",
         lambda depth: bool(connected_components(box(0, depth, 10, 90)).strips()[0]),
         19,
-        21,
+        20,
         True,
         False,
     ),
-    ("parts.CORNER", lambda side: has_full_corner(box(0, side, 0, side)), 28, 31, False, True),
-    ("parts.MIN_PART", lambda area: belongs(box(20, 20 + area, 74, 75)), 30, 33, False, True),
-    ("parts.REACH", lambda gap: belongs(box(20, 70, 70 + gap, 75 + gap)), 11, 14, True, False),
-    ("image.COLOUR_GAIN", lambda other: coloured(-100, -other, -other), 41, 53, True, False),
-    ("image.MIN_COLOUR", lambda red: coloured(red, -7, 0), 16, 17, False, True),
-    ("image.MIN_TRANSPARENT_CONTRAST", brings_paper, 31, 32, False, True),
-    ("image.DETAIL_SIDE", lambda side: max(read_picture(full(side, 50)).shape), 1000, 1100, 1000, 1024),
-    ("image.DIGIT_SIDE", lambda side: max(fitted(full(side, 15)).shape), 19, 60, 20, 20),
-    ("image.CENTRE", centre_after, 11, 13, (14.0, 14.0), (14.0, 14.0)),
-    ("image.STROKE_WIDTH", grows_thicker, 7, 9, True, False),
-    ("image.MIN_STROKE_SIDE", lambda side: max(thickened(full(side, side // 2)).shape), 70, 90, 80, 90),
-    ("light.SMOOTH_SIDE", keeps_a_dot, 127, 128, True, False),
-    ("light.SLOPE_PAPER", has_a_surface, 113, 133, False, True),
+    ("components.CORNER", lambda side: has_full_corner(box(0, side, 0, side)), 29, 30, False, True),
+    ("components.MIN_PART", lambda area: belongs(box(20, 20 + area, 74, 75)), 30, 33, False, True),
+    ("components.REACH", lambda gap: belongs(box(20, 70, 70 + gap, 75 + gap)), 11, 14, True, False),
+    ("gray.COLOUR_GAIN", lambda other: coloured(-100, -other, -other), 41, 53, True, False),
+    ("gray.MIN_COLOUR", lambda red: coloured(red, -7, 0), 16, 17, False, True),
+    ("gray.MIN_TRANSPARENT_CONTRAST", brings_paper, 31, 32, False, True),
+    ("limits.DETAIL_SIDE", lambda side: max(read_picture(full(side, 50)).shape), 1000, 1100, 1000, 1024),
+    ("form.DIGIT_SIDE", lambda side: max(fitted(full(side, 15)).shape), 19, 60, 20, 20),
+    ("form.CENTRE", centre_after, 11, 13, (14.0, 14.0), (14.0, 14.0)),
+    ("form.STROKE_WIDTH", grows_thicker, 7, 9, True, False),
+    ("form.MIN_STROKE_SIDE", lambda side: max(thickened(full(side, side // 2)).shape), 70, 90, 80, 90),
+    ("contrast.SMOOTH_SIDE", keeps_a_dot, 127, 128, True, False),
+    ("contrast.SLOPE_PAPER", has_a_surface, 113, 133, False, True),
     (
-        "light.BLACK_LEVEL",
+        "contrast.BLACK_LEVEL",
         lambda tone: float(flat_contrast(full(1, 1) * 0 + tone, 176, dark=True)[0, 0]),
         76,
         126,
         0.5,
         0.25,
     ),
-    ("image.LEAST_SQUARES", blocks_go, 7, 8, False, True),
+    ("gray.LEAST_SQUARES", blocks_go, 7, 8, False, True),
 ]
 
 
