@@ -1,7 +1,8 @@
 """One picture on each side of every threshold of the preparation, so that none can be moved unseen.
 
 A row has the constant's name, what is drawn for a value, a value on each side of the constant, and what is to be
-seen on each side. The values are numbers, not shares of the constant: they must not move with it.
+seen on each side. The values are numbers, not shares of the constant: they must not move with it. More of them are in
+``test_thresholds_components.py``, ``_contrast.py``, ``_digit.py`` and ``_finding.py``.
 """
 
 from collections.abc import Callable
@@ -367,7 +368,9 @@ CASES: list[tuple[str, Callable[[Any], object], Any, Any, object, object]] = [
 
 
 @pytest.mark.parametrize(
-    ("constant", "seen", "below", "above", "expected_below", "expected_above"), CASES, ids=str
+    ("constant", "seen", "below", "above", "expected_below", "expected_above"),
+    CASES,
+    ids=[case[0] for case in CASES],
 )
 def test_each_side_of_a_threshold(
     constant: str,
