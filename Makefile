@@ -54,7 +54,7 @@ imports: env ## import-linter: who may import whom
 	$(BIN)/lint-imports
 
 pytest: env ## the tests, with coverage of the two packages
-	$(BIN)/pytest --cov -m "not mcu and not stress"
+	$(BIN)/pytest --cov -n logical --dist loadfile -m "not mcu and not stress"
 
 MCU_TOOLS := arm-none-eabi-gcc qemu-system-arm
 MCU_PACKAGES := gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm

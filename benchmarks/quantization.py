@@ -42,7 +42,7 @@ from edgedigits_export.inference_graph import InferenceGraph, load_inference_gra
 from edgedigits_export.integers.calibration import choose_calibration_images
 
 MODELS = ROOT / "models"
-TARGETS = (Target("tflite", "int8", ""), Target("onnx", "int8", ""))
+TARGETS = (Target("tflite", "int8"), Target("onnx", "int8"))
 STOCK_CALIBRATION = 1_000
 ROUNDS, SINGLES, BATCH_CALLS = 200, 100, 2
 ONE, MANY = "1 image", "10,000 images"

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from edgedigits.contract import LABELS, POLARITY, check_labels
 from edgedigits.errors import ContractError
-from edgedigits.file_names import PRECISIONS, Precision
+from edgedigits.format_table import PRECISIONS, Precision
 
 CONTRACT_VERSION = 1
 METADATA_KEY = "edgedigits"

@@ -28,6 +28,7 @@ from edgedigits.errors import (
     ModelNotFoundError,
 )
 from edgedigits.file_names import DEFAULT_NAME, file_name
+from edgedigits.format_table import FORMATS, format_of
 from edgedigits.picture.levels import Pixels
 from edgedigits.picture.prepare import as_it_is, prepare
 from edgedigits.picture.reading import Picture
@@ -130,7 +131,8 @@ class DigitPredictor:
         """
         threads = threads_of(threads)
         self.model = default_model() if model is None else _path(model)
-        if self.model.suffix in {".tflite", ".keras", ".c"}:
+        row = format_of(self.model)
+        if row is not None and row.runtime != FORMATS["onnx"].runtime:
             raise ModelFileError(
                 self.model,
                 "DigitPredictor runs ONNX files",

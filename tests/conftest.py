@@ -17,6 +17,14 @@ hypothesis.settings.register_profile("edgedigits", deadline=None)
 hypothesis.settings.load_profile("edgedigits")
 
 
+def pytest_report_header() -> str:
+    """Name what the tests run on."""
+    from edgedigits.artifacts.versions import versions
+
+    found = versions("numpy", "onnxruntime", "ai-edge-litert", "tensorflow", "keras", "onnx", "pillow")
+    return ", ".join(f"{name} {version}" for name, version in found.items())
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip what compiles C code where there is no compiler for it."""
     if find_compiler() is not None:

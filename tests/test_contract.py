@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from edgedigits import contract, file_names
 from edgedigits.contract import EXPECTED_INPUT, EXPECTED_OUTPUT, LABELS, MOST_WEIGHTS, PIXELS, WIDEST_LAYER
 from edgedigits.errors import ContractError
-from edgedigits.file_names import FORMATS, PRECISIONS
+from edgedigits.format_table import FORMATS, PRECISIONS
 from edgedigits.metadata import CalibrationReceipt, MeasuredAccuracy, ModelMetadata
 
 PATH = Path("digits.onnx")
@@ -70,7 +70,7 @@ def test_file_names_say_format_and_precision(file_format, precision, expected):
     assert file_names.file_name("digits", file_format, precision) == expected
 
 
-@given(names, st.sampled_from(FORMATS), st.sampled_from(PRECISIONS))
+@given(names, st.sampled_from(list(FORMATS)), st.sampled_from(PRECISIONS))
 def test_a_file_name_leads_back_to_its_network(name, file_format, precision):
     assert (
         file_names.network_name(Path("some/folder", file_names.file_name(name, file_format, precision)))

@@ -23,9 +23,7 @@ EXPORTED = sorted(file for file, receipt in ENTRY["files"].items() if "verificat
 def test_all_formats_are_shipped() -> None:
     found = {path.name for path in model_files(FOLDER)}
     # Without a C compiler, C files are not among those that can be opened.
-    assert {*EXPORTED, "digits.keras"} - found == (
-        set() if find_compiler() else {"digits.c", "digits.tflm.c"}
-    )
+    assert {*EXPORTED, "digits.keras"} - found == (set() if find_compiler() else {"digits.c"})
     assert len(EXPORTED) == 12
 
 

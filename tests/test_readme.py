@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from edgedigits.artifacts.manifest import read_manifest
 from edgedigits.cli import COMMANDS, cli
-from edgedigits.file_names import PRECISIONS
+from edgedigits.format_table import PRECISIONS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -131,9 +131,9 @@ def _make_room(staging: Path, made: list[Path]) -> None:
             if not (staging.parent / subfolder).is_dir():
                 (staging.parent / subfolder).mkdir()
                 made.append(staging.parent / subfolder)
-        _flush_to_disk(path)
+        flush_file(path)
     for inner in {path.parent for path in files} | {staging}:
-        _flush_folder(inner)
+        flush_folder(inner)
 
 
 def _finish_commit(commit: Path) -> None:
@@ -144,7 +144,7 @@ def _finish_commit(commit: Path) -> None:
     """
     target = commit
     try:
-        _flush_folder(commit.parent)
+        flush_folder(commit.parent)
         files = _files(commit)
         for path in files:
             target = commit.parent / path.relative_to(commit)
@@ -156,7 +156,7 @@ def _finish_commit(commit: Path) -> None:
                 if path.exists():  # Else whoever was quicker has moved it.
                     raise
         for subfolder in {commit.parent / path.relative_to(commit).parent for path in files}:
-            _flush_folder(subfolder)
+            flush_folder(subfolder)
     except FileNotFoundError:
         if commit.exists():
             raise _waiting(commit, f"{target}: cannot be written to (no such folder)") from None
@@ -233,12 +233,13 @@ def _in_the_way(path: Path, kind: str) -> OutputError:
     return OutputError(f"{path}: a {kind} is in the way; move it away{NOTHING_CHANGED}")
 
 
-def _flush_to_disk(path: Path) -> None:
+def flush_file(path: Path) -> None:
+    """Bring the content of a file to the disk."""
     with path.open("rb+") as file:
         os.fsync(file.fileno())
 
 
-def _flush_folder(folder: Path) -> None:
+def flush_folder(folder: Path) -> None:
     """Bring the names in a folder to the disk; without that, a power cut may forget a file that is whole."""
     if os.name == "nt":  # Windows opens no folders, and writes names through.
         return

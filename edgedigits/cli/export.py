@@ -15,7 +15,8 @@ from edgedigits.cli.options import (
     quiet_option,
     terminal_progress,
 )
-from edgedigits.file_names import Format, Precision, file_name
+from edgedigits.file_names import file_name
+from edgedigits.format_table import FORMATS, PRECISIONS, Precision
 
 if TYPE_CHECKING:
     from edgedigits.input_scale import InputScale
@@ -27,13 +28,13 @@ if TYPE_CHECKING:
 @click.option(
     "--format",
     "file_format",
-    type=click.Choice(["tflite", "onnx", "ort", "c", "tflm", "all"]),
+    type=click.Choice([*(row.name for row in FORMATS.values() if row.exporter), "all"]),
     required=True,
     help="c: C99 for microcontrollers. tflm: the int8 .tflite as a C array. all: every format in every precision.",
 )
 @click.option(
     "--quantize",
-    type=click.Choice(["int8", "dynamic", "float16"]),
+    type=click.Choice([precision for precision in reversed(PRECISIONS) if precision != "float32"]),
     is_flag=False,
     flag_value="int8",
     help="Bare --quantize means int8: integers only.",
@@ -81,7 +82,7 @@ if TYPE_CHECKING:
 @json_option
 @quiet_option
 def command(
-    file_format: Literal["tflite", "onnx", "ort", "c", "tflm", "all"],
+    file_format: str,
     quantize: Precision | None,
     opset: int,
     edges: Literal["int8", "uint8"],
@@ -122,23 +123,25 @@ def command(
     """
     from edgedigits.datasets.read import read_split
     from edgedigits.extras import extra
-    from edgedigits.runtimes.c_compiler import find_compiler
-    from edgedigits.runtimes.opening import open_model
 
     with extra("train", "exporting"):
-        from edgedigits_export import ExportOptions, export_model
+        from edgedigits_export import ExportOptions, all_targets, export_model, load_inference_graph
     targets = _targets(file_format, quantize, selftest=selftest)
     progress = terminal_progress(quiet, needs="train")
-    if file_format == "all" and not find_compiler():
-        progress.note("no C compiler here to verify C files with: they are left out")
+    if file_format == "all":
+        left_out = {target.format for target in all_targets() if not target.row.can_be_opened}
+        for left in sorted(left_out):
+            progress.note(f"nothing here to open {left} files with, and so to verify them: they are left out")
     network = models / file_name(name, "keras")
-    labels = open_model(network).metadata.labels
+    graph = load_inference_graph(network)
+    labels = graph.labels
     exported, failed = export_model(
         network,
         targets,
         read_split(data, "train", labels, progress=progress),
         read_split(data, "test", labels, progress=progress),
         folder=out,
+        graph=graph,
         options=ExportOptions(
             opset,
             calibration_size,
@@ -157,9 +160,7 @@ def command(
         raise SystemExit(1)
 
 
-def _targets(
-    file_format: Format | Literal["all"], quantize: Precision | None, *, selftest: bool
-) -> tuple["Target", ...]:
+def _targets(file_format: str, quantize: Precision | None, *, selftest: bool) -> tuple["Target", ...]:
     from edgedigits_export import select_targets
 
     try:

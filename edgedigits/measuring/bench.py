@@ -56,7 +56,7 @@ def bench(
     if not subjects:
         raise ValueError("expected at least one file to measure, found none")
     models = {subject: subject.open(options.threads) for subject in subjects}
-    names = _row_names(subjects)
+    names = row_names(subjects)
     for model in models.values():
         model.check_classes(split)
     accuracies = {}
@@ -92,7 +92,7 @@ def bench(
     return BenchResult(MachineCard.read(options.threads), options, split.dataset, rows)
 
 
-def _row_names(subjects: Sequence[Subject]) -> dict[Subject, str]:
+def row_names(subjects: Sequence[Subject]) -> dict[Subject, str]:
     """Name the rows by their files, and by their whole paths where files in two folders have the same name."""
     often = Counter(subject.name for subject in dict.fromkeys(subjects))
     return {

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from edgedigits.arguments import amount_of, count_of, threads_of
-from edgedigits.file_names import Precision
+from edgedigits.format_table import Precision
 from edgedigits.measuring import metrics
 from edgedigits.measuring.machine import MachineCard
 

@@ -10,11 +10,11 @@ from edgedigits.datasets.read import read_split
 from edgedigits.datasets.split import Split
 from edgedigits.errors import ModelFileError, ModelNotFoundError
 from edgedigits.file_names import SELFTEST_ENDING, network_name
+from edgedigits.format_table import FORMATS, format_of
 from edgedigits.input_scale import InputScale
 from edgedigits.measuring.fed_models import open_fed_model
 from edgedigits.measuring.reference import read_reference, reference_path
 from edgedigits.progress import SILENT, Progress
-from edgedigits.runtimes.c_compiler import find_compiler
 from edgedigits.runtimes.keras_model import KerasModel
 from edgedigits.runtimes.model import KerasCall, Model
 from edgedigits.runtimes.opening import open_model
@@ -98,12 +98,14 @@ def model_files(folder: Path, name: str | None = None) -> list[Path]:
     """
     if not folder.is_dir():
         raise ModelNotFoundError(folder, "name a folder, or export some with `edgedigits export`")
-    suffixes = [".tflite", ".onnx", ".ort", *([".c"] if find_compiler() else []), ".keras"]
     found = [
         path
-        for suffix in suffixes
-        for path in sorted(folder.glob(f"*{suffix}"), key=lambda path: (len(path.name), path.name))
-        if name in (None, network_name(path)) and not path.name.endswith(SELFTEST_ENDING)
+        for row in FORMATS.values()
+        if row.can_be_opened
+        for path in sorted(folder.glob(f"*{row.ending}"), key=lambda path: (len(path.name), path.name))
+        if format_of(path) == row
+        and name in (None, network_name(path))
+        and not path.name.endswith(SELFTEST_ENDING)
     ]
     if not found:
         raise ModelFileError(folder, "no model files in this folder", "export some with `edgedigits export`")

@@ -16,7 +16,8 @@ from edgedigits.artifacts.manifest import read_manifest
 from edgedigits.contract import LABELS
 from edgedigits.datasets.split import Split
 from edgedigits.errors import ContractError
-from edgedigits.file_names import Precision, network_name
+from edgedigits.file_names import network_name
+from edgedigits.format_table import GATES, Gate, Precision, format_of
 from edgedigits.measuring import metrics
 from edgedigits.measuring.keras_input import LEAST_ACCURACY
 from edgedigits.measuring.reference import Reference
@@ -25,26 +26,6 @@ from edgedigits.runtimes.model import Model
 
 BATCH = 1_000
 """Images in one call: large enough to be quick, small enough for a device's memory."""
-
-
-@dataclass(frozen=True)
-class Gate:
-    """How far a file may be from its network."""
-
-    max_drop: float
-    """Percentage points of accuracy that may be lost."""
-    max_probability_difference: float | None = None
-    """Largest difference of any probability, for files that compute what Keras computes."""
-    both_ways: bool = False
-    """Whether a gain beyond ``max_drop`` fails too: a float file must be the same network, not a luckier one."""
-
-
-GATES: dict[Precision, Gate] = {
-    "float32": Gate(max_drop=0.02, max_probability_difference=1e-3, both_ways=True),
-    "float16": Gate(max_drop=0.10),
-    "dynamic": Gate(max_drop=0.10),
-    "int8": Gate(max_drop=0.20),
-}
 
 
 @dataclass(frozen=True)
@@ -134,7 +115,7 @@ def verify_model(
         )
     probabilities = run_all(model, split, progress)
     comparison = metrics.compare(split.labels, reference.probabilities, probabilities)
-    gate = GATES[model.metadata.precision]
+    gate = _gate(model)
     if max_drop is not None:
         gate = dataclasses.replace(gate, max_drop=max_drop)
     if made_by_train is None:
@@ -184,6 +165,12 @@ def run_all(model: Model, split: Split, progress: Progress = SILENT) -> metrics.
             results.append(model.probabilities(pixels))
             advance(len(pixels))
     return np.concatenate(results)
+
+
+def _gate(model: Model) -> Gate:
+    """Return what files of this format and precision are judged by."""
+    row, precision = format_of(model.path), model.metadata.precision
+    return GATES[precision] if row is None else row.gates.get(precision, GATES[precision])
 
 
 def _failures(

@@ -7,7 +7,7 @@ import numpy as np
 
 from edgedigits.contract import CLASSES
 from edgedigits.picture.levels import Pixels
-from edgedigits.runtimes.model import Model, Probabilities, dequantization_table
+from edgedigits.runtimes.model import Model, Opening, Probabilities, dequantization_table
 
 
 class CModel(Model):
@@ -40,3 +40,13 @@ class CModel(Model):
     def _resize(self, batch: int) -> None:
         self._quantized = np.empty((batch, CLASSES), np.uint8)
         self._address = self._quantized.ctypes.data
+
+
+def open_c(path: Path, opening: Opening) -> Model:
+    """Open a ``.c`` file; see ``open_model``. One that holds a ``.tflite`` file as an array is opened as that."""
+    from edgedigits.model_files.c_source import read_model_array, read_source
+    from edgedigits.runtimes.litert import TfliteModel
+
+    source = read_source(path)
+    array = read_model_array(path, source)
+    return CModel(path, source) if array is None else TfliteModel(path, array, opening.threads)

@@ -12,7 +12,7 @@ from edgedigits.extras import extra
 from edgedigits.file_names import network_name
 from edgedigits.metadata import ModelMetadata
 from edgedigits.picture.levels import Pixels
-from edgedigits.runtimes.model import KerasCall, Model, Probabilities, name_and_version
+from edgedigits.runtimes.model import KerasCall, Model, Opening, Probabilities, name_and_version
 
 if TYPE_CHECKING:
     from edgedigits.input_scale import InputScale
@@ -64,3 +64,8 @@ class KerasModel(Model):
         else:
             probabilities = self._model(values, training=False).numpy()
         return probabilities
+
+
+def open_keras(path: Path, opening: Opening) -> KerasModel:
+    """Open a ``.keras`` file; see ``open_model``."""
+    return KerasModel(path, opening.keras_call, opening.input_scale)

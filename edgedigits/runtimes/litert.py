@@ -11,9 +11,10 @@ from edgedigits.contract import EXPECTED_INPUT, EXPECTED_OUTPUT, IMAGE_SIDE, des
 from edgedigits.errors import ContractError, ModelFileError
 from edgedigits.extras import extra
 from edgedigits.metadata import ModelMetadata
+from edgedigits.model_files.content import read_model_bytes
 from edgedigits.native_output import hidden_native_output
 from edgedigits.picture.levels import Pixels
-from edgedigits.runtimes.model import Model, Probabilities, dequantization_table, name_and_version
+from edgedigits.runtimes.model import Model, Opening, Probabilities, dequantization_table, name_and_version
 
 
 class TfliteModel(Model):
@@ -55,6 +56,25 @@ class TfliteModel(Model):
         with hidden_native_output():
             self._interpreter.allocate_tensors()
         self._batch = batch
+
+
+def open_tflite(path: Path, opening: Opening) -> TfliteModel:
+    """Open a ``.tflite`` file; see ``open_model``."""
+    return TfliteModel(path, read_model_bytes(path), opening.threads)
+
+
+def open_array(path: Path, opening: Opening) -> TfliteModel:
+    """Open the ``.tflite`` file inside a ``.tflm.c``, without compiling it; see ``open_model``.
+
+    Raises:
+        ModelFileError: there is no such array in it.
+    """
+    from edgedigits.model_files.c_source import read_model_array, read_source
+
+    array = read_model_array(path, read_source(path))
+    if array is None:
+        raise ModelFileError(path, "expected a .tflite file as an array, found none")
+    return TfliteModel(path, array, opening.threads)
 
 
 def _tflite_edges(path: Path, interpreter: Any, metadata: ModelMetadata) -> tuple[int, int]:

@@ -1,6 +1,7 @@
 """What an opened model file is, whatever its runtime: pixels go in and probabilities come out."""
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -14,10 +15,23 @@ from edgedigits.picture.levels import Pixels
 
 if TYPE_CHECKING:
     from edgedigits.datasets.split import Split
+    from edgedigits.input_scale import InputScale
 
 
 Probabilities = npt.NDArray[np.float32]
 KerasCall = Literal["model(x)", "predict"]
+
+
+@dataclass(frozen=True)
+class Opening:
+    """How a file is opened; each runtime takes what concerns it."""
+
+    threads: int = 1
+    """Of the runtime; 0 for one per core."""
+    keras_call: KerasCall = "model(x)"
+    """How a Keras model is asked."""
+    input_scale: "InputScale | None" = None
+    """What a Keras model is fed; None for what it, or the manifest beside it, says."""
 
 
 class Model(ABC):

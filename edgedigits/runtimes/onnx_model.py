@@ -4,7 +4,7 @@ from pathlib import Path
 
 from edgedigits.contract import INPUT_NAME, OUTPUT_NAME
 from edgedigits.picture.levels import Pixels
-from edgedigits.runtimes.model import Model, Probabilities, name_and_version
+from edgedigits.runtimes.model import Model, Opening, Probabilities, name_and_version
 
 
 class OnnxModel(Model):
@@ -20,3 +20,8 @@ class OnnxModel(Model):
         """Run the model; see ``Model.probabilities``."""
         result: Probabilities = self._session.run([OUTPUT_NAME], {INPUT_NAME: pixels})[0]
         return result
+
+
+def open_onnx(path: Path, opening: Opening) -> OnnxModel:
+    """Open a ``.onnx`` or ``.ort`` file; see ``open_model``."""
+    return OnnxModel(path, opening.threads)

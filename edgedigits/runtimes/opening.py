@@ -1,4 +1,4 @@
-"""One interface over ONNX, TFLite, C and Keras files: ``open_model(path)``, chosen by suffix.
+"""One interface over ONNX, TFLite, C and Keras files: ``open_model(path)``, chosen by the table of formats.
 
 Each runtime is imported only when a file of its format is opened.
 """
@@ -8,13 +8,9 @@ from typing import TYPE_CHECKING
 
 from edgedigits.arguments import threads_of
 from edgedigits.errors import ModelFileError, ModelNotFoundError
-from edgedigits.file_names import SUFFIXES
-from edgedigits.model_files.content import read_model_bytes
-from edgedigits.runtimes.c_code import CModel
-from edgedigits.runtimes.keras_model import KerasModel
-from edgedigits.runtimes.litert import TfliteModel
-from edgedigits.runtimes.model import KerasCall, Model
-from edgedigits.runtimes.onnx_model import OnnxModel
+from edgedigits.file_names import suffixes
+from edgedigits.format_table import format_of, resolve
+from edgedigits.runtimes.model import KerasCall, Model, Opening
 
 if TYPE_CHECKING:
     from edgedigits.input_scale import InputScale
@@ -30,8 +26,8 @@ def open_model(
     """Open a model file in its own runtime and check it against the contract.
 
     Args:
-        path: ``.onnx`` (onnxruntime), ``.tflite`` and ``.tflm.c`` (LiteRT), ``.c`` (the system's C compiler: what is in
-            the file is compiled and run) or ``.keras`` (Keras).
+        path: ``.onnx`` and ``.ort`` (onnxruntime), ``.tflite`` and ``.tflm.c`` (LiteRT), ``.c`` (the system's C
+            compiler: what is in the file is compiled and run) or ``.keras`` (Keras).
         threads: of the runtime, 1 to 1,024, or 0 for one per core; Keras takes its own, C code has one.
         keras_call: how a Keras model is asked.
         input_scale: what a Keras model was trained on, and so is fed; None for what it declares by a Rescaling layer,
@@ -44,23 +40,13 @@ def open_model(
         ContractError: a model, but not one that takes and gives what the contract says.
         MissingExtraError: its runtime is not installed.
     """
-    threads = threads_of(threads)
-    if path.suffix not in SUFFIXES:
-        raise ModelFileError(path, f"expected a file that ends in {', '.join(SUFFIXES)}", "name a model file")
+    opening = Opening(threads_of(threads), keras_call, input_scale)
+    row = format_of(path)
+    if row is None:
+        raise ModelFileError(
+            path, f"expected a file that ends in {', '.join(suffixes())}", "name a model file"
+        )
     if not path.is_file():
         raise ModelNotFoundError(path, "train and export one, or name another")
-    if path.suffix in {".onnx", ".ort"}:
-        return OnnxModel(path, threads)
-    if path.suffix == ".tflite":
-        return TfliteModel(path, read_model_bytes(path), threads)
-    if path.suffix == ".c":
-        return _open_c_file(path, threads)
-    return KerasModel(path, keras_call, input_scale)
-
-
-def _open_c_file(path: Path, threads: int) -> Model:
-    from edgedigits.model_files.c_source import read_model_array, read_source
-
-    source = read_source(path)
-    array = read_model_array(path, source)
-    return CModel(path, source) if array is None else TfliteModel(path, array, threads)
+    model: Model = resolve(row.runtime)(path, opening)
+    return model

@@ -5,8 +5,12 @@ Needs TensorFlow (``pip install 'edgedigits[train]'``).
 
 from edgedigits_export.boards.firmware import FIRMWARE_HEADER, firmware_rows
 from edgedigits_export.export import export_model
+from edgedigits_export.inference_graph import load_inference_graph
 from edgedigits_export.record import ExportedFile
-from edgedigits_export.targets import FORMATS, ExportOptions, Target, select_targets
+from edgedigits_export.targets import ExportOptions, Target, all_targets, select_targets
+
+FORMATS = all_targets()
+"""Every format in every precision, as the table had them when this was imported."""
 
 __all__ = [
     "FIRMWARE_HEADER",
@@ -14,7 +18,9 @@ __all__ = [
     "ExportOptions",
     "ExportedFile",
     "Target",
+    "all_targets",
     "export_model",
     "firmware_rows",
+    "load_inference_graph",
     "select_targets",
 ]

@@ -13,9 +13,6 @@ from edgedigits.training.recipe import Recipe
 from edgedigits.training.splits import validation_indices
 from edgedigits_export.inference_graph import InferenceGraph
 from edgedigits_export.integers.calibration import (
-    ONNX_FORM,
-    REDUCED_ONNX_FORM,
-    TFLITE_FORM,
     Calibrated,
     CalibrationSet,
     IntegerForm,
@@ -23,7 +20,7 @@ from edgedigits_export.integers.calibration import (
     calibrate,
     draw_calibration_images,
 )
-from edgedigits_export.targets import ExportOptions, Target
+from edgedigits_export.targets import ExportOptions
 
 CALIBRATION_IMAGES = 25_000
 """Two draws of so many differ by 0.02 points of validation accuracy in the files of the nine long networks, in the
@@ -77,11 +74,8 @@ class ChosenIntegers:
         self._validation = validation
         self._calibrated: dict[IntegerForm, Calibrated] = {}
 
-    def calibrated(self, target: Target, options: ExportOptions) -> Calibrated:
-        """Return the integers for a target."""
-        form = TFLITE_FORM
-        if target.format in {"onnx", "ort"}:
-            form = REDUCED_ONNX_FORM if options.reduce_range else ONNX_FORM
+    def calibrated(self, form: IntegerForm) -> Calibrated:
+        """Return the integers of a form."""
         if form not in self._calibrated:
             self._calibrated[form] = calibrate(self._graph.layers, self._draws, self._validation, form)
         return self._calibrated[form]

@@ -1,6 +1,7 @@
 """What is kept of an exported file: its entry in the manifest, the reference answers and the model card beside it."""
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,7 +50,7 @@ def write_record(
     exported: ExportedFile,
     target: Target,
     staging: Path,
-    extras: dict[str, Any],
+    fields: Mapping[str, Any],
     choice: InputChoice | None,
     reference: Reference,
 ) -> None:
@@ -69,7 +70,7 @@ def write_record(
         "quantization": exported.quantization,
         "versions": metadata.tools,
         "verification": exported.verification.summary(),
-        **extras,
+        **fields,
     }
     for companion in staging.iterdir():
         if companion.name != path.name:

@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from edgedigits.arguments import LARGEST_SEED, amount_of, count_of
-from edgedigits.file_names import C_INFIXES, Format, Precision
+from edgedigits.format_table import FORMATS, Format, Precision
 from edgedigits.input_scale import InputScale
-from edgedigits.runtimes.c_compiler import find_compiler
 
 OPSETS = range(13, 19)
 """Per-channel DequantizeLinear begins with 13; onnxruntime 1.17 and newer read all of them."""
@@ -17,26 +16,21 @@ DEFAULT_OPSET = 17
 class Target:
     """A kind of file that a network can be exported to."""
 
-    format: Format
+    format: str
+    """Name of a row of ``format_table``."""
     precision: Precision
-    about: str
-    """For whom it is, in a few words."""
+
+    @property
+    def row(self) -> Format:
+        """The format's row of the table."""
+        return FORMATS[self.format]
 
 
-FORMATS: tuple[Target, ...] = (
-    Target("tflite", "float32", "the network as it is, for LiteRT"),
-    Target("tflite", "float16", "weights in half the space, computed in float32"),
-    Target("tflite", "dynamic", "int8 weights, activations quantized while it runs"),
-    Target("tflite", "int8", "integers only, for microcontrollers and accelerators"),
-    Target("onnx", "float32", "the network as it is, for onnxruntime"),
-    Target("onnx", "float16", "weights in half the space, computed in float32"),
-    Target("onnx", "dynamic", "int8 weights, activations quantized while it runs"),
-    Target("onnx", "int8", "a quarter of the size, and the quickest on CPUs"),
-    Target("ort", "float32", "for minimal builds of onnxruntime, optimized already"),
-    Target("ort", "int8", "the int8 ONNX file for minimal builds"),
-    Target("c", "int8", "C99 without any runtime, for microcontrollers"),
-    Target("tflm", "int8", "the integer TFLite file as a C array, for TensorFlow Lite Micro"),
-)
+def all_targets() -> tuple[Target, ...]:
+    """Return every format that can be made, in every precision that it comes in, in the order of the table."""
+    return tuple(
+        Target(row.name, precision) for row in FORMATS.values() if row.exporter for precision in row.gates
+    )
 
 
 @dataclass(frozen=True)
@@ -77,27 +71,28 @@ class ExportOptions:
 DEFAULT_OPTIONS = ExportOptions()
 
 
-def select_targets(file_format: Format | Literal["all"], precision: Precision | None) -> tuple[Target, ...]:
+def select_targets(file_format: str, precision: Precision | None) -> tuple[Target, ...]:
     """Return the targets of a format and a precision.
 
     Args:
         file_format: ``tflite``, ``onnx``, ``ort``, ``c``, ``tflm``, or ``all`` for every target there is.
-        precision: None for float32, for int8 in C, or for every precision where the format is ``all``.
+        precision: None for the first that the format comes in, or for every precision where the format is ``all``.
 
     Returns:
-        The targets; for ``all`` without C where there is no C compiler, which could not be verified.
+        The targets; for ``all`` without those that cannot be opened here, and so not be verified: C without a compiler.
 
     Raises:
         ValueError: there is no such combination; the message lists those that there are.
     """
     if file_format == "all":
-        able = [target for target in FORMATS if target.format != "c" or find_compiler()]
+        able = [target for target in all_targets() if target.row.can_be_opened]
         return tuple(target for target in able if precision in (None, target.precision))
-    wanted = precision or ("int8" if file_format in C_INFIXES else "float32")
-    targets = tuple(
-        target for target in FORMATS if file_format == target.format and target.precision == wanted
-    )
-    if not targets:
-        known = sorted(target.precision for target in FORMATS if target.format == file_format)
-        raise ValueError(f"{file_format} files come as {', '.join(known)}, not as {wanted}")
-    return targets
+    known = [target for target in all_targets() if target.format == file_format]
+    if not known:
+        makers = dict.fromkeys(target.format for target in all_targets())
+        raise ValueError(f"expected one of {', '.join(makers)}, got {file_format!r}")
+    wanted = precision or known[0].precision
+    if all(target.precision != wanted for target in known):
+        precisions = sorted(target.precision for target in known)
+        raise ValueError(f"{file_format} files come as {', '.join(precisions)}, not as {wanted}")
+    return (Target(file_format, wanted),)

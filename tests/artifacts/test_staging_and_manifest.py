@@ -233,14 +233,14 @@ STEPS = {
         Path,
         lambda self, *_, **__: self.name == "many" and self.parent.name == "models",
     ),
-    "flush a file": ("_flush_to_disk", staging_module, lambda path: path.name == "b.txt"),
-    "flush the set": ("_flush_folder", staging_module, lambda path: path.name.startswith(".staging-")),
+    "flush a file": ("flush_file", staging_module, lambda path: path.name == "b.txt"),
+    "flush the set": ("flush_folder", staging_module, lambda path: path.name.startswith(".staging-")),
     "count as written": ("rename", Path, lambda _, target: Path(target).name.startswith(".commit-")),
-    "flush the folder": ("_flush_folder", staging_module, lambda path: path.name == "models"),
+    "flush the folder": ("flush_folder", staging_module, lambda path: path.name == "models"),
     "move the first": ("replace", Path, lambda _, target: target.name == SET[0]),
     "move the last": ("replace", Path, lambda _, target: target.name == SET[-1]),
     "flush a subfolder": (
-        "_flush_folder",
+        "flush_folder",
         staging_module,
         lambda path: path == path.parent.parent / "models" / "many",
     ),
@@ -294,14 +294,14 @@ def test_every_folder_is_flushed_before_what_depends_on_it(tmp_path, monkeypatch
         monkeypatch.setattr(owner, name, call)
 
     models.mkdir()
-    noted("_flush_folder", staging_module)
+    noted("flush_folder", staging_module)
     noted("rename", Path)
     noted("replace", Path)
     write_set(models, 1)
     steps = [name for name, *_ in diary]
     first, last = steps.index("replace"), len(steps) - 1 - steps[::-1].index("replace")
     committed = steps.index("rename")
-    flushed = [{paths[0][-1:] for name, *paths in part if name == "_flush_folder"}
+    flushed = [{paths[0][-1:] for name, *paths in part if name == "flush_folder"}
                for part in (diary[:committed], diary[committed:first], diary[last:])]  # fmt: skip
     assert ("many",) in flushed[0]
     assert flushed[1:] == [{()}, {(), ("many",)}]

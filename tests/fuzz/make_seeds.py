@@ -14,7 +14,6 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from edgedigits.datasets.bundled_digits import load_bundled_digits
-from edgedigits.file_names import C_INFIXES
 from edgedigits.training.recipe import Recipe
 from edgedigits.training.train import train
 from edgedigits_export import FORMATS, ExportOptions, export_model
@@ -79,7 +78,7 @@ def write_networks() -> None:
         train(Recipe(arch=WIDTHS, epochs=2, validation=100), *splits, folder, name=NAME)
         network = folder / f"{NAME}.keras"
         # C code is compiled and run when it is opened: nothing that is to be damaged.
-        targets = [target for target in FORMATS if target.format not in C_INFIXES]
+        targets = [target for target in FORMATS if target.row.suffix != ".c"]
         exported, _ = export_model(network, targets, *splits, options=options)
         for path in (network, *(file.path for file in exported)):
             shutil.copy(path, SEEDS)

@@ -7,7 +7,7 @@ import pytest
 
 from edgedigits.datasets.split import Split
 from edgedigits.errors import ModelFileError, ModelNotFoundError
-from edgedigits.file_names import Precision
+from edgedigits.format_table import Precision
 from edgedigits.measuring import bench as bench_module
 from edgedigits.measuring import metrics, perf_counter
 from edgedigits.measuring.bench import bench
@@ -255,7 +255,7 @@ def test_a_folder_s_files_are_found_by_network(models: Path, tmp_path: Path) -> 
     names = [
         "digits.tflite", "digits.int8.tflite", "digits.dynamic.tflite", "digits.float16.tflite",
         "digits.onnx", "digits.int8.onnx", "digits.dynamic.onnx", "digits.float16.onnx",
-        "digits.ort", "digits.int8.ort", *(["digits.c", "digits.tflm.c"] if find_compiler() else []), "digits.keras",
+        "digits.ort", "digits.int8.ort", *(["digits.c"] if find_compiler() else []), "digits.tflm.c", "digits.keras",
     ]  # fmt: skip
     assert [path.name for path in model_files(models)] == names
     for name in ("wide.onnx", "digits.onnx", "notes.txt", "reference.npz"):
@@ -434,7 +434,7 @@ def test_files_of_one_name_are_told_apart_by_their_folders() -> None:
         Subject(Path("a/digits.keras"), "predict"), Subject(Path("b/digits.keras"), "predict"),
         Subject(Path("a/digits.onnx")),
     ]  # fmt: skip
-    assert list(bench_module._row_names(subjects).values()) == [
+    assert list(bench_module.row_names(subjects).values()) == [
         "a/digits.onnx", "b/digits.onnx", "wide.onnx", "a/digits.keras predict", "b/digits.keras predict"
     ]  # fmt: skip
 

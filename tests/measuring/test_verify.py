@@ -10,9 +10,9 @@ from PIL import Image
 from edgedigits.contract import LABELS
 from edgedigits.datasets.split import Split
 from edgedigits.errors import ContractError
-from edgedigits.file_names import Precision
+from edgedigits.format_table import GATES, Precision
 from edgedigits.measuring.reference import Reference, read_reference
-from edgedigits.measuring.verify import GATES, run_all, verify_model
+from edgedigits.measuring.verify import run_all, verify_model
 from edgedigits.metadata import ModelMetadata
 from edgedigits.reporting.changed_sheet import changed_sheet
 from edgedigits.runtimes.model import Model

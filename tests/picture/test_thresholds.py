@@ -370,7 +370,7 @@ CASES: list[tuple[str, Callable[[Any], object], Any, Any, object, object]] = [
 @pytest.mark.parametrize(
     ("constant", "seen", "below", "above", "expected_below", "expected_above"),
     CASES,
-    ids=[case[0] for case in CASES],
+    ids=lambda value: getattr(value, "__name__", str(value)),
 )
 def test_each_side_of_a_threshold(
     constant: str,

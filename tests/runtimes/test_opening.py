@@ -11,7 +11,7 @@ from onnx import TensorProto, helper
 
 from edgedigits.datasets.split import Split
 from edgedigits.errors import ContractError, ModelFileError, ModelNotFoundError
-from edgedigits.file_names import Precision
+from edgedigits.format_table import Precision
 from edgedigits.metadata import METADATA_KEY, ModelMetadata
 from edgedigits.model_files.tflite_file import read_metadata
 from edgedigits.runtimes.opening import open_model

@@ -552,7 +552,7 @@ def test_a_damaged_checkpoint_is_an_error(
 def long_recipe(dataset: tuple[Split, Split]) -> Recipe:
     """A run of some seconds, whatever the data: enough to be killed after the first of its epochs."""
     many = len(dataset[0].images) > 10_000
-    return Recipe(arch=(32,), epochs=8 if many else 60, batch_size=256 if many else 32, validation=100)
+    return Recipe(arch=(32,), epochs=20 if many else 60, batch_size=256 if many else 32, validation=100)
 
 
 @pytest.fixture(scope="module")

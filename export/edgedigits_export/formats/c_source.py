@@ -5,28 +5,31 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from edgedigits.contract import LABELS
 from edgedigits.datasets.split import Split
-from edgedigits.file_names import SELFTEST_ENDING, file_name
+from edgedigits.file_names import SELFTEST_ENDING
+from edgedigits.format_table import Precision
 from edgedigits.measuring.verify import Verification, run_all
 from edgedigits.metadata import ModelMetadata
 from edgedigits.model_files.c_source import metadata_comment
 from edgedigits.progress import Progress
 from edgedigits.runtimes.model import Model
-from edgedigits_export.boards import firmware, micro, toolchain
+from edgedigits_export.boards import firmware, toolchain
 from edgedigits_export.boards.firmware import FirmwareFigures
 from edgedigits_export.boards.toolchain import FirmwareError
-from edgedigits_export.formats import tflite_file, tflm_array
-from edgedigits_export.formats.c_text import c_identifier, c_string, render
+from edgedigits_export.formats import tflite_file
+from edgedigits_export.formats.c_text import c_identifier, c_string, check_name, render
+from edgedigits_export.formats.export_format import FormatRecord
+from edgedigits_export.formats.tflite_file import TfliteFormat
 from edgedigits_export.integers.fixed_point import FixedPointNetwork, read_fixed_point_network
 from edgedigits_export.integers.reference_kernels import RUNTIME as REFERENCE_RUNTIME
 from edgedigits_export.integers.reference_kernels import reference_answers
-from edgedigits_export.targets import ExportOptions, Target
+from edgedigits_export.targets import ExportOptions
 
 
 @dataclass(frozen=True)
@@ -119,40 +122,6 @@ COUNTED_PICTURES = 10
 """Test images whose instructions are counted: one takes as many as another to within a hundred."""
 
 
-def c_file_names(target: Target, name: str, options: ExportOptions) -> list[str]:
-    """List the files of a C target: the source, and what belongs to it."""
-    source = file_name(name, target.format, target.precision)
-    names = [source, f"{source.removesuffix('.c')}.h"]
-    if target.format == "c" and options.selftest:
-        names.append(selftest_name(name))
-    return names
-
-
-def render_c_files(
-    target: Target, name: str, tflite: bytes, metadata: ModelMetadata, options: ExportOptions, split: Split
-) -> dict[str, bytes]:
-    """Return the files of a C target by name, with the metadata inside.
-
-    Args:
-        target: C, or the array for TensorFlow Lite Micro.
-        name: of the network.
-        tflite: the integer TFLite file without its metadata.
-        metadata: what goes inside.
-        options: whether pictures with expected answers come along.
-        split: the test images that such pictures are taken from.
-    """
-    if target.format == "tflm":
-        parts = tflm_array.render_array(name, tflite_file.add_metadata(tflite, metadata), metadata)
-    else:
-        network = _fixed_point_network(tflite, metadata, options)
-        parts = [render_source(name, network, metadata), render_header(name, network, metadata)]
-        if options.selftest:
-            pictures = _selftest_pictures(tflite, split)
-            parts.append(render_selftest(name, network, metadata, pictures))
-    files = c_file_names(target, name, options)
-    return {file: part.encode() for file, part in zip(files, parts, strict=True)}
-
-
 def compare_with_reference_kernels(
     verification: Verification, model: Model, tflite: bytes, split: Split
 ) -> Verification:
@@ -182,26 +151,6 @@ def measure_firmware(
         return ()
 
 
-def c_record(
-    target: Target,
-    tflite: bytes,
-    metadata: ModelMetadata,
-    figures: Sequence[FirmwareFigures],
-    options: ExportOptions,
-    split: Split,
-    progress: Progress,
-) -> dict[str, Any]:
-    """Return what the manifest keeps of C files only."""
-    if target.format == "tflm":
-        return {"tflite_micro": _measure_micro(tflite, split, progress)}
-    return {
-        "tflite_sha256": _fixed_point_network(tflite, metadata, options).sha256,
-        "reference_kernels": REFERENCE_RUNTIME,
-        "firmware": firmware.to_manifest(figures),
-        "firmware_tools": toolchain.tool_versions() if figures else {},
-    }
-
-
 def _fixed_point_network(tflite: bytes, metadata: ModelMetadata, options: ExportOptions) -> FixedPointNetwork:
     """Read the integers of a TFLite file as it is exported, metadata inside: C code names that file by its hash."""
     return read_fixed_point_network(
@@ -216,19 +165,58 @@ def _selftest_pictures(tflite: bytes, split: Split) -> list[SelftestPicture]:
     return [SelftestPicture(*pair) for pair in zip(chosen, answers, strict=True)]
 
 
-def _measure_micro(tflite: bytes, split: Split, progress: Progress) -> dict[str, Any] | None:
-    """Run all test images in TensorFlow Lite Micro, where it is installed."""
-    if not micro.is_installed():
-        progress.note(
-            f"the arena of TensorFlow Lite Micro was not measured: pip install --pre {micro.PACKAGE}"
-        )
-        return None
-    ran = micro.run_in_micro(tflite, split.images)
-    _, expected = reference_answers(tflite, split.images)
-    return {
-        "version": ran.version,
-        "arena_bytes": ran.arena,
-        "correct": int((ran.answers.argmax(axis=1) == split.labels).sum()),
-        "equal_to_reference_kernels": int(np.all(ran.answers == expected, axis=1).sum()),
-        "images": len(expected),
-    }
+class CFormat(TfliteFormat):
+    """``.c`` files: the integers of the int8 ``.tflite`` file as C99, with a header."""
+
+    def stamp(
+        self, model: str, content: bytes, metadata: ModelMetadata, options: ExportOptions, split: Split
+    ) -> dict[str, bytes]:
+        """See ``ExportFormat.stamp``."""
+        name = model.removesuffix(".c")
+        network = _fixed_point_network(content, metadata, options)
+        parts = [render_source(name, network, metadata), render_header(name, network, metadata)]
+        if options.selftest:
+            parts.append(render_selftest(name, network, metadata, _selftest_pictures(content, split)))
+        files = [model, *self.companions(model, options)]
+        return {file: part.encode() for file, part in zip(files, parts, strict=True)}
+
+    def companions(self, model: str, options: ExportOptions) -> list[str]:
+        """Return the names of the header and, where it is asked for, of the self-test."""
+        name = model.removesuffix(".c")
+        return [f"{name}.h", *([selftest_name(name)] if options.selftest else [])]
+
+    def edges(self, precision: Precision, options: ExportOptions) -> Literal["uint8", "int8"]:
+        """Return uint8: C code takes pixels, whatever the ``.tflite`` file takes that its integers are of."""
+        return "uint8"
+
+    def check_name(self, network: str) -> None:
+        """See ``ExportFormat.check_name``."""
+        check_name(network)
+
+    def extra_checks(
+        self, verification: Verification, model: Model, content: bytes, split: Split
+    ) -> Verification:
+        """Fail a file that differs from TFLite's reference kernels in a single probability of a single image."""
+        return compare_with_reference_kernels(verification, model, content, split)
+
+    def record(
+        self,
+        path: Path,
+        content: bytes,
+        metadata: ModelMetadata,
+        options: ExportOptions,
+        split: Split,
+        progress: Progress,
+    ) -> FormatRecord:
+        """Return whose integers they are, and what they cost on microcontrollers."""
+        figures = measure_firmware(path, content, split, progress)
+        fields = {
+            "tflite_sha256": _fixed_point_network(content, metadata, options).sha256,
+            "reference_kernels": REFERENCE_RUNTIME,
+            "firmware": firmware.to_manifest(figures),
+            "firmware_tools": toolchain.tool_versions() if figures else {},
+        }
+        return FormatRecord(fields, figures)
+
+
+C = CFormat()

@@ -5,7 +5,8 @@ no shape arithmetic, the batch free, names that are the same in every run.
 """
 
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,11 +14,15 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from edgedigits.contract import CLASSES, IMAGE_SIDE, INPUT_NAME, OUTPUT_NAME, PIXEL_MAX
-from edgedigits.file_names import Precision
+from edgedigits.datasets.split import Split
+from edgedigits.format_table import Precision
 from edgedigits.metadata import METADATA_KEY, ModelMetadata
+from edgedigits.progress import Progress
+from edgedigits_export.formats.export_format import ExportFormat, FormatRecord
 from edgedigits_export.inference_graph import InferenceGraph
+from edgedigits_export.integers.calibration import ONNX_FORM, REDUCED_ONNX_FORM, IntegerForm
 from edgedigits_export.integers.quantization import IntegerNetwork
-from edgedigits_export.targets import DEFAULT_OPSET
+from edgedigits_export.targets import DEFAULT_OPSET, ExportOptions
 
 IR_VERSION = 8
 """Read by every onnxruntime that reads these opsets."""
@@ -178,3 +183,46 @@ def _integer_layers(builder: _GraphBuilder, network: IntegerNetwork, pixels: str
             quantized = builder.add("QuantizeLinear", [values, scale, zero], f"quantized_{index}")
             values = builder.add("DequantizeLinear", [quantized, scale, zero], f"values_{index}")
     return values
+
+
+class OnnxFormat(ExportFormat):
+    """``.onnx`` files."""
+
+    tools: ClassVar[tuple[str, ...]] = ("keras", "onnx")
+
+    def convert(
+        self,
+        graph: InferenceGraph,
+        integers: IntegerNetwork | None,
+        precision: Precision,
+        options: ExportOptions,
+    ) -> bytes:
+        """See ``ExportFormat.convert``."""
+        return to_onnx(graph, precision, opset=options.opset, integer_network=integers)
+
+    def stamp(
+        self, model: str, content: bytes, metadata: ModelMetadata, options: ExportOptions, split: Split
+    ) -> dict[str, bytes]:
+        """See ``ExportFormat.stamp``."""
+        return {model: add_metadata(content, metadata)}
+
+    def integer_form(self, precision: Precision, options: ExportOptions) -> IntegerForm | None:
+        """See ``ExportFormat.integer_form``."""
+        if precision != "int8":
+            return None
+        return REDUCED_ONNX_FORM if options.reduce_range else ONNX_FORM
+
+    def record(
+        self,
+        path: Path,
+        content: bytes,
+        metadata: ModelMetadata,
+        options: ExportOptions,
+        split: Split,
+        progress: Progress,
+    ) -> FormatRecord:
+        """Return the version of the operator set."""
+        return FormatRecord({"opset": options.opset})
+
+
+ONNX = OnnxFormat()

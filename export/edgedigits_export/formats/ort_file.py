@@ -20,6 +20,11 @@ from onnxruntime.tools.ort_format_model.ort_flatbuffers_py.fbs import (
     OpIdKernelTypeStrArgsEntry,
 )
 
+from edgedigits.datasets.split import Split
+from edgedigits.metadata import ModelMetadata
+from edgedigits_export.formats.onnx_file import OnnxFormat, add_metadata
+from edgedigits_export.targets import ExportOptions
+
 IDENTIFIER = b"ORTM"
 ALIGNMENT = 16
 """Bytes: the largest that the ORT format's schema asks for."""
@@ -137,3 +142,24 @@ def _vector(builder: Any, start: Callable[[Any, int], Any], offsets: Sequence[in
     for offset in reversed(offsets):
         builder.PrependUOffsetTRelative(offset)
     return int(builder.EndVector())
+
+
+class OrtFormat(OnnxFormat):
+    """``.ort`` files: ONNX files that onnxruntime has optimized."""
+
+    tools = ("keras", "onnx", "onnxruntime")
+
+    def stamp(
+        self, model: str, content: bytes, metadata: ModelMetadata, options: ExportOptions, split: Split
+    ) -> dict[str, bytes]:
+        """See ``ExportFormat.stamp``."""
+        optimized = to_ort(add_metadata(content, metadata))
+        (operators,) = self.companions(model, options)
+        return {model: optimized, operators: required_operators(optimized).encode()}
+
+    def companions(self, model: str, options: ExportOptions) -> list[str]:
+        """Return the name of the list of operators that a minimal build needs."""
+        return [operators_name(model)]
+
+
+ORT = OrtFormat()

@@ -14,14 +14,18 @@ import numpy.typing as npt
 from ai_edge_litert import schema_py_generated as schema
 
 from edgedigits.contract import IMAGE_SIDE, PIXEL_MAX
+from edgedigits.datasets.split import Split
 from edgedigits.errors import ContractError
-from edgedigits.file_names import Precision
+from edgedigits.format_table import Precision
 from edgedigits.metadata import METADATA_KEY, ModelMetadata
 from edgedigits.model_files.tflite_file import IDENTIFIER, read_graph
 from edgedigits.native_output import hidden_native_output
 from edgedigits.networks.backend import tf
+from edgedigits_export.formats.export_format import ExportFormat
 from edgedigits_export.inference_graph import InferenceGraph
+from edgedigits_export.integers.calibration import TFLITE_FORM, IntegerForm
 from edgedigits_export.integers.quantization import IntegerNetwork
+from edgedigits_export.targets import ExportOptions
 
 ALIGNMENT = 16
 """Bytes: the TFLite schema marks buffers ``force_align: 16``, and microcontrollers rely on it."""
@@ -167,3 +171,38 @@ def _check_graph(content: bytes, precision: Precision, edges: str) -> None:
             ", ".join(unexpected),
             "this version of the TensorFlow converter is not supported",
         )
+
+
+class TfliteFormat(ExportFormat):
+    """``.tflite`` files."""
+
+    tools = ("tensorflow", "keras")
+
+    def convert(
+        self,
+        graph: InferenceGraph,
+        integers: IntegerNetwork | None,
+        precision: Precision,
+        options: ExportOptions,
+    ) -> bytes:
+        """Make the ``.tflite`` file, which is also what C files are made from, whatever these take themselves."""
+        return to_tflite(
+            graph, precision, integer_network=integers, edges=TfliteFormat.edges(self, precision, options)
+        )
+
+    def stamp(
+        self, model: str, content: bytes, metadata: ModelMetadata, options: ExportOptions, split: Split
+    ) -> dict[str, bytes]:
+        """See ``ExportFormat.stamp``."""
+        return {model: add_metadata(content, metadata)}
+
+    def integer_form(self, precision: Precision, options: ExportOptions) -> IntegerForm | None:
+        """See ``ExportFormat.integer_form``."""
+        return TFLITE_FORM if precision == "int8" else None
+
+    def edges(self, precision: Precision, options: ExportOptions) -> Literal["uint8", "int8"]:
+        """Return the type of the file's input, which can be chosen where all of it is integers."""
+        return options.edges if precision == "int8" else "uint8"
+
+
+TFLITE = TfliteFormat()
