@@ -2,7 +2,7 @@
 
 A row has the constant's name, what is drawn for a value, a value on each side of the constant, and what is to be
 seen on each side. The values are numbers, not shares of the constant: they must not move with it. More of them are in
-``test_thresholds_components.py``, ``_contrast.py``, ``_digit.py`` and ``_finding.py``.
+``test_thresholds_components.py``, ``_contrast.py``, ``_digit.py``, ``_finding.py`` and ``_form.py``.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from PIL import Image
 
 from edgedigits.errors import ImageError
 from edgedigits.picture.components import Mask, connected_components, has_full_corner
@@ -19,10 +18,7 @@ from edgedigits.picture.contrast import flat_contrast, flat_paper, has_shade, in
 from edgedigits.picture.digit import check_digit, check_ink, find_in
 from edgedigits.picture.even_paper import clear_digit, cut_digit, is_light_paper, reaches_across
 from edgedigits.picture.finding import Finding, finding_in
-from edgedigits.picture.form import centre_of_mass, centred, fitted, thickened
-from edgedigits.picture.gray import gray_of_colours, on_paper, without_blocks
 from edgedigits.picture.levels import Contrast
-from edgedigits.picture.reading import read_picture
 from edgedigits.picture.search import grows
 
 SIDE = 100
@@ -196,54 +192,8 @@ def even_area(tone: float = 0.5, width: int = 60, step: float = 0.0) -> bool:
     return has_shade(contrast)
 
 
-# --- components.py ---------------------------------------------------------------------------------------------------
-
-
-def belongs(stroke: Mask) -> bool:
-    """Whether a stroke belongs to the 0 beside it."""
-    parts = connected_components(ZERO | stroke)
-    main = int(parts.area.argmax())
-    return bool(parts.strokes_near(main, np.zeros(len(parts.area), bool)).all())
-
-
-# --- gray.py, form.py ------------------------------------------------------------------------------------------------
-
-
-def coloured(*change: int) -> bool:
-    """Whether red is looked at where the ink of a gray sheet differs from it by this in red, green and blue."""
-    sheet = np.full((60, 60, 3), 128, np.int64)
-    sheet[20:40, 27:33] += change
-    levels = gray_of_colours(Image.fromarray(sheet.astype(np.uint8)))
-    return int(levels[30, 30]) == 128 + change[0]
-
-
-def brings_paper(contrast: int) -> bool:
-    """A card of which a third is clear, the rest opaque with so much contrast."""
-    card = np.full((30, 30, 4), 255, np.uint8)
-    card[..., :3] = 100
-    card[5:8, :10, :3] = 100 + contrast
-    card[20:, :, 3] = 0
-    return int(on_paper(Image.fromarray(card))[25, 5]) == 100
-
-
-def blocks_go(squares: int) -> bool:
-    small = np.random.default_rng(0).integers(0, 256, (squares, squares), np.uint8)
-    return without_blocks(np.kron(small, np.ones((5, 5), np.uint8))).shape == small.shape
-
-
 def full(height: int, width: int) -> npt.NDArray[np.uint8]:
     return np.full((height, width), 255, np.uint8)
-
-
-def centre_after(side: int) -> tuple[float, float]:
-    """Where the centre of a box comes to lie, of which a middle pixel is the centre."""
-    return centre_of_mass(centred(full(side, side)))
-
-
-def grows_thicker(pen: int) -> bool:
-    """A 0 of 100 pixels; the strokes of MNIST's thin digits would be 9 wide in it."""
-    picture = np.where(outline(0, SIDE, 0, 60, pen), 255, 0).astype(np.uint8)[:, :60]
-    return thickened(picture).sum() > picture.sum()
 
 
 def keeps_a_dot(side: int) -> bool:
@@ -258,6 +208,16 @@ def has_a_surface(paper: int) -> bool:
     gray = np.full((32, 32), 50, np.uint8)
     gray.flat[:paper] = 200
     return sloping_contrast(gray, 100, dark=True) is not None
+
+
+# --- components.py ---------------------------------------------------------------------------------------------------
+
+
+def belongs(stroke: Mask) -> bool:
+    """Whether a stroke belongs to the 0 beside it."""
+    parts = connected_components(ZERO | stroke)
+    main = int(parts.area.argmax())
+    return bool(parts.strokes_near(main, np.zeros(len(parts.area), bool)).all())
 
 
 CASES: list[tuple[str, Callable[[Any], object], Any, Any, object, object]] = [
@@ -345,14 +305,6 @@ CASES: list[tuple[str, Callable[[Any], object], Any, Any, object, object]] = [
     ("components.CORNER", lambda side: has_full_corner(box(0, side, 0, side)), 29, 30, False, True),
     ("components.MIN_PART", lambda area: belongs(box(20, 20 + area, 74, 75)), 30, 33, False, True),
     ("components.REACH", lambda gap: belongs(box(20, 70, 70 + gap, 75 + gap)), 11, 14, True, False),
-    ("gray.COLOUR_GAIN", lambda other: coloured(-100, -other, -other), 41, 53, True, False),
-    ("gray.MIN_COLOUR", lambda red: coloured(red, -7, 0), 16, 17, False, True),
-    ("gray.MIN_TRANSPARENT_CONTRAST", brings_paper, 31, 32, False, True),
-    ("limits.DETAIL_SIDE", lambda side: max(read_picture(full(side, 50)).shape), 1000, 1100, 1000, 1024),
-    ("form.DIGIT_SIDE", lambda side: max(fitted(full(side, 15)).shape), 19, 60, 20, 20),
-    ("form.CENTRE", centre_after, 11, 13, (14.0, 14.0), (14.0, 14.0)),
-    ("form.STROKE_WIDTH", grows_thicker, 7, 9, True, False),
-    ("form.MIN_STROKE_SIDE", lambda side: max(thickened(full(side, side // 2)).shape), 70, 90, 80, 90),
     ("contrast.SMOOTH_SIDE", keeps_a_dot, 127, 128, True, False),
     ("contrast.SLOPE_PAPER", has_a_surface, 113, 133, False, True),
     (
@@ -363,7 +315,6 @@ CASES: list[tuple[str, Callable[[Any], object], Any, Any, object, object]] = [
         0.5,
         0.25,
     ),
-    ("gray.LEAST_SQUARES", blocks_go, 7, 8, False, True),
 ]
 
 
