@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 @click.option(
     "--plot",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="PNG file to write: accuracy against latency and size.",
+    help="PNG file to write: accuracy beside latency and size.",
 )
 @quiet_option
 def command(

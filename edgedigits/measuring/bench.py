@@ -83,7 +83,7 @@ def bench(
             },
             cold_start=starts[subject],
             cycles=cycles[subject],
-            threads=options.threads,
+            threads=model.threads,
             latency_samples_ns=tuple(latencies[subject]),
             throughput_samples_ns={batch: tuple(samples[subject]) for batch, samples in throughputs.items()},
         )

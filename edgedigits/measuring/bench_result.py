@@ -105,7 +105,7 @@ class BenchRow:
     """Processor cycles for one image, in user code, of all threads together, be it that they only wait; None where the
     system does not let them be counted."""
     threads: int
-    """Of the runtime."""
+    """That the runtime may use; see ``Model.threads``."""
     latency_samples_ns: tuple[int, ...] = dataclasses.field(repr=False)
     throughput_samples_ns: dict[int, tuple[int, ...]] = dataclasses.field(repr=False)
     """Time of each call by batch size."""

@@ -22,6 +22,7 @@ class MachineCard:
     system: str
     versions: dict[str, str]
     threads: int
+    """That were asked for; 0 stands for one per core."""
 
     @classmethod
     def read(cls, threads: int) -> "MachineCard":
@@ -38,7 +39,8 @@ class MachineCard:
 
     def __str__(self) -> str:
         tools = ", ".join(f"{name} {version}" for name, version in self.versions.items())
-        threads = f"{self.threads} thread{'s' if self.threads > 1 else ''}"
+        count = f"{self.threads} thread{'s' if self.threads > 1 else ''}"
+        threads = count if self.threads else "a thread per core"
         return f"{self.cpu}, {self.logical_cores} cores, {self.memory_gib} GiB, {self.system}; {threads}; {tools}"
 
 

@@ -18,4 +18,12 @@ with hidden_native_output():
     # The first operation looks for accelerators, and says so.
     tf.constant(0)
 
-__all__ = ["keras", "tf"]
+__all__ = ["intra_op_threads", "keras", "tf"]
+
+
+def intra_op_threads() -> int:
+    """Return how many threads TensorFlow may use within an operation."""
+    asked = tf.config.threading.get_intra_op_parallelism_threads() or int(
+        os.environ["TF_NUM_INTRAOP_THREADS"]
+    )
+    return asked or os.cpu_count() or 1  # 0 stands for all cores

@@ -4,12 +4,13 @@ Figures are made without pyplot: nothing global, no display needed.
 """
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
@@ -17,8 +18,9 @@ from edgedigits.contract import IMAGE_SIDE
 from edgedigits.measuring.metrics import Accuracy
 
 TRAINING, VALIDATION, INK = "#1f6feb", "#d1570a", "#24292f"
-MARKERS = "osD^vP*X"
 DPI = 110
+LONGEST_NAME = 40
+"""Characters of a file's name beside its line."""
 
 
 def learning_curves(history: Sequence[dict[str, Any]]) -> bytes:
@@ -41,10 +43,11 @@ def learning_curves(history: Sequence[dict[str, Any]]) -> bytes:
             axes.plot(epochs, values, color=colour, label=label, marker=marker, markersize=3)
         axes.legend()
     loss.set(title="loss (log scale)", xlabel="epoch", yscale="log")
-    accuracy.set(title="accuracy (%)", xlabel="epoch")
     # The first epochs of a long run would press all that matters into the top of the frame.
     reached = [100 * record[key] for record in history for key in ("accuracy", "val_accuracy")]
     bottom = max(0.0, float(np.percentile(reached, 5)) - 1.0)
+    cut = f", from {bottom:.1f} on" if min(reached) < bottom else ""
+    accuracy.set(title=f"accuracy (%){cut}", xlabel="epoch")
     accuracy.set_ylim(bottom, max(reached) + 0.05 * (max(reached) - bottom))
     rates = [record["learning_rate"] for record in history]
     rate.plot(epochs, rates, color=INK, marker=marker, markersize=3)
@@ -103,7 +106,7 @@ def confusion(matrix: npt.NDArray[np.int64], title: str) -> bytes:
 
 @dataclass(frozen=True)
 class TradeOffPoint:
-    """One file in the plot of accuracy against cost."""
+    """One file in the plot of accuracy beside cost."""
 
     name: str
     accuracy: Accuracy
@@ -112,49 +115,69 @@ class TradeOffPoint:
 
 
 def trade_off(points: Sequence[TradeOffPoint]) -> bytes:
-    """Plot accuracy, with its 95 % interval, against latency and against size.
+    """Plot accuracy, with its 95 % interval, beside latency and size: a line for each file, the quickest on top.
 
     Args:
-        points: at least one; costs are positive.
+        points: one or more; files that are equal in one thing or in all do not hide each other.
 
     Returns:
         A PNG file.
+
+    Raises:
+        ValueError: there are no points.
     """
-    figure = Figure(figsize=(9, 4.4 + 0.16 * len(points)), layout="constrained")
-    panels: tuple[tuple[str, Callable[[TradeOffPoint], float]], ...] = (
-        ("one image, p50 (µs)", lambda point: point.p50_microseconds),
-        ("file size (KB)", lambda point: point.bytes / 1000),
-    )
-    for axes, (label, cost) in zip(figure.subplots(1, 2, sharey=True), panels, strict=True):
-        for index, point in enumerate(points):
-            accuracy = point.accuracy
-            below, above = accuracy.percent - accuracy.low, accuracy.high - accuracy.percent
-            # Every file stands where it belongs. Hollow marks that become smaller show those that stand in one place.
-            size = 12 - 7 * index / max(1, len(points) - 1)
-            axes.errorbar(
-                cost(point), accuracy.percent, [[below], [above]], fmt=MARKERS[index % len(MARKERS)],
-                color=f"C{index % 10}", label=_trade_off_label(point), fillstyle="none", markersize=size,
-                capsize=size / 3, elinewidth=0.6,
-            )  # fmt: skip
-        axes.set_xscale("log")
-        costs = [cost(point) for point in points]
-        few_decades = max(costs) < 100 * min(costs)
-        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if few_decades else (1.0,)))
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axes.xaxis.set_minor_formatter(NullFormatter())
-        axes.set(xlabel=f"{label}, log scale")
-        axes.grid(alpha=0.3)
-    figure.axes[0].set_ylabel("test accuracy (%), 95 % interval")
-    figure.legend(
-        *figure.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=8
-    )
+    if not points:
+        raise ValueError("expected at least one file to plot, found none")
+    ordered = sorted(points, key=lambda point: point.p50_microseconds)
+    names, lines = [point.name for point in ordered], range(len(ordered))
+    figure = Figure(figsize=(11, 1.3 + 0.36 * len(ordered)), layout="constrained")
+    accuracy, latency, size = figure.subplots(1, 3, sharey=True)
+    lows, highs = [point.accuracy.low for point in ordered], [point.accuracy.high for point in ordered]
+    accuracy.hlines(lines, lows, highs, color=INK, linewidth=0.8)
+    for ends in (lows, highs):
+        accuracy.plot(ends, lines, "|", color=INK)
+    accuracy.set_xlabel("test accuracy (%), 95 % interval")
+    percents = [point.accuracy.percent for point in ordered]
+    _dots(accuracy, percents, [f"{percent:.2f}" for percent in percents], TRAINING)
+    accuracy.margins(x=0.12)
+    for axes, label, costs in (
+        (latency, "one image, p50 (µs)", [point.p50_microseconds for point in ordered]),
+        (size, "file size (KB)", [point.bytes / 1000 for point in ordered]),
+    ):
+        _dots(axes, costs, [f"{cost:,.1f}" if cost >= 1 else f"{cost:.2g}" for cost in costs], VALIDATION)
+        _log_scale(axes, min(costs), max(costs))
+        axes.set_xlabel(f"{label}, log scale")
+    # Of a long path the end says which file it is, and the panels need their room.
+    names = [name if len(name) <= LONGEST_NAME else f"…{name[1 - LONGEST_NAME :]}" for name in names]
+    accuracy.set_yticks(lines, names)
+    accuracy.set_ylim(len(ordered) - 0.4, -0.7)
     return _png(figure)
 
 
-def _trade_off_label(point: TradeOffPoint) -> str:
-    """Name a file with its figures: what stands in one place can still be told apart."""
-    costs = f"{point.p50_microseconds:,.1f} µs, {point.bytes / 1000:,.1f} KB"
-    return f"{point.name}: {point.accuracy.percent:.2f} %, {costs}"
+def _dots(axes: Axes, values: Sequence[float], texts: Sequence[str], colour: str) -> None:
+    """Draw a value on each line, where the axis has it, and write its text above."""
+    axes.plot(values, range(len(values)), "o", color=colour)
+    for line, (value, text) in enumerate(zip(values, texts, strict=True)):
+        axes.annotate(
+            text,
+            (value, line),
+            xytext=(0, 5),
+            textcoords="offset points",
+            ha="center",
+            fontsize=7,
+        )
+    axes.grid(alpha=0.3)
+
+
+def _log_scale(axes: Axes, least: float, most: float) -> None:
+    """Give an axis a log scale with room at both ends, so wide that a few percent look like a few percent."""
+    room = max(2.0, (most / least) ** 0.12)
+    axes.set_xscale("log")
+    axes.set_xlim(least / room, most * room)
+    few_decades = most < 100 * least
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)) if few_decades else LogLocator(numticks=5))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
 
 
 def _png(figure: Figure) -> bytes:

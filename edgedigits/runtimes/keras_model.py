@@ -29,6 +29,7 @@ class KerasModel(Model):
 
         spec: NetworkSpec = read_network_spec(path)
         with extra("train", "opening .keras files"):
+            from edgedigits.networks.backend import intra_op_threads
             from edgedigits.networks.build import load_network, weights_sha256
 
         self._model, _ = load_network(path)
@@ -50,7 +51,7 @@ class KerasModel(Model):
             tools=versions("keras", "tensorflow"),
             labels=trained_labels(path.parent, network_name(path), sha256),
         )
-        super().__init__(path, metadata, name_and_version("keras"))
+        super().__init__(path, metadata, name_and_version("keras"), intra_op_threads())
 
     def probabilities(self, pixels: Pixels) -> Probabilities:
         """Run the model; see ``Model.probabilities``."""

@@ -1,7 +1,6 @@
 """``.tflite`` files, and those inside a ``.tflm.c``, in LiteRT."""
 
 import contextlib
-import os
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,14 @@ from edgedigits.metadata import ModelMetadata
 from edgedigits.model_files.content import read_model_bytes
 from edgedigits.native_output import hidden_native_output
 from edgedigits.picture.levels import Pixels
-from edgedigits.runtimes.model import Model, Opening, Probabilities, dequantization_table, name_and_version
+from edgedigits.runtimes.model import (
+    Model,
+    Opening,
+    Probabilities,
+    dequantization_table,
+    name_and_version,
+    thread_count,
+)
 
 
 class TfliteModel(Model):
@@ -27,9 +33,10 @@ class TfliteModel(Model):
             from edgedigits.model_files.tflite_file import read_metadata
 
         metadata = read_metadata(path, content)
+        threads = thread_count(threads)
         try:
             with hidden_native_output():
-                self._interpreter = Interpreter(model_content=content, num_threads=threads or os.cpu_count())
+                self._interpreter = Interpreter(model_content=content, num_threads=threads)
                 self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             reason = " ".join(str(error).split())[:200]
@@ -38,7 +45,7 @@ class TfliteModel(Model):
         self._batch = 1
         self._signed = metadata.edges == "int8"
         self._dequantized = dequantization_table(self._signed)
-        super().__init__(path, metadata, name_and_version("ai-edge-litert"))
+        super().__init__(path, metadata, name_and_version("ai-edge-litert"), threads)
 
     def probabilities(self, pixels: Pixels) -> Probabilities:
         """Run the model; see ``Model.probabilities``."""

@@ -1,5 +1,6 @@
 """What an opened model file is, whatever its runtime: pixels go in and probabilities come out."""
 
+import os
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,11 +38,13 @@ class Opening:
 class Model(ABC):
     """An opened model file."""
 
-    def __init__(self, path: Path, metadata: ModelMetadata, runtime: str) -> None:
+    def __init__(self, path: Path, metadata: ModelMetadata, runtime: str, threads: int = 1) -> None:
         self.path = path
         self.metadata = metadata
         self.runtime = runtime
         """Name and version of what runs the file: ``onnxruntime 1.31.1``."""
+        self.threads = threads
+        """That it may use, at least 1, whatever was asked for: C code has one, Keras takes its own."""
 
     def check_classes(self, split: "Split") -> None:
         """Raise ``ContractError`` unless the model tells the classes apart that these images are of."""
@@ -63,6 +66,11 @@ class Model(ABC):
         Returns:
             float32, shape (n, 10), rows sum to 1 (to within half a step of 1/256 per class in int8 files).
         """
+
+
+def thread_count(threads: int) -> int:
+    """Return how many threads are meant: the number itself, or for 0 one per core."""
+    return threads or os.cpu_count() or 1
 
 
 def dequantization_table(signed: bool) -> Probabilities:

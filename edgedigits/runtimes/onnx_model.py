@@ -4,7 +4,7 @@ from pathlib import Path
 
 from edgedigits.contract import INPUT_NAME, OUTPUT_NAME
 from edgedigits.picture.levels import Pixels
-from edgedigits.runtimes.model import Model, Opening, Probabilities, name_and_version
+from edgedigits.runtimes.model import Model, Opening, Probabilities, name_and_version, thread_count
 
 
 class OnnxModel(Model):
@@ -13,8 +13,9 @@ class OnnxModel(Model):
     def __init__(self, path: Path, threads: int) -> None:
         from edgedigits.runtimes.onnx_session import open_session
 
+        threads = thread_count(threads)
         self._session, metadata = open_session(path, threads=threads)
-        super().__init__(path, metadata, name_and_version("onnxruntime"))
+        super().__init__(path, metadata, name_and_version("onnxruntime"), threads)
 
     def probabilities(self, pixels: Pixels) -> Probabilities:
         """Run the model; see ``Model.probabilities``."""

@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -446,3 +447,18 @@ def test_nothing_to_measure_is_an_error(few: Split) -> None:
 
 def test_images_per_core_are_shared_by_the_threads() -> None:
     assert dataclasses.replace(FLOAT, threads=4).throughput_per_core == 250.0
+
+
+@pytest.mark.c_compiler
+def test_a_file_with_threads_of_its_own_is_not_divided_by_others(models: Path, few: Split) -> None:
+    files = [Subject(models / "digits.c"), Subject(models / "digits.onnx")]
+    own, asked = bench(files, few, dataclasses.replace(QUICK, threads=2)).rows
+    assert (own.threads, asked.threads) == (1, 2)
+    assert own.throughput_per_core == own.best_throughput
+    assert asked.throughput_per_core == asked.best_throughput / 2
+
+
+def test_one_thread_per_core_is_as_many_as_there_are_cores(models: Path, few: Split) -> None:
+    result = bench([Subject(models / "digits.onnx")], few, dataclasses.replace(QUICK, threads=0))
+    assert result.rows[0].throughput_per_core == result.rows[0].best_throughput / (os.cpu_count() or 1)
+    assert "; a thread per core; " in str(result.machine)

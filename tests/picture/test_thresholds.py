@@ -1,7 +1,8 @@
 """One picture on each side of every threshold of the preparation, so that none can be moved unseen.
 
 A row has the constant's name, what is drawn for a value, a value on each side of the constant, and what is to be
-seen on each side. The values are numbers, not shares of the constant: they must not move with it.
+seen on each side. The values are numbers, not shares of the constant: they must not move with it. More of them are in
+``test_thresholds_components.py``, ``_contrast.py``, ``_digit.py``, ``_finding.py`` and ``_form.py``.
 """
 
 from collections.abc import Callable
@@ -10,7 +11,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from PIL import Image
 
 from edgedigits.errors import ImageError
 from edgedigits.picture.components import Mask, connected_components, has_full_corner
@@ -18,10 +18,7 @@ from edgedigits.picture.contrast import flat_contrast, flat_paper, has_shade, in
 from edgedigits.picture.digit import check_digit, check_ink, find_in
 from edgedigits.picture.even_paper import clear_digit, cut_digit, is_light_paper, reaches_across
 from edgedigits.picture.finding import Finding, finding_in
-from edgedigits.picture.form import centre_of_mass, centred, fitted, thickened
-from edgedigits.picture.gray import gray_of_colours, on_paper, without_blocks
 from edgedigits.picture.levels import Contrast
-from edgedigits.picture.reading import read_picture
 from edgedigits.picture.search import grows
 
 SIDE = 100
@@ -61,7 +58,7 @@ def ink(mask: Mask, level: float = 0.8) -> Contrast:
 ZERO = outline(20, 80, 30, 70)
 
 
-# --- finding.py ----------------------------------------------------------------------------------------------------
+# --- finding.py ------------------------------------------------------------------------------------------------------
 
 
 def faint_ink_is_ink(tone: float) -> bool:
@@ -87,7 +84,7 @@ def plausible(width: int) -> bool:
     return found(box(5, 95, 20, 20 + width)).is_plausible
 
 
-# --- ink.py --------------------------------------------------------------------------------------------------------
+# --- digit.py, even_paper.py, search.py ------------------------------------------------------------------------------
 
 
 def two_sides_covered(covered: int) -> bool:
@@ -172,7 +169,7 @@ def more_pixels(count: int) -> bool:
     return grows(found(box(20, 70, 30, 70)), contrast)
 
 
-# --- light.py ------------------------------------------------------------------------------------------------------
+# --- contrast.py -----------------------------------------------------------------------------------------------------
 
 
 def paper_has(share: int) -> bool:
@@ -195,54 +192,8 @@ def even_area(tone: float = 0.5, width: int = 60, step: float = 0.0) -> bool:
     return has_shade(contrast)
 
 
-# --- parts.py ------------------------------------------------------------------------------------------------------
-
-
-def belongs(stroke: Mask) -> bool:
-    """Whether a stroke belongs to the 0 beside it."""
-    parts = connected_components(ZERO | stroke)
-    main = int(parts.area.argmax())
-    return bool(parts.strokes_near(main, np.zeros(len(parts.area), bool)).all())
-
-
-# --- image.py ------------------------------------------------------------------------------------------------------
-
-
-def coloured(*change: int) -> bool:
-    """Whether red is looked at where the ink of a gray sheet differs from it by this in red, green and blue."""
-    sheet = np.full((60, 60, 3), 128, np.int64)
-    sheet[20:40, 27:33] += change
-    levels = gray_of_colours(Image.fromarray(sheet.astype(np.uint8)))
-    return int(levels[30, 30]) == 128 + change[0]
-
-
-def brings_paper(contrast: int) -> bool:
-    """A card of which a third is clear, the rest opaque with so much contrast."""
-    card = np.full((30, 30, 4), 255, np.uint8)
-    card[..., :3] = 100
-    card[5:8, :10, :3] = 100 + contrast
-    card[20:, :, 3] = 0
-    return int(on_paper(Image.fromarray(card))[25, 5]) == 100
-
-
-def blocks_go(squares: int) -> bool:
-    small = np.random.default_rng(0).integers(0, 256, (squares, squares), np.uint8)
-    return without_blocks(np.kron(small, np.ones((5, 5), np.uint8))).shape == small.shape
-
-
 def full(height: int, width: int) -> npt.NDArray[np.uint8]:
     return np.full((height, width), 255, np.uint8)
-
-
-def centre_after(side: int) -> tuple[float, float]:
-    """Where the centre of a box comes to lie, of which a middle pixel is the centre."""
-    return centre_of_mass(centred(full(side, side)))
-
-
-def grows_thicker(pen: int) -> bool:
-    """A 0 of 100 pixels; the strokes of MNIST's thin digits would be 9 wide in it."""
-    picture = np.where(outline(0, SIDE, 0, 60, pen), 255, 0).astype(np.uint8)[:, :60]
-    return thickened(picture).sum() > picture.sum()
 
 
 def keeps_a_dot(side: int) -> bool:
@@ -259,16 +210,26 @@ def has_a_surface(paper: int) -> bool:
     return sloping_contrast(gray, 100, dark=True) is not None
 
 
+# --- components.py ---------------------------------------------------------------------------------------------------
+
+
+def belongs(stroke: Mask) -> bool:
+    """Whether a stroke belongs to the 0 beside it."""
+    parts = connected_components(ZERO | stroke)
+    main = int(parts.area.argmax())
+    return bool(parts.strokes_near(main, np.zeros(len(parts.area), bool)).all())
+
+
 CASES: list[tuple[str, Callable[[Any], object], Any, Any, object, object]] = [
     ("finding.THRESHOLD_FLOOR", faint_ink_is_ink, 0.11, 0.13, False, True),
-    ("finding.GRAIN_DISTANCE", grain_is_measured, 5, 8, False, True),
+    ("finding.GRAIN_DISTANCE", grain_is_measured, 6, 7, False, True),
     ("finding.LYING", lies_along, 41, 43, False, True),
     ("finding.PLAUSIBLE_THICKNESS", plausible, 43, 46, True, False),
-    ("ink.GRAIN", lambda grain: accepts(check_ink, found(ZERO, 0.5, grain)), 0.29, 0.31, True, False),
-    ("ink.FAINT", runs_out, 0.44, 0.46, False, True),
-    ("ink.COVERED", two_sides_covered, 79, 82, True, False),
+    ("digit.GRAIN", lambda grain: accepts(check_ink, found(ZERO, 0.5, grain)), 0.29, 0.31, True, False),
+    ("digit.FAINT", runs_out, 0.44, 0.46, False, True),
+    ("even_paper.COVERED", two_sides_covered, 79, 82, True, False),
     (
-        "ink.LARGEST_THICKNESS",
+        "digit.LARGEST_THICKNESS",
         lambda width: accepts(check_digit, found(box(5, 95, 5, 5 + width))),
         63,
         67,
@@ -276,79 +237,84 @@ CASES: list[tuple[str, Callable[[Any], object], Any, Any, object, object]] = [
         False,
     ),
     (
-        "ink.WIDEST",
+        "digit.WIDEST",
         lambda width: accepts(check_digit, found(outline(40, 60, 5, 5 + width, 3))),
         59,
         62,
         True,
         False,
     ),
-    ("ink.MIN_SHARE", lambda share: accepts(check_digit, found(ZERO, share=share)), 0.29, 0.31, False, True),
-    ("light.MIN_CONTRAST", lambda level: accepts(check_digit, found(ZERO, level)), 0.019, 0.021, False, True),
     (
-        "parts.MIN_INK_SIDE",
+        "digit.MIN_SHARE",
+        lambda share: accepts(check_digit, found(ZERO, share=share)),
+        0.29,
+        0.31,
+        False,
+        True,
+    ),
+    (
+        "contrast.MIN_CONTRAST",
+        lambda level: accepts(check_digit, found(ZERO, level)),
+        0.019,
+        0.021,
+        False,
+        True,
+    ),
+    (
+        "components.MIN_INK_SIDE",
         lambda side: accepts(check_digit, found(box(9, 9 + side, 9, 10))),
         2,
         3,
         False,
         True,
     ),
-    ("ink.GROWTH", more_pixels, 110, 130, False, True),
-    ("ink.SAME_TONE", lambda tone: more_of_the_same(10, tone), 0.84, 0.86, False, True),
+    ("search.GROWTH", more_pixels, 110, 130, False, True),
+    ("search.SAME_TONE", lambda tone: more_of_the_same(10, tone), 0.84, 0.86, False, True),
     (
-        "ink.SAME_TONE_AT_BORDER",
+        "search.SAME_TONE_AT_BORDER",
         lambda tone: more_of_the_same(0, tone, at_border=True),
         0.94,
         0.96,
         False,
         True,
     ),
-    ("ink.CLEAR_SHARE", alone, 240, 280, True, False),
-    ("ink.CLEAR_GRAIN", clean, 0.28, 0.32, True, False),
-    ("ink.FILLED", lambda end: reaches_across((0, end, 0, end), (SIDE, SIDE)), 79, 82, False, True),
-    ("ink.NARROW", lambda width: reaches_across((0, SIDE, 5, 10), (SIDE, width)), 39, 41, True, False),
-    ("ink.NARROW", narrow_paper, 39, 41, True, False),
-    ("ink.CLEAR_VOTE", dark_ink_is_found, 225, 228, True, False),
-    ("ink.WHOLE_SIDE", cut_along_one_side, 94, 97, True, False),
-    ("ink.HALF_A_SIDE", runs_out_above, 49, 52, True, False),
-    ("ink.MAIN_PART", main_part, 660, 740, True, False),
-    ("ink.INK_AT_BORDER", two_strokes, 0.019, 0.021, True, False),
-    ("light.FLAT_PAPER", paper_has, 14, 16, False, True),
-    ("light.FLAT_TOLERANCE", paper_of_two_levels, 206, 207, True, False),
-    ("light.MOST_SHADE", lambda width: even_area(width=width), 30, 32, False, True),
-    ("light.SHADE_TONES[0]", even_area, 0.13, 0.15, False, True),
-    ("light.SHADE_TONES[1]", even_area, 0.84, 0.86, True, False),
-    ("light.SHADE_SPAN", lambda step: even_area(step=step), 0.026, 0.036, True, False),
+    ("even_paper.CLEAR_SHARE", alone, 240, 280, True, False),
+    ("even_paper.CLEAR_GRAIN", clean, 0.28, 0.32, True, False),
+    ("even_paper.FILLED", lambda end: reaches_across((0, end, 0, end), (SIDE, SIDE)), 79, 82, False, True),
+    ("even_paper.NARROW", lambda width: reaches_across((0, SIDE, 5, 10), (SIDE, width)), 39, 41, True, False),
+    ("even_paper.NARROW", narrow_paper, 39, 41, True, False),
+    ("digit.CLEAR_VOTE", dark_ink_is_found, 225, 228, True, False),
+    ("even_paper.WHOLE_SIDE", cut_along_one_side, 94, 97, True, False),
+    ("even_paper.HALF_A_SIDE", runs_out_above, 49, 52, True, False),
+    ("even_paper.MAIN_PART", main_part, 660, 740, True, False),
+    ("even_paper.INK_AT_BORDER", two_strokes, 0.019, 0.021, True, False),
+    ("contrast.FLAT_PAPER", paper_has, 14, 16, False, True),
+    ("contrast.FLAT_TOLERANCE", paper_of_two_levels, 206, 207, True, False),
+    ("contrast.MOST_SHADE", lambda width: even_area(width=width), 30, 32, False, True),
+    ("contrast.SHADE_TONES[0]", even_area, 0.13, 0.15, False, True),
+    ("contrast.SHADE_TONES[1]", even_area, 0.84, 0.86, True, False),
+    ("contrast.SHADE_SPAN", lambda step: even_area(step=step), 0.026, 0.036, True, False),
     (
-        "parts.STRIP",
+        "components.STRIP",
         lambda depth: bool(connected_components(box(0, depth, 10, 90)).strips()[0]),
         19,
-        21,
+        20,
         True,
         False,
     ),
-    ("parts.CORNER", lambda side: has_full_corner(box(0, side, 0, side)), 28, 31, False, True),
-    ("parts.MIN_PART", lambda area: belongs(box(20, 20 + area, 74, 75)), 30, 33, False, True),
-    ("parts.REACH", lambda gap: belongs(box(20, 70, 70 + gap, 75 + gap)), 11, 14, True, False),
-    ("image.COLOUR_GAIN", lambda other: coloured(-100, -other, -other), 41, 53, True, False),
-    ("image.MIN_COLOUR", lambda red: coloured(red, -7, 0), 16, 17, False, True),
-    ("image.MIN_TRANSPARENT_CONTRAST", brings_paper, 31, 32, False, True),
-    ("image.DETAIL_SIDE", lambda side: max(read_picture(full(side, 50)).shape), 1000, 1100, 1000, 1024),
-    ("image.DIGIT_SIDE", lambda side: max(fitted(full(side, 15)).shape), 19, 60, 20, 20),
-    ("image.CENTRE", centre_after, 11, 13, (14.0, 14.0), (14.0, 14.0)),
-    ("image.STROKE_WIDTH", grows_thicker, 7, 9, True, False),
-    ("image.MIN_STROKE_SIDE", lambda side: max(thickened(full(side, side // 2)).shape), 70, 90, 80, 90),
-    ("light.SMOOTH_SIDE", keeps_a_dot, 127, 128, True, False),
-    ("light.SLOPE_PAPER", has_a_surface, 113, 133, False, True),
+    ("components.CORNER", lambda side: has_full_corner(box(0, side, 0, side)), 29, 30, False, True),
+    ("components.MIN_PART", lambda area: belongs(box(20, 20 + area, 74, 75)), 30, 33, False, True),
+    ("components.REACH", lambda gap: belongs(box(20, 70, 70 + gap, 75 + gap)), 11, 14, True, False),
+    ("contrast.SMOOTH_SIDE", keeps_a_dot, 127, 128, True, False),
+    ("contrast.SLOPE_PAPER", has_a_surface, 113, 133, False, True),
     (
-        "light.BLACK_LEVEL",
+        "contrast.BLACK_LEVEL",
         lambda tone: float(flat_contrast(full(1, 1) * 0 + tone, 176, dark=True)[0, 0]),
         76,
         126,
         0.5,
         0.25,
     ),
-    ("image.LEAST_SQUARES", blocks_go, 7, 8, False, True),
 ]
 
 

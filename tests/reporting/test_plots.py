@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -58,51 +60,130 @@ MANY = [
 ]
 
 
-@pytest.mark.parametrize("points", [MANY[:1], MANY[:4], MANY], ids=["one", "four", "many"])
-def test_every_file_stands_where_it_belongs(points: list[TradeOffPoint], drawn: list[Figure]) -> None:
-    width, height = size_of(plots.trade_off(points))
-    assert width > 600
-    assert height > 300
-    (figure,) = drawn
-    costs = ([point.p50_microseconds for point in points], [point.bytes / 1000 for point in points])
-    assert len(figure.axes) == len(costs)
-    for axes, expected in zip(figure.axes, costs, strict=True):
-        marks = [container.lines[0] for container in axes.containers]
-        assert [float(mark.get_xdata()[0]) for mark in marks] == expected
-        assert [float(mark.get_ydata()[0]) for mark in marks] == [point.accuracy.percent for point in points]
-        assert all(len(mark.get_xdata()) == 1 for mark in marks)
-        for container, point, cost in zip(axes.containers, points, expected, strict=True):
-            (bar,) = container.lines[2]
-            (segment,) = bar.get_segments()
-            interval = [[cost, point.accuracy.low], [cost, point.accuracy.high]]
-            # An interval is handed over as distances: 64 bits of a percentage, twice.
-            np.testing.assert_allclose(segment, interval, rtol=1e-12)
-        # Nothing of it lies outside of the frame.
+TWINS = [dataclasses.replace(MANY[0], name=f"{folder}/twin.onnx") for folder in "abcde"]
+every_plot = pytest.mark.parametrize(
+    "points", [MANY[:1], MANY[:4], MANY[-2:-1], TWINS, MANY], ids=["one", "four", "bad", "twins", "many"]
+)
+
+
+def trade_off(points: list[TradeOffPoint], drawn: list[Figure]) -> tuple[Figure, list[TradeOffPoint]]:
+    """Draw the plot, and return it with the points in the order of their lines, from the top."""
+    plots.trade_off(points)
+    figure = drawn[-1]
+    by_name = {point.name: point for point in points}
+    names = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert sorted(names) == sorted(by_name)
+    assert list(figure.axes[0].get_yticks()) == list(range(len(points)))
+    return figure, [by_name[name] for name in names]
+
+
+def marks(axes: Axes, marker: str = "o") -> list[tuple[list[float], list[float]]]:
+    """Return x and y of every line that is drawn with this marker."""
+    lines = [line for line in axes.get_lines() if line.get_marker() == marker]
+    return [(list(line.get_xdata()), list(line.get_ydata())) for line in lines]
+
+
+@every_plot
+def test_every_file_stands_at_its_figures_on_a_line_of_its_own(
+    points: list[TradeOffPoint], drawn: list[Figure]
+) -> None:
+    figure, ordered = trade_off(points, drawn)
+    lines = list(range(len(points)))
+    accuracy, latency, size = figure.axes
+    assert marks(accuracy) == [([point.accuracy.percent for point in ordered], lines)]
+    assert marks(latency) == [([point.p50_microseconds for point in ordered], lines)]
+    assert marks(size) == [([point.bytes / 1000 for point in ordered], lines)]
+    assert [axes.get_xscale() for axes in figure.axes] == ["linear", "log", "log"]
+
+
+@every_plot
+def test_every_interval_has_its_ends(points: list[TradeOffPoint], drawn: list[Figure]) -> None:
+    figure, ordered = trade_off(points, drawn)
+    axes = figure.axes[0]
+    lows = [point.accuracy.low for point in ordered]
+    highs = [point.accuracy.high for point in ordered]
+    lines = list(range(len(points)))
+    assert marks(axes, "|") == [(lows, lines), (highs, lines)]
+    (bars,) = [each for each in axes.collections if isinstance(each, LineCollection)]
+    ends = [segment.tolist() for segment in bars.get_segments()]
+    assert ends == [[[low, line], [high, line]] for low, high, line in zip(lows, highs, lines, strict=True)]
+
+
+@every_plot
+def test_what_is_written_beside_a_mark_is_its_figure(
+    points: list[TradeOffPoint], drawn: list[Figure]
+) -> None:
+    figure, ordered = trade_off(points, drawn)
+    figures = (
+        ([point.accuracy.percent for point in ordered], 0.005),
+        ([point.p50_microseconds for point in ordered], 0.05),
+        ([point.bytes / 1000 for point in ordered], 0.05),
+    )
+    for axes, (values, rounding) in zip(figure.axes, figures, strict=True):
+        assert [text.xy for text in axes.texts] == list(zip(values, range(len(values)), strict=True))
+        written = [float(text.get_text().replace(",", "")) for text in axes.texts]
+        for number, value in zip(written, values, strict=True):
+            # What is less than 1 has two digits, where one behind the point would be none.
+            assert number == pytest.approx(value, abs=rounding * min(1, value) + 1e-12)
+
+
+def test_figures_are_written_as_people_read_them(drawn: list[Figure]) -> None:
+    figure, ordered = trade_off(MANY, drawn)
+    words = {
+        point.name: [axes.texts[line].get_text() for axes in figure.axes]
+        for line, point in enumerate(ordered)
+    }
+    assert words["digits.tflite"] == ["99.40", "5.9", "422.6"]
+    assert words["digits.keras predict"] == ["99.40", "37,000.9", "435.0"]
+    assert words["perfect"] == ["100.00", "0.25", "1,000,000.0"]
+    assert words["bad"] == ["0.00", "1.0", "0.001"]
+
+
+@every_plot
+def test_every_mark_is_inside_its_frame(points: list[TradeOffPoint], drawn: list[Figure]) -> None:
+    for axes in trade_off(points, drawn)[0].axes:
         (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
-        assert left < min(expected) <= max(expected) < right
-        assert bottom <= min(point.accuracy.low for point in points)
-        assert top >= max(point.accuracy.high for point in points)
+        for xs, ys in marks(axes) + marks(axes, "|"):
+            assert all(left < x < right for x in xs)
+            assert all(top < y < bottom for y in ys)  # the first line is on top
 
 
-def test_files_in_one_place_are_all_seen(drawn: list[Figure]) -> None:
-    twins = [dataclasses.replace(MANY[0], name=f"twin {index}") for index in range(5)]
-    plots.trade_off(twins)
-    (figure,) = drawn
-    for axes in figure.axes:
-        marks = [container.lines[0] for container in axes.containers]
-        sizes = [mark.get_markersize() for mark in marks]
-        assert sizes == sorted(sizes, reverse=True)
-        assert len(set(sizes)) == len(twins)
-        assert {mark.get_fillstyle() for mark in marks} == {"none"}
+def test_the_quickest_file_is_on_top(drawn: list[Figure]) -> None:
+    latencies = [point.p50_microseconds for point in trade_off(MANY, drawn)[1]]
+    assert latencies == sorted(latencies)
 
 
-def test_the_legend_has_the_figures(drawn: list[Figure]) -> None:
-    plots.trade_off(MANY)
-    (legend,) = drawn[0].legends
-    words = [text.get_text() for text in legend.get_texts()]
-    assert words[0] == "digits.tflite: 99.40 %, 5.9 µs, 422.6 KB"
-    assert words[8] == "digits.keras predict: 99.40 %, 37,000.9 µs, 435.0 KB"
-    assert len(words) == len(MANY)
+@pytest.mark.parametrize("points", [MANY[:4], MANY[:9], MANY], ids=["four", "nine", "many"])
+def test_ticks_say_where_they_are(points: list[TradeOffPoint], drawn: list[Figure]) -> None:
+    for axes in trade_off(points, drawn)[0].axes[1:]:
+        left, right = axes.get_xlim()
+        ticks = [tick for tick in axes.get_xticks() if left <= tick <= right]
+        labels = [axes.xaxis.get_major_formatter()(tick) for tick in ticks]
+        assert len(ticks) >= 2
+        assert not any("e" in label for label in labels)
+        assert [float(label.replace(",", "")) for label in labels] == pytest.approx(ticks)
+
+
+def test_of_a_long_path_the_end_is_kept(drawn: list[Figure]) -> None:
+    plots.trade_off([dataclasses.replace(MANY[0], name="/a/very/long/way" * 20 + "/digits.onnx")])
+    (label,) = [label.get_text() for label in drawn[0].axes[0].get_yticklabels()]
+    assert len(label) == plots.LONGEST_NAME
+    assert label.startswith("…")
+    assert label.endswith("/digits.onnx")
+
+
+@every_plot
+def test_the_trade_off_is_the_same_picture_every_time(points: list[TradeOffPoint]) -> None:
+    png = plots.trade_off(points)
+    width, height = size_of(png)
+    assert width == 1_210
+    assert height > 100 + 30 * len(points)
+    assert png == plots.trade_off(points)
+
+
+def test_no_points_are_an_error() -> None:
+    with pytest.raises(ValueError, match="at least one file to plot, found none"):
+        plots.trade_off([])
 
 
 def test_the_curves_are_the_history(drawn: list[Figure]) -> None:
@@ -130,6 +211,17 @@ def test_the_curves_are_the_history(drawn: list[Figure]) -> None:
             assert list(line.get_ydata()) == [scale * record[key] for record in history]
     assert [text.get_text() for text in accuracy.get_legend().get_texts()] == ["training", "validation"]
     assert loss.get_yscale() == "log"
+
+
+@pytest.mark.parametrize(("first", "cut"), [(0.1, True), (0.975, False)], ids=["far below", "near"])
+def test_accuracies_below_the_frame_are_said_to_be(first: float, cut: bool, drawn: list[Figure]) -> None:
+    record = {"loss": 0.1, "accuracy": 0.98, "val_loss": 0.1, "val_accuracy": 0.98, "learning_rate": 0.1}
+    history = [{**record, "epoch": epoch} for epoch in range(1, 101)]
+    history[0]["accuracy"] = first
+    plots.learning_curves(history)
+    axes = drawn[0].axes[1]
+    assert bool(100 * first < axes.get_ylim()[0]) is cut
+    assert axes.get_title() == ("accuracy (%), from 97.0 on" if cut else "accuracy (%)")
 
 
 def test_the_confusion_matrix_says_the_counts_at_their_places(drawn: list[Figure]) -> None:

@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -86,6 +87,14 @@ def test_threads_change_no_answer(name: str, models: Path, dataset: tuple[Split,
     pixels = dataset[1].images[:100]
     one, two = (open_model(models / name, threads=threads).probabilities(pixels) for threads in (1, 2))
     np.testing.assert_allclose(one, two, rtol=0, atol=1e-6)  # the order of float32 sums
+
+
+@every_file
+@pytest.mark.parametrize("asked", [0, 2])
+def test_a_model_knows_how_many_threads_it_may_use(name: str, asked: int, models: Path) -> None:
+    # C code has one; TensorFlow takes what the environment says, whoever asks; 0 stands for one per core.
+    own = {"digits.c": 1, "digits.keras": int(os.environ["TF_NUM_INTRAOP_THREADS"])}
+    assert open_model(models / name, threads=asked).threads == own.get(name, asked or os.cpu_count())
 
 
 @pytest.mark.parametrize("name", ["digits.int8.tflite", "digits.onnx", "digits.c"])
