@@ -83,7 +83,7 @@ class ChosenIntegers:
         if target.format in {"onnx", "ort"}:
             form = REDUCED_ONNX_FORM if options.reduce_range else ONNX_FORM
         if form not in self._calibrated:
-            self._calibrated[form] = calibrate(self._graph.layers, self._draws, self._validation, form)
+            self._calibrated[form] = calibrate(self._graph.network, self._draws, self._validation, form)
         return self._calibrated[form]
 
 

@@ -4,7 +4,7 @@ The converter takes a concrete function, not the Keras model: no shape arithmeti
 stays free. What comes out is checked operator by operator before anybody sees it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,7 +21,7 @@ from edgedigits.model_files.tflite_file import IDENTIFIER, read_graph
 from edgedigits.native_output import hidden_native_output
 from edgedigits.networks.backend import tf
 from edgedigits_export.inference_graph import InferenceGraph
-from edgedigits_export.integers.quantization import IntegerNetwork
+from edgedigits_export.integers.quantization import IntegerDense, IntegerLayer, IntegerNetwork
 
 ALIGNMENT = 16
 """Bytes: the TFLite schema marks buffers ``force_align: 16``, and microcontrollers rely on it."""
@@ -102,18 +102,22 @@ def _with_integers(content: bytes, network: IntegerNetwork) -> bytes:
     """
     model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
     (graph,) = model.subgraphs
-    fully_connected = [
+    operators = [
         operator
         for operator in graph.operators
-        if model.operatorCodes[operator.opcodeIndex].builtinCode == schema.BuiltinOperator.FULLY_CONNECTED
+        if model.operatorCodes[operator.opcodeIndex].builtinCode in _LAYERS.values()
     ]
-    for operator, layer in zip(fully_connected, network.layers, strict=True):
-        scales = layer.weight_scales if network.per_channel else layer.weight_scales[:1]
-        weights, bias = (graph.tensors[index] for index in operator.inputs[1:])
-        for tensor, values, steps in (
-            (weights, layer.weights.T, scales),
-            (bias, layer.bias, np.float32(layer.input.scale) * scales),
-        ):
+    kinds = [model.operatorCodes[operator.opcodeIndex].builtinCode for operator in operators]
+    if kinds != [_LAYERS[type(layer)] for layer in network.layers]:
+        raise ContractError(
+            Path("int8 TFLite graph"),
+            "an operator for each layer",
+            f"{len(kinds)} for {len(network.layers)} layers, or others",
+            "this version of the TensorFlow converter is not supported",
+        )
+    for operator, layer in zip(operators, network.layers, strict=True):
+        for place, values, steps in _PARAMETERS[type(layer)](layer, network.per_channel):
+            tensor = graph.tensors[operator.inputs[place]]
             # The converter keeps equal constants once; ours are each in a buffer of their own.
             model.buffers[tensor.buffer].data = None
             model.buffers.append(_AlignedBuffer(np.frombuffer(values.tobytes(), np.uint8)))
@@ -124,6 +128,21 @@ def _with_integers(content: bytes, network: IntegerNetwork) -> bytes:
         output.scale = np.array([layer.output.scale], np.float32)
         output.zeroPoint = np.array([layer.output.zero_point - INT8_OFFSET], np.int64)
     return _pack(model)
+
+
+_Parameters = list[tuple[int, npt.NDArray[Any], npt.NDArray[np.float32]]]
+"""Of each constant of an operator: which input it is, its integers as the file has them, and what a step is worth."""
+
+
+def _dense_parameters(layer: IntegerDense, per_channel: bool) -> _Parameters:
+    scales = layer.weight_scales if per_channel else layer.weight_scales[:1]
+    return [(1, layer.weights.T, scales), (2, layer.bias, np.float32(layer.input.scale) * scales)]
+
+
+_LAYERS: dict[type[IntegerLayer], int] = {IntegerDense: schema.BuiltinOperator.FULLY_CONNECTED}
+"""By kind, the operator that it is in a TFLite graph."""
+_PARAMETERS: dict[type[IntegerLayer], Callable[[Any, bool], _Parameters]] = {IntegerDense: _dense_parameters}
+"""By kind, its constants: of the layer, and of whether each unit has a scale."""
 
 
 class _AlignedBuffer(schema.BufferT):
