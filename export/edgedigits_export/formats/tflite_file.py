@@ -20,6 +20,7 @@ from edgedigits.metadata import METADATA_KEY, ModelMetadata
 from edgedigits.model_files.tflite_file import IDENTIFIER, read_graph
 from edgedigits.native_output import hidden_native_output
 from edgedigits.networks.backend import tf
+from edgedigits.networks.weighted import WeightedDense, WeightedLayer
 from edgedigits_export.inference_graph import InferenceGraph
 from edgedigits_export.integers.quantization import IntegerDense, IntegerLayer, IntegerNetwork
 
@@ -29,12 +30,15 @@ INT8_OFFSET = 128
 """Between the uint8 that activations are counted in here and the int8 of the file."""
 
 EXPECTED_OPERATORS: dict[tuple[Precision, str], frozenset[str]] = {
-    ("float32", "uint8"): frozenset({"CAST", "RESHAPE", "FULLY_CONNECTED", "SOFTMAX"}),
-    ("float16", "uint8"): frozenset({"CAST", "RESHAPE", "FULLY_CONNECTED", "SOFTMAX", "DEQUANTIZE"}),
-    ("dynamic", "uint8"): frozenset({"CAST", "RESHAPE", "FULLY_CONNECTED", "SOFTMAX"}),
-    ("int8", "int8"): frozenset({"RESHAPE", "FULLY_CONNECTED", "SOFTMAX"}),
-    ("int8", "uint8"): frozenset({"QUANTIZE", "RESHAPE", "FULLY_CONNECTED", "SOFTMAX"}),
+    ("float32", "uint8"): frozenset({"CAST", "RESHAPE", "SOFTMAX"}),
+    ("float16", "uint8"): frozenset({"CAST", "RESHAPE", "SOFTMAX", "DEQUANTIZE"}),
+    ("dynamic", "uint8"): frozenset({"CAST", "RESHAPE", "SOFTMAX"}),
+    ("int8", "int8"): frozenset({"RESHAPE", "SOFTMAX"}),
+    ("int8", "uint8"): frozenset({"QUANTIZE", "RESHAPE", "SOFTMAX"}),
 }
+"""Around the layers, whose own are in ``LAYER_OPERATORS``."""
+LAYER_OPERATORS: dict[type[WeightedLayer], str] = {WeightedDense: "FULLY_CONNECTED"}
+"""By kind, the operator that a layer is in every precision; a ReLU is part of it."""
 INTEGER_TYPES = frozenset({"int8", "int32", "uint8"})
 
 
@@ -73,7 +77,8 @@ def to_tflite(
         content = bytes(converter.convert())
     if integer_network is not None:
         content = _with_integers(content, integer_network)
-    _check_graph(content, precision, edges)
+    layers = {LAYER_OPERATORS[type(layer)] for layer in graph.network.layers}
+    _check_graph(content, EXPECTED_OPERATORS[precision, edges] | layers, precision)
     return content
 
 
@@ -172,10 +177,9 @@ def _placeholder_images() -> Iterator[list[npt.NDArray[np.float32]]]:
         yield [np.full((1, IMAGE_SIDE, IMAGE_SIDE), pixel, np.float32)]
 
 
-def _check_graph(content: bytes, precision: Precision, edges: str) -> None:
+def _check_graph(content: bytes, expected: frozenset[str], precision: Precision) -> None:
     """Refuse a graph with an operator or a tensor type that should not be there."""
     graph = read_graph(Path("converted model"), content)
-    expected = EXPECTED_OPERATORS[precision, edges]
     unexpected = sorted(set(graph.operators) - expected)
     if precision == "int8":
         unexpected += sorted(graph.tensor_types - INTEGER_TYPES)

@@ -194,8 +194,7 @@ INTEGER_FILES = tuple(Target(name, "int8", "") for name in ("tflite", "onnx", "o
 
 @pytest.mark.parametrize(
     "odd",
-    ["constant, 0", "constant, 1e-12", "ten constants in the second layer",
-     "tiny activations", "a second layer of constants"],
+    ["constant, 0", "constant, 1e-12", "ten constants in the second layer", "tiny activations"],
 )  # fmt: skip
 def test_the_files_pass_the_gate(
     odd: str, models: Path, mnist_train: Split, mnist_test: Split, tmp_path: Path
