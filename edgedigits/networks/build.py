@@ -81,17 +81,22 @@ def load_network(path: Path) -> tuple[keras.Model, NetworkSpec]:
 
 
 def weighted_network(model: keras.Model) -> WeightedNetwork:
-    """Return what of a Keras network is deployed: its layers with weights, those as Keras has them."""
-    return WeightedNetwork.of(
-        _WEIGHTED[type(layer)](layer) for layer in model.layers if type(layer) in _WEIGHTED
-    )
+    """Return what of a Keras network is deployed: its layers with weights, those as Keras has them.
+
+    Raises:
+        KeyError: a layer of a kind that nobody knows how to deploy.
+    """
+    return WeightedNetwork.of(_WEIGHTED[type(layer)](layer) for layer in _deployed(model))
 
 
 def set_weights(model: keras.Model, network: WeightedNetwork) -> None:
     """Put weights into the Keras network that ``weighted_network`` took such from."""
-    layers = [layer for layer in model.layers if type(layer) in _WEIGHTED]
-    for layer, weighted in zip(layers, network.layers, strict=True):
+    for layer, weighted in zip(_deployed(model), network.layers, strict=True):
         layer.set_weights(weighted.keras_arrays)
+
+
+def _deployed(model: keras.Model) -> list[keras.Layer]:
+    return [layer for layer in model.layers if type(layer) not in _NOT_DEPLOYED]
 
 
 def _weighted_dense(layer: Any) -> WeightedDense:
@@ -103,6 +108,14 @@ def _weighted_dense(layer: Any) -> WeightedDense:
 
 _WEIGHTED: dict[type[keras.Layer], Callable[[Any], WeightedLayer]] = {keras.layers.Dense: _weighted_dense}
 """By Keras' kind, what reads a layer that is deployed."""
+_NOT_DEPLOYED = {
+    keras.layers.InputLayer,
+    keras.layers.Rescaling,
+    keras.layers.Flatten,
+    keras.layers.Reshape,
+    keras.layers.Dropout,
+}
+"""Kinds of which a deployed network has nothing left; see ``weighted``. Any other has its row above."""
 
 
 def weights_sha256(model: keras.Model) -> str:

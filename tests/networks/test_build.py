@@ -164,3 +164,13 @@ def test_a_deployed_layer_is_described_as_it_was_built() -> None:
     network = weighted_network(build_network(spec))
     assert tuple(layer.spec for layer in network.layers) == spec.dense
     assert network.parameters == spec.parameters == build_network(spec).count_params()
+
+
+def test_a_layer_that_nobody_can_deploy_is_never_left_out() -> None:
+    layers = keras.layers
+    unknown = layers.BatchNormalization()
+    network = keras.Sequential(
+        [keras.Input((784,)), layers.Dense(5, "relu"), unknown, layers.Dense(10, "softmax")]
+    )
+    with pytest.raises(KeyError, match="BatchNormalization"):
+        weighted_network(network)

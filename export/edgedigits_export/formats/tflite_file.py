@@ -17,10 +17,10 @@ from edgedigits.contract import IMAGE_SIDE, PIXEL_MAX
 from edgedigits.errors import ContractError
 from edgedigits.file_names import Precision
 from edgedigits.metadata import METADATA_KEY, ModelMetadata
+from edgedigits.model_files.network_spec import Dense, LayerSpec
 from edgedigits.model_files.tflite_file import IDENTIFIER, read_graph
 from edgedigits.native_output import hidden_native_output
 from edgedigits.networks.backend import tf
-from edgedigits.networks.weighted import WeightedDense, WeightedLayer
 from edgedigits_export.inference_graph import InferenceGraph
 from edgedigits_export.integers.quantization import IntegerDense, IntegerLayer, IntegerNetwork
 
@@ -37,7 +37,7 @@ EXPECTED_OPERATORS: dict[tuple[Precision, str], frozenset[str]] = {
     ("int8", "uint8"): frozenset({"QUANTIZE", "RESHAPE", "SOFTMAX"}),
 }
 """Around the layers, whose own are in ``LAYER_OPERATORS``."""
-LAYER_OPERATORS: dict[type[WeightedLayer], str] = {WeightedDense: "FULLY_CONNECTED"}
+LAYER_OPERATORS: dict[type[LayerSpec], str] = {Dense: "FULLY_CONNECTED"}
 """By kind, the operator that a layer is in every precision; a ReLU is part of it."""
 INTEGER_TYPES = frozenset({"int8", "int32", "uint8"})
 
@@ -77,7 +77,7 @@ def to_tflite(
         content = bytes(converter.convert())
     if integer_network is not None:
         content = _with_integers(content, integer_network)
-    layers = {LAYER_OPERATORS[type(layer)] for layer in graph.network.layers}
+    layers = {LAYER_OPERATORS[type(layer.spec)] for layer in graph.network.layers}
     _check_graph(content, EXPECTED_OPERATORS[precision, edges] | layers, precision)
     return content
 
@@ -107,19 +107,12 @@ def _with_integers(content: bytes, network: IntegerNetwork) -> bytes:
     """
     model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
     (graph,) = model.subgraphs
+    layer_codes = {getattr(schema.BuiltinOperator, name) for name in LAYER_OPERATORS.values()}
     operators = [
         operator
         for operator in graph.operators
-        if model.operatorCodes[operator.opcodeIndex].builtinCode in _LAYERS.values()
+        if model.operatorCodes[operator.opcodeIndex].builtinCode in layer_codes
     ]
-    kinds = [model.operatorCodes[operator.opcodeIndex].builtinCode for operator in operators]
-    if kinds != [_LAYERS[type(layer)] for layer in network.layers]:
-        raise ContractError(
-            Path("int8 TFLite graph"),
-            "an operator for each layer",
-            f"{len(kinds)} for {len(network.layers)} layers, or others",
-            "this version of the TensorFlow converter is not supported",
-        )
     for operator, layer in zip(operators, network.layers, strict=True):
         for place, values, steps in _PARAMETERS[type(layer)](layer, network.per_channel):
             tensor = graph.tensors[operator.inputs[place]]
@@ -144,8 +137,6 @@ def _dense_parameters(layer: IntegerDense, per_channel: bool) -> _Parameters:
     return [(1, layer.weights.T, scales), (2, layer.bias, np.float32(layer.input.scale) * scales)]
 
 
-_LAYERS: dict[type[IntegerLayer], int] = {IntegerDense: schema.BuiltinOperator.FULLY_CONNECTED}
-"""By kind, the operator that it is in a TFLite graph."""
 _PARAMETERS: dict[type[IntegerLayer], Callable[[Any, bool], _Parameters]] = {IntegerDense: _dense_parameters}
 """By kind, its constants: of the layer, and of whether each unit has a scale."""
 
