@@ -7,6 +7,7 @@ checked against a short list, and the network is built anew from the result.
 
 import json
 import zipfile
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 from edgedigits.archives import ARCHIVE_ERRORS
 from edgedigits.contract import CLASSES, IMAGE_SIDE, LARGEST_MODEL, MOST_WEIGHTS, PIXELS, WIDEST_LAYER
 from edgedigits.errors import ContractError, ModelFileError, ModelNotFoundError
-from edgedigits.model_files.network_spec import LayerSpec, NetworkSpec
+from edgedigits.model_files.network_spec import Dense, Dropout, Flatten, LayerSpec, NetworkSpec, Rescaling
 
 WEIGHTS_MEMBER = "model.weights.h5"
 MEMBERS = {"config.json", "metadata.json", WEIGHTS_MEMBER}
@@ -104,7 +105,7 @@ def _check_trusted(path: Path, layer: dict[str, Any]) -> None:
             "a Lambda layer, which would run code from the file",
             TRAIN_AGAIN,
         )
-    known = {"InputLayer", "Rescaling", "Flatten", "Reshape", "Dropout", "Dense"}
+    known = {"InputLayer", *_READERS}
     if kind not in known or layer.get("module") != "keras.layers" or layer.get("registered_name"):
         raise ContractError(path, f"layers of {', '.join(sorted(known))}", f"a layer {kind}", TRAIN_AGAIN)
 
@@ -123,34 +124,55 @@ def _network(path: Path, layers: list[dict[str, Any]]) -> NetworkSpec:
 
 def _layer(path: Path, layer: dict[str, Any]) -> LayerSpec:
     kind, config = layer["class_name"], layer["config"]
-    name = str(config["name"])
-    if kind == "Dense":
-        return LayerSpec(
-            "Dense", name, int(config["units"]), str(config["activation"]), use_bias=bool(config["use_bias"])
-        )
-    if kind == "Rescaling":
-        scale, offset = float(config["scale"]), float(config["offset"])
-        if not 0 < abs(scale) <= LARGEST_FLOAT32:
-            raise ContractError(path, "a Rescaling layer by a number that is not 0", str(scale), TRAIN_AGAIN)
-        if not abs(offset) <= LARGEST_FLOAT32:
-            raise ContractError(path, "a Rescaling layer with a finite offset", str(offset), TRAIN_AGAIN)
-        return LayerSpec("Rescaling", name, scale=scale, offset=offset)
-    if kind == "Dropout":
-        return LayerSpec("Dropout", name, rate=float(config["rate"]))
-    if kind == "Reshape":
-        if list(config["target_shape"]) not in ([PIXELS], [-1]):
-            raise ContractError(path, "a Reshape to (784,)", str(config["target_shape"]), TRAIN_AGAIN)
-        return LayerSpec("Reshape", name)
-    return LayerSpec("Flatten", name)
+    if kind not in _READERS:
+        raise ContractError(path, "one input, at the beginning", f"a layer {kind} behind it", TRAIN_AGAIN)
+    return _READERS[kind](path, {**config, "name": str(config["name"])})
+
+
+def _dense(path: Path, config: dict[str, Any]) -> Dense:
+    units, activation = int(config["units"]), str(config["activation"])
+    return Dense(config["name"], units, activation, use_bias=bool(config["use_bias"]))
+
+
+def _rescaling(path: Path, config: dict[str, Any]) -> Rescaling:
+    scale, offset = float(config["scale"]), float(config["offset"])
+    if not 0 < abs(scale) <= LARGEST_FLOAT32:
+        raise ContractError(path, "a Rescaling layer by a number that is not 0", str(scale), TRAIN_AGAIN)
+    if not abs(offset) <= LARGEST_FLOAT32:
+        raise ContractError(path, "a Rescaling layer with a finite offset", str(offset), TRAIN_AGAIN)
+    return Rescaling(config["name"], scale, offset)
+
+
+def _dropout(path: Path, config: dict[str, Any]) -> Dropout:
+    return Dropout(config["name"], float(config["rate"]))
+
+
+def _reshape(path: Path, config: dict[str, Any]) -> Flatten:
+    if list(config["target_shape"]) not in ([PIXELS], [-1]):
+        raise ContractError(path, "a Reshape to (784,)", str(config["target_shape"]), TRAIN_AGAIN)
+    return _flatten(path, config)
+
+
+def _flatten(path: Path, config: dict[str, Any]) -> Flatten:
+    return Flatten(config["name"])
+
+
+_READERS: dict[str, Callable[[Path, dict[str, Any]], LayerSpec]] = {
+    "Dense": _dense,
+    "Dropout": _dropout,
+    "Flatten": _flatten,
+    "Rescaling": _rescaling,
+    "Reshape": _reshape,
+}
+"""By Keras' name of a layer, what reads its configuration; no other layer is taken."""
 
 
 def _check_order(path: Path, spec: NetworkSpec) -> None:
     """Check that the layers, one by one known, also make a digits network together."""
-    kinds = [layer.kind for layer in spec.layers]
     dense = spec.dense
-    if not dense or dense[-1].units != CLASSES or dense[-1].activation != "softmax" or kinds[-1] != "Dense":
-        last = f"{kinds[-1]} {spec.layers[-1].units} {spec.layers[-1].activation}" if kinds else "no layers"
-        raise ContractError(path, "a Dense softmax layer of 10 units at the end", last, TRAIN_AGAIN)
+    last = spec.layers[-1] if spec.layers else "no layers"
+    if not dense or last is not dense[-1] or dense[-1].units != CLASSES or dense[-1].activation != "softmax":
+        raise ContractError(path, "a Dense softmax layer of 10 units at the end", str(last), TRAIN_AGAIN)
     if len(dense) == 1:
         raise ContractError(path, "at least one hidden Dense layer", "only the softmax layer", TRAIN_AGAIN)
     hidden = {layer.activation for layer in dense[:-1]}
@@ -158,12 +180,13 @@ def _check_order(path: Path, spec: NetworkSpec) -> None:
         raise ContractError(path, "hidden layers with relu", ", ".join(sorted(hidden)), TRAIN_AGAIN)
     if not all(1 <= layer.units <= WIDEST_LAYER for layer in dense):
         raise ContractError(path, f"widths from 1 to {WIDEST_LAYER}", spec.arch, TRAIN_AGAIN)
-    if spec.weights > MOST_WEIGHTS:
-        raise ContractError(path, f"at most {MOST_WEIGHTS:,} weights", f"{spec.weights:,}", TRAIN_AGAIN)
-    before = kinds[: kinds.index("Dense")]
-    if "Rescaling" in kinds[len(before) :] or before.count("Rescaling") > 1:
+    first = spec.layers.index(dense[0])
+    rescalings = [index for index, layer in enumerate(spec.layers) if isinstance(layer, Rescaling)]
+    if len(rescalings) > 1 or any(index > first for index in rescalings):
         raise ContractError(
             path, "at most one Rescaling, before the first Dense", "another order", TRAIN_AGAIN
         )
-    if len(spec.input_shape) > 1 and not {"Flatten", "Reshape"} & set(before):
+    if len(spec.shapes[first]) > 1:
         raise ContractError(path, "a Flatten before the first Dense", "none", TRAIN_AGAIN)
+    if spec.parameters > MOST_WEIGHTS:
+        raise ContractError(path, f"at most {MOST_WEIGHTS:,} weights", f"{spec.parameters:,}", TRAIN_AGAIN)

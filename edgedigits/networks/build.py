@@ -1,16 +1,17 @@
 """Networks in Keras: built from a description, loaded from a ``.keras`` file, and their weights."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from edgedigits.artifacts.hashes import sha256_bytes
 from edgedigits.errors import EdgeDigitsError, ModelFileError
 from edgedigits.model_files.keras_archive import TRAIN_AGAIN, read_network_spec
-from edgedigits.model_files.network_spec import LayerSpec, NetworkSpec
+from edgedigits.model_files.network_spec import Dense, Dropout, Flatten, LayerSpec, NetworkSpec, Rescaling
 from edgedigits.networks.backend import keras
+from edgedigits.networks.weighted import WeightedDense, WeightedLayer, WeightedNetwork
 from edgedigits.networks.weights_copy import copied_weights
 
 INITIALIZERS = {
@@ -29,26 +30,29 @@ def build_network(spec: NetworkSpec, seed: int = 0, initializer: str = "glorot_u
     """
     initialize = INITIALIZERS[initializer]
     layers: list[Any] = [keras.Input(spec.input_shape, name="image")]
-    layers += [_keras_layer(layer, initialize(seed + index)) for index, layer in enumerate(spec.layers)]
+    layers += [
+        _BUILT[type(layer)](layer, initialize(seed + index)) for index, layer in enumerate(spec.layers)
+    ]
     return keras.Sequential(layers)
 
 
-def _keras_layer(layer: LayerSpec, initializer: keras.Initializer) -> keras.Layer:
-    match layer.kind:
-        case "Dense":
-            return keras.layers.Dense(
-                layer.units,
-                layer.activation,
-                use_bias=layer.use_bias,
-                kernel_initializer=initializer,
-                name=layer.name,
-            )
-        case "Dropout":
-            return keras.layers.Dropout(layer.rate, name=layer.name)
-        case "Rescaling":
-            return keras.layers.Rescaling(layer.scale, layer.offset, name=layer.name)
-        case _:
-            return keras.layers.Flatten(name=layer.name)
+def _built_dense(layer: Dense, initializer: keras.Initializer) -> keras.Layer:
+    return keras.layers.Dense(
+        layer.units,
+        layer.activation,
+        use_bias=layer.use_bias,
+        kernel_initializer=initializer,
+        name=layer.name,
+    )
+
+
+_BUILT: dict[type[LayerSpec], Callable[[Any, keras.Initializer], keras.Layer]] = {
+    Dense: _built_dense,
+    Dropout: lambda layer, _: keras.layers.Dropout(layer.rate, name=layer.name),
+    Flatten: lambda layer, _: keras.layers.Flatten(name=layer.name),
+    Rescaling: lambda layer, _: keras.layers.Rescaling(layer.scale, layer.offset, name=layer.name),
+}
+"""By kind, what makes a Keras layer with fresh weights of its description."""
 
 
 def load_network(path: Path) -> tuple[keras.Model, NetworkSpec]:
@@ -76,23 +80,50 @@ def load_network(path: Path) -> tuple[keras.Model, NetworkSpec]:
     return model, spec
 
 
-def dense_weights(model: keras.Model) -> list[tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]]:
-    """Return kernel (inputs, units) and bias (units,) of every Dense layer, zeros where it has no bias."""
-    pairs = []
-    for layer in model.layers:
-        if isinstance(layer, keras.layers.Dense):
-            kernel, *bias = layer.get_weights()
-            pairs.append((kernel, bias[0] if bias else np.zeros(kernel.shape[1], np.float32)))
-    return pairs
+def weighted_network(model: keras.Model) -> WeightedNetwork:
+    """Return what of a Keras network is deployed: its layers with weights, those as Keras has them.
+
+    Raises:
+        KeyError: a layer of a kind that nobody knows how to deploy.
+    """
+    return WeightedNetwork.of(_WEIGHTED[type(layer)](layer) for layer in _deployed(model))
+
+
+def set_weights(model: keras.Model, network: WeightedNetwork) -> None:
+    """Put weights into the Keras network that ``weighted_network`` took such from."""
+    for layer, weighted in zip(_deployed(model), network.layers, strict=True):
+        layer.set_weights(weighted.keras_arrays)
+
+
+def _deployed(model: keras.Model) -> list[keras.Layer]:
+    return [layer for layer in model.layers if type(layer) not in _NOT_DEPLOYED]
+
+
+def _weighted_dense(layer: Any) -> WeightedDense:
+    activation = str(keras.activations.serialize(layer.activation))
+    spec = Dense(layer.name, layer.units, activation, use_bias=layer.use_bias)
+    kernel, *bias = layer.get_weights()
+    return WeightedDense(spec, kernel, bias[0] if bias else np.zeros(spec.units, np.float32))
+
+
+_WEIGHTED: dict[type[keras.Layer], Callable[[Any], WeightedLayer]] = {keras.layers.Dense: _weighted_dense}
+"""By Keras' kind, what reads a layer that is deployed."""
+_NOT_DEPLOYED = {
+    keras.layers.InputLayer,
+    keras.layers.Rescaling,
+    keras.layers.Flatten,
+    keras.layers.Reshape,
+    keras.layers.Dropout,
+}
+"""Kinds of which a deployed network has nothing left; see ``weighted``. Any other has its row above."""
 
 
 def weights_sha256(model: keras.Model) -> str:
-    """Return the sha256 over shapes and values of all Dense weights: the same network, the same hash.
+    """Return the sha256 over shapes and values of all weights: the same network, the same hash.
 
     (The hash of the ``.keras`` file would change with the date that Keras writes into it.)
     """
     content = b""
-    for kernel, bias in dense_weights(model):
-        for array in (kernel, bias):
-            content += repr(array.shape).encode() + np.ascontiguousarray(array, "<f4").tobytes()
+    for array in weighted_network(model).arrays:
+        content += repr(array.shape).encode() + np.ascontiguousarray(array, "<f4").tobytes()
     return sha256_bytes(content)

@@ -21,7 +21,7 @@ from edgedigits.file_names import file_name, sidecar_name
 from edgedigits.measuring import metrics
 from edgedigits.measuring.reference import FILE_NAME as REFERENCE_NAME
 from edgedigits.measuring.reference import Reference
-from edgedigits.networks.build import dense_weights, weights_sha256
+from edgedigits.networks.build import weighted_network, weights_sha256
 from edgedigits.reporting import plots, sheets
 from edgedigits.training.augmentation import warp_epoch
 from edgedigits.training.fitting import Epoch, Fitter
@@ -260,7 +260,7 @@ def _pictures(
 
 def _training_pictures(fitter: Fitter, split: Split) -> dict[str, bytes]:
     """Draw what the network was shown, and what its first layer made of it."""
-    pictures = {"weights.png": plots.first_layer(dense_weights(fitter.network)[0][0])}
+    pictures = {"weights.png": plots.first_layer(weighted_network(fitter.network).layers[0].arrays[0])}
     if (warp := fitter.recipe.warp) is not None:
         originals = sheets.sample_indices(split.labels, per_class=1, seed=fitter.recipe.seed)
         generator = np.random.default_rng(fitter.recipe.seed)

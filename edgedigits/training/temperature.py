@@ -17,7 +17,7 @@ import numpy.typing as npt
 from edgedigits.contract import PIXEL_MAX
 from edgedigits.measuring.metrics import Labels, Probabilities, expected_calibration_error
 from edgedigits.networks.backend import keras
-from edgedigits.networks.build import dense_weights
+from edgedigits.networks.build import set_weights, weighted_network
 from edgedigits.picture.levels import Pixels
 
 Part = Literal["validation", "test"]
@@ -93,12 +93,8 @@ def network_logits(network: keras.Model, images: Pixels) -> npt.NDArray[np.float
         network: Dense layers with ReLU, the last one with softmax, as ``network_spec`` describes them.
         images: uint8 (n, 28, 28).
     """
-    *hidden, (kernel, bias) = dense_weights(network)
-    values = images.reshape(len(images), -1) / np.float64(PIXEL_MAX)
-    for weights, biases in hidden:
-        values = np.maximum(values @ weights.astype(np.float64) + biases, 0.0)
-    logits: npt.NDArray[np.float64] = values @ kernel.astype(np.float64) + bias
-    return logits
+    values = images / np.float64(PIXEL_MAX)
+    return weighted_network(network).astype(np.float64).logits(values)
 
 
 def fit_temperature(logits: npt.NDArray[np.float64], labels: Labels) -> float:
@@ -133,5 +129,4 @@ def fit_temperature(logits: npt.NDArray[np.float64], labels: Labels) -> float:
 
 def fold_temperature(network: keras.Model, temperature: float) -> None:
     """Divide the weights of a network's last layer by a temperature, and with them its logits."""
-    last = network.layers[-1]
-    last.set_weights([weights / np.float32(temperature) for weights in last.get_weights()])
+    set_weights(network, weighted_network(network).cooled(temperature))

@@ -79,7 +79,7 @@ class ChosenIntegers:
     def calibrated(self, form: IntegerForm) -> Calibrated:
         """Return the integers of a form."""
         if form not in self._calibrated:
-            self._calibrated[form] = calibrate(self._graph.layers, self._draws, self._validation, form)
+            self._calibrated[form] = calibrate(self._graph.network, self._draws, self._validation, form)
         return self._calibrated[form]
 
 

@@ -5,6 +5,7 @@ has nothing to get wrong, and an integer file's input *is* the pixel.
 """
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,22 +14,33 @@ import numpy as np
 import numpy.typing as npt
 
 from edgedigits.artifacts.manifest import recorded_input_scale, trained_labels
-from edgedigits.contract import IMAGE_SIDE, INPUT_NAME, OUTPUT_NAME, PIXELS
+from edgedigits.contract import IMAGE_SIDE, INPUT_NAME, OUTPUT_NAME
 from edgedigits.file_names import network_name
 from edgedigits.input_scale import RAW, UNIT, InputScale
-from edgedigits.model_files.network_spec import LayerSpec
+from edgedigits.model_files.network_spec import Rescaling
 from edgedigits.networks.backend import keras, tf
-from edgedigits.networks.build import dense_weights, load_network, weights_sha256
+from edgedigits.networks.build import load_network, weighted_network, weights_sha256
+from edgedigits.networks.weighted import WeightedDense, WeightedLayer, WeightedNetwork
 
 FloatArray = npt.NDArray[np.float32]
+
+
+def _dense(values: Any, layer: WeightedDense) -> Any:
+    return tf.matmul(values, tf.constant(layer.kernel)) + tf.constant(layer.bias)
+
+
+_SUMS: dict[type[WeightedLayer], Callable[[Any, Any], Any]] = {WeightedDense: _dense}
+"""By kind, what TensorFlow computes of values before the activation."""
+_ACTIVATIONS: dict[str, Callable[[Any], Any]] = {"relu": tf.nn.relu, "softmax": tf.nn.softmax}
+"""By Keras' name."""
 
 
 @dataclass(frozen=True)
 class InferenceGraph:
     """A digits network, ready to be converted."""
 
-    layers: tuple[tuple[FloatArray, FloatArray], ...]
-    """Kernel (inputs, units) and bias (units,) of every Dense layer; the first takes pixels from 0 to 255."""
+    network: WeightedNetwork
+    """Its layers with float32 weights; the first takes pixels from 0 to 255."""
     arch: str
     """Widths of the hidden layers, ``128-32``."""
     weights_sha256: str
@@ -39,7 +51,7 @@ class InferenceGraph:
     """The network itself, for reference answers."""
     input_shape: tuple[int, ...]
     """Of the Keras network, without the batch."""
-    rescaling: LayerSpec | None
+    rescaling: Rescaling | None
     """The Keras network's own layer that scales pixels, if it has one."""
     input_scale: InputScale
     """What pixels are made into before the Keras network's input."""
@@ -55,10 +67,8 @@ class InferenceGraph:
 
     def fed_with(self, scale: InputScale) -> "InferenceGraph":
         """Return the same network with another scaling before it, folded into its first layer."""
-        first, *rest = dense_weights(self.keras_model)
-        return dataclasses.replace(
-            self, layers=(_folded(first, scale, self.rescaling), *rest), input_scale=scale
-        )
+        network = _folded(weighted_network(self.keras_model), scale, self.rescaling)
+        return dataclasses.replace(self, network=network, input_scale=scale)
 
     def module(self, dtype: Any) -> tf.Module:
         """Return a TensorFlow module whose ``serve`` takes ``image`` of a dtype and gives ``probabilities``.
@@ -74,13 +84,10 @@ class InferenceGraph:
 
         @tf.function(input_signature=[tf.TensorSpec([None, IMAGE_SIDE, IMAGE_SIDE], dtype, name=INPUT_NAME)])
         def serve(image: Any) -> dict[str, Any]:
-            values = tf.reshape(tf.cast(image, tf.float32), [-1, PIXELS])
-            *hidden, last = self.layers
-            for kernel, bias in hidden:
-                values = tf.nn.relu(tf.matmul(values, tf.constant(kernel)) + tf.constant(bias))
-            kernel, bias = last
-            logits = tf.matmul(values, tf.constant(kernel)) + tf.constant(bias)
-            return {OUTPUT_NAME: tf.nn.softmax(logits)}
+            values = tf.reshape(tf.cast(image, tf.float32), [-1, *self.network.inputs])
+            for layer in self.network.layers:
+                values = _ACTIVATIONS[layer.activation](_SUMS[type(layer)](values, layer))
+            return {OUTPUT_NAME: values}
 
         module.serve = serve
         return module
@@ -93,15 +100,14 @@ def load_inference_graph(path: Path) -> InferenceGraph:
     ``InferenceGraph.fed_with`` for another).
 
     Raises:
-        ModelNotFoundError, ModelFileError, ContractError: see ``training.architectures.load_network``.
+        ModelNotFoundError, ModelFileError, ContractError: see ``networks.build.load_network``.
     """
     model, spec = load_network(path)
-    first, *rest = dense_weights(model)
     sha256 = weights_sha256(model)
     name = network_name(path)
     scale = RAW if spec.rescaling else recorded_input_scale(path.parent, name, sha256) or UNIT
     return InferenceGraph(
-        layers=(_folded(first, scale, spec.rescaling), *rest),
+        network=_folded(weighted_network(model), scale, spec.rescaling),
         arch=spec.arch,
         weights_sha256=sha256,
         labels=trained_labels(path.parent, name, sha256),
@@ -112,15 +118,9 @@ def load_inference_graph(path: Path) -> InferenceGraph:
     )
 
 
-def _folded(
-    layer: tuple[FloatArray, FloatArray], scale: InputScale, rescaling: LayerSpec | None
-) -> tuple[FloatArray, FloatArray]:
-    """Fold ``value = factor * pixel + offset`` into a Dense layer: factor into kernel, offset into bias."""
-    kernel, bias = layer
+def _folded(network: WeightedNetwork, scale: InputScale, rescaling: Rescaling | None) -> WeightedNetwork:
+    """Fold what is done to pixels before a network's first layer, outside of it and inside, into that layer."""
     factor, offset = scale.factor, scale.offset
     if rescaling is not None:
         factor, offset = factor * rescaling.scale, offset * rescaling.scale + rescaling.offset
-    folded = (kernel * np.float32(factor)).astype(np.float32)
-    if offset:
-        bias = (bias + offset * kernel.sum(axis=0, dtype=np.float64)).astype(np.float32)
-    return folded, bias
+    return network.folded(factor, offset)

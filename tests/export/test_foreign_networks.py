@@ -11,7 +11,7 @@ from keras import layers
 from edgedigits.datasets.split import Split
 from edgedigits.errors import ContractError, DatasetError, ModelFileError
 from edgedigits.file_names import file_name
-from edgedigits.networks.build import dense_weights, load_network
+from edgedigits.networks.build import load_network, weighted_network
 from edgedigits.runtimes.opening import open_model
 from edgedigits_export import FORMATS, ExportOptions, export_model, select_targets
 
@@ -22,7 +22,7 @@ FLOAT_FILES = (*select_targets("tflite", None), *select_targets("onnx", None))
 @pytest.fixture(scope="module")
 def weights(models: Path) -> Weights:
     """Of a trained 128-32 network, so that the answers mean something."""
-    return dense_weights(load_network(models / "digits.keras")[0])
+    return [layer.arrays for layer in weighted_network(load_network(models / "digits.keras")[0]).layers]
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from edgedigits.errors import ContractError, EdgeDigitsError, ModelFileError, ModelNotFoundError
 from edgedigits.model_files.keras_archive import LARGEST_CONFIG, read_network_spec
-from edgedigits.model_files.network_spec import LayerSpec, NetworkSpec, network_spec
+from edgedigits.model_files.network_spec import Dense as DenseSpec
+from edgedigits.model_files.network_spec import Dropout, Flatten, NetworkSpec, network_spec
 from edgedigits.networks.backend import keras
 from edgedigits.networks.build import build_network, load_network, weights_sha256
 from edgedigits.runtimes.opening import open_model
@@ -140,6 +141,11 @@ def test_a_digits_network_is_read_and_loaded(build, expected, tmp_path):
     # The same weights in the same layers: the same operations on the same numbers.
     assert np.array_equal(loaded(values, training=False), model(values, training=False))
     assert weights_sha256(loaded) == weights_sha256(model)
+    # Keras' own shapes and counts; a bias that Keras does not keep is written as zeros.
+    assert spec.shapes == ((*model.input_shape[1:],), *(layer.output.shape[1:] for layer in loaded.layers))
+    assert spec.parameters == model.count_params() + sum(
+        layer.units for layer in spec.dense if not layer.use_bias
+    )
 
 
 def test_a_spec_names_its_layers(tmp_path):
@@ -153,10 +159,10 @@ def test_a_spec_names_its_layers(tmp_path):
         tmp_path,
     )
     assert read_network_spec(path).layers == (
-        LayerSpec("Flatten", "flat"),
-        LayerSpec("Dense", "one", 16, "relu"),
-        LayerSpec("Dropout", "drop", rate=0.25),
-        LayerSpec("Dense", "last", 10, "softmax"),
+        Flatten("flat"),
+        DenseSpec("one", 16, "relu"),
+        Dropout("drop", 0.25),
+        DenseSpec("last", 10, "softmax"),
     )
 
 
@@ -296,6 +302,16 @@ def test_another_network_is_refused_with_the_reason(build, reason, tmp_path):
     assert str(caught.value).endswith("train a digits network with `edgedigits train`")
     with pytest.raises(ContractError):
         load_network(path)
+
+
+def test_an_input_in_the_middle_is_refused(small_file, tmp_path):
+    def twice(config: dict[str, Any]) -> None:
+        chain = config["config"]["layers"]
+        chain[1] = chain[0]  # in place of the Flatten
+
+    path = with_config(small_file, tmp_path / "digits.keras", twice)
+    with pytest.raises(ContractError, match="one input, at the beginning, found a layer InputLayer behind"):
+        read_network_spec(path)
 
 
 # Code in a file never runs

@@ -9,7 +9,13 @@ import pytest
 
 from edgedigits.errors import ContractError, ModelFileError, ModelNotFoundError
 from edgedigits.model_files.network_spec import network_spec
-from edgedigits.networks.build import build_network, dense_weights, load_network, weights_sha256
+from edgedigits.networks.build import (
+    build_network,
+    load_network,
+    set_weights,
+    weighted_network,
+    weights_sha256,
+)
 
 
 def rewritten(path: Path, target: Path, member: str, content: bytes) -> Path:
@@ -122,7 +128,8 @@ def test_the_seed_decides_the_weights() -> None:
     assert weights_sha256(first) == weights_sha256(same) != weights_sha256(other)
     # Each layer has a seed of its own: two of one shape do not start alike.
     square = build_network(network_spec((8, 8, 8)))
-    assert not np.array_equal(dense_weights(square)[1][0], dense_weights(square)[2][0])
+    _, second, third, _ = weighted_network(square).layers
+    assert not np.array_equal(second.arrays[0], third.arrays[0])
 
 
 def test_a_layer_without_a_bias_has_a_bias_of_zeros() -> None:
@@ -133,6 +140,37 @@ def test_a_layer_without_a_bias_has_a_bias_of_zeros() -> None:
             keras.layers.Dense(10, "softmax"),
         ]
     )
-    (_, first), (_, second) = dense_weights(network)
+    first, second = (layer.arrays[1] for layer in weighted_network(network).layers)
     assert (first.shape, second.shape) == ((5,), (10,))
     assert not first.any()
+
+
+@pytest.mark.parametrize("use_bias", [True, False])
+def test_weights_go_back_to_where_they_came_from(use_bias: bool) -> None:
+    layers = keras.layers
+    first, last = layers.Dense(5, "relu", use_bias), layers.Dense(10, "softmax", use_bias)
+    network = keras.Sequential([keras.Input((28, 28)), layers.Flatten(), first, layers.Dropout(0.5), last])
+    before = network.get_weights()
+    set_weights(network, weighted_network(network).cooled(2.0))
+    changed = len(before) // 2
+    for old, new in zip(before[:changed], network.get_weights()[:changed], strict=True):
+        np.testing.assert_array_equal(new, old)
+    for old, new in zip(before[changed:], network.get_weights()[changed:], strict=True):
+        np.testing.assert_array_equal(new, old / 2)
+
+
+def test_a_deployed_layer_is_described_as_it_was_built() -> None:
+    spec = network_spec((16, 8))
+    network = weighted_network(build_network(spec))
+    assert tuple(layer.spec for layer in network.layers) == spec.dense
+    assert network.parameters == spec.parameters == build_network(spec).count_params()
+
+
+def test_a_layer_that_nobody_can_deploy_is_never_left_out() -> None:
+    layers = keras.layers
+    unknown = layers.BatchNormalization()
+    network = keras.Sequential(
+        [keras.Input((784,)), layers.Dense(5, "relu"), unknown, layers.Dense(10, "softmax")]
+    )
+    with pytest.raises(KeyError, match="BatchNormalization"):
+        weighted_network(network)

@@ -7,7 +7,7 @@ import pytest
 from edgedigits.datasets.split import Split
 from edgedigits.measuring.metrics import expected_calibration_error
 from edgedigits.model_files.network_spec import network_spec
-from edgedigits.networks.build import build_network, dense_weights, load_network
+from edgedigits.networks.build import build_network, load_network, weighted_network
 from edgedigits.training.temperature import (
     COLDEST,
     DECIMALS,
@@ -118,16 +118,15 @@ def test_the_logits_are_those_of_the_networks_own_answers(
 def test_folding_divides_the_logits_and_changes_only_the_last_layer(
     network: keras.Model, images: np.ndarray
 ) -> None:
-    weights, logits = dense_weights(network), network_logits(network, images)
+    before, logits = weighted_network(network), network_logits(network, images)
     fold_temperature(network, 1.7)
     # Weights are rounded to float32 once: 6e-8 of each of 33 terms.
     np.testing.assert_allclose(network_logits(network, images), logits / 1.7, rtol=1e-5, atol=1e-5)
     assert (network_logits(network, images).argmax(axis=1) == logits.argmax(axis=1)).all()
-    *hidden, last = dense_weights(network)
-    for before, after in zip(weights[:-1], hidden, strict=True):
-        np.testing.assert_array_equal(before[0], after[0])
-        np.testing.assert_array_equal(before[1], after[1])
-    assert all(array.dtype == np.float32 for array in last)
+    after = weighted_network(network)
+    for old, new in zip(before.arrays[:-2], after.arrays[:-2], strict=True):
+        np.testing.assert_array_equal(old, new)
+    assert all(array.dtype == np.float32 for array in after.arrays)
 
 
 def test_a_temperature_of_one_changes_no_bit(network: keras.Model) -> None:

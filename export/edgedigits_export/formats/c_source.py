@@ -26,10 +26,18 @@ from edgedigits_export.formats import tflite_file
 from edgedigits_export.formats.c_text import c_identifier, c_string, check_name, render
 from edgedigits_export.formats.export_format import FormatRecord
 from edgedigits_export.formats.tflite_file import TfliteFormat
-from edgedigits_export.integers.fixed_point import FixedPointNetwork, read_fixed_point_network
+from edgedigits_export.integers.fixed_point import (
+    FixedPointDense,
+    FixedPointLayer,
+    FixedPointNetwork,
+    read_fixed_point_network,
+)
 from edgedigits_export.integers.reference_kernels import RUNTIME as REFERENCE_RUNTIME
 from edgedigits_export.integers.reference_kernels import reference_answers
 from edgedigits_export.targets import ExportOptions
+
+_LAYER_TEMPLATES: dict[type[FixedPointLayer], str] = {FixedPointDense: "dense.c.j2"}
+"""By kind, the template with its C code: macros ``type``, ``tables``, ``function`` and ``call``."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +72,7 @@ def render_source(name: str, network: FixedPointNetwork, metadata: ModelMetadata
         "a neural network for images of 28x28 pixels, in C99",
         metadata,
         network=network,
+        templates=[_LAYER_TEMPLATES[type(layer)] for layer in network.layers],
         tflite_sha256=network.sha256,
         name=name,
         metadata_lines=metadata_comment(metadata),

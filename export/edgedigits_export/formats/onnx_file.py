@@ -4,6 +4,7 @@ The graphs are built operator by operator, as onnxruntime's fused kernels want t
 no shape arithmetic, the batch free, names that are the same in every run.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -17,11 +18,12 @@ from edgedigits.contract import CLASSES, IMAGE_SIDE, INPUT_NAME, OUTPUT_NAME, PI
 from edgedigits.datasets.split import Split
 from edgedigits.format_table import Precision
 from edgedigits.metadata import METADATA_KEY, ModelMetadata
+from edgedigits.networks.weighted import WeightedDense, WeightedLayer
 from edgedigits.progress import Progress
 from edgedigits_export.formats.export_format import ExportFormat, FormatRecord
 from edgedigits_export.inference_graph import InferenceGraph
 from edgedigits_export.integers.calibration import ONNX_FORM, REDUCED_ONNX_FORM, IntegerForm
-from edgedigits_export.integers.quantization import IntegerNetwork
+from edgedigits_export.integers.quantization import IntegerDense, IntegerLayer, IntegerNetwork
 from edgedigits_export.targets import DEFAULT_OPSET, ExportOptions
 
 IR_VERSION = 8
@@ -88,12 +90,11 @@ def to_onnx(
     builder = _GraphBuilder()
     pixels = builder.add("Flatten", [INPUT_NAME], "pixels", axis=1)
     if integer_network is not None:
-        logits = _integer_layers(builder, integer_network, pixels)
+        _integer_layers(builder, integer_network, pixels)
     elif precision == "dynamic":
-        logits = _dynamic_layers(builder, graph, pixels)
+        _dynamic_layers(builder, graph, pixels)
     else:
-        logits = _float_layers(builder, graph, pixels, half=precision == "float16")
-    builder.add("Softmax", [logits], OUTPUT_NAME, axis=-1)
+        _float_layers(builder, graph, pixels, half=precision == "float16")
     return builder.model(opset)
 
 
@@ -104,52 +105,97 @@ def add_metadata(content: bytes, metadata: ModelMetadata) -> bytes:
     return bytes(model.SerializeToString(deterministic=True))
 
 
-def _float_layers(builder: _GraphBuilder, graph: InferenceGraph, pixels: str, *, half: bool) -> str:
-    """Add Cast and one Gemm per layer; with ``half``, weights that are stored as float16 and widened when loaded."""
+def _activated(builder: _GraphBuilder, layer: WeightedLayer | IntegerLayer, sums: str, index: int) -> str:
+    """Add what is done to a layer's sums."""
+    return _ACTIVATIONS[layer.activation](builder, sums, index)
+
+
+_ACTIVATIONS: dict[str, Callable[[_GraphBuilder, str, int], str]] = {
+    "relu": lambda builder, sums, index: builder.add("Relu", [sums], f"relu_{index}"),
+    "softmax": lambda builder, sums, _: builder.add("Softmax", [sums], OUTPUT_NAME, axis=-1),
+}
+"""By Keras' name, what adds an activation; softmax comes last, and gives the probabilities."""
+
+
+def _float_layers(builder: _GraphBuilder, graph: InferenceGraph, pixels: str, *, half: bool) -> None:
+    """Add Cast and all layers; with ``half``, weights that are stored as float16 and widened when loaded."""
     values = builder.add("Cast", [pixels], "values", to=TensorProto.FLOAT)
-    for index, (kernel, bias) in enumerate(graph.layers, start=1):
-        parameters = []
-        for name, value in ((f"kernel_{index}", kernel), (f"bias_{index}", bias)):
-            if half:
-                stored = builder.constant(f"{name}_half", value.astype(np.float16))
-                parameters.append(builder.add("Cast", [stored], name, to=TensorProto.FLOAT))
-            else:
-                parameters.append(builder.constant(name, value))
-        values = builder.add("Gemm", [values, *parameters], f"gemm_{index}")
-        if index < len(graph.layers):
-            values = builder.add("Relu", [values], f"relu_{index}")
-    return values
+
+    def parameter(name: str, value: npt.NDArray[Any]) -> str:
+        if not half:
+            return builder.constant(name, value)
+        stored = builder.constant(f"{name}_half", value.astype(np.float16))
+        return builder.add("Cast", [stored], name, to=TensorProto.FLOAT)
+
+    for index, layer in enumerate(graph.network.layers, start=1):
+        sums = _FLOAT[type(layer)](builder, layer, values, index, parameter)
+        values = _activated(builder, layer, sums, index)
 
 
-def _dynamic_layers(builder: _GraphBuilder, graph: InferenceGraph, pixels: str) -> str:
+_Parameter = Callable[[str, npt.NDArray[Any]], str]
+"""Adds weights or biases by name and returns the name of the float32 tensor that they are."""
+
+
+def _float_dense(
+    builder: _GraphBuilder, layer: WeightedDense, values: str, index: int, parameter: _Parameter
+) -> str:
+    parameters = [parameter(f"kernel_{index}", layer.kernel), parameter(f"bias_{index}", layer.bias)]
+    return builder.add("Gemm", [values, *parameters], f"gemm_{index}")
+
+
+_FLOAT: dict[type[WeightedLayer], Callable[[_GraphBuilder, Any, str, int, _Parameter], str]] = {
+    WeightedDense: _float_dense,
+}
+"""By kind, what adds a layer in floats and returns the name of its sums."""
+
+
+@dataclass(frozen=True)
+class _Quantized:
+    """A uint8 tensor of an activation; the names of scale and zero point are empty for the pixels themselves."""
+
+    values: str
+    scale: str = ""
+    zero_point: str = ""
+
+
+def _dynamic_layers(builder: _GraphBuilder, graph: InferenceGraph, pixels: str) -> None:
     """Add integer products of int8 weights with activations whose range is looked up while it runs.
 
     The first layer takes the pixels as they are: they are quantized already.
     """
-    quantized, zero_point, scale = pixels, "", ""
-    for index, (kernel, bias) in enumerate(graph.layers, start=1):
-        scales = np.maximum(np.abs(kernel).max(axis=0), np.finfo(np.float32).tiny) / DYNAMIC_WEIGHT_MAX
-        weights = builder.constant(f"weights_{index}", np.rint(kernel / scales).astype(np.int8))
-        factors = builder.constant(f"weight_scales_{index}", scales.astype(np.float32))
-        inputs = [quantized, weights, zero_point] if zero_point else [quantized, weights]
-        sums = builder.add("MatMulInteger", inputs, f"sums_{index}")
-        values = builder.add("Cast", [sums], f"float_sums_{index}", to=TensorProto.FLOAT)
-        if scale:
-            factors = builder.add("Mul", [scale, factors], f"factors_{index}")
-        values = builder.add("Mul", [values, factors], f"products_{index}")
-        values = builder.add("Add", [values, builder.constant(f"bias_{index}", bias)], f"biased_{index}")
-        if index < len(graph.layers):
-            values = builder.add("Relu", [values], f"relu_{index}")
-            quantized, scale, zero_point = (
-                f"{kind}_{index}" for kind in ("quantized", "scale", "zero_point")
+    quantized = _Quantized(pixels)
+    for index, layer in enumerate(graph.network.layers, start=1):
+        sums = _DYNAMIC[type(layer)](builder, layer, quantized, index)
+        values = _activated(builder, layer, sums, index)
+        if index < len(graph.network.layers):
+            quantized = _Quantized(f"quantized_{index}", f"scale_{index}", f"zero_point_{index}")
+            outputs = [quantized.values, quantized.scale, quantized.zero_point]
+            builder.nodes.append(
+                helper.make_node("DynamicQuantizeLinear", [values], outputs, name=quantized.values)
             )
-            outputs = [quantized, scale, zero_point]
-            builder.nodes.append(helper.make_node("DynamicQuantizeLinear", [values], outputs, name=quantized))
-    return values
 
 
-def _integer_layers(builder: _GraphBuilder, network: IntegerNetwork, pixels: str) -> str:
-    """Add one Gemm per layer between DequantizeLinear and QuantizeLinear; onnxruntime fuses each into a QGemm.
+def _dynamic_dense(builder: _GraphBuilder, layer: WeightedDense, quantized: _Quantized, index: int) -> str:
+    scales = np.maximum(np.abs(layer.kernel).max(axis=0), np.finfo(np.float32).tiny) / DYNAMIC_WEIGHT_MAX
+    weights = builder.constant(f"weights_{index}", np.rint(layer.kernel / scales).astype(np.int8))
+    factors = builder.constant(f"weight_scales_{index}", scales.astype(np.float32))
+    inputs = [quantized.values, weights, *([quantized.zero_point] if quantized.zero_point else [])]
+    sums = builder.add("MatMulInteger", inputs, f"sums_{index}")
+    values = builder.add("Cast", [sums], f"float_sums_{index}", to=TensorProto.FLOAT)
+    if quantized.scale:
+        factors = builder.add("Mul", [quantized.scale, factors], f"factors_{index}")
+    values = builder.add("Mul", [values, factors], f"products_{index}")
+    return builder.add("Add", [values, builder.constant(f"bias_{index}", layer.bias)], f"biased_{index}")
+
+
+_DYNAMIC: dict[type[WeightedLayer], Callable[[_GraphBuilder, Any, _Quantized, int], str]] = {
+    WeightedDense: _dynamic_dense,
+}
+"""By kind, what adds a layer with int8 weights and returns the name of its float sums."""
+
+
+def _integer_layers(builder: _GraphBuilder, network: IntegerNetwork, pixels: str) -> None:
+    """Add all layers between DequantizeLinear and QuantizeLinear; onnxruntime fuses each Gemm into a QGemm.
 
     The uint8 pixels need no QuantizeLinear: they are quantized, with scale 1/255 and zero point 0. Logits stay float.
     """
@@ -159,30 +205,50 @@ def _integer_layers(builder: _GraphBuilder, network: IntegerNetwork, pixels: str
     values = builder.add("DequantizeLinear", [pixels, scale, zero], "values_0")
     for index, layer in enumerate(network.layers, start=1):
         # The integer network counts in pixels from 0 to 255, the first layer here in values from 0 to 1.
-        weight_scales = layer.weight_scales * np.float32(PIXEL_MAX if index == 1 else 1)
-        parameters = []
-        for name, value, scales in (
-            (f"kernel_{index}", layer.weights, weight_scales),
-            (f"bias_{index}", layer.bias, input_scale * weight_scales),
-        ):
-            # onnxruntime fuses only where every zero point is written out, though 0 is the default.
-            zeros = np.zeros_like(value, shape=scales.shape if network.per_channel else ())
-            inputs = [
-                builder.constant(f"{name}_q", value),
-                builder.constant(f"{name}_scale", scales if network.per_channel else scales[0]),
-                builder.constant(f"{name}_zero", zeros),
-            ]
-            # One axis for kernel and bias: the units come last in both.
-            axis = {"axis": value.ndim - 1} if network.per_channel else {}
-            parameters.append(builder.add("DequantizeLinear", inputs, name, **axis))
-        values = builder.add("Gemm", [values, *parameters], f"gemm_{index}")
+        factor = np.float32(PIXEL_MAX if index == 1 else 1)
+        add_layer = _INTEGER[type(layer)]
+        sums = add_layer(builder, layer, values, index, input_scale, factor, network.per_channel)
+        values = _activated(builder, layer, sums, index)
         if index < len(network.layers):
-            values = builder.add("Relu", [values], f"relu_{index}")
             input_scale = np.float32(layer.output.scale)
             scale = builder.constant(f"scale_{index}", input_scale)
             quantized = builder.add("QuantizeLinear", [values, scale, zero], f"quantized_{index}")
             values = builder.add("DequantizeLinear", [quantized, scale, zero], f"values_{index}")
-    return values
+
+
+def _integer_dense(
+    builder: _GraphBuilder,
+    layer: IntegerDense,
+    values: str,
+    index: int,
+    input_scale: np.float32,
+    factor: np.float32,
+    per_channel: bool,
+) -> str:
+    weight_scales = layer.weight_scales * factor
+    parameters = []
+    for name, value, scales in (
+        (f"kernel_{index}", layer.weights, weight_scales),
+        (f"bias_{index}", layer.bias, input_scale * weight_scales),
+    ):
+        # onnxruntime fuses only where every zero point is written out, though 0 is the default.
+        zeros = np.zeros_like(value, shape=scales.shape if per_channel else ())
+        inputs = [
+            builder.constant(f"{name}_q", value),
+            builder.constant(f"{name}_scale", scales if per_channel else scales[0]),
+            builder.constant(f"{name}_zero", zeros),
+        ]
+        # One axis for kernel and bias: the units come last in both.
+        axis = {"axis": value.ndim - 1} if per_channel else {}
+        parameters.append(builder.add("DequantizeLinear", inputs, name, **axis))
+    return builder.add("Gemm", [values, *parameters], f"gemm_{index}")
+
+
+_INTEGER: dict[
+    type[IntegerLayer], Callable[[_GraphBuilder, Any, str, int, np.float32, np.float32, bool], str]
+] = {IntegerDense: _integer_dense}
+"""By kind, what adds a layer in integers and returns the name of its float sums: of the dequantized input, its scale,
+the factor of the weights' scales, and whether each unit has a scale."""
 
 
 class OnnxFormat(ExportFormat):

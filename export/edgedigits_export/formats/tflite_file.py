@@ -4,7 +4,7 @@ The converter takes a concrete function, not the Keras model: no shape arithmeti
 stays free. What comes out is checked operator by operator before anybody sees it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,13 +18,14 @@ from edgedigits.datasets.split import Split
 from edgedigits.errors import ContractError
 from edgedigits.format_table import Precision
 from edgedigits.metadata import METADATA_KEY, ModelMetadata
+from edgedigits.model_files.network_spec import Dense, LayerSpec
 from edgedigits.model_files.tflite_file import IDENTIFIER, read_graph
 from edgedigits.native_output import hidden_native_output
 from edgedigits.networks.backend import tf
 from edgedigits_export.formats.export_format import ExportFormat
 from edgedigits_export.inference_graph import InferenceGraph
 from edgedigits_export.integers.calibration import TFLITE_FORM, IntegerForm
-from edgedigits_export.integers.quantization import IntegerNetwork
+from edgedigits_export.integers.quantization import IntegerDense, IntegerLayer, IntegerNetwork
 from edgedigits_export.targets import ExportOptions
 
 ALIGNMENT = 16
@@ -33,12 +34,15 @@ INT8_OFFSET = 128
 """Between the uint8 that activations are counted in here and the int8 of the file."""
 
 EXPECTED_OPERATORS: dict[tuple[Precision, str], frozenset[str]] = {
-    ("float32", "uint8"): frozenset({"CAST", "RESHAPE", "FULLY_CONNECTED", "SOFTMAX"}),
-    ("float16", "uint8"): frozenset({"CAST", "RESHAPE", "FULLY_CONNECTED", "SOFTMAX", "DEQUANTIZE"}),
-    ("dynamic", "uint8"): frozenset({"CAST", "RESHAPE", "FULLY_CONNECTED", "SOFTMAX"}),
-    ("int8", "int8"): frozenset({"RESHAPE", "FULLY_CONNECTED", "SOFTMAX"}),
-    ("int8", "uint8"): frozenset({"QUANTIZE", "RESHAPE", "FULLY_CONNECTED", "SOFTMAX"}),
+    ("float32", "uint8"): frozenset({"CAST", "RESHAPE", "SOFTMAX"}),
+    ("float16", "uint8"): frozenset({"CAST", "RESHAPE", "SOFTMAX", "DEQUANTIZE"}),
+    ("dynamic", "uint8"): frozenset({"CAST", "RESHAPE", "SOFTMAX"}),
+    ("int8", "int8"): frozenset({"RESHAPE", "SOFTMAX"}),
+    ("int8", "uint8"): frozenset({"QUANTIZE", "RESHAPE", "SOFTMAX"}),
 }
+"""Around the layers, whose own are in ``LAYER_OPERATORS``."""
+LAYER_OPERATORS: dict[type[LayerSpec], str] = {Dense: "FULLY_CONNECTED"}
+"""By kind, the operator that a layer is in every precision; a ReLU is part of it."""
 INTEGER_TYPES = frozenset({"int8", "int32", "uint8"})
 
 
@@ -77,7 +81,8 @@ def to_tflite(
         content = bytes(converter.convert())
     if integer_network is not None:
         content = _with_integers(content, integer_network)
-    _check_graph(content, precision, edges)
+    layers = {LAYER_OPERATORS[type(layer.spec)] for layer in graph.network.layers}
+    _check_graph(content, EXPECTED_OPERATORS[precision, edges] | layers, precision)
     return content
 
 
@@ -106,18 +111,15 @@ def _with_integers(content: bytes, network: IntegerNetwork) -> bytes:
     """
     model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
     (graph,) = model.subgraphs
-    fully_connected = [
+    layer_codes = {getattr(schema.BuiltinOperator, name) for name in LAYER_OPERATORS.values()}
+    operators = [
         operator
         for operator in graph.operators
-        if model.operatorCodes[operator.opcodeIndex].builtinCode == schema.BuiltinOperator.FULLY_CONNECTED
+        if model.operatorCodes[operator.opcodeIndex].builtinCode in layer_codes
     ]
-    for operator, layer in zip(fully_connected, network.layers, strict=True):
-        scales = layer.weight_scales if network.per_channel else layer.weight_scales[:1]
-        weights, bias = (graph.tensors[index] for index in operator.inputs[1:])
-        for tensor, values, steps in (
-            (weights, layer.weights.T, scales),
-            (bias, layer.bias, np.float32(layer.input.scale) * scales),
-        ):
+    for operator, layer in zip(operators, network.layers, strict=True):
+        for place, values, steps in _PARAMETERS[type(layer)](layer, network.per_channel):
+            tensor = graph.tensors[operator.inputs[place]]
             # The converter keeps equal constants once; ours are each in a buffer of their own.
             model.buffers[tensor.buffer].data = None
             model.buffers.append(_AlignedBuffer(np.frombuffer(values.tobytes(), np.uint8)))
@@ -128,6 +130,19 @@ def _with_integers(content: bytes, network: IntegerNetwork) -> bytes:
         output.scale = np.array([layer.output.scale], np.float32)
         output.zeroPoint = np.array([layer.output.zero_point - INT8_OFFSET], np.int64)
     return _pack(model)
+
+
+_Parameters = list[tuple[int, npt.NDArray[Any], npt.NDArray[np.float32]]]
+"""Of each constant of an operator: which input it is, its integers as the file has them, and what a step is worth."""
+
+
+def _dense_parameters(layer: IntegerDense, per_channel: bool) -> _Parameters:
+    scales = layer.weight_scales if per_channel else layer.weight_scales[:1]
+    return [(1, layer.weights.T, scales), (2, layer.bias, np.float32(layer.input.scale) * scales)]
+
+
+_PARAMETERS: dict[type[IntegerLayer], Callable[[Any, bool], _Parameters]] = {IntegerDense: _dense_parameters}
+"""By kind, its constants: of the layer, and of whether each unit has a scale."""
 
 
 class _AlignedBuffer(schema.BufferT):
@@ -157,10 +172,9 @@ def _placeholder_images() -> Iterator[list[npt.NDArray[np.float32]]]:
         yield [np.full((1, IMAGE_SIDE, IMAGE_SIDE), pixel, np.float32)]
 
 
-def _check_graph(content: bytes, precision: Precision, edges: str) -> None:
+def _check_graph(content: bytes, expected: frozenset[str], precision: Precision) -> None:
     """Refuse a graph with an operator or a tensor type that should not be there."""
     graph = read_graph(Path("converted model"), content)
-    expected = EXPECTED_OPERATORS[precision, edges]
     unexpected = sorted(set(graph.operators) - expected)
     if precision == "int8":
         unexpected += sorted(graph.tensor_types - INTEGER_TYPES)

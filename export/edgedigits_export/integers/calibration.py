@@ -22,9 +22,9 @@ from edgedigits.datasets.split import Split
 from edgedigits.errors import DatasetError, QuantizationError
 from edgedigits.measuring import metrics
 from edgedigits.metadata import CalibrationReceipt
-from edgedigits_export.integers.equivalence import Layer
+from edgedigits.networks.weighted import WeightedNetwork
+from edgedigits_export.integers.grids import RANGE_METHODS
 from edgedigits_export.integers.quantization import (
-    RANGE_METHODS,
     REDUCED_WEIGHT_BITS,
     WEIGHT_BITS,
     IntegerNetwork,
@@ -204,7 +204,7 @@ def _as_json(score: Score) -> dict[str, float]:
 
 
 def calibrate(
-    layers: Sequence[Layer],
+    floats: WeightedNetwork,
     draws: Sequence[CalibrationSet],
     validation: Validation,
     form: IntegerForm,
@@ -212,7 +212,7 @@ def calibrate(
     """Turn a network into integers, with the ranges that the validation images like best.
 
     Args:
-        layers: kernel and bias of every Dense layer; the first takes pixels from 0 to 255.
+        floats: the network; its first layer takes pixels from 0 to 255.
         draws: calibration images, and a second draw to compare with where there is one.
         validation: what judges the ways to choose the ranges.
         form: what kind of integers.
@@ -230,7 +230,7 @@ def calibrate(
         return rounded.with_ranges(RANGE_METHODS[hidden], RANGE_METHODS[logits])
 
     weights = [
-        round_weights(layers, draw.images, per_channel=form.per_channel, bits=form.bits) for draw in draws
+        round_weights(floats, draw.images, per_channel=form.per_channel, bits=form.bits) for draw in draws
     ]
     hidden_scores = _scores(lambda method: score(with_ranges(weights[0], method, "min-max")))
     hidden = _best(hidden_scores)

@@ -7,7 +7,8 @@ fixed point.
 
 import hashlib
 import math
-from collections.abc import Iterable, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -35,8 +36,33 @@ SUM_INTEGER_BITS = 12
 """Of its sum of exponentials: Q12.19."""
 
 
-@dataclass(frozen=True)
-class FixedPointLayer:
+@dataclass(frozen=True, eq=False)
+class FixedPointLayer(ABC):
+    """A layer from unsigned bytes to unsigned bytes."""
+
+    zero_point: int
+    """The byte that stands for 0."""
+    lowest: int
+    """The lowest byte that may come out: ``zero_point`` after a ReLU, else 0."""
+
+    @property
+    @abstractmethod
+    def inputs(self) -> int:
+        """Bytes that go in."""
+
+    @property
+    @abstractmethod
+    def outputs(self) -> int:
+        """Bytes that come out."""
+
+    @property
+    @abstractmethod
+    def parameter_bytes(self) -> int:
+        """Bytes of all that it keeps."""
+
+
+@dataclass(frozen=True, eq=False)
+class FixedPointDense(FixedPointLayer):
     """A fully connected layer from unsigned bytes to unsigned bytes."""
 
     weights: npt.NDArray[np.int8]
@@ -47,10 +73,6 @@ class FixedPointLayer:
     """Shape (outputs,): with the shifts, from the scale of the sums to the scale of the output."""
     shifts: npt.NDArray[np.uint8]
     """Shape (outputs,), from 1 to 62: output = (sum * multiplier + 2**(shift - 1)) >> shift."""
-    zero_point: int
-    """The byte that stands for 0."""
-    lowest: int
-    """The lowest byte that may come out: ``zero_point`` after a ReLU, else 0."""
 
     @property
     def inputs(self) -> int:
@@ -62,10 +84,15 @@ class FixedPointLayer:
         """Bytes that come out."""
         return int(self.weights.shape[0])
 
+    @property
+    def parameter_bytes(self) -> int:
+        """Bytes of weights, biases, multipliers and shifts."""
+        return sum(array.nbytes for array in (self.weights, self.biases, self.multipliers, self.shifts))
+
 
 @dataclass(frozen=True)
 class FixedPointNetwork:
-    """Fully connected layers and a softmax."""
+    """Layers in a chain and a softmax."""
 
     layers: tuple[FixedPointLayer, ...]
     logit_scale: float
@@ -89,13 +116,8 @@ class FixedPointNetwork:
 
     @property
     def parameter_bytes(self) -> int:
-        """Bytes of weights, biases, multipliers and shifts."""
-        arrays = (
-            array
-            for layer in self.layers
-            for array in (layer.weights, layer.biases, layer.multipliers, layer.shifts)
-        )
-        return sum(array.nbytes for array in arrays)
+        """Bytes of all that the layers keep."""
+        return sum(layer.parameter_bytes for layer in self.layers)
 
 
 def read_fixed_point_network(content: bytes) -> FixedPointNetwork:
@@ -117,10 +139,11 @@ def read_fixed_point_network(content: bytes) -> FixedPointNetwork:
         # They only flip the highest bit, which is how bytes are kept here anyway.
         steps = steps[1:-1]
     names = [name for name, _ in steps]
-    depth = len(names) - 2
-    if depth < 1 or names != ["RESHAPE", *["FULLY_CONNECTED"] * depth, "SOFTMAX"]:
-        raise ContractError(path, "RESHAPE, FULLY_CONNECTED, ..., SOFTMAX", ", ".join(operators))
-    layers = tuple(_read_layer(path, model, graph, operator) for _, operator in steps[1:-1])
+    kinds = names[1:-1]
+    if not kinds or [names[0], names[-1]] != ["RESHAPE", "SOFTMAX"] or not _READERS.keys() >= set(kinds):
+        known = " or ".join(_READERS)
+        raise ContractError(path, f"RESHAPE, {known}, ..., SOFTMAX", ", ".join(operators))
+    layers = tuple(_READERS[name](path, model, graph, operator) for name, operator in steps[1:-1])
     softmax = steps[-1][1]
     logits, probabilities = graph.tensors[softmax.inputs[0]], graph.tensors[softmax.outputs[0]]
     pixels = graph.tensors[steps[0][1].inputs[0]]
@@ -136,7 +159,7 @@ def read_fixed_point_network(content: bytes) -> FixedPointNetwork:
     return FixedPointNetwork(layers, _scale(logits)[0], hashlib.sha256(content).hexdigest())
 
 
-def _read_layer(path: Path, model: Any, graph: Any, operator: Any) -> FixedPointLayer:
+def _read_dense(path: Path, model: Any, graph: Any, operator: Any) -> FixedPointDense:
     source, kernel = (graph.tensors[index] for index in operator.inputs[:2])
     offset = (
         graph.tensors[operator.inputs[2]] if len(operator.inputs) > 2 and operator.inputs[2] >= 0 else None
@@ -178,7 +201,7 @@ def _read_layer(path: Path, model: Any, graph: Any, operator: Any) -> FixedPoint
         ),
     )
     zero_point = output_zero + SIGN
-    return FixedPointLayer(
+    return FixedPointDense(
         weights=weights,
         biases=biases.astype(np.int32),
         multipliers=multipliers,
@@ -186,6 +209,10 @@ def _read_layer(path: Path, model: Any, graph: Any, operator: Any) -> FixedPoint
         zero_point=zero_point,
         lowest=zero_point if options.fusedActivationFunction == activations.RELU else 0,
     )
+
+
+_READERS: dict[str, Callable[[Path, Any, Any, Any], FixedPointLayer]] = {"FULLY_CONNECTED": _read_dense}
+"""By TFLite operator, what reads a layer: of the file's name, the model, the graph and the operator."""
 
 
 def effective_scales(

@@ -11,93 +11,102 @@ Five steps. The first three keep the float network's function and make it lose l
    weights have the same range. One scale for a whole layer then suits all of its units.
 4. *Rounding with feedback* (Frantar et al. 2023, GPTQ): weights are rounded one input after the other, and what each
    loses is made up for by those still to come, as far as the calibration images say that the two go together.
-5. *Ranges* of the activations, by one of ``RANGE_METHODS``.
+5. *Ranges* of the activations, by one of ``grids.RANGE_METHODS``.
 """
 
-from collections.abc import Callable, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from edgedigits.contract import PIXELS
-from edgedigits_export.integers.equivalence import (
-    FloatArray,
-    Layer,
-    Pixels,
-    absorb_constants,
-    center,
-    equalize,
-)
+from edgedigits.model_files.network_spec import Dense, LayerSpec, Shape
+from edgedigits.networks.weighted import ACTIVATIONS, WeightedDense, WeightedLayer, WeightedNetwork
+from edgedigits_export.integers.equivalence import FloatArray, Pixels, absorb_constants, center, equalize
+from edgedigits_export.integers.grids import PIXEL_GRID, Grid, RangeMethod, min_max
 from edgedigits_export.integers.rounding import LEVELS, quantize_biases, round_with_feedback, weight_scales
 
 WEIGHT_BITS = 8
 REDUCED_WEIGHT_BITS = 7
 """Two products of a 7-bit weight and a pixel always fit into the 16-bit sums of x86 CPUs without VNNI."""
-PERCENTILE = 99.99
 INT16_MIN, INT16_MAX = -(2**15), 2**15 - 1
 
 
-@dataclass(frozen=True)
-class Grid:
-    """The values that a quantized tensor can take: ``scale * (q - zero_point)`` for q from 0 to 255."""
+@dataclass(frozen=True, eq=False)
+class IntegerLayer(ABC):
+    """A layer in integers."""
 
-    scale: float
-    zero_point: int
+    spec: LayerSpec
+    input: Grid
+    output: Grid
+    """Of what the layer gives after ReLU; of the logits for the last one."""
 
-    @classmethod
-    def covering(cls, low: float, high: float) -> "Grid":
-        """Return the grid from ``low`` (at most 0) to ``high`` (at least 0), moved so that 0 is on it."""
-        scale = float(np.float32(max(high - low, 1e-9) / LEVELS))
-        return cls(scale, int(np.clip(np.rint(-low / scale), 0, LEVELS)))
+    @property
+    @abstractmethod
+    def inputs(self) -> Shape:
+        """Shape of what goes in, without the batch."""
 
-    def no_finer_than(self, steps: npt.NDArray[np.float32]) -> "Grid":
-        """Return the grid, wider where its steps are finer than those of the sums that are put on it.
+    @property
+    @abstractmethod
+    def activation(self) -> str:
+        """What is done to its sums, by Keras' name. ReLU needs no step: the grid of its output begins at 0."""
 
-        It would not be any better for it, and runtimes refuse to multiply sums by so much.
+    @property
+    @abstractmethod
+    def saturating_pairs(self) -> int:
+        """How many pairs of neighbouring weights can exceed int16; see ``IntegerNetwork.saturating_pairs``."""
+
+    @abstractmethod
+    def outputs(self, quantized: FloatArray, *, saturating: bool) -> FloatArray:
+        """Compute what it gives, not yet on the grid of its output.
+
+        Args:
+            quantized: whole numbers from 0 to 255, (n, *inputs).
+            saturating: whether sums of two products stop at the limits of int16.
         """
-        return Grid(max(self.scale, float(steps.max())), self.zero_point)
-
-    @property
-    def low(self) -> float:
-        """The smallest value."""
-        return -self.zero_point * self.scale
-
-    @property
-    def high(self) -> float:
-        """The largest value."""
-        return (LEVELS - self.zero_point) * self.scale
-
-    def quantize(self, values: FloatArray) -> FloatArray:
-        """Return the nearest q of each value, as float64 whole numbers from 0 to 255."""
-        quantized: FloatArray = np.clip(np.rint(values / self.scale) + self.zero_point, 0, LEVELS)
-        return quantized
-
-    def round(self, values: FloatArray) -> FloatArray:
-        """Return the nearest value on the grid of each value."""
-        rounded: FloatArray = (self.quantize(values) - self.zero_point) * self.scale
-        return rounded
 
 
-@dataclass(frozen=True)
-class IntegerLayer:
+@dataclass(frozen=True, eq=False)
+class IntegerDense(IntegerLayer):
     """A Dense layer in integers."""
 
+    spec: Dense
     weights: npt.NDArray[np.int8]
     """Shape (inputs, units), symmetric: from -127 to 127, or from -63 to 63 in 7 bits."""
     weight_scales: npt.NDArray[np.float32]
     """Shape (units,); all the same where the layer has one scale."""
     bias: npt.NDArray[np.int32]
     """Shape (units,), in units of input scale * weight scale."""
-    input: Grid
-    output: Grid
-    """Of what the layer gives after ReLU; of the logits for the last one."""
+
+    @property
+    def inputs(self) -> Shape:
+        """One side; see ``IntegerLayer.inputs``."""
+        return self.weights.shape[:1]
+
+    @property
+    def activation(self) -> str:
+        """See ``IntegerLayer.activation``."""
+        return self.spec.activation
 
     @property
     def accumulator_scales(self) -> npt.NDArray[np.float32]:
         """What one unit of the int32 sums is worth, shape (units,)."""
         scales: npt.NDArray[np.float32] = np.float32(self.input.scale) * self.weight_scales
         return scales
+
+    @property
+    def saturating_pairs(self) -> int:
+        """See ``IntegerLayer.saturating_pairs``."""
+        return int(_can_saturate(_pairs(self.weights.astype(np.int64))).sum())
+
+    def outputs(self, quantized: FloatArray, *, saturating: bool) -> FloatArray:
+        """Return (n, units); see ``IntegerLayer.outputs``."""
+        product = _saturating_product if saturating else np.matmul
+        sums = product(quantized, self.weights.astype(np.float64)) + self.bias
+        outputs: FloatArray = sums * self.accumulator_scales.astype(np.float64)
+        return outputs
 
 
 @dataclass(frozen=True)
@@ -121,11 +130,9 @@ class IntegerNetwork:
         Returns:
             (n, 10).
         """
-        values = pixels.reshape(-1, PIXELS).astype(np.float64)
+        values = pixels.reshape(len(pixels), *self.layers[0].inputs).astype(np.float64)
         for layer in self.layers:
-            products = _saturating_product if saturating else np.matmul
-            sums = products(values, layer.weights.astype(np.float64)) + layer.bias
-            outputs = sums * layer.accumulator_scales.astype(np.float64)
+            outputs = layer.outputs(values, saturating=saturating)
             values = layer.output.quantize(outputs)
         return self.layers[-1].output.round(outputs) if rounded else outputs
 
@@ -136,13 +143,7 @@ class IntegerNetwork:
         x86 CPUs without VNNI multiply unsigned with signed bytes and add two neighbouring products in 16 bits
         (VPMADDUBSW, Intel 64 and IA-32 Architectures Software Developer's Manual).
         """
-        count = 0
-        for layer in self.layers:
-            weights = _pairs(layer.weights.astype(np.int64))
-            highest = LEVELS * np.maximum(weights, 0).sum(axis=1)
-            lowest = LEVELS * np.minimum(weights, 0).sum(axis=1)
-            count += int(((highest > INT16_MAX) | (lowest < INT16_MIN)).sum())
-        return count
+        return sum(layer.saturating_pairs for layer in self.layers)
 
     @property
     def ranges(self) -> dict[str, tuple[float, float]]:
@@ -152,57 +153,55 @@ class IntegerNetwork:
         return {name: (grid.low, grid.high) for name, grid in zip([*names, "logits"], grids, strict=True)}
 
 
-PIXEL_GRID = Grid(1.0, 0)
-"""A pixel is quantized as it is: 1/255 is folded into the first layer's weights."""
+@dataclass(frozen=True, eq=False)
+class RoundedLayer(ABC):
+    """A layer with rounded weights whose output has no range yet."""
 
-RangeMethod = Callable[[FloatArray, bool], Grid]
-"""From an activation of the calibration images, and whether it is the logits, to its grid."""
+    spec: LayerSpec
+    values: FloatArray
+    """What it gives for the calibration images, float: after ReLU, and the logits."""
+    weight_scales: npt.NDArray[np.float32]
+    """What one step of each unit's weights is worth, (units,)."""
 
+    @abstractmethod
+    def on_grids(self, source: Grid, target: Grid) -> IntegerLayer:
+        """Put the biases into integers.
 
-def min_max(values: FloatArray, logits: bool) -> Grid:
-    """Cover everything that was seen."""
-    return Grid.covering(min(0.0, float(values.min())), max(0.0, float(values.max())))
+        Args:
+            source: of what goes in.
+            target: of what it gives.
 
+        Raises:
+            QuantizationError: int32 cannot hold a bias, or the sums that are added to it.
+        """
 
-def percentile(values: FloatArray, logits: bool) -> Grid:
-    """Cover all but one value in 10,000 at each end."""
-    low, high = np.percentile(values, [100 - PERCENTILE, PERCENTILE])
-    return Grid.covering(min(0.0, float(low)), max(0.0, float(high)))
-
-
-def least_squares(values: FloatArray, logits: bool) -> Grid:
-    """Cover what gives the least mean squared error: of the values, or of the probabilities that logits become."""
-    everything = min_max(values, logits)
-    if logits:
-        wanted = softmax(values)
-        candidates = [
-            Grid.covering(low * everything.low, high * everything.high)
-            for low in np.linspace(0.03, 1, 18)
-            for high in np.linspace(0.15, 1, 18)
-        ]
-        errors = [np.square(softmax(grid.round(values)) - wanted).mean() for grid in candidates]
-    else:
-        candidates = [
-            Grid.covering(share * everything.low, share * everything.high)
-            for share in np.linspace(0.5, 1, 26)
-        ]
-        errors = [np.square(grid.round(values) - values).mean() for grid in candidates]
-    return candidates[int(np.argmin(errors))]
+    def steps(self, source: Grid) -> npt.NDArray[np.float32]:
+        """Return what one unit of the int32 sums is worth, (units,), for inputs on a grid."""
+        steps: npt.NDArray[np.float32] = np.float32(source.scale) * self.weight_scales
+        return steps
 
 
-RANGE_METHODS: dict[str, RangeMethod] = {"min-max": min_max, "percentile": percentile, "mse": least_squares}
-"""Ways to choose the range of an activation."""
+@dataclass(frozen=True, eq=False)
+class RoundedDense(RoundedLayer):
+    """A Dense layer with rounded weights."""
+
+    spec: Dense
+    weights: npt.NDArray[np.int8]
+    """Shape (inputs, units)."""
+    bias: FloatArray
+    """Shape (units,)."""
+
+    def on_grids(self, source: Grid, target: Grid) -> IntegerDense:
+        """See ``RoundedLayer.on_grids``."""
+        bias = quantize_biases(self.bias, self.steps(source), self.weights)
+        return IntegerDense(self.spec, source, target, self.weights, self.weight_scales, bias)
 
 
 @dataclass(frozen=True)
 class RoundedNetwork:
     """A network with rounded weights whose activations have no ranges yet."""
 
-    weights: tuple[tuple[npt.NDArray[np.int8], npt.NDArray[np.float32]], ...]
-    """int8 (inputs, units) and scales (units,) of every layer."""
-    biases: tuple[FloatArray, ...]
-    activations: tuple[FloatArray, ...]
-    """What each layer gives for the calibration images: after ReLU, and the logits."""
+    layers: tuple[RoundedLayer, ...]
     per_channel: bool
 
     def with_ranges(self, hidden: RangeMethod, logits: RangeMethod) -> IntegerNetwork:
@@ -213,50 +212,54 @@ class RoundedNetwork:
         """
         layers = []
         grid = PIXEL_GRID
-        last = len(self.weights) - 1
-        for index, ((weights, scales), bias, values) in enumerate(
-            zip(self.weights, self.biases, self.activations, strict=True)
-        ):
-            output = logits(values, True) if index == last else hidden(values, False)
-            steps = np.float32(grid.scale) * scales
-            output = output.no_finer_than(steps)
-            layers.append(IntegerLayer(weights, scales, quantize_biases(bias, steps, weights), grid, output))
+        for layer in self.layers:
+            last = layer is self.layers[-1]
+            output = logits(layer.values, True) if last else hidden(layer.values, False)
+            output = output.no_finer_than(layer.steps(grid))
+            layers.append(layer.on_grids(grid, output))
             grid = output
         return IntegerNetwork(tuple(layers), self.per_channel)
 
 
+def _rounded_dense(
+    layer: WeightedDense, values: FloatArray, outputs: FloatArray, grid: Grid, per_channel: bool, largest: int
+) -> RoundedDense:
+    scales = weight_scales(layer.kernel, layer.bias, grid.scale, per_channel=per_channel, largest=largest)
+    weights = round_with_feedback(layer.kernel, values, scales, largest)
+    return RoundedDense(layer.spec, outputs, scales, weights, layer.bias)
+
+
+_ROUNDED: dict[
+    type[WeightedLayer], Callable[[Any, FloatArray, FloatArray, Grid, bool, int], RoundedLayer]
+] = {WeightedDense: _rounded_dense}
+"""By kind, what rounds a layer's weights: of the layer, of what goes in and comes out for the calibration images, of
+the grid of what goes in, of whether each unit gets a scale, and of the largest weight."""
+
+
 def round_weights(
-    layers: Sequence[Layer], images: Pixels, *, per_channel: bool, bits: int = WEIGHT_BITS
+    network: WeightedNetwork, images: Pixels, *, per_channel: bool, bits: int = WEIGHT_BITS
 ) -> RoundedNetwork:
     """Center a network, absorb constants, equalize and round its weights.
 
     Args:
-        layers: kernel and bias of every Dense layer; the first takes pixels from 0 to 255.
+        network: its first layer takes pixels from 0 to 255.
         images: calibration images, uint8 (n, 28, 28).
         per_channel: whether every unit gets a weight scale of its own, or one layer one scale.
         bits: of the weights, 8 or 7.
     """
-    layers = equalize(absorb_constants(center(layers), images))
-    values = images.reshape(-1, PIXELS).astype(np.float64)
-    weights, activations = [], []
+    network = equalize(absorb_constants(center(network), images))
+    largest = 2 ** (bits - 1) - 1
+    values = network.entered(images).astype(np.float64)
+    rounded: list[RoundedLayer] = []
     grid = PIXEL_GRID
-    for index, (kernel, bias) in enumerate(layers):
-        largest = 2 ** (bits - 1) - 1
-        scales = weight_scales(kernel, bias, grid.scale, per_channel=per_channel, largest=largest)
-        weights.append((round_with_feedback(kernel, values, scales, largest), scales))
-        values = values @ kernel + bias
-        if index < len(layers) - 1:
-            values = np.maximum(values, 0)
-        activations.append(values)
-        grid = min_max(values, False).no_finer_than(np.float32(grid.scale) * scales)
-    return RoundedNetwork(tuple(weights), tuple(bias for _, bias in layers), tuple(activations), per_channel)
-
-
-def softmax(logits: FloatArray) -> FloatArray:
-    """Return the probabilities of logits, (n, 10) both."""
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    probabilities: FloatArray = powers / powers.sum(axis=1, keepdims=True)
-    return probabilities
+    for layer in network.layers:
+        outputs = layer.sums(values)
+        if layer is not network.layers[-1]:
+            outputs = ACTIVATIONS[layer.activation](outputs)
+        rounded.append(_ROUNDED[type(layer)](layer, values, outputs, grid, per_channel, largest))
+        grid = min_max(outputs, False).no_finer_than(rounded[-1].steps(grid))
+        values = outputs
+    return RoundedNetwork(tuple(rounded), per_channel)
 
 
 def divergence(probabilities: FloatArray, logits: FloatArray) -> float:
@@ -280,14 +283,20 @@ def _pairs(weights: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     return even.reshape(-1, 2, units)
 
 
+def _can_saturate(pairs: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Return which pairs, (pairs, 2, units), can exceed int16 with some bytes: shape (pairs, units)."""
+    highest = LEVELS * np.maximum(pairs, 0).sum(axis=1)
+    lowest = LEVELS * np.minimum(pairs, 0).sum(axis=1)
+    exceeding: npt.NDArray[np.bool_] = (highest > INT16_MAX) | (lowest < INT16_MIN)
+    return exceeding
+
+
 def _saturating_product(values: FloatArray, weights: FloatArray) -> FloatArray:
     """Multiply whole numbers as VPMADDUBSW does: sums of two neighbouring products stop at the limits of int16."""
     sums = values @ weights
     pairs = _pairs(weights.astype(np.int64))
-    highest = LEVELS * np.maximum(pairs, 0).sum(axis=1)
-    lowest = LEVELS * np.minimum(pairs, 0).sum(axis=1)
     # Few pairs can exceed the limits: only what these lose is computed one by one.
-    for pair, unit in zip(*np.nonzero((highest > INT16_MAX) | (lowest < INT16_MIN)), strict=True):
+    for pair, unit in zip(*np.nonzero(_can_saturate(pairs)), strict=True):
         first = pairs[pair, 0, unit] * values[:, 2 * pair]
         second = pairs[pair, 1, unit] * values[:, 2 * pair + 1]
         total = first + second

@@ -19,7 +19,7 @@ from edgedigits.file_names import file_name
 from edgedigits.measuring.reference import read_reference
 from edgedigits.measuring.verify import verify_model
 from edgedigits.metadata import METADATA_KEY, ModelMetadata
-from edgedigits.networks.build import dense_weights, load_network, weights_sha256
+from edgedigits.networks.build import load_network, weighted_network, weights_sha256
 from edgedigits.runtimes.c_compiler import find_compiler
 from edgedigits.runtimes.opening import open_model
 from edgedigits_export import FORMATS, ExportOptions, Target, export_model, select_targets
@@ -217,7 +217,7 @@ def test_an_integer_file_holds_integers_only(edges: str, models: Path, uint8_edg
 
 def keras_kernels(models: Path) -> list[np.ndarray]:
     network, _ = load_network(models / "digits.keras")
-    return [kernel for kernel, _ in dense_weights(network)]
+    return [layer.arrays[0] for layer in weighted_network(network).layers]
 
 
 def test_the_tflite_weights_are_keras_own_with_the_pixel_scale_folded_in(models: Path) -> None:

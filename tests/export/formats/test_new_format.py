@@ -30,7 +30,9 @@ class ToyFormat(ExportFormat):
 
     def convert(self, graph, integers, precision, options):
         assert integers is None
-        return json.dumps([[kernel.tolist(), bias.tolist()] for kernel, bias in graph.layers]).encode()
+        return json.dumps(
+            [[part.tolist() for part in layer.arrays] for layer in graph.network.layers]
+        ).encode()
 
     def stamp(self, model, content, metadata, options, split):
         stamped = json.dumps({"metadata": metadata.to_json(), "layers": json.loads(content)}).encode()

@@ -215,7 +215,7 @@ def calibrated(
     fit_and_held_out: tuple[np.ndarray, np.ndarray],
 ) -> Calibrated:
     draws = draw_calibration_images(split, fit_and_held_out[0], size=300, seed=0, held_back=validation.images)
-    return calibrate(graph.layers, draws, validation, FORMS[request.param])
+    return calibrate(graph.network, draws, validation, FORMS[request.param])
 
 
 def test_the_kept_ranges_are_those_that_the_validation_images_like_best(

@@ -8,7 +8,9 @@ import pytest
 
 from edgedigits.datasets.split import Split
 from edgedigits.errors import QuantizationError
-from edgedigits.networks.build import dense_weights, load_network
+from edgedigits.model_files.network_spec import Dense
+from edgedigits.networks.build import load_network, set_weights, weighted_network
+from edgedigits.networks.weighted import WeightedDense, WeightedNetwork, softmax
 from edgedigits.training.splits import validation_indices
 from edgedigits_export import ExportOptions, Target, export_model
 from edgedigits_export.integers.calibration import (
@@ -19,13 +21,30 @@ from edgedigits_export.integers.calibration import (
     Validation,
     calibrate,
 )
-from edgedigits_export.integers.equivalence import SLACK, absorb_constants
-from edgedigits_export.integers.quantization import softmax
+from edgedigits_export.integers.equivalence import SLACK
+from edgedigits_export.integers.equivalence import absorb_constants as absorb_in_network
 from edgedigits_export.integers.rounding import BIAS_STEPS, LEAST_SCALE_SHARE, quantize_biases, weight_scales
 
 Layers = list[tuple[np.ndarray, np.ndarray]]
 POINTS = 0.20
 """What an int8 file may lose: the bound of the gate."""
+
+
+def as_network(layers: Layers) -> WeightedNetwork:
+    """Dense layers of these kernels and biases: ReLU, and softmax at the end."""
+    activations = ["relu"] * (len(layers) - 1) + ["softmax"]
+    return WeightedNetwork.of(
+        WeightedDense(Dense(f"dense_{index}", len(bias), activation), kernel, bias)
+        for index, ((kernel, bias), activation) in enumerate(zip(layers, activations, strict=True))
+    )
+
+
+def as_layers(network: WeightedNetwork) -> Layers:
+    return [(layer.kernel, layer.bias) for layer in network.layers]
+
+
+def absorb_constants(layers: Layers, images: np.ndarray) -> Layers:
+    return as_layers(absorb_in_network(as_network(layers), images))
 
 
 def float_logits(layers: Layers, images: np.ndarray) -> np.ndarray:
@@ -124,7 +143,7 @@ each_odd = pytest.mark.parametrize("odd", ODD)
 
 @pytest.fixture(scope="module")
 def trained(models: Path) -> Layers:
-    return dense_weights(load_network(models / "digits.keras")[0])
+    return as_layers(weighted_network(load_network(models / "digits.keras")[0]))
 
 
 def changed(trained: Layers, odd: str) -> Layers:
@@ -159,7 +178,7 @@ def test_integers_are_as_accurate_as_floats(
     validation = Validation(
         images, mnist_train.labels[held_out[:1_000]], softmax(float_logits(layers, images))
     )
-    network = calibrate(layers, draws, validation, form).network
+    network = calibrate(as_network(layers), draws, validation, form).network
     answers = network.logits(mnist_test.images, rounded=form.integer_logits).argmax(axis=1)
     wanted = float_logits(layers, mnist_test.images).argmax(axis=1)
     scores = [100 * float((digits == mnist_test.labels).mean()) for digits in (answers, wanted)]
@@ -175,17 +194,16 @@ INTEGER_FILES = tuple(Target(name, "int8") for name in ("tflite", "onnx", "ort",
 
 @pytest.mark.parametrize(
     "odd",
-    ["constant, 0", "constant, 1e-12", "ten constants in the second layer",
-     "tiny activations"],
+    ["constant, 0", "constant, 1e-12", "ten constants in the second layer", "tiny activations"],
 )  # fmt: skip
 def test_the_files_pass_the_gate(
     odd: str, models: Path, mnist_train: Split, mnist_test: Split, tmp_path: Path
 ) -> None:
     # The gate of C compares every probability with TFLite's reference kernels.
     network, _ = load_network(models / "digits.keras")
-    layers = dense_weights(network)
+    layers = as_layers(weighted_network(network))
     ODD[odd](layers)
-    network.set_weights([array for layer in layers for array in layer])
+    set_weights(network, as_network(layers))
     network.save(tmp_path / "odd.keras")
     targets = INTEGER_FILES
     exported, failed = export_model(

@@ -6,22 +6,36 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from edgedigits_export.integers.equivalence import center, equalize
-from edgedigits_export.integers.quantization import (
-    RANGE_METHODS,
-    Grid,
-    IntegerNetwork,
-    divergence,
-    least_squares,
-    min_max,
-    percentile,
-    round_weights,
-    softmax,
-)
+from edgedigits.model_files.network_spec import Dense
+from edgedigits.networks.weighted import WeightedDense, WeightedNetwork, softmax
+from edgedigits_export.integers import equivalence
+from edgedigits_export.integers.grids import RANGE_METHODS, Grid, least_squares, min_max, percentile
+from edgedigits_export.integers.quantization import IntegerNetwork, divergence, round_weights
 from edgedigits_export.integers.rounding import round_with_feedback, weight_scales
 
 Layers = list[tuple[np.ndarray, np.ndarray]]
 numbers = st.floats(-1e3, 1e3, width=32)
+
+
+def as_network(layers: Layers) -> WeightedNetwork:
+    """Dense layers of these kernels and biases: ReLU, and softmax at the end."""
+    activations = ["relu"] * (len(layers) - 1) + ["softmax"]
+    return WeightedNetwork.of(
+        WeightedDense(Dense(f"dense_{index}", len(bias), activation), kernel, bias)
+        for index, ((kernel, bias), activation) in enumerate(zip(layers, activations, strict=True))
+    )
+
+
+def as_layers(network: WeightedNetwork) -> Layers:
+    return [(layer.kernel, layer.bias) for layer in network.layers]
+
+
+def center(layers: Layers) -> Layers:
+    return as_layers(equivalence.center(as_network(layers)))
+
+
+def equalize(layers: Layers) -> Layers:
+    return as_layers(equivalence.equalize(as_network(layers)))
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +74,7 @@ def float_logits(layers: Layers, images: np.ndarray) -> np.ndarray:
 def quantized(
     layers: Layers, images: np.ndarray, *, per_channel: bool = False, bits: int = 8
 ) -> IntegerNetwork:
-    return round_weights(layers, images, per_channel=per_channel, bits=bits).with_ranges(
+    return round_weights(as_network(layers), images, per_channel=per_channel, bits=bits).with_ranges(
         min_max, least_squares
     )
 
