@@ -1,7 +1,7 @@
 """``edgedigits export``: a trained network to TFLite, ONNX, ORT and C files."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,7 +19,6 @@ from edgedigits.file_names import file_name
 from edgedigits.format_table import FORMATS, PRECISIONS, Precision
 
 if TYPE_CHECKING:
-    from edgedigits.input_scale import InputScale
     from edgedigits.measuring.verify import Verification
     from edgedigits_export import ExportedFile, Target
 
@@ -84,21 +83,14 @@ if TYPE_CHECKING:
 def command(
     file_format: str,
     quantize: Precision | None,
-    opset: int,
-    edges: Literal["int8", "uint8"],
-    reduce_range: bool,
-    calibration_size: int | None,
-    seed: int,
-    max_drop: float | None,
     out: Path | None,
     selftest: bool,
-    input_scale: "InputScale | None",
-    force: bool,
     data: Path | None,
     models: Path,
     name: str,
     as_json: bool,
     quiet: bool,
+    **choices: Any,  # the fields of ExportOptions that have an option of their name
 ) -> None:
     """Convert a network to TFLite, ONNX, ORT format and C.
 
@@ -142,17 +134,7 @@ def command(
         read_split(data, "test", labels, progress=progress),
         folder=out,
         graph=graph,
-        options=ExportOptions(
-            opset,
-            calibration_size,
-            seed,
-            edges,
-            reduce_range,
-            max_drop,
-            force,
-            selftest=selftest,
-            input_scale=input_scale,
-        ),
+        options=ExportOptions(selftest=selftest, **choices),
         progress=progress,
     )
     print_exports(exported, failed, as_json=as_json)

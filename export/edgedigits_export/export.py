@@ -62,16 +62,17 @@ def export_model(
 
     Raises:
         ModelNotFoundError, ModelFileError, ContractError: the ``.keras`` file is no digits network.
-        AccuracyError: the network answers by chance, or it cannot be told which values it was trained on, or these
-            cannot be folded into a file; see ``keras_input.choose_input_scale``.
+        AccuracyError: what it was trained on cannot be told or folded in; see ``keras_input.choose_input_scale``.
         OutputError: a target exists and ``options.force`` is not set, the folder cannot be written to, or no C file can
             be called by this name.
         DatasetError: other images than the network was trained and scored on; calibration images cannot be chosen.
         QuantizationError: the network has biases that int32 cannot hold.
     """
-    folder = folder or keras_path.parent
     name = network_name(keras_path)
-    paths = {target: folder / file_name(name, target.format, target.precision) for target in targets}
+    paths = {
+        target: (folder or keras_path.parent) / file_name(name, target.format, target.precision)
+        for target in targets
+    }
     _check_names(paths, name, options)
     graph = graph or load_inference_graph(keras_path)
     training = _training_record(keras_path, name, graph)
@@ -82,11 +83,7 @@ def export_model(
     exported, failed = [], []
     for target, path in paths.items():
         progress.note(f"exporting {path.name}")
-        calibrated = None
-        form = _exporter(target).integer_form(target.precision, options)
-        if integers is not None and form is not None:
-            calibrated = integers.calibrated(form)
-            note_calibration(path.name, calibrated, progress)
+        calibrated = _calibrated(target, path, integers, options, progress)
         try:
             exported.append(
                 _export_one(target, path, graph, calibrated, choice, reference, test_split, options, progress)
@@ -94,6 +91,18 @@ def export_model(
         except _GateError as failure:
             failed.append(failure.verification)
     return exported, failed
+
+
+def _calibrated(
+    target: Target, path: Path, integers: ChosenIntegers | None, options: ExportOptions, progress: Progress
+) -> Calibrated | None:
+    """Return the network in the integers of a target, and say how they were chosen; None where it holds none."""
+    form = _exporter(target).integer_form(target.precision, options)
+    if integers is None or form is None:
+        return None
+    calibrated = integers.calibrated(form)
+    note_calibration(path.name, calibrated, progress)
+    return calibrated
 
 
 def _integers(
