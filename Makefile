@@ -53,8 +53,11 @@ types: env ## mypy, strict
 imports: env ## import-linter: who may import whom
 	$(BIN)/lint-imports
 
+# A worker on each core, and no threads beside it that wait for one.
+ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1
+
 pytest: env ## the tests, with coverage of the two packages
-	$(BIN)/pytest --cov -n logical --dist loadfile -m "not mcu and not stress"
+	$(ONE_THREAD) $(BIN)/pytest --cov -n logical --dist loadfile -m "not mcu and not stress"
 
 MCU_TOOLS := arm-none-eabi-gcc qemu-system-arm
 MCU_PACKAGES := gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm

@@ -45,6 +45,8 @@ AUTHORS: dict[str, Values] = {
     "inverted-standardized": lambda pixels: (1 - pixels.astype("float32") / 255 - 0.8693) / 0.3081,
     "inverted-mnist": lambda pixels: (1 - pixels.astype("float32") / 255 - 0.1307) / 0.3081,
 }
+SELDOM = ("1..-1", "0.5..-0.5", "inverted-standardized", "inverted-mnist")
+"""Kin of those that people use; they take as long to train, and are left to `make stress`."""
 CANNOT_BE_FOLDED: dict[str, Values] = {
     "l2": lambda pixels: keras.utils.normalize(pixels.reshape(-1, 784), axis=1).reshape(-1, 28, 28),
     "l2-columns": lambda pixels: keras.utils.normalize(pixels, axis=1),
@@ -128,7 +130,10 @@ class Notes:
 # What is found out, and folded in
 
 
-@pytest.mark.parametrize("name", AUTHORS)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[pytest.mark.stress] if name in SELDOM else []) for name in AUTHORS],
+)
 def test_files_are_as_accurate_as_the_network_on_its_own_values(
     name: str, strangers: Callable[[str], Path], mnist_train: Split, mnist_test: Split, tmp_path: Path
 ) -> None:
