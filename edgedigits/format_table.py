@@ -6,16 +6,14 @@ A format is a row here, a module that opens its files (``runtimes/``) and a modu
 
 import importlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 Precision = Literal["float32", "float16", "dynamic", "int8"]
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 
-@dataclass(frozen=True)
-class Gate:
+class Gate(NamedTuple):
     """How far a file may be from its network."""
 
     max_drop: float
@@ -39,8 +37,7 @@ def _gates(*precisions: Precision) -> Mapping[Precision, Gate]:
     return {precision: GATES[precision] for precision in precisions}
 
 
-@dataclass(frozen=True)
-class Format:
+class Format(NamedTuple):
     """A row of the table."""
 
     name: str

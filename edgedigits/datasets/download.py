@@ -12,6 +12,7 @@ from edgedigits.datasets import mnist_files
 from edgedigits.datasets.mnist_files import MIRRORS, WAYS_OUT, IdxFile
 from edgedigits.datasets.places import Source, cache_folder
 from edgedigits.errors import DownloadError
+from edgedigits.extras import extra
 from edgedigits.progress import SILENT, Advance, Progress
 
 CHUNK_BYTES = 1 << 15
@@ -31,10 +32,17 @@ def download(
         progress: shows a bar per file.
 
     Raises:
-        DownloadError: no mirror could be reached (noticed within 20 s), or none served the right bytes. Files
-            that did not arrive whole are not there.
+        MissingExtraError: what it downloads with is not installed.
+        DownloadError: the user has no home and so no cache, no mirror could be reached (noticed within 20 s), or none
+            served the right bytes. Files that did not arrive whole are not there.
     """
+    with extra("bench", "downloading MNIST"):
+        import pooch  # noqa: F401 - told here, before anything is tried
     folder = folder or cache_folder()
+    if folder is None:
+        raise DownloadError(
+            f"expected a home folder to download MNIST into, found none; set XDG_CACHE_HOME to a folder, or {WAYS_OUT}"
+        )
     failures = []
     for mirror in mirrors:
         failure = _probe(mirror)

@@ -8,7 +8,7 @@ from edgedigits.datasets import mnist_files
 from edgedigits.datasets.idx import idx_path
 from edgedigits.datasets.mnist_files import WAYS_OUT
 from edgedigits.errors import DatasetNotFoundError
-from edgedigits.extras import extra
+from edgedigits.user_cache import user_cache
 
 
 @dataclass(frozen=True)
@@ -21,11 +21,10 @@ class Source:
     """How it was found: ``--data``, ``EDGEDIGITS_DATA``, ``user cache``, ``Keras cache`` or ``download``."""
 
 
-def cache_folder() -> Path:
-    """Return the folder that downloads go to: the user's cache, as the operating system has it."""
-    with extra("bench", "finding or downloading MNIST without --data"):
-        import pooch
-    return Path(pooch.os_cache("edgedigits")) / "mnist"
+def cache_folder() -> Path | None:
+    """Return the folder that downloads go to, in the user's cache; None for a user who has no home."""
+    cache = user_cache()
+    return None if cache is None else cache / "mnist"
 
 
 def find(data: Path | None = None) -> Source | None:
@@ -37,12 +36,11 @@ def find(data: Path | None = None) -> Source | None:
     """
     if (source := named_source(data)) is not None:
         return source
-    keras_home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
     for path, origin in (
         (cache_folder(), "user cache"),
-        (keras_home / "datasets" / "mnist.npz", "Keras cache"),
+        (_keras_file(), "Keras cache"),
     ):
-        if _holds_files(path):
+        if path is not None and _holds_files(path):
             return Source(path, origin)
     return None
 
@@ -64,6 +62,14 @@ def named_source(data: Path | None, advice: str = WAYS_OUT) -> Source | None:
                 )
             return Source(path, origin)
     return None
+
+
+def _keras_file() -> Path | None:
+    try:
+        home = os.environ.get("KERAS_HOME") or Path("~/.keras").expanduser()
+    except RuntimeError:  # no home
+        return None
+    return Path(home, "datasets", "mnist.npz")
 
 
 def _all_names() -> list[str]:

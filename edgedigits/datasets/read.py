@@ -6,20 +6,20 @@ network was trained and judged on is kept as their hash; export, verify and benc
 """
 
 import struct
-import zipfile
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from edgedigits.archives import ARCHIVE_ERRORS
+from edgedigits.archives import ARCHIVE_ERRORS, open_npz
 from edgedigits.contract import CLASSES, IMAGE_SIDE, LABELS
 from edgedigits.datasets import idx, mnist, mnist_files, places
 from edgedigits.datasets.idx import IdxForm
 from edgedigits.datasets.mnist_files import MNIST_NAME
-from edgedigits.datasets.npz import holds_images, holds_labels, read_array
+from edgedigits.datasets.npz import LARGEST_FILE, holds_images, holds_labels, read_array
 from edgedigits.datasets.split import ADVICE, LEAST_IMAGES, MOST_IMAGES, Images, Labels, Part, Split
 from edgedigits.errors import DatasetError, DatasetNotFoundError
+from edgedigits.files import reason
 from edgedigits.progress import SILENT, Progress
 
 
@@ -120,14 +120,14 @@ def _check_labels(where: object, labels: npt.NDArray[np.integer], images: int) -
 
 def _read_npz(path: Path, part: Part) -> tuple[Images, Labels]:
     try:
-        with zipfile.ZipFile(path) as archive:
+        with open_npz(path, LARGEST_FILE) as archive:
             images = read_array(path, archive, f"x_{part}", "uint8 (n, 28, 28)", holds_images)
             labels = read_array(path, archive, f"y_{part}", "integers (n,) or (n, 1)", holds_labels)
     except ARCHIVE_ERRORS as error:
         if isinstance(error, DatasetError):
             raise
         raise DatasetError(
-            f"{path}: expected arrays x_{part} and y_{part}, found none that can be read ({error}); {ADVICE}"
+            f"{path}: expected arrays x_{part} and y_{part}, found none that can be read ({reason(error)}); {ADVICE}"
         ) from error
     labels = labels.reshape(-1)
     _check_labels(f"{path}: y_{part}", labels, len(images))

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from edgedigits.archives import ARCHIVE_ERRORS
+from edgedigits.archives import ARCHIVE_ERRORS, open_npz
 from edgedigits.contract import CLASSES
 from edgedigits.datasets.split import Split
 from edgedigits.errors import DatasetError, ModelFileError, ModelNotFoundError
 from edgedigits.file_names import sidecar_name
+from edgedigits.files import reason
 from edgedigits.measuring.metrics import Probabilities
 
 FILE_NAME = "reference.npz"
@@ -75,20 +76,11 @@ def read_reference(path: Path) -> Reference:
         raise ModelNotFoundError(path, "train with `edgedigits train`, or name one with --reference")
     advice = "train or export again to write it anew"
     try:
-        if path.stat().st_size > LARGEST_FILE:
-            raise ModelFileError(path, "too large for a reference", advice)
-        # Opened here: numpy would leave a file open whose archive is damaged.
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            if sum(member.file_size for member in archive.zip.infolist()) > LARGEST_FILE:
-                raise ModelFileError(path, "too large for a reference", advice)
-            probabilities = archive["probabilities"]
-            texts = [str(archive[key][()]) for key in ("weights_sha256", "dataset", "test_sha256")]
+        with open_npz(path, LARGEST_FILE) as archive:
+            probabilities = archive.array("probabilities", LARGEST_FILE)
+            texts = [archive.text(key) for key in ("weights_sha256", "dataset", "test_sha256")]
     except ARCHIVE_ERRORS as error:
-        if isinstance(error, ModelFileError):
-            raise
-        raise ModelFileError(path, f"no readable reference ({error})", advice) from error
-    if not isinstance(probabilities, np.ndarray):  # What numpy makes of a member that is no array.
-        raise ModelFileError(path, "no readable reference (its probabilities are no array)", advice)
+        raise ModelFileError(path, f"no readable reference ({reason(error)})", advice) from error
     if probabilities.dtype != np.float32 or probabilities.ndim != 2 or probabilities.shape[1] != CLASSES:
         found = f"{probabilities.dtype} {probabilities.shape}"
         raise ModelFileError(path, f"expected probabilities float32 (n, {CLASSES}), found {found}", advice)

@@ -117,7 +117,7 @@ def verify_model(
     comparison = metrics.compare(split.labels, reference.probabilities, probabilities)
     gate = _gate(model)
     if max_drop is not None:
-        gate = dataclasses.replace(gate, max_drop=max_drop)
+        gate = gate._replace(max_drop=max_drop)
     if made_by_train is None:
         made_by_train = _made_by_train(model)
     accuracy = metrics.accuracy(split.labels, probabilities.argmax(axis=1))

@@ -6,15 +6,15 @@ checked against a short list, and the network is built anew from the result.
 """
 
 import json
-import zipfile
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from edgedigits.archives import ARCHIVE_ERRORS
+from edgedigits.archives import ARCHIVE_ERRORS, open_archive
 from edgedigits.contract import CLASSES, IMAGE_SIDE, LARGEST_MODEL, MOST_WEIGHTS, PIXELS, WIDEST_LAYER
 from edgedigits.errors import ContractError, ModelFileError, ModelNotFoundError
+from edgedigits.files import reason
 from edgedigits.model_files.network_spec import Dense, Dropout, Flatten, LayerSpec, NetworkSpec, Rescaling
 
 WEIGHTS_MEMBER = "model.weights.h5"
@@ -50,7 +50,7 @@ def _read_config(path: Path) -> dict[str, Any]:
     if not path.exists():
         raise ModelNotFoundError(path, "train one with `edgedigits train`")
     try:
-        with zipfile.ZipFile(path) as archive:
+        with open_archive(path, LARGEST_MODEL) as archive:
             members = archive.infolist()
             sizes = {member.filename: member.file_size for member in members}
             if len(members) > len(sizes):
@@ -72,7 +72,7 @@ def _read_config(path: Path) -> dict[str, Any]:
         if isinstance(error, ModelFileError):
             raise
         raise ModelFileError(
-            path, f"no whole .keras archive, truncated or of another kind ({error})", TRAIN_AGAIN
+            path, f"no whole .keras archive, truncated or of another kind ({reason(error)})", TRAIN_AGAIN
         ) from error
     return config
 

@@ -52,7 +52,7 @@ def check_graph(graph: Message, fused: bool = False) -> None:
             raise DamagedGraphError(f"a {operator} takes {error.args[0]!r}, which nothing gives") from error
         attributes = {attribute.get("name", ""): attribute for attribute in node["attribute"]}
         given = follow(inputs, attributes)
-        outputs = given if isinstance(given, tuple) else (given,)
+        outputs = (given,) if isinstance(given, Tensor) else given
         if len(node["output"]) != len(outputs):
             raise ForeignGraphError(f"{len(outputs)} outputs of a {operator}", str(len(node["output"])))
         for name, output in zip(node["output"], outputs, strict=True):

@@ -10,8 +10,7 @@ https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md.
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from edgedigits.contract import WIDEST_LAYER
 
@@ -35,8 +34,7 @@ class ForeignGraphError(ValueError):
         self.expected, self.found = expected, found
 
 
-@dataclass(frozen=True)
-class Tensor:
+class Tensor(NamedTuple):
     """What is known of a tensor before anything runs."""
 
     dtype: int

@@ -14,13 +14,14 @@ import os
 import subprocess
 import sys
 import tempfile
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from edgedigits.archives import ARCHIVE_ERRORS
+from edgedigits.archives import ARCHIVE_ERRORS, open_archive
 from edgedigits.child_processes import run_module
+from edgedigits.contract import LARGEST_MODEL
 from edgedigits.errors import ModelFileError, OutputError
+from edgedigits.files import reason
 from edgedigits.model_files.keras_archive import TRAIN_AGAIN, WEIGHTS_MEMBER
 
 CPU_SECONDS = 5
@@ -52,12 +53,12 @@ def copied_weights(path: Path) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="edgedigits-") as scratch:
         source, target = Path(scratch, "source.h5"), Path(scratch, "copy.weights.h5")
         try:
-            with zipfile.ZipFile(path) as archive:
+            with open_archive(path, LARGEST_MODEL) as archive:
                 source.write_bytes(archive.read(WEIGHTS_MEMBER))
         except ARCHIVE_ERRORS as error:
             if getattr(error, "errno", None) in _NO_ROOM:
                 raise _full(scratch) from error
-            raise _unreadable(path, str(error)) from error
+            raise _unreadable(path, reason(error)) from error
         try:
             child = subprocess.run(
                 run_module(__name__, source, target, CPU_SECONDS), cwd=scratch,

@@ -1,6 +1,6 @@
 """Parts: what is connected in the ink of a picture, and which of it is no digit. Pure functions of arrays."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -20,8 +20,7 @@ REACH = 0.2
 """Gap that strokes of one digit may have between them, in longer sides of the digit."""
 
 
-@dataclass(frozen=True)
-class Components:
+class Components(NamedTuple):
     """The connected parts of a mask, as the horizontal runs that they are made of."""
 
     shape: tuple[int, int]

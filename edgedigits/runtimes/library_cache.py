@@ -15,6 +15,8 @@ import time
 from pathlib import Path
 from typing import BinaryIO
 
+from edgedigits.user_cache import user_cache
+
 try:
     import fcntl
 except ImportError:  # Windows: a library that is loaded cannot be removed there in any case.
@@ -34,18 +36,18 @@ STALE_SECONDS = 3_600.0
 
 def cache_folder() -> Path:
     """Return the folder of compiled networks: in the user's cache, or a passing one where that is not private."""
+    cache = user_cache()
+    if cache is None:
+        return _passing_folder()
     try:
-        # The XDG Base Directory Specification has relative paths ignored.
-        base = Path(os.environ.get("XDG_CACHE_HOME", ""))
-        base = base if base.is_absolute() else Path("~/.cache").expanduser()
-        base.mkdir(parents=True, exist_ok=True)
-        for folder in (base / "edgedigits", base / "edgedigits" / "compiled"):
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        for folder in (cache, cache / "compiled"):
             folder.mkdir(mode=0o700, exist_ok=True)
             if not _is_private(folder):
                 return _passing_folder()
         if stat.S_IMODE(folder.stat().st_mode) != 0o700:
             folder.chmod(0o700)
-    except (OSError, RuntimeError):  # RuntimeError: a user without a home
+    except OSError:
         return _passing_folder()
     return folder
 

@@ -7,12 +7,16 @@ from pathlib import Path
 
 import numpy as np
 
-from edgedigits.archives import ARCHIVE_ERRORS
+from edgedigits.archives import ARCHIVE_ERRORS, open_npz
 from edgedigits.artifacts.staging import write_atomically
 from edgedigits.datasets.split import Split
 from edgedigits.errors import ModelFileError
+from edgedigits.files import reason
 from edgedigits.training.fitting import Epoch, Fitter
 from edgedigits.training.recipe import Recipe
+
+LARGEST_FILE = 1 << 30
+"""Bytes: four times the weights, their two moments and their average of the largest network."""
 
 
 def write_checkpoint(path: Path, fitter: Fitter, history: list[Epoch], split: Split) -> None:
@@ -32,15 +36,14 @@ def read_checkpoint(path: Path, fitter: Fitter, split: Split) -> list[Epoch]:
     """Put a checkpoint's state into the fitter and return the epochs that it had finished."""
     advice = "train without --resume to start anew"
     try:
-        # Opened here: NumPy leaves a file open that turns out to be no archive.
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            about = json.loads(str(archive["about"][()]))
-            state = [archive[key] for key in sorted(archive.files) if key != "about"]
+        with open_npz(path, LARGEST_FILE) as archive:
+            about = json.loads(archive.text("about"))
+            state = [archive.array(name, LARGEST_FILE) for name in sorted(archive.names) if name != "about"]
         recipe = Recipe.from_dict(about["recipe"])
         history = [Epoch(**record) for record in about["history"]]
         train_sha256 = about["train_sha256"]
     except ARCHIVE_ERRORS as error:
-        raise ModelFileError(path, f"no readable checkpoint ({error})", advice) from error
+        raise ModelFileError(path, f"no readable checkpoint ({reason(error)})", advice) from error
     if differences := recipe.differences(fitter.recipe):
         raise ModelFileError(
             path,

@@ -322,7 +322,7 @@ def test_pickled_objects_are_refused_and_not_run(keras_npz, small, tmp_path):
     content = npz({**arrays_of(small), "x_train": np.array([Pickled(marker)], object)})
     keras_npz.write_bytes(content)
     with pytest.raises(
-        DatasetError, match=r"mnist\.npz: expected an array x_train, found none that can be read"
+        DatasetError, match=r"mnist\.npz: expected x_train to be uint8 \(20, 28, 28\), found object \(1,\)"
     ):
         mnist.read_split(Source(keras_npz, "--data"), "train")
     assert not marker.exists()
@@ -366,7 +366,7 @@ def large_member(arrays: dict[str, np.ndarray]) -> bytes:
         pytest.param(lambda _: b"", "found none that can be read", id="empty"),
         pytest.param(lambda _: b"no archive", "found none that can be read", id="text"),
         pytest.param(lone_array, "found none that can be read", id="a single array"),
-        pytest.param(large_member, "found 8,4.* bytes", id="far too large"),
+        pytest.param(large_member, "found none that can be read", id="far too large"),
     ],
 )
 def test_another_npz_is_refused_by_its_name(change, found, keras_npz, small):
