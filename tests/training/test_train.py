@@ -38,7 +38,7 @@ from edgedigits.training.splits import validation_indices
 from edgedigits.training.train import train
 
 RUN_CLI = Path(__file__).parents[1] / "run_cli.py"
-RECIPE = Recipe(arch=(24, 12), epochs=3, batch_size=32, validation=100)
+RECIPE = Recipe(arch=(24, 12), epochs=3, batch_size=16, validation=100)
 FILES = {
     "digits.keras",
     "history.json",
@@ -456,7 +456,7 @@ def test_every_network_resumes_its_own_run(small: tuple[Split, Split], tmp_path:
         ({"epochs": 4}, "epochs 3 / 4"),
         ({"seed": 9}, "seed 0 / 9"),
         ({"arch": (24, 13)}, r"arch \[24, 12\] / \[24, 13\]"),
-        ({"batch_size": 64}, "batch_size 32 / 64"),
+        ({"batch_size": 64}, "batch_size 16 / 64"),
         ({"learning_rate": 1e-3}, r"learning_rate 0\.003 / 0\.001"),
         ({"loss": "categorical_crossentropy"}, "loss sparse_categorical_crossentropy / categorical_cross"),
         ({"validation": 101, "seed": 1}, "validation 100 / 101, seed 0 / 1"),
