@@ -7,6 +7,8 @@ import contextlib
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
+from edgedigits.printable import printable, printable_lines
+
 Advance = Callable[[int], None]
 """Say that so many more units are done."""
 
@@ -60,9 +62,9 @@ class TerminalProgress:
         with Progress(
             *columns, console=self._console, transient=True, disable=not self._console.is_terminal
         ) as bars:
-            bar = bars.add_task(description, total=total)
+            bar = bars.add_task(printable(description), total=total)
             yield lambda units: bars.advance(bar, units)
 
     def note(self, text: str) -> None:
         """Print a line."""
-        self._console.print(text, soft_wrap=True)
+        self._console.print(printable_lines(text), soft_wrap=True)

@@ -4,20 +4,15 @@ This module and the command modules import only click, errors and contract at th
 ``edgedigits --help`` answers at once; everything else is imported inside the callbacks.
 """
 
-import errno
 import importlib
-import os
-import sys
+from typing import Any
 
 import click
 
 from edgedigits import __version__
-from edgedigits.errors import EdgeDigitsError
+from edgedigits.cli.process import errors_told, run
 
 COMMANDS = ("data", "train", "export", "verify", "bench", "predict", "info", "report", "demo")
-
-_OUTPUT_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-"""What writing to standard output fails with where that is a file on a full disk."""
 
 
 class LazyGroup(click.Group):
@@ -34,21 +29,15 @@ class LazyGroup(click.Group):
         command: click.Command = importlib.import_module(f"edgedigits.cli.{cmd_name}").command
         return command
 
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        """Read the words before the command."""
+        with errors_told():
+            return super().make_context(*args, **kwargs)
+
     def invoke(self, ctx: click.Context) -> object:
         """Run a command; our own errors become one line on standard error and exit status 1."""
-        try:
+        with errors_told():
             return super().invoke(ctx)
-        except EdgeDigitsError as error:
-            click.echo(f"edgedigits: {one_line(str(error))}", err=True)
-            ctx.exit(1)
-
-
-def one_line(text: str) -> str:
-    """Fold a message into one line, and escape what would steer a terminal; paths and files may hold any character."""
-    return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode()
-        for character in " ".join(text.split())
-    )
 
 
 @click.group(
@@ -70,19 +59,4 @@ def cli() -> None:
 
 def main() -> None:
     """Entry point of the installed script."""
-    try:
-        cli()
-    except BrokenPipeError:
-        # The reader of our output went away (`| head`): not our failure. Keep the interpreter from flushing again.
-        _drop_output()
-        sys.exit(1)
-    except OSError as error:
-        if error.errno not in _OUTPUT_FULL:
-            raise
-        _drop_output()
-        click.echo(f"edgedigits: the result cannot be written ({error.strerror}); free some space", err=True)
-        sys.exit(1)
-
-
-def _drop_output() -> None:
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    run(cli)

@@ -15,6 +15,7 @@ from edgedigits.cli.options import (
     terminal_progress,
     threads_option,
 )
+from edgedigits.cli.terminal import echo
 
 if TYPE_CHECKING:
     from edgedigits.input_scale import InputScale
@@ -135,14 +136,14 @@ def print_result(result: "BenchResult", *, as_json: bool, as_csv: bool, as_markd
         echo_json(result.to_dict())
     elif as_csv:
         wide = [(*row, *sweep[1:]) for row, sweep in zip(rows, sweep_rows(result), strict=True)]
-        click.echo(to_csv((*header, *sweep_header()[1:]), wide), nl=False)
+        echo(to_csv((*header, *sweep_header()[1:]), wide), nl=False)
     elif as_markdown:
-        click.echo(f"{to_markdown(header, rows)}\n\nImages per second by batch size:\n")
-        click.echo(f"{to_markdown(sweep_header(), sweep_rows(result))}\n\n{result.machine}; {result.dataset}")
+        echo(f"{to_markdown(header, rows)}\n\nImages per second by batch size:\n")
+        echo(f"{to_markdown(sweep_header(), sweep_rows(result))}\n\n{result.machine}; {result.dataset}")
     else:
         print_table(f"{result.dataset}, one image at a time and in batches", header, rows)
         print_table("Images per second by batch size", sweep_header(), sweep_rows(result))
-        click.echo(f"{result.machine}")
+        echo(f"{result.machine}")
     if not as_json:
         for line in (*winners(result.rows), *remarks(result.rows)):
-            click.echo(line, err=as_csv)
+            echo(line, err=as_csv)

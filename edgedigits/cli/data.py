@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from edgedigits.datasets.places import Source
 
 from edgedigits.cli.options import data_option, echo_json, json_option, quiet_option, terminal_progress
+from edgedigits.cli.terminal import echo
 
 
 @click.group(invoke_without_command=True)
@@ -49,9 +50,9 @@ def command(
             }
         )
         return
-    click.echo(f"{MNIST_NAME}: {source.path} ({source.origin})")
+    echo(f"{MNIST_NAME}: {source.path} ({source.origin})")
     for part, split in splits.items():
-        click.echo(f"  {part:5}  {len(split.images):6,} images of 28x28, every sha256 as published")
+        echo(f"  {part:5}  {len(split.images):6,} images of 28x28, every sha256 as published")
 
 
 @command.command("show")
@@ -84,7 +85,7 @@ def show(ctx: click.Context, out: Path, part: str, seed: int) -> None:
     indices = sheets.sample_indices(split.labels, per_class=10, seed=seed)
     cells = [sheets.Cell(split.images[i], (f"{split.labels[i]}  #{i}",)) for i in indices]
     write_atomically(out, sheets.draw_sheet(f"{split.dataset} {part}: ten of each digit", cells))
-    click.echo(out)
+    echo(out)
 
 
 def _source(data: Path | None, mirror: tuple[str, ...], quiet: bool) -> "Source":

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from edgedigits.cli.options import data_option, terminal_progress
+from edgedigits.cli.terminal import complain, echo
 
 if TYPE_CHECKING:
     from edgedigits.datasets.split import Split
@@ -52,16 +53,16 @@ def command(out: Path, data: Path | None) -> None:
     progress = terminal_progress(quiet=False, needs="train")
     train_split, test_split = _dataset(data, progress)
 
-    click.echo(f"\n1. Train on {train_split.dataset}")
+    echo(f"\n1. Train on {train_split.dataset}")
     validation = min(Recipe.validation, len(train_split.images) // 10)
     result = train(edge(validation=validation), train_split, test_split, out, progress=progress)
-    click.echo(result.describe())
+    echo(result.describe())
 
-    click.echo("\n2. Export to every format, each verified before it is put in place")
+    echo("\n2. Export to every format, each verified before it is put in place")
     max_drop = None if test_split.dataset == MNIST_NAME else OFFLINE_MAX_DROP
     if max_drop is not None:
         images = len(test_split.images)
-        click.echo(f"The gate allows a loss of {max_drop} points here: there are only {images} test images.")
+        echo(f"The gate allows a loss of {max_drop} points here: there are only {images} test images.")
     exported, failed = export_model(
         result.path,
         select_targets("all", None),
@@ -71,20 +72,20 @@ def command(out: Path, data: Path | None) -> None:
         progress=progress,
     )
 
-    click.echo("\n3. Verify on all test images")
+    echo("\n3. Verify on all test images")
     from edgedigits.cli.verify import print_verifications
 
     print_verifications([*(file.verification for file in exported), *failed])
 
-    click.echo("4. Measure")
+    echo("4. Measure")
     measured = _measured(out, test_split, progress)
 
-    click.echo("\n5. Predict pictures, with onnxruntime alone")
+    echo("\n5. Predict pictures, with onnxruntime alone")
     samples = _predict_samples(out, test_split)
 
     page = out / "report.html"
     write_atomically(page, render_report(out, "digits", measured, samples).encode())
-    click.echo(f"\nReport: {page.resolve()}")
+    echo(f"\nReport: {page.resolve()}")
     if failed:
         raise SystemExit(1)
 
@@ -101,7 +102,7 @@ def _measured(out: Path, test_split: "Split", progress: "Progress") -> "BenchRes
     subjects = find_subjects(model_files(out, "digits"), with_keras=True)
     measured = bench(subjects, test_split, options, progress)
     print_table(f"{measured.dataset}", table_header(measured), table_rows(measured))
-    click.echo("\n".join([str(measured.machine), *winners(measured.rows), *remarks(measured.rows)]))
+    echo("\n".join([str(measured.machine), *winners(measured.rows), *remarks(measured.rows)]))
     return measured
 
 
@@ -116,10 +117,10 @@ def _dataset(data: Path | None, progress: "Progress") -> tuple["Split", "Split"]
     except DownloadError as error:
         from edgedigits.datasets.bundled_digits import BUNDLED_NAME, load_bundled_digits
 
-        click.echo(f"Data: {BUNDLED_NAME}: no figure below says anything about MNIST, which could not be had")
-        click.echo(f"edgedigits: {error}", err=True)
+        echo(f"Data: {BUNDLED_NAME}: no figure below says anything about MNIST, which could not be had")
+        complain(f"{error}")
         return load_bundled_digits()
-    click.echo(f"Data: {MNIST_NAME} from {source.path} ({source.origin})")
+    echo(f"Data: {MNIST_NAME} from {source.path} ({source.origin})")
     return mnist.read_split(source, "train"), mnist.read_split(source, "test")
 
 
@@ -146,6 +147,6 @@ def _predict_samples(out: Path, split: "Split") -> list["SamplePrediction"]:
         path = out / "pictures" / f"{split.labels[index]}.png"
         write_atomically(path, buffer.getvalue())
         prediction = predictor.predict(path)
-        click.echo(f"{path}: {prediction.digit}  {100 * prediction.confidence:.1f} %")
+        echo(f"{path}: {prediction.digit}  {100 * prediction.confidence:.1f} %")
         samples.append(SamplePrediction(path, prediction.digit, prediction.confidence))
     return samples

@@ -15,6 +15,7 @@ from edgedigits.cli.options import (
     quiet_option,
     terminal_progress,
 )
+from edgedigits.cli.terminal import complain, echo
 from edgedigits.file_names import file_name
 from edgedigits.format_table import FORMATS, PRECISIONS, Precision
 
@@ -166,16 +167,14 @@ def print_exports(exported: list["ExportedFile"], failed: list["Verification"], 
     else:
         for file in exported:
             change = file.verification.comparison.difference
-            click.echo(
+            echo(
                 f"{file.path}  {file.bytes:,} bytes  {file.verification.accuracy}, {change:+.2f} points"
                 f"\n  sha256 {file.sha256}"
             )
             if file.firmware:
                 print_firmware(file)
     for verification in failed:
-        click.echo(
-            f"edgedigits: {verification.file} was not written: {'; '.join(verification.failures)}", err=True
-        )
+        complain(f"{verification.file} was not written: {'; '.join(verification.failures)}")
 
 
 def print_firmware(file: "ExportedFile") -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from edgedigits.cli.options import echo_json, json_option
+from edgedigits.cli.terminal import echo
 
 if TYPE_CHECKING:
     from edgedigits.runtimes.keras_model import KerasModel
@@ -68,7 +69,7 @@ def command(file: Path, as_json: bool) -> None:
     if isinstance(model, KerasModel):
         lines["trained on"] = _fed(model)
     for label, value in lines.items():
-        click.echo(f"{label:12} {value}")
+        echo(f"{label:12} {value}")
 
 
 def _fed(model: "KerasModel") -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from edgedigits.cli.terminal import echo
 from edgedigits.contract import LABELS, parse_arch, parse_labels
 from edgedigits.file_names import DEFAULT_NAME, file_name, network_name
 
@@ -134,7 +135,7 @@ def input_scale_option(what: str) -> Callable[[Callback], Callback]:
 
 def echo_json(value: object) -> None:
     """Print a result as JSON on standard output."""
-    click.echo(json.dumps(value, indent=2, allow_nan=False))
+    echo(json.dumps(value, indent=2, allow_nan=False))
 
 
 def terminal_progress(quiet: bool, needs: str = "bench") -> "Progress":

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 import click
 
 from edgedigits.cli.options import echo_json, json_option
+from edgedigits.cli.terminal import complain, echo, encoding_of
 from edgedigits.contract import CLASSES
 from edgedigits.errors import ImageError, ImageFileError, ImageNotFoundError
+from edgedigits.printable import printable
 
 if TYPE_CHECKING:
     from edgedigits.picture.levels import Pixels
@@ -65,7 +67,6 @@ def command(
       edgedigits predict --save-prepared seen scans/    # seen/a.png, seen/b.png
       curl -s https://example.org/digit.png | edgedigits predict -
     """
-    from edgedigits.cli import one_line
     from edgedigits.predictor import DigitPredictor
 
     if show and as_json:
@@ -82,16 +83,16 @@ def command(
             if as_json:
                 results.append({"picture": name, "error": str(error)})
             else:
-                click.echo(f"edgedigits: {one_line(str(error))}", err=True)
+                complain(error)
             continue
         if save is not None:
             save(name, pixels)
         if as_json:
             results.append(as_object(name, prediction))
         else:
-            click.echo(encodable(as_line(name, prediction, top, predictor.metadata.labels)))
+            echo(as_line(name, prediction, top, predictor.metadata.labels))
             if show:
-                click.echo(drawing(pixels, output_encoding()))
+                echo(drawing(pixels, encoding_of(sys.stdout)))
     if as_json:
         echo_json(results)
     if failed:
@@ -115,8 +116,6 @@ def find_pictures(images: tuple[str, ...]) -> "Iterator[tuple[str, Picture | Ima
 
 def pictures_in(folder: Path) -> "Iterator[tuple[str, Picture | ImageError]]":
     """Name the picture files of a folder as ``find_pictures`` does."""
-    from edgedigits.picture.reading import printable
-
     name = printable(str(folder))
     try:
         paths = sorted(
@@ -185,8 +184,6 @@ class PreparedFolder:
 
 def as_line(name: str, prediction: "Prediction", top: int, labels: Sequence[str]) -> str:
     """Write a prediction as ``photo.png: 7  99.8 %   1  0.1 %``."""
-    from edgedigits.picture.reading import printable
-
     ranked = (f"{labels[digit]}  {100 * probability:.1f} %" for digit, probability in prediction.top(top))
     return f"{printable(name)}: {'   '.join(ranked)}"
 
@@ -210,12 +207,6 @@ def drawing(pixels: "Pixels", encoding: str) -> str:
     return "\n".join("".join(shades[level] * 2 for level in row).rstrip() for row in levels)
 
 
-def encodable(line: str) -> str:
-    """Escape the characters of a line that standard output cannot write."""
-    encoding = output_encoding()
-    return line.encode(encoding, "backslashreplace").decode(encoding)
-
-
 def can_encode(text: str, encoding: str) -> bool:
     """Tell whether an encoding has all characters of a text."""
     try:
@@ -223,8 +214,3 @@ def can_encode(text: str, encoding: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def output_encoding() -> str:
-    """Return the encoding of standard output."""
-    return sys.stdout.encoding or "ascii"

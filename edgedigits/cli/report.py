@@ -12,6 +12,7 @@ from edgedigits.cli.options import (
     terminal_progress,
     threads_option,
 )
+from edgedigits.cli.terminal import echo
 
 
 @click.command()
@@ -70,4 +71,4 @@ def command(
     suffix, render = ("html", render_report) if page_format == "html" else ("md", render_markdown)
     page = out or models / sidecar_name(name, f"report.{suffix}")
     write_atomically(page, render(models, name, result).encode())
-    click.echo(page)
+    echo(page)

@@ -16,6 +16,7 @@ from edgedigits.cli.options import (
     read_widths,
     terminal_progress,
 )
+from edgedigits.cli.terminal import complain, echo
 from edgedigits.contract import LABELS
 from edgedigits.file_names import DEFAULT_NAME
 
@@ -134,15 +135,15 @@ def command(
     if as_json:
         echo_json(result.to_dict())
         return
-    click.echo(result.describe())
+    echo(result.describe())
     _print_next(result, models, name, data if labels else None)
 
 
 def _print_next(result: "TrainingResult", models: Path, name: str, data: Path | None) -> None:
     """Say what is to be done with a new network, and which exported files are not of it."""
     if result.stale:
-        click.echo(f"edgedigits: {', '.join(result.stale)} hold the previous network: export again", err=True)
+        complain(f"{', '.join(result.stale)} hold the previous network: export again")
     elsewhere = "" if models == Path("models") else f" --models {models}"
     renamed = "" if name == DEFAULT_NAME else f" --name {name}"
     other_data = f" --data {data}" if data else ""
-    click.echo(f"next: edgedigits export --format all{elsewhere}{renamed}{other_data}", err=True)
+    echo(f"next: edgedigits export --format all{elsewhere}{renamed}{other_data}", err=True)

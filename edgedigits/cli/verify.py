@@ -15,6 +15,7 @@ from edgedigits.cli.options import (
     terminal_progress,
     threads_option,
 )
+from edgedigits.cli.terminal import complain
 from edgedigits.contract import LABELS
 from edgedigits.errors import EdgeDigitsError
 from edgedigits.file_names import network_name
@@ -72,7 +73,6 @@ def command(
       edgedigits verify models/digits.int8.tflite --sheet changed/
     """
     from edgedigits.artifacts.staging import write_atomically
-    from edgedigits.cli import one_line
     from edgedigits.datasets.read import read_split
     from edgedigits.measuring.reference import read_reference, reference_path
     from edgedigits.measuring.verify import verify_model
@@ -92,7 +92,7 @@ def command(
             answers.check_split(split, answers_path)
             verification = verify_model(model, split, answers, max_drop=max_drop, progress=progress)
         except EdgeDigitsError as error:
-            click.echo(f"edgedigits: {one_line(str(error))}", err=True)
+            complain(error)
             broken += 1
             continue
         verifications.append(verification)
@@ -113,7 +113,6 @@ def _opened(
     progress: "Progress",
 ) -> tuple[list["Model"], int]:
     """Open what can be opened; return how many files could not, each with its error on standard error."""
-    from edgedigits.cli import one_line
     from edgedigits.measuring.fed_models import open_fed_model
 
     models: list[Model] = []
@@ -122,7 +121,7 @@ def _opened(
         try:
             model = open_fed_model(path, data, threads=threads, input_scale=input_scale, progress=progress)
         except EdgeDigitsError as error:
-            click.echo(f"edgedigits: {one_line(str(error))}", err=True)
+            complain(error)
             broken += 1
             continue
         models.append(model)
@@ -137,7 +136,7 @@ def _print_findings(verifications: list["Verification"], *, as_json: bool) -> No
         print_verifications(verifications)
     for verification in verifications:
         for failure in verification.failures:
-            click.echo(f"edgedigits: {verification.file}: {failure}", err=True)
+            complain(f"{verification.file}: {failure}")
 
 
 def print_verifications(verifications: Sequence["Verification"]) -> None:

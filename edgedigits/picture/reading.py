@@ -25,6 +25,7 @@ from edgedigits.picture.limits import (
     check_size,
     too_large,
 )
+from edgedigits.printable import printable
 
 Picture: TypeAlias = (
     "str | os.PathLike[str] | os.PathLike[bytes] | bytes | BinaryIO | Image.Image | npt.NDArray[Any]"
@@ -76,14 +77,6 @@ def picture_name(picture: Picture) -> str:
         return f"picture ({type(picture).__name__})"
     name = getattr(picture, "name", None)
     return printable(name) if isinstance(name, str) else "picture"
-
-
-def printable(text: str) -> str:
-    """Escape what would break a line or a terminal: file names may hold any character."""
-    return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode()
-        for character in text
-    )
 
 
 def read_picture(picture: Picture) -> Pixels:

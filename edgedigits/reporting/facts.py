@@ -9,13 +9,15 @@ import jinja2
 from edgedigits.artifacts.manifest import complete_training, dataset_labels
 from edgedigits.artifacts.records import Network
 from edgedigits.contract import CLASSES, LABELS, class_title, count_weights, parse_arch
+from edgedigits.reporting.markdown import cells, code, escaped
 
-TEMPLATES = jinja2.Environment(
-    loader=jinja2.PackageLoader("edgedigits.reporting"),
-    autoescape=jinja2.select_autoescape(["html.j2"]),
-    undefined=jinja2.StrictUndefined,
-    keep_trailing_newline=True,
-)
+_FORM: dict[str, Any] = {"undefined": jinja2.StrictUndefined, "keep_trailing_newline": True}
+_LOADER = jinja2.PackageLoader("edgedigits.reporting")
+PAGES = jinja2.Environment(loader=_LOADER, autoescape=True, **_FORM)
+"""HTML: every value is escaped."""
+MARKDOWN = jinja2.Environment(loader=_LOADER, autoescape=False, finalize=escaped, **_FORM)  # noqa: S701 - by finalize
+"""Markdown: every value is escaped that does not go through a filter of ``markdown``."""
+MARKDOWN.filters.update(code=code, cells=cells)
 
 
 def network_facts(name: str, entry: Network) -> dict[str, Any]:
@@ -35,8 +37,7 @@ def network_facts(name: str, entry: Network) -> dict[str, Any]:
         file: receipt for file, receipt in sorted(entry["files"].items()) if "verification" in receipt
     }
     calibrations = [
-        f"`{file}`: {receipt['calibration']['images']:,} training images, seed {receipt['calibration']['seed']}, "
-        f"indices sha256 `{receipt['calibration']['indices_sha256'][:16]}…`"
+        (file, receipt["calibration"])
         for file, receipt in exported.items()
         if receipt["calibration"] is not None
     ]

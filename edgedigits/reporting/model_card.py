@@ -1,7 +1,7 @@
 """The model card of a network, from its entry in the manifest."""
 
 from edgedigits.artifacts.records import Network
-from edgedigits.reporting.facts import TEMPLATES, network_facts
+from edgedigits.reporting.facts import MARKDOWN, network_facts
 
 
 def render_model_card(name: str, entry: Network) -> str:
@@ -14,4 +14,4 @@ def render_model_card(name: str, entry: Network) -> str:
     Raises:
         ModelFileError: the record of the run that made it is incomplete.
     """
-    return str(TEMPLATES.get_template("model_card.md.j2").render(network_facts(name, entry)))
+    return str(MARKDOWN.get_template("model_card.md.j2").render(network_facts(name, entry)))

@@ -13,7 +13,7 @@ from edgedigits.file_names import sidecar_name
 from edgedigits.measuring import bench_result
 from edgedigits.measuring.bench_result import BenchResult
 from edgedigits.reporting import bench_tables, plots
-from edgedigits.reporting.facts import TEMPLATES, network_facts, parameters, read_presets
+from edgedigits.reporting.facts import MARKDOWN, PAGES, network_facts, parameters, read_presets
 
 PLOTS = {
     "curves.png": "Loss, accuracy and learning rate by epoch; validation images are never warped.",
@@ -59,7 +59,7 @@ def render_report(
             plots.TradeOffPoint(row.name, row.accuracy, row.latency.p50, row.bytes) for row in result.rows
         ]
         facts["trade_off"] = _data_uri(plots.trade_off(points))
-    return str(TEMPLATES.get_template("report.html.j2").render(facts))
+    return str(PAGES.get_template("report.html.j2").render(facts))
 
 
 def render_markdown(folder: Path, name: str, result: BenchResult | None = None) -> str:
@@ -77,7 +77,7 @@ def render_markdown(folder: Path, name: str, result: BenchResult | None = None) 
     facts["pictures"] = [
         (caption, path.relative_to(folder).as_posix()) for caption, path in _pictures(folder, name)
     ]
-    return str(TEMPLATES.get_template("report.md.j2").render(facts))
+    return str(MARKDOWN.get_template("report.md.j2").render(facts))
 
 
 def _report_facts(folder: Path, name: str, result: BenchResult | None) -> dict[str, Any]:

@@ -10,8 +10,9 @@ import pytest
 from click.testing import CliRunner
 
 import edgedigits
-from edgedigits.cli import COMMANDS, cli, one_line
+from edgedigits.cli import COMMANDS, cli
 from edgedigits.errors import EdgeDigitsError
+from edgedigits.printable import one_line
 
 
 def command_tree() -> dict[str, click.Command]:

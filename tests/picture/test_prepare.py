@@ -33,7 +33,7 @@ from edgedigits.picture.gray import on_paper, without_blocks
 from edgedigits.picture.levels import Pixels, as_levels, stroke_width
 from edgedigits.picture.limits import DETAIL_SIDE
 from edgedigits.picture.prepare import prepare
-from edgedigits.picture.reading import decode, printable, read_picture
+from edgedigits.picture.reading import decode, read_picture
 from edgedigits.picture.scaling import shrunk_image
 
 GOLDEN = sorted((Path(__file__).parents[1] / "golden" / "pictures").iterdir())
@@ -467,15 +467,6 @@ def test_prepare_of_a_truncated_file_is_whole_or_an_image_error(part: int) -> No
     # Only the end mark of the format is lacking.
     assert part > 55
     np.testing.assert_array_equal(pixels, prepare(picture))
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [("é.png", "é.png"), ("a\nb\x1b[2J", "a\\nb\\x1b[2J"), ("\udc80.png", "\\udc80.png")],
-    ids=["letters", "control", "undecodable"],
-)
-def test_printable_escapes_what_would_break_a_line(text: str, expected: str) -> None:
-    assert printable(text) == expected
 
 
 # --- The steps -----------------------------------------------------------------------------------------------------
