@@ -10,6 +10,17 @@ MOST_THREADS = 1024
 """Of a runtime; onnxruntime really starts as many as it is told."""
 LARGEST_SEED = 2**31 - 1
 """What every library's generator takes."""
+MOST_IMAGES = 500_000
+"""Of one part of a dataset, and so of a batch. A header may declare any number; this many are 392 MB,
+and twice that while they are unpacked."""
+MOST_EPOCHS = 100_000
+"""Far more than a small network learns anything in; each takes a tenth of a second or more."""
+LARGEST_RATE = 1_000.0
+"""Of learning: weights are lost in the first step at far less."""
+LONGEST_SECONDS = 86_400.0
+"""That one file may be measured for."""
+MOST_SAMPLES, MOST_ROUNDS = 100_000_000, 10_000
+"""Of a measurement; each sample is kept."""
 
 
 def count_of(name: str, value: Any, least: int = 1, most: int | None = None) -> int:
@@ -46,26 +57,28 @@ def threads_of(value: Any) -> int:
     return count_of("threads", value, 0, MOST_THREADS)
 
 
-def amount_of(name: str, value: Any, *, zero: bool = True) -> float:
+def amount_of(name: str, value: Any, *, zero: bool = True, most: float = math.inf) -> float:
     """Return a finite number that is not negative.
 
     Args:
         name: of the argument, for the message.
         value: an ``int``, a ``float``, or what converts to one; no bool and no text.
         zero: whether it may be 0.
+        most: the largest that may be.
 
     Raises:
         ArgumentTypeError: it is no number.
-        ArgumentError: it is negative, infinite, NaN, or 0 where that may not be.
+        ArgumentError: it is negative, infinite, NaN, above ``most``, or 0 where that may not be.
     """
     wanted = "a number, 0 or more" if zero else "a number above 0"
+    wanted += "" if math.isinf(most) else f", at most {most:,g}"
     try:
         if isinstance(value, (bool, str, bytes)):
             raise TypeError
         number = float(value)
     except (TypeError, ValueError, OverflowError):
         raise ArgumentTypeError(f"{name}: expected {wanted}, got {_kind(value)}") from None
-    if not math.isfinite(number) or number < 0 or (number == 0 and not zero):
+    if not math.isfinite(number) or not 0 <= number <= most or (number == 0 and not zero):
         raise ArgumentError(f"{name}: expected {wanted}, got {number:g}")
     return number
 

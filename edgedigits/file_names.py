@@ -6,6 +6,8 @@ from edgedigits.format_table import FORMATS, PRECISIONS, Precision, format_of
 
 DEFAULT_NAME = "digits"
 
+CHECKPOINT = "checkpoint.npz"
+"""The state of a run that is not finished, beside its network."""
 SELFTEST_ENDING = "_selftest.c"
 """What the name of a C file ends in that holds pictures for the bring-up of a board, and no network."""
 

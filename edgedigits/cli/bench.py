@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from edgedigits.arguments import LONGEST_SECONDS, MOST_ROUNDS, MOST_SAMPLES
 from edgedigits.cli.options import (
+    Amount,
     data_option,
     echo_json,
     input_scale_option,
@@ -27,14 +29,18 @@ if TYPE_CHECKING:
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path), metavar="[FILE...]")
 @models_option(help_text="Folder whose model files are measured if none is named.")
 @threads_option
-@click.option("--min-seconds", type=click.FloatRange(min=0), default=0.5, show_default=True, help="Per file.")
-@click.option("--min-samples", type=click.IntRange(min=5), default=1_000, show_default=True, help="Per file.")
 @click.option(
-    "--rounds", type=click.IntRange(min=1), default=5, show_default=True, help="Turns of every file."
+    "--min-seconds", type=Amount(0, LONGEST_SECONDS), default=0.5, show_default=True, help="Per file."
+)
+@click.option(
+    "--min-samples", type=click.IntRange(5, MOST_SAMPLES), default=1_000, show_default=True, help="Per file."
+)
+@click.option(
+    "--rounds", type=click.IntRange(1, MOST_ROUNDS), default=5, show_default=True, help="Turns of every file."
 )
 @click.option(
     "--cold-starts",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, MOST_ROUNDS),
     default=3,
     show_default=True,
     help="Fresh processes per file.",

@@ -8,6 +8,7 @@ import click
 if TYPE_CHECKING:
     from edgedigits.datasets.places import Source
 
+from edgedigits.arguments import LARGEST_SEED
 from edgedigits.cli.options import data_option, echo_json, json_option, quiet_option, terminal_progress
 from edgedigits.cli.terminal import echo
 
@@ -65,7 +66,11 @@ def command(
 )
 @click.option("--part", type=click.Choice(["train", "test"]), default="train", show_default=True)
 @click.option(
-    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Another seed, another choice."
+    "--seed",
+    type=click.IntRange(0, LARGEST_SEED),
+    default=0,
+    show_default=True,
+    help="Another seed, another choice.",
 )
 @click.pass_context
 def show(ctx: click.Context, out: Path, part: str, seed: int) -> None:

@@ -5,7 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from edgedigits.arguments import LARGEST_SEED, MOST_IMAGES
 from edgedigits.cli.options import (
+    MOST_POINTS,
+    Amount,
     data_option,
     echo_json,
     input_scale_option,
@@ -55,15 +58,15 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--calibration-size",
-    type=click.IntRange(min=10),
+    type=click.IntRange(10, MOST_IMAGES),
     help="Training images that set the ranges of int8 files. [default: 25,000, or half of what there is]",
 )
 @click.option(
-    "--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Of their choice."
+    "--seed", type=click.IntRange(0, LARGEST_SEED), default=0, show_default=True, help="Of their choice."
 )
 @click.option(
     "--max-drop",
-    type=click.FloatRange(min=0),
+    type=Amount(0, MOST_POINTS),
     help="Points of accuracy that may be lost. [default: float32 0.02, float16 and dynamic 0.10, int8 0.20]",
 )
 @click.option(

@@ -1,6 +1,7 @@
 """Options that several commands share, and how results are printed."""
 
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -31,6 +32,21 @@ INPUT_SCALE_NAMES = (
 """Those of ``input_scale.INPUT_SCALES``, which help texts name without numpy."""
 LONGEST_LABELS_FILE = 10_000
 """Characters that are read of it: ten names take far fewer, and a file named by mistake is not read to its end."""
+
+MOST_POINTS = 100.0
+"""Of accuracy that can be lost."""
+
+
+class Amount(click.FloatRange):
+    """A number within a range, which NaN is not: every comparison with it is false."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Read the number."""
+        number = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail(f"{value!r} is no number.", param, ctx)
+        return number
+
 
 Callback = TypeVar("Callback", bound=Callable[..., Any])
 

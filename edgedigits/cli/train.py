@@ -1,11 +1,17 @@
 """``edgedigits train``: train a network on MNIST."""
 
+import contextlib
+import shlex
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import click
 
+from edgedigits.arguments import LARGEST_RATE, LARGEST_SEED, MOST_EPOCHS, MOST_IMAGES
 from edgedigits.cli.options import (
+    Amount,
     data_option,
     echo_json,
     json_option,
@@ -16,9 +22,10 @@ from edgedigits.cli.options import (
     read_widths,
     terminal_progress,
 )
+from edgedigits.cli.process import Interrupted
 from edgedigits.cli.terminal import complain, echo
 from edgedigits.contract import LABELS
-from edgedigits.file_names import DEFAULT_NAME
+from edgedigits.file_names import CHECKPOINT, DEFAULT_NAME, sidecar_name
 
 if TYPE_CHECKING:
     from edgedigits.training.run_files import TrainingResult
@@ -47,11 +54,11 @@ if TYPE_CHECKING:
     show_default=True,
     help="Length of the edge recipe: seconds, under half a minute, minutes.",
 )
-@click.option("--epochs", type=click.IntRange(min=1), help="[default: as the recipe has it]")
-@click.option("--batch-size", type=click.IntRange(min=1), help="[default: as the recipe has it]")
+@click.option("--epochs", type=click.IntRange(1, MOST_EPOCHS), help="[default: as the recipe has it]")
+@click.option("--batch-size", type=click.IntRange(1, MOST_IMAGES), help="[default: as the recipe has it]")
 @click.option(
     "--learning-rate",
-    type=click.FloatRange(min=0, min_open=True),
+    type=Amount(0, LARGEST_RATE, min_open=True),
     help="The highest of the schedule. [default: as the recipe has it]",
 )
 @click.option(
@@ -63,12 +70,12 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--validation",
-    type=click.IntRange(min=10),
+    type=click.IntRange(10, MOST_IMAGES),
     default=5_000,
     show_default=True,
     help="Images held out of the training split, every class with its share.",
 )
-@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
+@click.option("--seed", type=click.IntRange(0, LARGEST_SEED), default=0, show_default=True)
 @click.option("--resume", is_flag=True, help="Go on from the last finished epoch of an interrupted run.")
 @data_option
 @click.option(
@@ -112,15 +119,6 @@ def command(
       edgedigits train --resume                     # after Ctrl-C or a power cut
       edgedigits train --data fashion --labels names.txt --name fashion
     """
-    from edgedigits.datasets.read import read_split
-    from edgedigits.extras import extra
-
-    progress = terminal_progress(quiet, needs="train")
-    train_split = read_split(data, "train", labels or LABELS, progress=progress)
-    test_split = read_split(data, "test", labels or LABELS, progress=progress)
-    with extra("train", "training"):
-        from edgedigits.training.recipe import edge, plain
-        from edgedigits.training.train import train
     choices = {
         "epochs": epochs,
         "batch_size": batch_size,
@@ -130,13 +128,35 @@ def command(
         "seed": seed,
     }
     changes = {field: value for field, value in choices.items() if value is not None}
-    chosen = plain(arch, **changes) if recipe == "plain" else edge(arch, budget, **changes)
-    result = train(chosen, train_split, test_split, models, name=name, resume=resume, progress=progress)
+    with _told_how_to_go_on(models, name):
+        from edgedigits.datasets.read import read_split
+        from edgedigits.extras import extra
+
+        progress = terminal_progress(quiet, needs="train")
+        train_split = read_split(data, "train", labels or LABELS, progress=progress)
+        test_split = read_split(data, "test", labels or LABELS, progress=progress)
+        with extra("train", "training"):
+            from edgedigits.training.recipe import edge, plain
+            from edgedigits.training.train import train
+        chosen = plain(arch, **changes) if recipe == "plain" else edge(arch, budget, **changes)
+        result = train(chosen, train_split, test_split, models, name=name, resume=resume, progress=progress)
     if as_json:
         echo_json(result.to_dict())
         return
     echo(result.describe())
     _print_next(result, models, name, data if labels else None)
+
+
+@contextlib.contextmanager
+def _told_how_to_go_on(models: Path, name: str) -> Iterator[None]:
+    """Say after Ctrl-C whether there is a finished epoch to go on from, and with which command."""
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        if not (models / sidecar_name(name, CHECKPOINT)).exists():
+            raise Interrupted("no epoch was finished and nothing was changed; begin again") from stop
+        words = [word for word in sys.argv[1:] if word != "--resume"]
+        raise Interrupted(f"go on with `edgedigits {shlex.join([*words, '--resume'])}`") from stop
 
 
 def _print_next(result: "TrainingResult", models: Path, name: str, data: Path | None) -> None:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from edgedigits.cli.options import (
+    MOST_POINTS,
+    Amount,
     data_option,
     echo_json,
     input_scale_option,
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--max-drop",
-    type=click.FloatRange(min=0),
+    type=Amount(0, MOST_POINTS),
     help="Points of accuracy that may be lost. [default: float32 0.02, float16 and dynamic 0.10, int8 0.20]",
 )
 @click.option(

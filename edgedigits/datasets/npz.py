@@ -7,10 +7,11 @@ import numpy as np
 import numpy.typing as npt
 
 from edgedigits.archives import ARCHIVE_ERRORS, Npz, Shape, open_npz
+from edgedigits.arguments import MOST_IMAGES
 from edgedigits.contract import IMAGE_SIDE, PIXELS
 from edgedigits.datasets import mnist_files
 from edgedigits.datasets.mnist_files import IF_ANOTHER, check_idx
-from edgedigits.datasets.split import ADVICE, LEAST_IMAGES, MOST_IMAGES, Part
+from edgedigits.datasets.split import ADVICE, LEAST_IMAGES, Part
 from edgedigits.errors import DatasetError
 from edgedigits.files import reason
 

@@ -12,12 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from edgedigits.archives import ARCHIVE_ERRORS, open_npz
+from edgedigits.arguments import MOST_IMAGES
 from edgedigits.contract import CLASSES, IMAGE_SIDE, LABELS
 from edgedigits.datasets import idx, mnist, mnist_files, places
 from edgedigits.datasets.idx import IdxForm
 from edgedigits.datasets.mnist_files import MNIST_NAME
 from edgedigits.datasets.npz import LARGEST_FILE, holds_images, holds_labels, read_array
-from edgedigits.datasets.split import ADVICE, LEAST_IMAGES, MOST_IMAGES, Images, Labels, Part, Split
+from edgedigits.datasets.split import ADVICE, LEAST_IMAGES, Images, Labels, Part, Split
 from edgedigits.errors import DatasetError, DatasetNotFoundError
 from edgedigits.files import reason
 from edgedigits.progress import SILENT, Progress

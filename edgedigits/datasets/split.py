@@ -41,8 +41,8 @@ class Split:
         return cls(dataset, images, labels, digest.hexdigest(), class_names)
 
 
-LEAST_IMAGES, MOST_IMAGES = CLASSES, 500_000
-"""Images in one part. A header may declare any number; this many are 392 MB, and twice that while they are unpacked."""
+LEAST_IMAGES = CLASSES
+"""In one part; the most are ``arguments.MOST_IMAGES``."""
 ADVICE = "check how the dataset was written"
 
 Images: TypeAlias = npt.NDArray[np.uint8]

@@ -8,7 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from edgedigits.arguments import amount_of, count_of, threads_of
+from edgedigits.arguments import (
+    LARGEST_SEED,
+    LONGEST_SECONDS,
+    MOST_ROUNDS,
+    MOST_SAMPLES,
+    amount_of,
+    count_of,
+    threads_of,
+)
 from edgedigits.format_table import Precision
 from edgedigits.measuring import metrics
 from edgedigits.measuring.machine import MachineCard
@@ -44,12 +52,12 @@ class BenchOptions:
             ArgumentError: a number is out of its range.
         """
         threads_of(self.threads)
-        count_of("seed", self.seed, 0)
-        count_of("min_samples", self.min_samples, LEAST_SAMPLES)
+        count_of("seed", self.seed, 0, LARGEST_SEED)
+        count_of("min_samples", self.min_samples, LEAST_SAMPLES, MOST_SAMPLES)
         for name in ("rounds", "cold_starts"):
-            count_of(name, getattr(self, name))
+            count_of(name, getattr(self, name), most=MOST_ROUNDS)
         for name in ("min_seconds", "batch_seconds"):
-            amount_of(name, getattr(self, name))
+            amount_of(name, getattr(self, name), most=LONGEST_SECONDS)
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Literal
 
-from edgedigits.arguments import LARGEST_SEED, amount_of, count_of
-from edgedigits.contract import CLASSES, PIXELS
+from edgedigits.arguments import LARGEST_RATE, LARGEST_SEED, MOST_EPOCHS, MOST_IMAGES, amount_of, count_of
+from edgedigits.contract import CLASSES, PIXELS, WIDEST_LAYER
 from edgedigits.training.augmentation import Warp
 
 Loss = Literal["sparse_categorical_crossentropy", "categorical_crossentropy"]
@@ -51,12 +51,13 @@ class Recipe:
         Raises:
             ArgumentError: a number is out of its range.
         """
-        for name in ("epochs", "batch_size", "validation"):
-            count_of(name, getattr(self, name))
+        count_of("epochs", self.epochs, most=MOST_EPOCHS)
+        for name in ("batch_size", "validation"):
+            count_of(name, getattr(self, name), most=MOST_IMAGES)
         count_of("seed", self.seed, 0, LARGEST_SEED)
         for width in self.arch:
-            count_of("arch", width)
-        amount_of("learning_rate", self.learning_rate, zero=False)
+            count_of("arch", width, most=WIDEST_LAYER)
+        amount_of("learning_rate", self.learning_rate, zero=False, most=LARGEST_RATE)
 
     def to_dict(self) -> dict[str, Any]:
         """Return all fields as JSON values."""

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from edgedigits.artifacts.staging import check_temporary_room
 from edgedigits.datasets.split import Split
-from edgedigits.file_names import DEFAULT_NAME, sidecar_name
+from edgedigits.file_names import CHECKPOINT, DEFAULT_NAME, sidecar_name
 from edgedigits.networks.backend import tf
 from edgedigits.progress import SILENT, Progress
 from edgedigits.training.checkpoint import read_checkpoint, write_checkpoint
@@ -53,7 +53,7 @@ def train(
     tf.config.experimental.enable_op_determinism()
     data = training_data(recipe, train_split)
     fitter = Fitter(recipe, data)
-    checkpoint = folder / sidecar_name(name, "checkpoint.npz")
+    checkpoint = folder / sidecar_name(name, CHECKPOINT)
     history: list[Epoch] = []
     if resume and checkpoint.exists():
         history = read_checkpoint(checkpoint, fitter, train_split)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from edgedigits.arguments import LARGEST_SEED, amount_of, count_of
+from edgedigits.arguments import LARGEST_SEED, MOST_IMAGES, amount_of, count_of
 from edgedigits.format_table import FORMATS, Format, Precision
 from edgedigits.input_scale import InputScale
 
@@ -62,7 +62,7 @@ class ExportOptions:
             ArgumentError: a number is out of its range.
         """
         if self.calibration_size is not None:
-            count_of("calibration_size", self.calibration_size)
+            count_of("calibration_size", self.calibration_size, most=MOST_IMAGES)
         count_of("seed", self.seed, 0, LARGEST_SEED)
         if self.max_drop is not None:
             amount_of("max_drop", self.max_drop)

@@ -19,9 +19,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edgedigits.arguments import MOST_IMAGES
 from edgedigits.datasets import mnist_files
 from edgedigits.datasets.read import read_split
-from edgedigits.datasets.split import MOST_IMAGES, Split
+from edgedigits.datasets.split import Split
 from edgedigits.errors import DatasetError
 
 NAMES = tuple("abcdefghij")
