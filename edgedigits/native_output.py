@@ -112,16 +112,18 @@ def _readable_sink() -> int:
 def hidden_native_output() -> Iterator[None]:
     """Hide what is written to the file descriptor of standard error while the block runs.
 
-    TensorFlow and LiteRT announce themselves there, whatever their log level. When the block raises, all that was
+    TensorFlow and LiteRT announce themselves there, whatever their log level. When the block fails, all that was
     hidden is shown after all: it may tell why. What other threads print meanwhile is hidden, and shown, with it.
     """
     if sys.stderr is not None:
         sys.stderr.flush()
     start = _STANDARD_ERROR.turn_aside(keep=True)
-    show = True
+    show = False
     try:
         yield
-        show = False
+    except Exception:  # not of Ctrl-C, and of whatever else ends the process on purpose
+        show = True
+        raise
     finally:
         _STANDARD_ERROR.leave(start, show=show)
 

@@ -43,7 +43,7 @@ def main() -> None:
     if places.find() is None:
         put_bundled_digits_in_place_of_mnist()
 
-    from edgedigits.cli import main as edgedigits
+    from edgedigits.__main__ import main as edgedigits
 
     edgedigits()
 

@@ -1,5 +1,6 @@
 import json
 import multiprocessing
+import os
 import pickle
 import subprocess
 import sys
@@ -470,3 +471,17 @@ def test_a_predictor_of_small_arrays_agrees_with_pillow(predictor: DigitPredicto
 def test_margin_is_the_lead_over_the_second() -> None:
     prediction = Prediction(3, 0.6, (0.0, 0.0, 0.1, 0.6, 0.3, 0.0, 0.0, 0.0, 0.0, 0.0), "3")
     assert prediction.margin == pytest.approx(0.3)
+
+
+def test_predicting_writes_nothing_and_reports_to_nobody(tmp_path: Path) -> None:
+    # onnxruntime 1.31 keeps a number for the device in the user's cache, beside what it is about to send.
+    environment = {name: value for name, value in os.environ.items() if name not in {"ORT_DISABLE_TELEMETRY"}}
+    environment |= {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache"), "TMPDIR": str(tmp_path)}
+    code = "from edgedigits import DigitPredictor; print(DigitPredictor().predict('seven.jpg').digit)"
+    picture = Path(__file__).parent / "golden" / "pictures" / "7-turned-by-exif.jpg"
+    done = subprocess.run(
+        [sys.executable, "-c", code.replace("seven.jpg", str(picture))],
+        env=environment, cwd=tmp_path, capture_output=True, text=True,
+    )  # fmt: skip
+    assert (done.stdout, done.stderr) == ("7\n", "")
+    assert not list(tmp_path.iterdir())

@@ -18,7 +18,6 @@ from edgedigits.cli.options import (
     threads_option,
 )
 from edgedigits.cli.terminal import complain
-from edgedigits.contract import LABELS
 from edgedigits.errors import EdgeDigitsError
 from edgedigits.file_names import network_name
 
@@ -83,8 +82,10 @@ def command(
     progress = terminal_progress(quiet)
     verifications = []
     models, broken = _opened(files, data, threads, input_scale, progress)
-    labels = models[0].metadata.labels if models else LABELS
-    split = read_split(data, "test", labels, progress=progress)
+    if not models:
+        _print_findings([], as_json=as_json)
+        raise SystemExit(1)
+    split = read_split(data, "test", models[0].metadata.labels, progress=progress)
     for model in models:
         path = model.path
         try:

@@ -11,6 +11,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
 
+if os.path.expanduser("~") == "~":  # noqa: PTH111 - a user without a home, for whom Path raises
+    # Keras would make a folder of that very name where the user happens to be; it goes without one that cannot be made.
+    os.environ.setdefault("KERAS_HOME", os.devnull)
+
 with hidden_native_output():
     import keras
     import tensorflow as tf

@@ -5,15 +5,13 @@ The predictor and ``runtimes`` both come through this door, so no ONNX file is r
 
 from pathlib import Path
 
-import onnxruntime
-from onnxruntime.capi import onnxruntime_pybind11_state as native
-
 from edgedigits.arguments import threads_of
 from edgedigits.contract import CLASSES, EXPECTED_INPUT, EXPECTED_OUTPUT, IMAGE_SIDE, INPUT_NAME, OUTPUT_NAME
 from edgedigits.errors import ContractError, ModelFileError
 from edgedigits.metadata import METADATA_KEY, ModelMetadata
 from edgedigits.model_files.content import read_model_bytes
 from edgedigits.model_files.onnx_file import check_onnx
+from edgedigits.runtimes.ort import native, onnxruntime
 
 # onnxruntime's own exceptions share no base but Exception; RuntimeError and ValueError come from its Python side.
 _OPEN_ERRORS = (

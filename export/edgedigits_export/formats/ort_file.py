@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import flatbuffers
-import onnxruntime
 from onnxruntime.tools.ort_format_model.ort_flatbuffers_py.fbs import (
     ArgTypeAndIndex,
     InferenceSession,
@@ -22,6 +21,7 @@ from onnxruntime.tools.ort_format_model.ort_flatbuffers_py.fbs import (
 
 from edgedigits.datasets.split import Split
 from edgedigits.metadata import ModelMetadata
+from edgedigits.runtimes.ort import onnxruntime
 from edgedigits_export.formats.onnx_file import OnnxFormat, add_metadata
 from edgedigits_export.targets import ExportOptions
 
