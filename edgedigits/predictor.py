@@ -218,7 +218,8 @@ class DigitPredictor:
 
         Args:
             pixels: (n, 28, 28) uint8, 0 = background, 255 = ink; n may be 0. Of a memory-mapped file
-                (``np.load(path, mmap_mode="r")``) only a part is in memory at any time.
+                (``np.load(path, mmap_mode="r")``) only a part is in memory at any time. The file must keep its length
+                meanwhile: where another process cuts it, the system ends this one with SIGBUS.
 
         Returns:
             (n, 10) float32, rows sum to 1.

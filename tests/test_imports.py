@@ -74,8 +74,10 @@ def test_the_predictor_needs_onnxruntime_numpy_and_pillow_only():
                 "picture.scaling",
                 "picture.search",
                 "predictor",
+                "printable",
                 "runtimes",
                 "runtimes.onnx_session",
+                "runtimes.ort",
                 "version",
             )
         ),
