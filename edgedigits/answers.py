@@ -17,6 +17,7 @@ SUM_TOLERANCE = 2e-3
 """Between the sum of a row and 1. Ten floats of a softmax miss it by 1e-6; what is no softmax misses it by far more."""
 QUANTIZED_SUM_TOLERANCE = 10 / 256
 """Likewise where probabilities come in steps of 1/256: each of ten may be off by one step, and 1 is kept as 255/256."""
+_ONES = np.ones(CLASSES, np.float32)
 
 
 def check_shape(path: Path, answers: Any, images: int) -> None:
@@ -27,11 +28,7 @@ def check_shape(path: Path, answers: Any, images: int) -> None:
         answers: what the runtime gave.
         images: how many images it was asked about.
     """
-    if (
-        type(answers) is not np.ndarray
-        or answers.shape != (images, CLASSES)
-        or answers.dtype.char != "f"  # an eighth of the time of comparing types
-    ):
+    if type(answers) is not np.ndarray or answers.shape != (images, CLASSES) or answers.dtype.char != "f":
         found = (
             f"{answers.dtype} {answers.shape}" if isinstance(answers, np.ndarray) else type(answers).__name__
         )
@@ -39,16 +36,21 @@ def check_shape(path: Path, answers: Any, images: int) -> None:
 
 
 def are_probabilities(answers: npt.NDArray[np.float32], tolerance: float = SUM_TOLERANCE) -> bool:
-    """Tell whether all rows of answers, float32 (n, 10), are probabilities; quickly, for a single row as for many."""
+    """Tell whether all rows of answers, float32 (n, 10), are probabilities.
+
+    Written so that a NaN, for which no comparison holds, is none.
+    """
+    if len(answers) == 1:
+        # A fifth of the time that NumPy takes for a single row.
+        row = answers[0].tolist()
+        return bool(min(row) >= 0 and abs(sum(row) - 1) <= tolerance)
     if not len(answers):
         return True
-    sums = np.add.reduce(answers, 1)
-    # Written so that a NaN, which no comparison holds for, is none. No number is above 1 where none is below 0.
-    return bool(
-        np.minimum.reduce(answers, None) >= 0
-        and np.minimum.reduce(sums) >= 1 - tolerance
-        and np.maximum.reduce(sums) <= 1 + tolerance
-    )
+    # First what cannot overflow, which NumPy would warn of.
+    if not (np.minimum.reduce(answers, None) >= 0 and np.maximum.reduce(answers, None) <= 1 + tolerance):
+        return False
+    sums = answers @ _ONES
+    return bool(np.minimum.reduce(sums) >= 1 - tolerance and np.maximum.reduce(sums) <= 1 + tolerance)
 
 
 def faults(answers: npt.NDArray[np.float32], tolerance: float = SUM_TOLERANCE) -> list[str]:

@@ -184,14 +184,13 @@ def _divergence(reference: Probabilities, probabilities: Probabilities) -> float
     """Return the mean divergence in nats of rows (n, classes); 0 where there are none."""
     if not len(reference):
         return 0.0
-    shares = [
-        rows / rows.sum(axis=1, keepdims=True)
-        for rows in (
-            np.maximum(kept.astype(np.float64), LEAST_PROBABILITY) for kept in (reference, probabilities)
-        )
-    ]
     with np.errstate(all="ignore"):  # infinity in answers that fail anyway
-        return float((shares[0] * np.log(shares[0] / shares[1])).sum(axis=1).mean())
+        before, after = (
+            np.maximum(rows.astype(np.float64), LEAST_PROBABILITY) for rows in (reference, probabilities)
+        )
+        before /= before.sum(axis=1, keepdims=True)
+        after /= after.sum(axis=1, keepdims=True)
+        return float((before * np.log(before / after)).sum(axis=1).mean())
 
 
 def expected_calibration_error(labels: Labels, probabilities: Probabilities, bins: int = 15) -> float:
