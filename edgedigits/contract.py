@@ -80,6 +80,8 @@ def check_labels(labels: Sequence[object]) -> None:
             )
         if labels.count(label) > 1:
             raise ValueError(f"expected {CLASSES} different class names, found {label!r} twice")
+    if tuple(labels) != LABELS and sorted(map(str, labels)) == list(LABELS):
+        raise ValueError(f"expected digits in their order, found {', '.join(map(str, labels))}")
 
 
 def class_title(labels: Sequence[str], index: int) -> str:

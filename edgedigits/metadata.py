@@ -149,6 +149,25 @@ class ModelMetadata:
         if self.edges not in ("uint8", "int8"):
             raise ContractError(path, "edges uint8 or int8", repr(self.edges))
 
+    def check_tensors(self, path: Path, precisions: tuple[Precision, ...], edges: str) -> None:
+        """Raise ``ContractError`` where the file says something else of itself than its tensors.
+
+        Each precision has its own gate: what is believed here decides how far a file may be from its network.
+
+        Args:
+            path: of the file, for the message.
+            precisions: those that files with such tensors may be of; nearly always one.
+            edges: type of its input, as far as it can be chosen: ``int8`` or ``uint8``.
+        """
+        if self.precision not in precisions:
+            raise ContractError(
+                path,
+                f"tensors of precision {self.precision}, as its metadata say",
+                f"tensors of {' or '.join(precisions)}",
+            )
+        if self.edges != edges:
+            raise ContractError(path, f"{self.edges} edges, as its metadata say", f"edges of {edges}")
+
 
 _EXAMPLES: dict[type, Any] = {
     MeasuredAccuracy: MeasuredAccuracy("MNIST", 9_800, 10_000),

@@ -6,7 +6,6 @@
 7
 """
 
-import math
 import mmap
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -18,6 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from edgedigits.answers import SUM_TOLERANCE, check_probabilities, no_probabilities
 from edgedigits.arguments import count_of, threads_of
 from edgedigits.contract import CLASSES, IMAGE_SIDE, INPUT_NAME, LABELS, OUTPUT_NAME
 from edgedigits.errors import (
@@ -163,7 +163,7 @@ class DigitPredictor:
 
         Raises:
             ImageError: the picture cannot be read, or shows nothing.
-            ModelFileError: the model answers with NaN.
+            ModelFileError: what the model answers are no probabilities.
         """
         row = self.probabilities(self.prepare(picture)[np.newaxis])[0]
         return self.prediction(row)
@@ -172,12 +172,12 @@ class DigitPredictor:
         """Build a prediction from one row, shape (10,), of what ``probabilities`` returns.
 
         Raises:
-            ModelFileError: the row holds NaN: the file's weights are damaged, though the file is whole.
+            ModelFileError: the row holds NaN, or what is no probability, which ``probabilities`` never returns.
         """
         prediction = Prediction.from_probabilities(row, self.metadata.labels)
-        # The largest of a row with a NaN is the NaN.
-        if math.isnan(prediction.confidence):
-            raise ModelFileError(self.model, "it gives no numbers: its weights are damaged")
+        # The largest of a row with a NaN is the NaN, for which no comparison holds.
+        if not 0 <= prediction.confidence <= 1 + SUM_TOLERANCE:
+            raise no_probabilities(self.model, row[np.newaxis])
         return prediction
 
     def predict_batch(self, pictures: Iterable[Picture]) -> list[Prediction]:
@@ -226,6 +226,9 @@ class DigitPredictor:
 
         Raises:
             ImageError: another shape or dtype; an ``ImageTypeError`` where this is no array.
+            ModelFileError: what the model answers are no probabilities: the file's weights are damaged, though the
+                file is whole.
+            ContractError: it does not answer with ten numbers for each image.
         """
         if type(pixels) not in _ARRAYS or pixels.dtype != _UINT8 or pixels.shape[1:] != _SIDES:
             kind = ImageError if isinstance(pixels, np.ndarray) else ImageTypeError
@@ -233,9 +236,14 @@ class DigitPredictor:
                 f"expected pixels uint8 (n, 28, 28), got {_describe(pixels)}; use predict for pictures"
             )
         if len(pixels) <= BATCH:
-            probabilities: npt.NDArray[np.float32] = self._session.run(_OUTPUTS, {INPUT_NAME: pixels})[0]
-            return probabilities
+            return self._run(pixels)
         return self._in_parts(pixels)
+
+    def _run(self, pixels: Pixels) -> npt.NDArray[np.float32]:
+        """Run the network on at most ``BATCH`` pictures, and look at what comes out."""
+        answers: npt.NDArray[np.float32] = self._session.run(_OUTPUTS, {INPUT_NAME: pixels})[0]
+        check_probabilities(self.model, answers, len(pixels))
+        return answers
 
     def _in_parts(self, pixels: Pixels) -> npt.NDArray[np.float32]:
         """Run the network on many pictures, part by part."""
@@ -243,7 +251,7 @@ class DigitPredictor:
         mapping = _mapping(pixels)
         for start in range(0, len(pixels), BATCH):
             part = pixels[start : start + BATCH]
-            answers[start : start + BATCH] = self._session.run(_OUTPUTS, {INPUT_NAME: part})[0]
+            answers[start : start + BATCH] = self._run(part)
             if mapping is not None:
                 # The pages that were read would count as this process' memory until others need the room.
                 mapping.madvise(mmap.MADV_DONTNEED)

@@ -8,6 +8,7 @@ from typing import cast
 from edgedigits.artifacts.forms import check_form
 from edgedigits.artifacts.hashes import sha256_file
 from edgedigits.artifacts.records import (
+    AccuracyRecord,
     CompleteDataset,
     CompleteFile,
     CompleteTraining,
@@ -15,6 +16,7 @@ from edgedigits.artifacts.records import (
     File,
     Manifest,
     Network,
+    ResultsOfTest,
     Training,
 )
 from edgedigits.artifacts.staging import finish_commits
@@ -151,3 +153,26 @@ def made_by_train(network: Network | None, weights_sha256: str) -> bool:
     """Tell whether a manifest's entry of a network says that ``edgedigits train`` made these weights."""
     training = None if network is None else network["training"]
     return training is not None and training["weights_sha256"] == weights_sha256
+
+
+def recorded_test_accuracy(network: Network, weights_sha256: str, test_sha256: str) -> AccuracyRecord | None:
+    """Return how many test images a network read right when it was trained; None where the manifest does not say it.
+
+    Args:
+        network: its entry in the manifest.
+        weights_sha256: of the network; the manifest may know another one by its name.
+        test_sha256: of the test images.
+
+    Raises:
+        ModelFileError: what the manifest says of it has another form.
+    """
+    if not made_by_train(network, weights_sha256):
+        return None
+    training = cast("CompleteTraining", network["training"])
+    if "results" not in training or training["dataset"]["test_sha256"] != test_sha256:
+        return None
+    try:
+        check_form(training["results"], ResultsOfTest, "training.results")
+    except ValueError as error:
+        raise ModelFileError(Path(MANIFEST_NAME), f"not a readable manifest ({error})", ADVICE) from error
+    return training["results"]["test"]

@@ -74,6 +74,12 @@ class CalibrationErrors(TypedDict):
     test: BeforeAfter
 
 
+class ResultsOfTest(TypedDict):
+    """What the gate holds reference answers against."""
+
+    test: AccuracyRecord
+
+
 class ResultsRecord(TypedDict):
     """How a trained network fared."""
 

@@ -16,6 +16,8 @@ Probabilities = npt.NDArray[np.float32]
 
 Z_95 = 1.959963984540054
 """The 97.5 % quantile of the normal distribution: half of a two-sided 95 % interval."""
+LEAST_PROBABILITY = 1 / 512
+"""Smaller ones count as this where they are compared by their ratio: half a step of the coarsest files."""
 _ONE = 1 << 128
 _FLOAT_BITS = 1_080
 """A share smaller than 2 to the power of minus this is 0 as a float."""
@@ -155,6 +157,9 @@ class Comparison:
     """Images with the same top class, in percent."""
     largest_probability_difference: float
     """Largest absolute difference of any probability of any image."""
+    divergence: float = 0.0
+    """Kullback-Leibler divergence of the reference's probabilities from the model's, in nats: the mean over the images
+    whose top class is the same; NaN where a probability is not finite."""
 
 
 def compare(labels: Labels, reference: Probabilities, probabilities: Probabilities) -> Comparison:
@@ -171,7 +176,21 @@ def compare(labels: Labels, reference: Probabilities, probabilities: Probabiliti
         p_value=mcnemar_p(len(fixed), len(broken)),
         agreement=100.0 * (1 - len(changed) / len(labels)),
         largest_probability_difference=float(np.abs(reference - probabilities).max()),
+        divergence=_divergence(reference[before == after], probabilities[before == after]),
     )
+
+
+def _divergence(reference: Probabilities, probabilities: Probabilities) -> float:
+    """Return the mean divergence in nats of rows (n, classes); 0 where there are none."""
+    if not len(reference):
+        return 0.0
+    with np.errstate(all="ignore"):  # infinity in answers that fail anyway
+        before, after = (
+            np.maximum(rows.astype(np.float64), LEAST_PROBABILITY) for rows in (reference, probabilities)
+        )
+        before /= before.sum(axis=1, keepdims=True)
+        after /= after.sum(axis=1, keepdims=True)
+        return float((before * np.log(before / after)).sum(axis=1).mean())
 
 
 def expected_calibration_error(labels: Labels, probabilities: Probabilities, bins: int = 15) -> float:

@@ -9,16 +9,21 @@ from pathlib import Path
 
 import numpy as np
 
+from edgedigits.answers import faults
 from edgedigits.archives import ARCHIVE_ERRORS, open_npz
+from edgedigits.artifacts.hashes import sha256_file
+from edgedigits.artifacts.manifest import read_manifest, recorded_test_accuracy
 from edgedigits.contract import CLASSES
 from edgedigits.datasets.split import Split
 from edgedigits.errors import DatasetError, ModelFileError, ModelNotFoundError
 from edgedigits.file_names import sidecar_name
 from edgedigits.files import reason
+from edgedigits.format_table import GATES
 from edgedigits.measuring.metrics import Probabilities
 
 FILE_NAME = "reference.npz"
 LARGEST_FILE = 64 << 20
+ADVICE = "train or export again to write it anew"
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,52 @@ class Reference:
     """Name of the dataset."""
     test_sha256: str
     """Of the test split that was asked about."""
+    path: Path = Path(FILE_NAME)
+    """Where it was read, for messages."""
+
+    def check(self) -> None:
+        """Raise ``ModelFileError`` unless a network may have answered so.
+
+        Whatever agrees with answers that mean nothing proves nothing.
+        """
+        answers = self.probabilities
+        if (
+            answers.dtype != np.float32
+            or answers.ndim != 2
+            or answers.shape[1] != CLASSES
+            or not len(answers)
+        ):
+            found = f"{answers.dtype} {answers.shape}"
+            raise ModelFileError(
+                self.path, f"expected probabilities float32 (n, {CLASSES}), found {found}", ADVICE
+            )
+        if found := "; ".join(faults(answers)):
+            raise ModelFileError(self.path, f"expected the probabilities of a network, but {found}", ADVICE)
+
+    def check_accuracy(self, split: Split) -> None:
+        """Raise ``ModelFileError`` unless these answers read the images as the manifest beside them says.
+
+        Args:
+            split: the images that these are answers to; without a manifest they only must not all be the same.
+        """
+        if len(self.probabilities) > 1 and not np.ptp(self.probabilities, axis=0).any():
+            raise ModelFileError(
+                self.path, "expected answers to images, found the same answer to every one", ADVICE
+            )
+        correct = int(np.count_nonzero(self.probabilities.argmax(axis=1) == split.labels))
+        # Another machine may sum in another order; what export asks anew may differ from what train asked.
+        most = max(1.0, GATES["float32"].max_drop * len(split.labels) / 100)
+        for network in read_manifest(self.path.parent)["networks"].values():
+            record = recorded_test_accuracy(network, self.weights_sha256, self.test_sha256)
+            if record is not None and (
+                record["images"] != len(split.labels) or abs(record["correct"] - correct) > most
+            ):
+                raise ModelFileError(
+                    self.path,
+                    f"{correct:,} of its {len(split.labels):,} answers are right, "
+                    f"where the manifest says {record['correct']:,} of {record['images']:,}",
+                    ADVICE,
+                )
 
     def check_split(self, split: Split, path: Path) -> None:
         """Raise ``DatasetError`` unless these answers are to the images of this split."""
@@ -70,18 +121,23 @@ def read_reference(path: Path) -> Reference:
 
     Raises:
         ModelNotFoundError: there is none.
-        ModelFileError: the file is truncated, altered or of another form.
+        ModelFileError: the file is truncated, altered or of another form, holds no probabilities, or is not the one
+            that the manifest beside it records.
     """
     if not path.exists():
         raise ModelNotFoundError(path, "train with `edgedigits train`, or name one with --reference")
-    advice = "train or export again to write it anew"
     try:
         with open_npz(path, LARGEST_FILE) as archive:
             probabilities = archive.array("probabilities", LARGEST_FILE)
-            texts = [archive.text(key) for key in ("weights_sha256", "dataset", "test_sha256")]
+            weights, dataset, test = map(archive.text, ("weights_sha256", "dataset", "test_sha256"))
     except ARCHIVE_ERRORS as error:
-        raise ModelFileError(path, f"no readable reference ({reason(error)})", advice) from error
-    if probabilities.dtype != np.float32 or probabilities.ndim != 2 or probabilities.shape[1] != CLASSES:
-        found = f"{probabilities.dtype} {probabilities.shape}"
-        raise ModelFileError(path, f"expected probabilities float32 (n, {CLASSES}), found {found}", advice)
-    return Reference(probabilities, *texts)
+        raise ModelFileError(path, f"no readable reference ({reason(error)})", ADVICE) from error
+    found = Reference(probabilities, weights, dataset, test, path)
+    found.check()
+    for network in read_manifest(path.parent)["networks"].values():
+        receipt = network["files"].get(path.name, {})
+        if "sha256" in receipt and receipt["sha256"] != sha256_file(path):
+            raise ModelFileError(
+                path, "not the file that the manifest beside it records: its sha256 is another", ADVICE
+            )
+    return found

@@ -1,7 +1,8 @@
 """The gate: does an exported file still give the answers of the network that it was made from?
 
 Every test image goes through the file in its own runtime; the answers are compared with the Keras model's, kept in
-``reference.npz``, so none of this needs TensorFlow.
+``reference.npz``, so none of this needs TensorFlow. The reference must be the answers of a network itself, the file's
+must be probabilities, and what metadata and manifest say of the file must be so.
 """
 
 import dataclasses
@@ -11,21 +12,27 @@ from typing import Any
 
 import numpy as np
 
+from edgedigits.answers import faults
 from edgedigits.artifacts.manifest import made_by_train as is_made_by_train
-from edgedigits.artifacts.manifest import read_manifest
+from edgedigits.artifacts.records import Network
 from edgedigits.contract import LABELS
 from edgedigits.datasets.split import Split
 from edgedigits.errors import ContractError
-from edgedigits.file_names import network_name
 from edgedigits.format_table import GATES, Gate, Precision, format_of
 from edgedigits.measuring import metrics
 from edgedigits.measuring.keras_input import LEAST_ACCURACY
+from edgedigits.measuring.recorded import contradictions, recorded_network
 from edgedigits.measuring.reference import Reference
 from edgedigits.progress import SILENT, Progress
 from edgedigits.runtimes.model import Model
 
 BATCH = 1_000
 """Images in one call: large enough to be quick, small enough for a device's memory."""
+
+MOST_CHANGED = 1.0
+"""Points of images whose class may change, right or wrong, or ``CHANGED_PER_POINT`` for each that may be lost if that
+is more. A file that agrees with its network no more than this has another one's answers, be they better."""
+CHANGED_PER_POINT = 10.0
 
 
 @dataclass(frozen=True)
@@ -58,6 +65,8 @@ class Verification:
         # JSON has no NaN; the failures say that there was one.
         if not math.isfinite(self.comparison.largest_probability_difference):
             fields["comparison"]["largest_probability_difference"] = None
+        if not math.isfinite(self.comparison.divergence):
+            fields["comparison"]["divergence"] = None
         for error in ("expected_calibration_error", "reference_expected_calibration_error"):
             if math.isnan(fields[error]):
                 fields[error] = None
@@ -104,7 +113,10 @@ def verify_model(
         progress: shows a bar.
 
     Raises:
-        ContractError: the file was made from other weights than the reference, or for other classes.
+        ContractError: the file was made from other weights than the reference, or for other classes, or does not give
+            ten numbers for each image.
+        DatasetError: the reference is of other images.
+        ModelFileError: the reference cannot be the answers of this network, or the manifest beside the file is none.
     """
     model.check_classes(split)
     if model.metadata.weights_sha256 != reference.weights_sha256:
@@ -113,15 +125,21 @@ def verify_model(
             f"a file made from the network with weights sha256 {reference.weights_sha256[:12]}…",
             f"one made from {model.metadata.weights_sha256[:12]}…",
         )
+    reference.check()
+    reference.check_split(split, reference.path)
+    network = recorded_network(model)
+    reference.check_accuracy(split)
     probabilities = run_all(model, split, progress)
     comparison = metrics.compare(split.labels, reference.probabilities, probabilities)
-    gate = _gate(model)
-    if max_drop is not None:
-        gate = gate._replace(max_drop=max_drop)
+    gate = _gate(model, max_drop)
     if made_by_train is None:
-        made_by_train = _made_by_train(model)
+        made_by_train = _made_by_train(model, network)
     accuracy = metrics.accuracy(split.labels, probabilities.argmax(axis=1))
-    failures = _failures(gate, comparison, probabilities, len(split.labels))
+    failures = (
+        *faults(probabilities, model.sum_tolerance),
+        *_failures(gate, comparison, len(split.labels)),
+        *contradictions(model, network, split, accuracy),
+    )
     if not made_by_train and accuracy.percent < LEAST_ACCURACY:
         failures += (_broken(accuracy),)
     return Verification(
@@ -148,11 +166,10 @@ def _broken(accuracy: metrics.Accuracy) -> str:
     )
 
 
-def _made_by_train(model: Model) -> bool:
+def _made_by_train(model: Model, network: Network | None) -> bool:
     """Tell whether ``edgedigits train`` made a file's network: the manifest says so, or classes of their own names."""
     if model.metadata.labels != LABELS:
         return True  # Nothing else gives classes names.
-    network = read_manifest(model.path.parent)["networks"].get(network_name(model.path))
     return is_made_by_train(network, model.metadata.weights_sha256)
 
 
@@ -167,18 +184,24 @@ def run_all(model: Model, split: Split, progress: Progress = SILENT) -> metrics.
     return np.concatenate(results)
 
 
-def _gate(model: Model) -> Gate:
-    """Return what files of this format and precision are judged by."""
+def _gate(model: Model, max_drop: float | None) -> Gate:
+    """Return what files of this format and precision are judged by, with another bound of accuracy where one is given.
+
+    A larger one lets the probabilities diverge further as well: by as much as so many lost images may.
+    """
     row, precision = format_of(model.path), model.metadata.precision
-    return GATES[precision] if row is None else row.gates.get(precision, GATES[precision])
+    gate = GATES[precision] if row is None else row.gates.get(precision, GATES[precision])
+    if max_drop is None:
+        return gate
+    if gate.max_divergence is not None and max_drop > gate.max_drop:
+        lost = (max_drop - gate.max_drop) / 100
+        gate = gate._replace(max_divergence=gate.max_divergence - lost * math.log(metrics.LEAST_PROBABILITY))
+    return gate._replace(max_drop=max_drop)
 
 
-def _failures(
-    gate: Gate, comparison: metrics.Comparison, probabilities: metrics.Probabilities, images: int
-) -> tuple[str, ...]:
+def _failures(gate: Gate, comparison: metrics.Comparison, images: int) -> tuple[str, ...]:
+    """Say by what a file's answers differ from its reference's beyond the gate."""
     failures = []
-    if not np.isfinite(probabilities).all():
-        failures.append("some probabilities are not finite numbers")
     # A bound finer than one image could not be met by changing a single one; on MNIST one image is 0.01 points.
     bound = max(gate.max_drop, 100.0 / images) if gate.max_drop > 0 else 0.0
     lost = abs(comparison.difference) if gate.both_ways else -comparison.difference
@@ -191,5 +214,13 @@ def _failures(
     if allowed is not None and not comparison.largest_probability_difference <= allowed:
         failures.append(
             f"a probability differs by {comparison.largest_probability_difference:.2g}, allowed are {allowed:g}"
+        )
+    changed = 100.0 - comparison.agreement
+    most = max(MOST_CHANGED, CHANGED_PER_POINT * gate.max_drop, 100.0 / images)
+    if changed > most + 1e-9:
+        failures.append(f"{changed:.2f} % of the images have another class, allowed are {most:.2f} %")
+    if gate.max_divergence is not None and not comparison.divergence <= gate.max_divergence:
+        failures.append(
+            f"its probabilities diverge by {comparison.divergence:.2g} nats, allowed are {gate.max_divergence:.2g}"
         )
     return tuple(failures)

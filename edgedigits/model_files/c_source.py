@@ -10,6 +10,10 @@ from edgedigits.model_files.content import read_model_bytes
 
 METADATA_TITLE = "Metadata (JSON):"
 _METADATA = re.compile(rf"^ \* {re.escape(METADATA_TITLE)}\n((?: \* .*\n)+)", re.MULTILINE)
+_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
+_FLOATS = re.compile(r"\b(?:float|double)\b")
+_WEIGHTS = re.compile(r"^static const int8_t weights_[0-9]+\[", re.MULTILINE)
+_UNITS = re.compile(r"^    \.outputs = ([0-9]{1,5}),", re.MULTILINE)
 _MODEL = re.compile(r"^const unsigned char edgedigits_model\[[^]]*\] = \{([0-9,\s]*)\};", re.MULTILINE)
 
 
@@ -46,7 +50,23 @@ def read_metadata(path: Path, source: str) -> ModelMetadata:
     metadata = ModelMetadata.from_json(found[1].replace("\n * ", "\n").removeprefix(" * "), path)
     if metadata.precision != "int8":
         raise ContractError(path, "precision int8 in a C file", metadata.precision)
+    metadata.check_tensors(path, ("int8",), "uint8")
     return metadata
+
+
+def read_widths(path: Path, source: str) -> tuple[int, ...]:
+    """Return the widths of all layers of an exported C file, the ten classes last, by the tables in its text.
+
+    Raises:
+        ContractError: it is no network of layers of int8 weights, or computes with floating-point numbers.
+    """
+    code = _COMMENT.sub(" ", source)
+    widths = tuple(map(int, _UNITS.findall(code)))
+    if not widths or len(_WEIGHTS.findall(code)) != len(widths):
+        raise ContractError(path, "a table of int8 weights for every layer", f"other tables of {len(widths)}")
+    if (found := _FLOATS.search(code)) is not None:
+        raise ContractError(path, "integers only in C code of precision int8", f"a {found[0]}")
+    return widths
 
 
 def read_model_array(path: Path, source: str) -> bytes | None:

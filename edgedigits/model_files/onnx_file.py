@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from edgedigits.errors import ContractError, ModelFileError
-from edgedigits.model_files.onnx_graph import check_graph
+from edgedigits.model_files.onnx_graph import FoundNetwork, check_graph
 from edgedigits.model_files.onnx_operators import DamagedGraphError, ForeignGraphError, Message
 
 MOST_ITEMS = 1_000
@@ -95,12 +95,15 @@ _MESSAGES: dict[str, dict[int, tuple[str, str]]] = {
 or the name of a message; a kind in brackets may stand there any number of times."""
 
 
-def check_onnx(path: Path, content: bytes) -> None:
+def check_onnx(path: Path, content: bytes) -> FoundNetwork:
     """Refuse what onnxruntime should not be given.
 
     Args:
         path: of the file, for messages.
         content: of the file.
+
+    Returns:
+        What network it is, whatever the file says of itself.
 
     Raises:
         ModelFileError: no whole ONNX model, or a part of it lies elsewhere.
@@ -110,7 +113,7 @@ def check_onnx(path: Path, content: bytes) -> None:
         model = _decode("model", memoryview(content))
         if "graph" not in model:
             raise DamagedGraphError("it holds no graph")
-        check_graph(model["graph"])
+        return check_graph(model["graph"])
     except DamagedGraphError as error:
         raise ModelFileError(path, f"no whole ONNX model ({error})") from error
     except ForeignGraphError as error:

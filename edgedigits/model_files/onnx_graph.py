@@ -1,18 +1,36 @@
 """Follows the shapes through the graph of an ONNX or ORT file: no step is believed that edgedigits would not write.
 
 Pixels go through a chain of known operators with constants that lie whole in the file, and no step makes more of an
-image than they hold. Operators: https://github.com/onnx/onnx/blob/main/docs/Operators.md.
+image than they hold. What comes out are probabilities of each image that went in. Operators: https://github.com/onnx/onnx/blob/main/docs/Operators.md.
 """
 
 import math
-import struct
+from typing import Any, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
+
+from edgedigits.contract import (
+    CLASSES,
+    EXPECTED_INPUT,
+    EXPECTED_OUTPUT,
+    IMAGE_SIDE,
+    INPUT_NAME,
+    OUTPUT_NAME,
+)
+from edgedigits.format_table import Precision
 from edgedigits.model_files.onnx_operators import (
     FLOAT,
+    FLOAT16,
     FUSED_OPERATORS,
+    IMAGE,
+    INT8,
+    INT32,
     INT64,
     ITEM_BYTES,
     OPERATORS,
+    PROBABILITIES,
+    UINT8,
     DamagedGraphError,
     ForeignGraphError,
     Message,
@@ -20,14 +38,44 @@ from edgedigits.model_files.onnx_operators import (
     Tensor,
 )
 
+_PRECISIONS: dict[int, Precision] = {
+    FLOAT: "float32",
+    FLOAT16: "float16",
+    INT8: "int8",
+    UINT8: "int8",
+    INT32: "int8",
+}
+"""How weights and biases of a type are kept."""
+_NUMPY_TYPES = {FLOAT: "<f4", FLOAT16: "<f2", UINT8: "u1", INT8: "i1", INT32: "<i4", INT64: "<i8"}
+_TYPE_NAMES = {
+    FLOAT: "float32",
+    FLOAT16: "float16",
+    UINT8: "uint8",
+    INT8: "int8",
+    INT32: "int32",
+    INT64: "int64",
+}
 
-def check_graph(graph: Message, fused: bool = False) -> None:
+
+class FoundNetwork(NamedTuple):
+    """What a graph's tensors tell of the network, whatever its metadata say."""
+
+    precision: Precision
+    """In which the weights are kept."""
+    widths: tuple[int, ...]
+    """Of all layers, the ten classes last."""
+
+
+def check_graph(graph: Message, fused: bool = False) -> FoundNetwork:
     """Follow a graph from its inputs to its outputs.
 
     Args:
         graph: as ``onnx_file`` reads it; the nodes in the order in which they run.
         fused: whether onnxruntime's own operators may be among them, which it makes out of several.
             Then ``value`` describes tensors between operators, and is checked as well.
+
+    Returns:
+        What network it is.
 
     Raises:
         DamagedGraphError: it does not hold together.
@@ -37,7 +85,7 @@ def check_graph(graph: Message, fused: bool = False) -> None:
     for initializer in graph["initializer"]:
         _define(tensors, initializer.get("name", ""), _constant(initializer))
     for value in graph["input"]:
-        _define(tensors, value.get("name", ""), _declared(value))
+        _define(tensors, value.get("name", ""), _declared(value)._replace(step=IMAGE))
     for node in graph["node"]:
         operator, domain = node.get("op_type", ""), node.get("domain", "")
         own = fused and domain == "com.microsoft"
@@ -60,6 +108,29 @@ def check_graph(graph: Message, fused: bool = False) -> None:
     _check_outputs(graph, tensors)
     if fused:
         _check_described(graph, tensors)
+    _check_edge("input", graph["input"], EXPECTED_INPUT, (INPUT_NAME, UINT8, (None, IMAGE_SIDE, IMAGE_SIDE)))
+    _check_edge("output", graph["output"], EXPECTED_OUTPUT, (OUTPUT_NAME, FLOAT, (None, CLASSES)))
+    answers = tensors[OUTPUT_NAME]
+    # Constants have no batch that is free, though they may agree with one.
+    if answers.step != PROBABILITIES or answers.precision is None or answers.shape[0] is not None:
+        raise ForeignGraphError("a Softmax of the last layer's sums at the end", "another output")
+    return FoundNetwork(answers.precision, answers.widths)
+
+
+def _check_edge(
+    side: str, values: list[Message], expected: str, edge: tuple[str, int, tuple[Side, ...]]
+) -> None:
+    """Check the only input or output against the contract: its name, its type, and a batch that is free."""
+    declared = [(value.get("name", ""), *_declared(value)[:2]) for value in values]
+    if declared != [edge]:
+        found = " and ".join(_described(*tensor) for tensor in declared)
+        raise ForeignGraphError(f"{side} {expected}", found or f"no {side}")
+
+
+def _described(name: str, dtype: int, shape: tuple[Side, ...]) -> str:
+    """Write a tensor as ``contract.describe_tensor`` does, but with the batch where it is not free."""
+    sides = ("n" if side is None else str(side) for side in shape)
+    return f"{name} {_TYPE_NAMES.get(dtype, f'type {dtype}')} ({', '.join(sides)})"
 
 
 def _check_described(graph: Message, tensors: dict[str, Tensor]) -> None:
@@ -114,10 +185,30 @@ def _constant(initializer: Message) -> Tensor:
         raise DamagedGraphError(
             f"its tensor {name!r} declares {math.prod(shape):,} values and holds {items:,.0f}"
         )
-    numbers: tuple[int, ...] = ()
-    if dtype == INT64 and items <= 4:
-        numbers = struct.unpack(f"<{int(items)}q", raw) if raw is not None else tuple(data or ())
-    return Tensor(dtype, shape, is_constant=True, numbers=numbers)
+    values = _values(name, dtype, raw, data)
+    if dtype in (FLOAT, FLOAT16) and not np.isfinite(values).all():
+        raise DamagedGraphError(
+            f"it gives no numbers: its weights are damaged, {name!r} holds NaN or infinity"
+        )
+    return Tensor(
+        dtype,
+        shape,
+        is_constant=True,
+        numbers=tuple(values.tolist()) if dtype == INT64 and items <= 4 else (),
+        is_zero=not values.any(),
+        precision=_PRECISIONS.get(dtype),
+    )
+
+
+def _values(name: str, dtype: int, raw: Any, data: Any) -> npt.NDArray[Any]:
+    """Return the numbers of a constant, which stand as bytes or one by one; those of float16 then as integers."""
+    if raw is not None:
+        return np.frombuffer(raw, _NUMPY_TYPES[dtype])
+    try:
+        values = np.array(data or (), np.float32 if dtype == FLOAT else np.int64)
+        return values.astype("<u2").view("<f2") if dtype == FLOAT16 else values
+    except (OverflowError, ValueError) as error:
+        raise DamagedGraphError(f"its tensor {name!r} holds numbers of another type") from error
 
 
 def _declared(value: Message) -> Tensor:

@@ -1,8 +1,10 @@
 """What each ONNX operator that edgedigits writes makes of its inputs' types and shapes; all others are refused.
 
 Every rule keeps the batch, so that no constant, however it is shaped, can blow an image up: a row is never longer than
-the constants that it meets. ``FUSED_OPERATORS`` are what onnxruntime makes of several when it optimizes a graph, in
-files of its own format.
+the constants that it meets. Every rule also knows how far on its way from pixels to probabilities a tensor is, its
+``Tensor.step``: layers in a chain, each a product with constants, a ReLU between two, a softmax at the end. And each
+product tells what precision its weights are kept in. ``FUSED_OPERATORS`` are what onnxruntime makes of several when it
+optimizes a graph, in files of its own format.
 
 Operators: https://github.com/onnx/onnx/blob/main/docs/Operators.md; onnxruntime's own:
 https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md.
@@ -13,6 +15,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
 
 from edgedigits.contract import WIDEST_LAYER
+from edgedigits.format_table import Precision
 
 Side: TypeAlias = "int | None"
 Message: TypeAlias = "dict[str, Any]"
@@ -43,7 +46,21 @@ class Tensor(NamedTuple):
     is_constant: bool = False
     numbers: tuple[int, ...] = ()
     """The values of a constant of int64: what a Reshape makes of its input."""
+    is_zero: bool = False
+    """Whether it is a constant of zeros only."""
+    step: str = ""
+    """What of an image it is: ``IMAGE``, ``SUMS``, ``RELU`` or ``PROBABILITIES``; ``SCALE`` for what is computed from
+    an image beside its values; empty for constants."""
+    precision: "Precision | None" = None
+    """Of a constant, how it is kept; of anything else, how the weights of all layers before it are."""
+    is_quantized: bool = False
+    """Whether it is the float value of integers."""
+    widths: tuple[int, ...] = ()
+    """Of the layers before it."""
 
+
+IMAGE, SUMS, RELU, PROBABILITIES, SCALE = "image", "sums", "relu", "probabilities", "scale"
+"""The way of an image: pixels, then the sums of a layer, those of the last one or kept by a ReLU for the next."""
 
 _Attributes: TypeAlias = "dict[str, Message]"
 
@@ -55,8 +72,8 @@ def _expect(holds: bool, operator: str, inputs: list[Tensor]) -> None:
 
 
 def _is_row(tensor: Tensor) -> bool:
-    """Whether a tensor is (n, numbers)."""
-    return len(tensor.shape) == 2 and tensor.shape[1] is not None and not tensor.is_constant
+    """Whether a tensor is (n, numbers), computed from the image."""
+    return len(tensor.shape) == 2 and tensor.shape[1] is not None and tensor.step not in ("", SCALE)
 
 
 def _int(attributes: _Attributes, name: str, default: int) -> int:
@@ -64,9 +81,8 @@ def _int(attributes: _Attributes, name: str, default: int) -> int:
 
 
 def _cast(inputs: list[Tensor], attributes: _Attributes) -> Tensor:
-    target = _int(attributes, "to", 0)
-    _expect(len(inputs) == 1 and target in ITEM_BYTES, "Cast", inputs)
-    return Tensor(target, inputs[0].shape, inputs[0].is_constant)
+    _expect(len(inputs) == 1 and _int(attributes, "to", 0) == FLOAT, "Cast", inputs)
+    return inputs[0]._replace(dtype=FLOAT, numbers=())
 
 
 def _identity(inputs: list[Tensor], attributes: _Attributes) -> Tensor:
@@ -75,8 +91,8 @@ def _identity(inputs: list[Tensor], attributes: _Attributes) -> Tensor:
 
 
 def _relu(inputs: list[Tensor], attributes: _Attributes) -> Tensor:
-    _expect(len(inputs) == 1 and inputs[0].dtype == FLOAT, "Relu", inputs)
-    return inputs[0]
+    _expect(len(inputs) == 1 and inputs[0].dtype == FLOAT and inputs[0].step == SUMS, "Relu", inputs)
+    return inputs[0]._replace(step=RELU)
 
 
 def _softmax(inputs: list[Tensor], attributes: _Attributes) -> Tensor:
@@ -84,11 +100,12 @@ def _softmax(inputs: list[Tensor], attributes: _Attributes) -> Tensor:
         len(inputs) == 1
         and inputs[0].dtype == FLOAT
         and _is_row(inputs[0])
+        and inputs[0].step == SUMS
         and _int(attributes, "axis", -1) in (-1, 1),
         "Softmax",
         inputs,
     )
-    return inputs[0]
+    return inputs[0]._replace(step=PROBABILITIES)
 
 
 def _flat(tensor: Tensor) -> int:
@@ -100,7 +117,7 @@ def _flat(tensor: Tensor) -> int:
 def _reshape(inputs: list[Tensor], attributes: _Attributes) -> Tensor:
     _expect(
         len(inputs) == 2
-        and not inputs[0].is_constant
+        and inputs[0].step == IMAGE
         and len(inputs[0].shape) > 0
         and inputs[1].shape == (2,)
         and inputs[1].numbers in ((-1, _flat(inputs[0])), (0, _flat(inputs[0])))
@@ -109,48 +126,70 @@ def _reshape(inputs: list[Tensor], attributes: _Attributes) -> Tensor:
         "Reshape",
         inputs,
     )
-    return Tensor(inputs[0].dtype, (inputs[0].shape[0], inputs[1].numbers[1]))
+    return inputs[0]._replace(shape=(inputs[0].shape[0], inputs[1].numbers[1]))
 
 
 def _flatten(inputs: list[Tensor], attributes: _Attributes) -> Tensor:
     _expect(
         len(inputs) == 1
-        and not inputs[0].is_constant
+        and inputs[0].step == IMAGE
         and len(inputs[0].shape) > 1
         and _flat(inputs[0]) > 0
         and _int(attributes, "axis", 1) == 1,
         "Flatten",
         inputs,
     )
-    return Tensor(inputs[0].dtype, (inputs[0].shape[0], _flat(inputs[0])))
+    return inputs[0]._replace(shape=(inputs[0].shape[0], _flat(inputs[0])))
 
 
 def _matmul(inputs: list[Tensor], attributes: _Attributes) -> Tensor:
     _expect(
         len(inputs) == 2
         and inputs[0].dtype == inputs[1].dtype == FLOAT
-        and _is_row(inputs[0])
-        and inputs[1].is_constant
-        and len(inputs[1].shape) == 2
-        and inputs[1].shape[0] == inputs[0].shape[1]
-        and (inputs[1].shape[1] or 0) <= WIDEST_LAYER,
+        and inputs[0].is_quantized == (inputs[1].precision == "int8"),
         "MatMul",
         inputs,
     )
-    return Tensor(FLOAT, (inputs[0].shape[0], inputs[1].shape[1]))
+    return _product(inputs, inputs[1].precision, "MatMul")
+
+
+def _product(inputs: list[Tensor], precision: "Precision | None", operator: str) -> Tensor:
+    """The sums of a layer: a row, which is the image or comes out of a ReLU, times a constant that is not all zeros."""
+    row, kernel = inputs
+    _expect(
+        _is_row(row)
+        and row.step in (IMAGE, RELU)
+        and kernel.is_constant
+        and len(kernel.shape) == 2
+        and kernel.shape[0] == row.shape[1]
+        and (kernel.shape[1] or 0) <= WIDEST_LAYER,
+        operator,
+        inputs,
+    )
+    if kernel.is_zero:
+        raise ForeignGraphError("weights of a trained network", "a layer of zeros only")
+    if precision is None or row.precision not in (None, precision):
+        raise ForeignGraphError("weights of one precision", f"{row.precision} and {precision}")
+    units = kernel.shape[1] or 0
+    return Tensor(FLOAT, (row.shape[0], units), step=SUMS, precision=precision, widths=(*row.widths, units))
 
 
 def _gemm(inputs: list[Tensor], attributes: _Attributes) -> Tensor:
+    _expect(len(inputs) in (2, 3), "Gemm", inputs)
+    product = _matmul([inputs[0], _kernel(inputs[1], "Gemm", inputs, attributes)], {})
+    return _add([product, inputs[2]], {}) if len(inputs) == 3 else product
+
+
+def _kernel(kernel: Tensor, operator: str, inputs: list[Tensor], attributes: _Attributes) -> Tensor:
+    """Return the kernel of a Gemm as a MatMul takes it; nothing is scaled on the way."""
     _expect(
-        len(inputs) in (2, 3) and len(inputs[1].shape) == 2 and not _int(attributes, "transA", 0),
-        "Gemm",
+        len(kernel.shape) == 2
+        and not _int(attributes, "transA", 0)
+        and all(attributes[name].get("f", 0.0) == 1.0 for name in ("alpha", "beta") if name in attributes),
+        operator,
         inputs,
     )
-    kernel = inputs[1]
-    if _int(attributes, "transB", 0):
-        kernel = Tensor(kernel.dtype, kernel.shape[::-1], kernel.is_constant)
-    product = _matmul([inputs[0], kernel], {})
-    return _add([product, inputs[2]], {}) if len(inputs) == 3 else product
+    return kernel._replace(shape=kernel.shape[::-1]) if _int(attributes, "transB", 0) else kernel
 
 
 def _add(inputs: list[Tensor], attributes: _Attributes) -> Tensor:
@@ -160,17 +199,24 @@ def _add(inputs: list[Tensor], attributes: _Attributes) -> Tensor:
 def _multiply(inputs: list[Tensor], attributes: _Attributes) -> Tensor:
     """Scales: of a row, or of other scales."""
     if len(inputs) == 2 and inputs[0].shape == () and inputs[1].is_constant and len(inputs[1].shape) == 1:
-        _expect(inputs[0].dtype == inputs[1].dtype == FLOAT, "Mul", inputs)
-        return Tensor(FLOAT, inputs[1].shape)
+        _expect(
+            inputs[0].dtype == inputs[1].dtype == FLOAT and inputs[0].step == SCALE and not inputs[1].is_zero,
+            "Mul",
+            inputs,
+        )
+        return Tensor(FLOAT, inputs[1].shape, step=SCALE)
+    _expect(len(inputs) == 2 and not inputs[1].is_zero, "Mul", inputs)
     return _with_each(inputs, "Mul")
 
 
 def _with_each(inputs: list[Tensor], operator: str) -> Tensor:
-    """A row, and a number for each of it or one for all."""
+    """The sums of a layer, and a number for each of them or one for all."""
     _expect(
         len(inputs) == 2
         and inputs[0].dtype == inputs[1].dtype == FLOAT
         and _is_row(inputs[0])
+        and inputs[0].step == SUMS
+        and (inputs[1].is_constant or inputs[1].step == SCALE)
         and inputs[1].shape in ((), (1,), inputs[0].shape[1:], (1, *inputs[0].shape[1:])),
         operator,
         inputs,
@@ -183,12 +229,14 @@ def _matmul_integer(inputs: list[Tensor], attributes: _Attributes) -> Tensor:
         len(inputs) in (2, 3)
         and inputs[0].dtype == UINT8
         and inputs[1].dtype in (UINT8, INT8)
-        and all(zero.dtype == UINT8 and zero.shape in ((), (1,)) for zero in inputs[2:]),
+        and all(
+            zero.dtype == UINT8 and zero.shape in ((), (1,)) and (zero.is_zero or zero.step == SCALE)
+            for zero in inputs[2:]
+        ),
         "MatMulInteger",
         inputs,
     )
-    floats = [Tensor(FLOAT, tensor.shape, tensor.is_constant) for tensor in inputs[:2]]
-    return Tensor(INT32, _matmul(floats, {}).shape)
+    return _product(inputs[:2], "dynamic", "MatMulInteger")._replace(dtype=INT32)
 
 
 def _dynamic_quantize(inputs: list[Tensor], attributes: _Attributes) -> tuple[Tensor, ...]:
@@ -196,17 +244,22 @@ def _dynamic_quantize(inputs: list[Tensor], attributes: _Attributes) -> tuple[Te
     _expect(
         len(inputs) == 1 and inputs[0].dtype == FLOAT and _is_row(inputs[0]), "DynamicQuantizeLinear", inputs
     )
-    return Tensor(UINT8, inputs[0].shape), Tensor(FLOAT, ()), Tensor(UINT8, ())
+    return inputs[0]._replace(dtype=UINT8), Tensor(FLOAT, (), step=SCALE), Tensor(UINT8, (), step=SCALE)
 
 
 def _quantize(inputs: list[Tensor], attributes: _Attributes) -> Tensor:
     _expect(
-        len(inputs) == 3 and inputs[0].dtype == FLOAT and inputs[2].dtype in (UINT8, INT8),
+        len(inputs) == 3
+        and inputs[0].dtype == FLOAT
+        and inputs[0].step in (SUMS, RELU)
+        and inputs[2].dtype in (UINT8, INT8),
         "QuantizeLinear",
         inputs,
     )
     _expect_scale("QuantizeLinear", inputs, attributes)
-    return Tensor(inputs[2].dtype, inputs[0].shape, inputs[0].is_constant)
+    # Unsigned integers from 0 on are a ReLU; onnxruntime leaves out the one before them.
+    step = RELU if inputs[2].dtype == UINT8 else inputs[0].step
+    return inputs[0]._replace(dtype=inputs[2].dtype, step=step)
 
 
 def _dequantize(inputs: list[Tensor], attributes: _Attributes) -> Tensor:
@@ -218,19 +271,20 @@ def _dequantize(inputs: list[Tensor], attributes: _Attributes) -> Tensor:
         inputs,
     )
     _expect_scale("DequantizeLinear", inputs, attributes)
-    return Tensor(FLOAT, inputs[0].shape, inputs[0].is_constant)
+    return inputs[0]._replace(dtype=FLOAT, is_quantized=True)
 
 
 def _expect_scale(operator: str, inputs: list[Tensor], attributes: _Attributes) -> None:
-    """Expect one scale for all, or one for each index of an axis; and zero points of the same shape."""
+    """Expect one scale for all, or one for each index of an axis; and zero points of the same shape, all 0."""
     values, scale = inputs[0], inputs[1]
     axis = _int(attributes, "axis", 1)
     per_axis = -len(values.shape) <= axis < len(values.shape) and scale.shape == (values.shape[axis],)
     _expect(
         scale.dtype == FLOAT
         and scale.is_constant
+        and not scale.is_zero
         and (scale.shape in ((), (1,)) or per_axis)
-        and all(zero.is_constant and zero.shape == scale.shape for zero in inputs[2:])
+        and all(zero.is_zero and zero.shape == scale.shape for zero in inputs[2:])
         and not _int(attributes, "block_size", 0),
         operator,
         inputs,
@@ -257,33 +311,37 @@ OPERATORS: "dict[str, Callable[[list[Tensor], _Attributes], Tensor | tuple[Tenso
 
 def _fused_gemm(inputs: list[Tensor], attributes: _Attributes) -> Tensor:
     _expect(attributes.get("activation", {}).get("s", "") == "Relu", "FusedGemm", inputs)
-    return _gemm(inputs, attributes)
+    return _gemm(inputs, attributes)._replace(step=RELU)
 
 
 def _quantized_gemm(inputs: list[Tensor], attributes: _Attributes) -> Tensor:
     """Values, scale and zero point of a row and of a kernel; a bias; scale and zero point of integers that come out."""
     _expect(len(inputs) in (7, 9), "QGemm", inputs)
     row, row_scale, row_zero, kernel, kernel_scale, kernel_zero, bias, *output = inputs
-    scales, zeros = (row_scale, kernel_scale, *output[:1]), (row_zero, *output[1:])
+    scales, zeros = (row_scale, kernel_scale, *output[:1]), (row_zero, kernel_zero, *output[1:])
+    kernel = _kernel(kernel, "QGemm", inputs, attributes)
     _expect(
         row.dtype in (UINT8, INT8)
         and kernel.dtype in (UINT8, INT8)
-        and kernel.is_constant
         and bias.dtype == INT32
-        and all(scale.dtype == FLOAT and scale.is_constant for scale in scales)
-        and all(
-            zero.dtype in (UINT8, INT8) and zero.is_constant and zero.shape in ((), (1,)) for zero in zeros
-        )
+        and bias.is_constant
+        and bias.shape in ((), (1,), kernel.shape[1:], (1, *kernel.shape[1:]))
+        and all(scale.dtype == FLOAT and scale.is_constant and not scale.is_zero for scale in scales)
+        and all(zero.dtype in (UINT8, INT8) and zero.is_zero for zero in zeros)
         and row_zero.dtype == row.dtype
         and kernel_zero.dtype == kernel.dtype
         and kernel_zero.shape == kernel_scale.shape
         and kernel_scale.shape in ((), (1,), kernel.shape[1:])
+        and all(zero.shape in ((), (1,)) for zero in (row_zero, *output[1:]))
         and all(scale.shape in ((), (1,)) for scale in (row_scale, *output[:1])),
         "QGemm",
         inputs,
     )
-    floats = [Tensor(FLOAT, tensor.shape, tensor.is_constant) for tensor in (row, kernel, bias)]
-    return Tensor(output[1].dtype if output else FLOAT, _gemm(floats, attributes).shape)
+    sums = _product([row, kernel], "int8", "QGemm")
+    if not output:
+        return sums
+    # As in a QuantizeLinear.
+    return sums._replace(dtype=output[1].dtype, step=RELU if output[1].dtype == UINT8 else SUMS)
 
 
 FUSED_OPERATORS: "dict[str, Callable[[list[Tensor], _Attributes], Tensor | tuple[Tensor, ...]]]" = {

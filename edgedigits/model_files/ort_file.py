@@ -12,7 +12,7 @@ from pathlib import Path
 
 from edgedigits.errors import ContractError, ModelFileError
 from edgedigits.model_files.flatbuffer import DamagedFlatbufferError, Schema, Table, read_flatbuffer
-from edgedigits.model_files.onnx_graph import check_graph
+from edgedigits.model_files.onnx_graph import FoundNetwork, check_graph
 from edgedigits.model_files.onnx_operators import DamagedGraphError, ForeignGraphError
 
 MOST_NODES = 1_000
@@ -117,12 +117,15 @@ _KERNEL_TYPES = {
 onnxruntime believes the file and chooses the code by it: with a wrong entry, code for doubles is given floats."""
 
 
-def check_ort(path: Path, content: bytes) -> None:
+def check_ort(path: Path, content: bytes) -> FoundNetwork:
     """Refuse what onnxruntime should not be given.
 
     Args:
         path: of the file, for messages.
         content: of the file.
+
+    Returns:
+        What network it is, whatever the file says of itself.
 
     Raises:
         ModelFileError: no whole file in ORT format, or one that does not hold together.
@@ -131,12 +134,13 @@ def check_ort(path: Path, content: bytes) -> None:
     try:
         session = read_flatbuffer(_SCHEMA, "session", content)
         graph = session.get("model", {}).get("graph", {})
-        check_graph(_as_onnx(graph), fused=True)
+        found = check_graph(_as_onnx(graph), fused=True)
         _check_kernel_types(session.get("kernel_types", {}), graph.get("nodes", []))
     except (DamagedFlatbufferError, DamagedGraphError) as error:
         raise ModelFileError(path, f"no whole model in ORT format ({error})") from error
     except ForeignGraphError as error:
         raise ContractError(path, error.expected, error.found) from error
+    return found
 
 
 def _as_onnx(graph: Table) -> Table:

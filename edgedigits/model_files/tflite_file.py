@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgedigits.errors import ContractError, ModelFileError
+from edgedigits.format_table import Precision
 from edgedigits.metadata import METADATA_KEY, ModelMetadata
 from edgedigits.model_files.flatbuffer import DamagedFlatbufferError, Schema, Table, read_flatbuffer
 from edgedigits.model_files.tflite_graph import (
@@ -100,6 +101,10 @@ class TfliteGraph:
     """In the order in which they run: ``("RESHAPE", "FULLY_CONNECTED", ...)``."""
     tensor_types: frozenset[str]
     """Types of all tensors, weights and activations: ``{"int8", "int32"}``."""
+    precisions: tuple[Precision, ...]
+    """In which the weights are kept, whatever the metadata say: one, but for networks too small to tell."""
+    widths: tuple[int, ...]
+    """Of all layers, the ten classes last."""
     metadata: bytes | None
     """The JSON under ``METADATA_KEY``, if there is any."""
 
@@ -119,12 +124,14 @@ def read_graph(path: Path, content: bytes) -> TfliteGraph:
         codes = [_operator_code(path, code) for code in model.get("operator_codes", [])]
         graph = model["subgraphs"][0]
         tensors = [described_tensor(table, buffers) for table in graph.get("tensors", [])]
-        operators = check_operator_chain(graph, tensors, codes)
+        chain = check_operator_chain(graph, tensors, codes)
     except (DamagedFlatbufferError, InconsistentError) as error:
         raise ModelFileError(path, f"no whole TFLite model ({error})") from error
     return TfliteGraph(
-        operators=tuple(OPERATOR_NAMES[code] for code in operators),
+        operators=tuple(OPERATOR_NAMES[code] for code in chain.operators),
         tensor_types=frozenset(TYPE_NAMES[tensor.type] for tensor in tensors),
+        precisions=chain.precisions,
+        widths=chain.widths,
         metadata=_metadata(model),
     )
 
@@ -136,7 +143,11 @@ def read_metadata(path: Path, content: bytes) -> ModelMetadata:
         ModelFileError: the content is no TFLite model, or one that does not hold together.
         ContractError: it says nothing, or something that the contract does not allow.
     """
-    graph = read_graph(path, content)
+    return metadata_of(path, read_graph(path, content))
+
+
+def metadata_of(path: Path, graph: TfliteGraph) -> ModelMetadata:
+    """Return what a ``.tflite`` file says of itself, as ``read_metadata`` does, where it has been read already."""
     if graph.metadata is None:
         raise ContractError(path, "edgedigits metadata inside the file", "none")
     return ModelMetadata.from_json(graph.metadata, path)

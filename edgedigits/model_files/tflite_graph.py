@@ -1,15 +1,19 @@
 """Follows the graph of a ``.tflite`` file tensor by tensor, and refuses what LiteRT should not be given.
 
 A chain of known operators, each with shapes, types and scales that fit, and constants that lie whole in the file. All
-rules keep the batch, so no image grows beyond its weights.
+rules keep the batch, so no image grows beyond its weights. The chain leads from the pixels to probabilities: layers
+whose weights are constants, a ReLU between two, a softmax at the end.
 """
 
 import math
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+import numpy as np
 
 from edgedigits.contract import MOST_WEIGHTS, WIDEST_LAYER
+from edgedigits.format_table import Precision
 from edgedigits.model_files.flatbuffer import Table
 
 _CAST, _DEQUANTIZE, _FULLY_CONNECTED, _QUANTIZE, _RESHAPE, _SOFTMAX = 53, 6, 9, 114, 22, 25
@@ -27,6 +31,7 @@ _FLOAT32, _FLOAT16, _INT32, _UINT8, _INT8 = 0, 1, 2, 3, 9
 TYPE_NAMES = {_FLOAT32: "float32", _FLOAT16: "float16", _INT32: "int32", _UINT8: "uint8", _INT8: "int8"}
 _ITEM_BYTES = {_FLOAT32: 4, _FLOAT16: 2, _INT32: 4, _UINT8: 1, _INT8: 1}
 """TensorType, likewise."""
+_FLOATS = {_FLOAT32: "<f4", _FLOAT16: "<f2"}
 _ZERO_POINTS = {_INT32: range(1), _UINT8: range(256), _INT8: range(-128, 128)}
 
 
@@ -72,6 +77,11 @@ def described_tensor(table: Table, buffers: list[Table]) -> _Tensor:
         data is None or len(data) == math.prod(shape) * _ITEM_BYTES[kind],
         f"{math.prod(shape) * _ITEM_BYTES[kind]:,} bytes of a tensor, found {len(data or b''):,}",
     )
+    if data is not None and kind in _FLOATS:
+        require(
+            bool(np.isfinite(np.frombuffer(data, _FLOATS[kind])).all()),
+            "weights that are numbers, found NaN or infinity: it gives no numbers, its weights are damaged",
+        )
     return _Tensor(kind, shape, _scales(table.get("quantization", {}), kind, shape), data)
 
 
@@ -93,8 +103,20 @@ def _scales(quantization: Table, kind: int, shape: tuple[int, ...]) -> tuple[flo
     return scales
 
 
-def check_operator_chain(graph: Table, tensors: list[_Tensor], codes: list[int]) -> list[int]:
-    """Follow the operators, each from tensors that are there to one that was not, and return their codes."""
+def check_operator_chain(graph: Table, tensors: list[_Tensor], codes: list[int]) -> "FoundChain":
+    """Follow the operators, each from tensors that are there to one that was not.
+
+    Args:
+        graph: the only subgraph.
+        tensors: all that it has, as ``described_tensor`` gives them.
+        codes: of the operators that the file declares.
+
+    Returns:
+        The operators, and what network they are.
+
+    Raises:
+        InconsistentError: no network that edgedigits exports.
+    """
     inputs, outputs = graph.get("inputs", ()), graph.get("outputs", ())
     require(all(0 <= index < len(tensors) for index in (*inputs, *outputs)), "edges among the tensors")
     defined = {index for index, tensor in enumerate(tensors) if tensor.data is not None}
@@ -104,6 +126,7 @@ def check_operator_chain(graph: Table, tensors: list[_Tensor], codes: list[int])
         and all(len(tensors[index].shape) > 0 for index in (*inputs, *outputs)),
         "edges of a usual size with a batch",
     )
+    way = _Way(tensors, dict.fromkeys(inputs, _IMAGE))
     defined |= set(inputs)
     operators = []
     for operator in graph.get("operators", []):
@@ -116,20 +139,119 @@ def check_operator_chain(graph: Table, tensors: list[_Tensor], codes: list[int])
         require(given[0] not in defined, f"a new output of {name}")
         defined.add(given[0])
         rule = _RULES[codes[index]]
+        options = operator.get("options", {})
         require(
-            rule(
-                [None if place == -1 else tensors[place] for place in taken],
-                tensors[given[0]],
-                operator.get("options", {}),
-            ),
+            rule([None if place == -1 else tensors[place] for place in taken], tensors[given[0]], options),
             f"a {name} as edgedigits exports it",
         )
+        way.follow(codes[index], taken, given[0], options)
         operators.append(codes[index])
     # A tensor that nothing gives would still be given memory, as much as it declares.
     require(
         defined == set(range(len(tensors))), "tensors that are constants, inputs or outputs of an operator"
     )
-    return operators
+    return FoundChain(tuple(operators), *way.found(outputs))
+
+
+@dataclass(frozen=True)
+class FoundChain:
+    """What a graph's tensors tell, whatever the file says of itself."""
+
+    operators: tuple[int, ...]
+    """Their codes, in the order in which they run."""
+    precisions: tuple[Precision, ...]
+    """In which the weights are kept: one, but for networks too small to tell."""
+    widths: tuple[int, ...]
+    """Of all layers, the ten classes last."""
+
+
+_IMAGE, _SUMS, _RELU, _PROBABILITIES = "image", "sums", "relu", "probabilities"
+_NEXT = {
+    _CAST: {_IMAGE: _IMAGE},
+    _RESHAPE: {_IMAGE: _IMAGE},
+    _QUANTIZE: {_IMAGE: _IMAGE, _PROBABILITIES: _PROBABILITIES},
+    _SOFTMAX: {_SUMS: _PROBABILITIES},
+}
+"""By operator, from which step of its way an image gets to which; layers and weights have rules of their own."""
+
+
+@dataclass
+class _Way:
+    """How far the image has come, and what weights it has met."""
+
+    tensors: list[_Tensor]
+    steps: dict[int, str]
+    """Of each tensor that is computed from the image."""
+    halves: dict[int, int] = field(default_factory=dict)
+    """By tensor, the weights that are kept as float16, of which it is the widened form."""
+    layers: "list[tuple[Precision, tuple[int, ...]]]" = field(default_factory=list)
+    """Precision and shape of the weights of each layer."""
+
+    def follow(self, code: int, taken: tuple[int, ...], given: int, options: Table) -> None:
+        """Go on by an operator whose shapes and types are right."""
+        name = OPERATOR_NAMES[code]
+        if code == _DEQUANTIZE:
+            require(
+                self.tensors[taken[0]].type == _FLOAT16 and self.tensors[taken[0]].data is not None,
+                f"a {name} of weights",
+            )
+            self.halves[given] = taken[0]
+        elif code == _FULLY_CONNECTED:
+            self._layer(taken, given, options)
+        else:
+            step = _NEXT[code].get(self.steps.get(taken[0], ""))
+            require(step is not None, f"a {name} on the way of an image, at its place")
+            self.steps[given] = str(step)
+
+    def _layer(self, taken: tuple[int, ...], given: int, options: Table) -> None:
+        row, kernel, bias = taken
+        require(self.steps.get(row) in (_IMAGE, _RELU), "a layer of the image, or after a ReLU")
+        require(
+            all(
+                place == -1 or place in self.halves or self.tensors[place].data is not None
+                for place in (kernel, bias)
+            ),
+            "weights and biases that are constants",
+        )
+        weights = self.tensors[self.halves.get(kernel, kernel)]
+        require(
+            bool(np.frombuffer(weights.data or b"", _WEIGHT_TYPES[weights.type]).any()),
+            "weights that are not all 0",
+        )
+        precision = _LAYER_PRECISIONS[self.tensors[row].type, weights.type]
+        self.layers.append((precision, weights.shape))
+        self.steps[given] = _RELU if options.get("activation", 0) == 1 else _SUMS
+
+    def found(self, outputs: tuple[int, ...]) -> tuple[tuple[Precision, ...], tuple[int, ...]]:
+        """Return precisions and widths, where the way ends as it should."""
+        require(
+            [self.steps.get(output) for output in outputs] == [_PROBABILITIES],
+            "a SOFTMAX of the last layer's sums at the end",
+        )
+        precisions = {precision for precision, _ in self.layers}
+        # TensorFlow's converter leaves small layers of a dynamic file as they are, and so all of a very small network.
+        large = {
+            precision
+            for precision, shape in self.layers
+            if precision != "float32" or math.prod(shape) >= _LEAST_DYNAMIC
+        }
+        if precisions == {"float32", "dynamic"}:
+            precisions = large
+        require(len(precisions) == 1, "weights of one precision")
+        found: tuple[Precision, ...] = (*precisions,) if large else ("float32", "dynamic")
+        return found, tuple(shape[0] for _, shape in self.layers)
+
+
+_LEAST_DYNAMIC = 1_024
+"""Weights of a layer from which on TensorFlow's converter makes integers of them."""
+_WEIGHT_TYPES = {**_FLOATS, _INT8: "i1"}
+_LAYER_PRECISIONS: dict[tuple[int, int], Precision] = {
+    (_FLOAT32, _FLOAT32): "float32",
+    (_FLOAT32, _FLOAT16): "float16",
+    (_FLOAT32, _INT8): "dynamic",
+    (_INT8, _INT8): "int8",
+}
+"""By the types of what goes into a layer and of its weights; other pairs are refused before."""
 
 
 _Rule = Callable[["list[_Tensor | None]", _Tensor, Table], bool]

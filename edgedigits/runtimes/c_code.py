@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from edgedigits.answers import QUANTIZED_SUM_TOLERANCE
 from edgedigits.contract import CLASSES
 from edgedigits.picture.levels import Pixels
 from edgedigits.runtimes.model import Model, Opening, Probabilities, dequantization_table
@@ -14,7 +15,7 @@ class CModel(Model):
     """A ``.c`` file, compiled for this computer. Not to be shared between threads: answers pass through one buffer."""
 
     def __init__(self, path: Path, source: str) -> None:
-        from edgedigits.model_files.c_source import read_metadata
+        from edgedigits.model_files.c_source import read_metadata, read_widths
         from edgedigits.runtimes.c_compiler import load_network
 
         metadata = read_metadata(path, source)
@@ -26,6 +27,9 @@ class CModel(Model):
         self._resize(1)
         self._dequantized = dequantization_table(signed=False)
         super().__init__(path, metadata, compiler)
+        self.sum_tolerance = QUANTIZED_SUM_TOLERANCE
+        self.widths = read_widths(path, source)
+        self.companions = (path.with_suffix(".h"),)
 
     def probabilities(self, pixels: Pixels) -> Probabilities:
         """Run the model; see ``Model.probabilities``."""

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from edgedigits.answers import QUANTIZED_SUM_TOLERANCE
 from edgedigits.contract import EXPECTED_INPUT, EXPECTED_OUTPUT, IMAGE_SIDE, describe_tensor
 from edgedigits.errors import ContractError, ModelFileError
 from edgedigits.extras import extra
@@ -30,9 +31,10 @@ class TfliteModel(Model):
         with extra("tflite", "opening .tflite files"):
             from ai_edge_litert.interpreter import Interpreter
 
-            from edgedigits.model_files.tflite_file import read_metadata
+            from edgedigits.model_files.tflite_file import metadata_of, read_graph
 
-        metadata = read_metadata(path, content)
+        graph = read_graph(path, content)
+        metadata = metadata_of(path, graph)
         threads = thread_count(threads)
         try:
             with hidden_native_output():
@@ -42,10 +44,15 @@ class TfliteModel(Model):
             reason = " ".join(str(error).split())[:200]
             raise ModelFileError(path, f"LiteRT cannot open it ({reason})") from error
         self._input, self._output = _tflite_edges(path, self._interpreter, metadata)
+        edges = self._interpreter.get_input_details()[0]["dtype"].__name__
+        metadata.check_tensors(path, graph.precisions, edges)
         self._batch = 1
         self._signed = metadata.edges == "int8"
         self._dequantized = dequantization_table(self._signed)
         super().__init__(path, metadata, name_and_version("ai-edge-litert"), threads)
+        self.widths = graph.widths
+        if metadata.precision == "int8":
+            self.sum_tolerance = QUANTIZED_SUM_TOLERANCE
 
     def probabilities(self, pixels: Pixels) -> Probabilities:
         """Run the model; see ``Model.probabilities``."""

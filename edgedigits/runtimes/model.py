@@ -1,14 +1,17 @@
 """What an opened model file is, whatever its runtime: pixels go in and probabilities come out."""
 
+import functools
 import os
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from edgedigits.answers import SUM_TOLERANCE, check_shape
 from edgedigits.artifacts.versions import versions
 from edgedigits.errors import ContractError
 from edgedigits.metadata import ModelMetadata
@@ -36,7 +39,24 @@ class Opening:
 
 
 class Model(ABC):
-    """An opened model file."""
+    """An opened model file.
+
+    The answers of every class of models are checked here, so that none can forget it: ten for each image.
+    """
+
+    sum_tolerance: float = SUM_TOLERANCE
+    """How far the sum of an image's probabilities may be from 1."""
+    widths: tuple[int, ...] | None = None
+    """Of all layers as the file's tensors have them, the ten classes last; None where only the metadata tell."""
+
+    companions: tuple[Path, ...] = ()
+    """Other files without which it would not be what it is: the header of a C file."""
+
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        """Put the check of its answers around a class' own way to run a file."""
+        super().__init_subclass__(**arguments)
+        if "probabilities" in cls.__dict__:
+            cls.probabilities = _checked(cls.probabilities)  # type: ignore[assignment, method-assign]
 
     def __init__(self, path: Path, metadata: ModelMetadata, runtime: str, threads: int = 1) -> None:
         self.path = path
@@ -65,7 +85,25 @@ class Model(ABC):
 
         Returns:
             float32, shape (n, 10), rows sum to 1 (to within half a step of 1/256 per class in int8 files).
+
+        Raises:
+            ContractError: the runtime gave something of another shape or type.
         """
+
+
+_Ask = Callable[[Any, Pixels], Probabilities]
+
+
+def _checked(ask: _Ask) -> _Ask:
+    """Return a way to run a model that refuses answers of another form."""
+
+    @functools.wraps(ask)
+    def checked(self: Any, pixels: Pixels) -> Probabilities:
+        answers = ask(self, pixels)
+        check_shape(self.path, answers, len(pixels))
+        return answers
+
+    return checked
 
 
 def thread_count(threads: int) -> int:

@@ -11,11 +11,12 @@ class OnnxModel(Model):
     """A ``.onnx`` or ``.ort`` file in onnxruntime."""
 
     def __init__(self, path: Path, threads: int) -> None:
-        from edgedigits.runtimes.onnx_session import open_session
+        from edgedigits.runtimes.onnx_session import open_network
 
         threads = thread_count(threads)
-        self._session, metadata = open_session(path, threads=threads)
+        self._session, metadata, network = open_network(path, threads)
         super().__init__(path, metadata, name_and_version("onnxruntime"), threads)
+        self.widths = network.widths
 
     def probabilities(self, pixels: Pixels) -> Probabilities:
         """Run the model; see ``Model.probabilities``."""

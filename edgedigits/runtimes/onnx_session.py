@@ -6,11 +6,11 @@ The predictor and ``runtimes`` both come through this door, so no ONNX file is r
 from pathlib import Path
 
 from edgedigits.arguments import threads_of
-from edgedigits.contract import CLASSES, EXPECTED_INPUT, EXPECTED_OUTPUT, IMAGE_SIDE, INPUT_NAME, OUTPUT_NAME
 from edgedigits.errors import ContractError, ModelFileError
 from edgedigits.metadata import METADATA_KEY, ModelMetadata
 from edgedigits.model_files.content import read_model_bytes
 from edgedigits.model_files.onnx_file import check_onnx
+from edgedigits.model_files.onnx_graph import FoundNetwork
 from edgedigits.runtimes.ort import native, onnxruntime
 
 # onnxruntime's own exceptions share no base but Exception; RuntimeError and ValueError come from its Python side.
@@ -27,9 +27,6 @@ _OPEN_ERRORS = (
     RuntimeError,
     ValueError,
 )
-
-_DTYPES = {"float": "float32", "double": "float64"}
-"""ONNX names of tensor types where they differ from NumPy's."""
 
 _LOG_FATAL = 4
 
@@ -49,12 +46,20 @@ def open_session(path: Path, *, threads: int = 1) -> tuple[onnxruntime.Inference
         ArgumentError: the number of threads is none of these.
         ModelNotFoundError: there is no such file.
         ModelFileError: it is no whole ONNX model, or onnxruntime cannot read it.
-        ContractError: it is no edgedigits model, has other operators, or takes or gives something else than the
-            contract says.
+        ContractError: it is no edgedigits model, has other operators, takes or gives something else than the
+            contract says, or says another precision of itself than its tensors have.
     """
+    session, metadata, _ = open_network(path, threads)
+    return session, metadata
+
+
+def open_network(
+    path: Path, threads: int
+) -> tuple[onnxruntime.InferenceSession, ModelMetadata, FoundNetwork]:
+    """Open an ONNX file as ``open_session`` does, and return also what its tensors say of the network."""
     threads = threads_of(threads)
     serialized = read_model_bytes(path)
-    _check(path, serialized)
+    network = _check(path, serialized)
     try:
         # Without enable_fallback=0, a RuntimeError would make onnxruntime print a banner on standard output.
         session = onnxruntime.InferenceSession(
@@ -65,18 +70,18 @@ def open_session(path: Path, *, threads: int = 1) -> tuple[onnxruntime.Inference
         )
     except _OPEN_ERRORS as error:
         raise ModelFileError(path, f"onnxruntime cannot read it ({_short(error)})") from error
-    _check_contract(session, path)
-    return session, _read_metadata(session, path)
+    metadata = _read_metadata(session, path)
+    metadata.check_tensors(path, (network.precision,), "uint8")
+    return session, metadata, network
 
 
-def _check(path: Path, serialized: bytes) -> None:
+def _check(path: Path, serialized: bytes) -> FoundNetwork:
     # onnxruntime tells its own format by these bytes, whatever the file is called.
     if serialized[4:8] == b"ORTM":
         from edgedigits.model_files.ort_file import check_ort
 
-        check_ort(path, serialized)
-    else:
-        check_onnx(path, serialized)
+        return check_ort(path, serialized)
+    return check_onnx(path, serialized)
 
 
 def session_options(threads: int) -> onnxruntime.SessionOptions:
@@ -98,33 +103,6 @@ def _short(error: BaseException) -> str:
     """Keep the first line of onnxruntime's message, without the code that it starts with."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
     return lines[0].rpartition(" : ")[2].strip().rstrip(".")[:160]
-
-
-def _check_contract(session: onnxruntime.InferenceSession, path: Path) -> None:
-    for side, tensors, expected, name, dtype, sides in (
-        ("input", session.get_inputs(), EXPECTED_INPUT, INPUT_NAME, "uint8", [IMAGE_SIDE, IMAGE_SIDE]),
-        ("output", session.get_outputs(), EXPECTED_OUTPUT, OUTPUT_NAME, "float32", [CLASSES]),
-    ):
-        kept = len(tensors) == 1 and (
-            tensors[0].name == name
-            and _dtype(tensors[0]) == dtype
-            and not isinstance(tensors[0].shape[0] if tensors[0].shape else 0, int)
-            and list(tensors[0].shape[1:]) == sides
-        )
-        if not kept:
-            found = " and ".join(map(_describe, tensors)) or f"no {side}"
-            raise ContractError(path, f"{side} {expected}", found)
-
-
-def _dtype(tensor: onnxruntime.NodeArg) -> str:
-    name = str(tensor.type).removeprefix("tensor(").removesuffix(")")
-    return _DTYPES.get(name, name)
-
-
-def _describe(tensor: onnxruntime.NodeArg) -> str:
-    """Write a tensor as ``contract.describe_tensor`` does, but with the batch size where it is not free."""
-    sides = [str(side) if isinstance(side, int) else "n" for side in tensor.shape]
-    return f"{tensor.name} {_dtype(tensor)} ({', '.join(sides)})"
 
 
 def _read_metadata(session: onnxruntime.InferenceSession, path: Path) -> ModelMetadata:

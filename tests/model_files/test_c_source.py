@@ -2,10 +2,10 @@ import dataclasses
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from edgedigits.contract import LARGEST_MODEL
+from edgedigits.contract import LABELS, LARGEST_MODEL
 from edgedigits.errors import ContractError, ModelFileError
 from edgedigits.metadata import CalibrationReceipt, MeasuredAccuracy, ModelMetadata
 from edgedigits.model_files.c_source import metadata_comment, read_metadata, read_model_array, read_source
@@ -30,6 +30,7 @@ def comment(metadata: ModelMetadata) -> str:
 
 @given(st.lists(printable, min_size=10, max_size=10, unique=True))
 def test_metadata_survive_a_comment_whatever_the_classes_are_called(labels: list[str]) -> None:
+    assume(sorted(labels) != list(LABELS))  # digits have their own order
     metadata = dataclasses.replace(METADATA, labels=tuple(labels))
     source = comment(metadata)
     assert read_metadata(PATH, source) == metadata

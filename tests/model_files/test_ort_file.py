@@ -33,8 +33,8 @@ def optimized(content: bytes, folder: Path) -> bytes:
     return (folder / "optimized.ort").read_bytes()
 
 
-SOURCES = sorted(path for path in (ROOT / "models").glob("*.onnx") if "dynamic" not in path.name)
-"""Dynamic ranges are not exported in this format."""
+SOURCES = [ROOT / "models" / name for name in ("digits.int8.onnx", "digits.onnx")]
+"""In the precisions that are exported in this format."""
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.name)
@@ -47,6 +47,17 @@ def test_what_onnxruntime_makes_of_our_files_is_opened(source: Path, tmp_path: P
     assert metadata.arch == "128-32"
     answers = [opened.run(None, {"image": PIXELS})[0] for opened in (session, expected)]
     np.testing.assert_allclose(*answers, atol=1e-5)  # fused operators add in another order
+
+
+def test_weights_that_onnxruntime_widened_are_no_longer_of_the_precision_that_the_file_says(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "digits.ort"
+    path.write_bytes(optimized((ROOT / "models" / "digits.float16.onnx").read_bytes(), tmp_path))
+    with pytest.raises(
+        ContractError, match=r"precision float16, as its metadata say, found tensors of float32"
+    ):
+        open_session(path)
 
 
 def test_the_bytes_tell_the_format_not_the_name(tmp_path: Path) -> None:
@@ -207,8 +218,8 @@ def fusible_model() -> bytes:
     """A network whose hidden layer onnxruntime makes one operator of its own of."""
     names = {
         "shape": np.array([-1, 784]),
-        "one": np.zeros((784, 4), np.float32),
-        "two": np.zeros((4, 10), np.float32),
+        "one": np.ones((784, 4), np.float32),
+        "two": np.ones((4, 10), np.float32),
     }
     nodes = [
         helper.make_node("Cast", ["image"], ["values"], to=TensorProto.FLOAT),

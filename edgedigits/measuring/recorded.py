@@ -1,0 +1,119 @@
+"""What is on record about a file, held against what it is: its own metadata, and the manifest beside it.
+
+A record that contradicts the file is worth as little as a file that contradicts its network: one of them was changed
+by somebody, and the gate cannot know which.
+"""
+
+from collections.abc import Iterator
+
+from edgedigits.artifacts.hashes import sha256_file
+from edgedigits.artifacts.manifest import dataset_labels, read_manifest
+from edgedigits.artifacts.records import File, Network
+from edgedigits.contract import arch_text
+from edgedigits.datasets.mnist_files import MNIST_NAME
+from edgedigits.datasets.split import Split
+from edgedigits.file_names import network_name
+from edgedigits.format_table import GATES, format_of
+from edgedigits.measuring import metrics
+from edgedigits.metadata import MeasuredAccuracy
+from edgedigits.runtimes.model import Model
+
+
+def recorded_network(model: Model) -> Network | None:
+    """Return the entry of a file's network in the manifest beside the file; None where there is none.
+
+    Raises:
+        ModelFileError: the manifest cannot be read.
+    """
+    return read_manifest(model.path.parent)["networks"].get(network_name(model.path))
+
+
+def contradictions(
+    model: Model, network: Network | None, split: Split, accuracy: metrics.Accuracy
+) -> tuple[str, ...]:
+    """Say where records contradict a file.
+
+    Args:
+        model: the opened file.
+        network: the manifest's entry of its network, see ``recorded_network``.
+        split: the images that were asked about.
+        accuracy: what was measured on them.
+
+    Returns:
+        A line for each; none where all agree, or nothing is on record.
+    """
+    found = [*_of_its_own(model, split, accuracy)]
+    if network is not None:
+        found += _of_training(model, network)
+        if record := network["files"].get(model.path.name):
+            found += _of_manifest(model, network, record)
+    return tuple(found)
+
+
+def _of_its_own(model: Model, split: Split, accuracy: metrics.Accuracy) -> Iterator[str]:
+    """Compare with the file's metadata."""
+    if model.widths is not None and (arch := arch_text(model.widths[:-1])) != model.metadata.arch:
+        yield f"its metadata say that its hidden layers are {model.metadata.arch}, its tensors {arch or 'none'}"
+    said = model.metadata.accuracy
+    if said is None:
+        return
+    if said.dataset != split.dataset:
+        # Other datasets are called by their folder, which may have another name today; MNIST is MNIST.
+        if MNIST_NAME in (said.dataset, split.dataset):
+            yield f"its metadata tell of its accuracy on {said.dataset}, where {split.dataset} is asked"
+    elif not _agree(said, accuracy, model):
+        yield (
+            f"reads {accuracy.correct:,} of {accuracy.images:,} images right, "
+            f"where its metadata say {said.correct:,} of {said.images:,}"
+        )
+
+
+def _agree(said: MeasuredAccuracy, measured: metrics.Accuracy, model: Model) -> bool:
+    """Whether two figures may be of one file: another processor may round otherwise, within the file's own gate."""
+    most = max(1.0, GATES[model.metadata.precision].max_drop * measured.images / 100)
+    return said.images == measured.images and abs(said.correct - measured.correct) <= most + 1e-9
+
+
+def _of_training(model: Model, network: Network) -> Iterator[str]:
+    training = network["training"]
+    if training is None or training["weights_sha256"] != model.metadata.weights_sha256:
+        return
+    labels = dataset_labels(training["dataset"])
+    if labels != model.metadata.labels:
+        yield (
+            f"its classes are {', '.join(model.metadata.labels)}, "
+            f"those in the manifest of its network {', '.join(labels)}"
+        )
+
+
+def _of_manifest(model: Model, network: Network, record: File) -> Iterator[str]:
+    """Compare with the manifest's record of the file, and with those of files that it is made with."""
+    path = model.path
+    for file in (path, *model.companions):
+        receipt = network["files"].get(file.name, {})
+        if "sha256" in receipt and receipt["sha256"] != sha256_file(file):
+            yield f"{file.name} is not the file that the manifest beside it records: its sha256 is another"
+        if "bytes" in receipt and receipt["bytes"] != file.stat().st_size:
+            yield (
+                f"{file.name} has {file.stat().st_size:,} bytes, where the manifest says {receipt['bytes']:,}"
+            )
+    row = format_of(path)
+    facts = {
+        "format": row.name if row else None,
+        "precision": model.metadata.precision,
+        "edges": model.metadata.edges,
+        "weights_sha256": model.metadata.weights_sha256,
+        "versions": model.metadata.tools,
+    }
+    for key, fact in facts.items():
+        if key in record and record[key] != fact:  # type: ignore[literal-required]
+            yield f"the manifest says {key} {record[key]}, the file {fact}"  # type: ignore[literal-required]
+    if "verification" in record:
+        verification, said = record["verification"], model.metadata.accuracy
+        if not verification["passed"]:
+            yield "the manifest says that it did not pass when it was exported"
+        if said is None or (said.correct, said.images) != (verification["correct"], verification["images"]):
+            yield (
+                f"the manifest says that it read {verification['correct']:,} of {verification['images']:,} images "
+                f"right, its metadata {f'{said.correct:,} of {said.images:,}' if said else 'nothing'}"
+            )
