@@ -8,11 +8,13 @@ import errno
 import importlib
 import os
 import sys
+import warnings
+from typing import TextIO
 
 import click
 
 from edgedigits import __version__
-from edgedigits.errors import EdgeDigitsError
+from edgedigits.errors import EdgeDigitsError, EdgeDigitsWarning
 
 COMMANDS = ("data", "train", "export", "verify", "bench", "predict", "info", "report", "demo")
 
@@ -68,8 +70,31 @@ def cli() -> None:
     """
 
 
+def show_warnings_as_lines() -> None:
+    """Have our own warnings printed as one line each on standard error, once; those of others stay as they are."""
+    show_another = warnings.showwarning
+    shown = set()
+
+    def show(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        if not issubclass(category, EdgeDigitsWarning):
+            show_another(message, category, filename, lineno, file, line)
+        elif (text := one_line(str(message))) not in shown:
+            shown.add(text)
+            click.echo(f"edgedigits: {text}", err=True)
+
+    warnings.showwarning = show
+
+
 def main() -> None:
     """Entry point of the installed script."""
+    show_warnings_as_lines()
     try:
         cli()
     except BrokenPipeError:

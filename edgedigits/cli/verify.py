@@ -71,6 +71,7 @@ def command(
       edgedigits verify models/digits.int8.tflite --max-drop 0.05 --json
       edgedigits verify models/digits.int8.tflite --sheet changed/
     """
+    from edgedigits.artifacts.recovery import finish_commits
     from edgedigits.artifacts.staging import write_atomically
     from edgedigits.cli import one_line
     from edgedigits.datasets.read import read_split
@@ -79,6 +80,8 @@ def command(
     from edgedigits.reporting.changed_sheet import changed_sheet
 
     progress = terminal_progress(quiet)
+    if sheet is not None:
+        finish_commits(sheet)
     verifications = []
     models, broken = _opened(files, data, threads, input_scale, progress)
     labels = models[0].metadata.labels if models else LABELS
@@ -88,7 +91,7 @@ def command(
         try:
             model.check_classes(split)
             answers_path = reference or reference_path(path.parent, network_name(path))
-            answers = read_reference(answers_path)
+            answers = read_reference(answers_path, named=reference is not None)
             answers.check_split(split, answers_path)
             verification = verify_model(model, split, answers, max_drop=max_drop, progress=progress)
         except EdgeDigitsError as error:

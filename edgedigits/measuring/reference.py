@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from edgedigits.archives import ARCHIVE_ERRORS, open_npz
+from edgedigits.artifacts.recovery import check_settled
 from edgedigits.contract import CLASSES
 from edgedigits.datasets.split import Split
 from edgedigits.errors import DatasetError, ModelFileError, ModelNotFoundError
@@ -65,20 +66,29 @@ def reference_path(folder: Path, name: str) -> Path:
     return folder / sidecar_name(name, FILE_NAME)
 
 
-def read_reference(path: Path) -> Reference:
+def read_reference(path: Path, *, named: bool = False) -> Reference:
     """Read ``reference.npz``.
+
+    Args:
+        path: the file.
+        named: whether the user named it, so that it may be a link; not where it only lies beside a model file.
 
     Raises:
         ModelNotFoundError: there is none.
-        ModelFileError: the file is truncated, altered or of another form.
+        ModelFileError: the file is truncated, altered, of another form, or no regular file; or an interrupted run left
+            a set of files of which it may be one (see ``artifacts.recovery``).
     """
-    if not path.exists():
-        raise ModelNotFoundError(path, "train with `edgedigits train`, or name one with --reference")
     advice = "train or export again to write it anew"
+    if not named:
+        check_settled(path.parent)
     try:
-        with open_npz(path, LARGEST_FILE) as archive:
+        with open_npz(path, LARGEST_FILE, follow=named) as archive:
             probabilities = archive.array("probabilities", LARGEST_FILE)
             texts = [archive.text(key) for key in ("weights_sha256", "dataset", "test_sha256")]
+    except FileNotFoundError as error:
+        raise ModelNotFoundError(
+            path, "train with `edgedigits train`, or name one with --reference"
+        ) from error
     except ARCHIVE_ERRORS as error:
         raise ModelFileError(path, f"no readable reference ({reason(error)})", advice) from error
     if probabilities.dtype != np.float32 or probabilities.ndim != 2 or probabilities.shape[1] != CLASSES:
