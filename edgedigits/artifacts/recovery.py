@@ -89,7 +89,8 @@ def check_settled(folder: Path) -> None:
                 raise ModelFileError(
                     folder,
                     f"an interrupted run wrote a set of files of which not all are in place yet ({min(seen)})",
-                    "run it again, or `edgedigits report --no-bench`: whatever writes here puts them in place first",
+                    "run it again, or `edgedigits report --no-bench`: whatever writes here puts them in place first; "
+                    "if that was none of yours, move it away",
                 )
             time.sleep(0.002)
 
