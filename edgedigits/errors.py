@@ -130,10 +130,6 @@ class MissingExtraError(EdgeDigitsError, ImportError):
         )
 
 
-class EdgeDigitsWarning(UserWarning):
-    """Something was left alone or left out that the user may want to know of; the result is right without it."""
-
-
 def _with_message(kind: type[EdgeDigitsError], args: tuple[object, ...]) -> EdgeDigitsError:
     # Some are two builtins at once; the one whose memory they share, and that may make them, is their __base__.
     builtin: Any = kind.__base__

@@ -20,6 +20,10 @@ _IS_LINK = (errno.ELOOP, errno.EMLINK)
 _HAS_FOLDERS = os.open in os.supports_dir_fd  # Windows has none.
 
 
+class LeftAloneWarning(UserWarning):
+    """Something in a folder was left alone or left out; the result is right without it."""
+
+
 def read_file(path: Path, at_most: int) -> bytes:
     """Return the content of a file that the user named.
 

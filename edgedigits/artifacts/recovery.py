@@ -23,8 +23,8 @@ from edgedigits.artifacts.journal import (
     token_of,
 )
 from edgedigits.artifacts.locks import held, may_be_held
-from edgedigits.errors import EdgeDigitsWarning, ModelFileError, OutputError
-from edgedigits.files import reason
+from edgedigits.errors import ModelFileError, OutputError
+from edgedigits.files import LeftAloneWarning, reason
 
 NOTHING_CHANGED = ". Nothing was changed"
 """How a message ends that comes before a set counts as written."""
@@ -41,7 +41,7 @@ _DEEPEST = 4
 def finish_commits(folder: Path) -> None:
     """Move sets into place that a killed writer had completed, and remove what it had only begun.
 
-    What looks like a set and is none of ours is left alone, with an ``EdgeDigitsWarning`` that names it.
+    What looks like a set and is none of ours is left alone, with an ``LeftAloneWarning`` that names it.
 
     Raises:
         OutputError: there is such a set, and it cannot be moved; the message says what to do.
@@ -209,7 +209,7 @@ def _warn(folder: Path, strange: dict[str, str]) -> None:
     more = f" and {len(named) - 3} more" if len(named) > 3 else ""
     warnings.warn(
         f"{folder}: {', '.join(named[:3])}{more}: no set of files that edgedigits wrote; left alone",
-        EdgeDigitsWarning,
+        LeftAloneWarning,
         stacklevel=3,
     )
 

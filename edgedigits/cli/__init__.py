@@ -14,7 +14,7 @@ from typing import TextIO
 import click
 
 from edgedigits import __version__
-from edgedigits.errors import EdgeDigitsError, EdgeDigitsWarning
+from edgedigits.errors import EdgeDigitsError
 
 COMMANDS = ("data", "train", "export", "verify", "bench", "predict", "info", "report", "demo")
 
@@ -83,7 +83,9 @@ def show_warnings_as_lines() -> None:
         file: TextIO | None = None,
         line: str | None = None,
     ) -> None:
-        if not issubclass(category, EdgeDigitsWarning):
+        from edgedigits.files import LeftAloneWarning
+
+        if not issubclass(category, LeftAloneWarning):
             show_another(message, category, filename, lineno, file, line)
         elif (text := one_line(str(message))) not in shown:
             shown.add(text)

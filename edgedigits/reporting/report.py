@@ -9,9 +9,9 @@ from typing import Any
 
 from edgedigits.artifacts.manifest import complete_training, read_manifest
 from edgedigits.artifacts.records import Manifest
-from edgedigits.errors import EdgeDigitsWarning, ModelFileError
+from edgedigits.errors import ModelFileError
 from edgedigits.file_names import sidecar_name
-from edgedigits.files import read_file, read_inside, reason
+from edgedigits.files import LeftAloneWarning, read_file, read_inside, reason
 from edgedigits.measuring import bench_result
 from edgedigits.measuring.bench_result import BenchResult
 from edgedigits.reporting import bench_tables, plots
@@ -109,7 +109,7 @@ def _report_facts(folder: Path, name: str, result: BenchResult | None) -> dict[s
 def _pictures(folder: Path, name: str) -> list[tuple[str, PurePath, bytes]]:
     """Return the plots of a network that are there: captions, where they lie in the folder, and PNG files.
 
-    What is called so and is no PNG file really in the folder is left out, with an ``EdgeDigitsWarning``: a page may be
+    What is called so and is no PNG file really in the folder is left out, with an ``LeftAloneWarning``: a page may be
     shown to others, and a link may lead to what is not for them.
     """
     found = []
@@ -122,7 +122,7 @@ def _pictures(folder: Path, name: str) -> list[tuple[str, PurePath, bytes]]:
         except FileNotFoundError:
             continue
         except (OSError, ValueError) as error:
-            warnings.warn(f"{folder / path}: {reason(error)}; left out", EdgeDigitsWarning, stacklevel=2)
+            warnings.warn(f"{folder / path}: {reason(error)}; left out", LeftAloneWarning, stacklevel=2)
             continue
         found.append((caption, path, content))
     return found

@@ -16,7 +16,8 @@ from edgedigits.artifacts.folders import Folder
 from edgedigits.artifacts.manifest import read_manifest
 from edgedigits.artifacts.recovery import MOST_LOOKED_AT, STALE_SECONDS, check_settled, finish_commits
 from edgedigits.artifacts.staging import locked, staged, write_atomically
-from edgedigits.errors import EdgeDigitsWarning, ModelFileError, OutputError
+from edgedigits.errors import ModelFileError, OutputError
+from edgedigits.files import LeftAloneWarning
 
 posix = pytest.mark.skipif(os.name != "posix", reason="links, pipes and owners as POSIX has them")
 
@@ -216,7 +217,7 @@ def test_what_is_no_set_of_ours_is_left_alone_and_named(forgery: str, models: Pa
     (models / ".lock").touch()
     before = snapshot(tmp_path)
     with pytest.warns(
-        EdgeDigitsWarning, match=r"(?s)models: \.commit-.*: no set of files that .* wrote; left alone"
+        LeftAloneWarning, match=r"(?s)models: \.commit-.*: no set of files that .* wrote; left alone"
     ):
         finish_commits(models)
     assert snapshot(tmp_path) == before
@@ -226,7 +227,7 @@ def test_what_is_no_set_of_ours_is_left_alone_and_named(forgery: str, models: Pa
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root gives files away")
 def test_the_set_of_another_user_is_left_alone(models: Path) -> None:
     os.chown(commit_of(models), 12345, 12345)
-    with pytest.warns(EdgeDigitsWarning, match="of another user"):
+    with pytest.warns(LeftAloneWarning, match="of another user"):
         finish_commits(models)
     assert contents(models) == dict.fromkeys(SET, b"old")
 
@@ -267,7 +268,7 @@ def test_things_called_like_a_set_stop_no_write(tmp_path: Path) -> None:
     (tmp_path / ".commit-nowhere").symlink_to("nowhere")
     (tmp_path / ".commit-folder").mkdir()
     os.mkfifo(tmp_path / ".commit-pipe")
-    with pytest.warns(EdgeDigitsWarning, match=r"\.commit-folder \(of another name than ours\).* and 1 more"):
+    with pytest.warns(LeftAloneWarning, match=r"\.commit-folder \(of another name than ours\).* and 1 more"):
         write_atomically(tmp_path / "page.html", b"page")
     assert len(list(tmp_path.glob(".commit-*"))) == 4
     assert (tmp_path / ".commit-msg").read_text() == "mine"
@@ -277,7 +278,7 @@ def test_any_number_of_things_called_like_a_set_cost_little(tmp_path: Path) -> N
     for index in range(5_000):
         (tmp_path / f".commit-{index:032x}").mkdir()
     started = time.process_time()
-    with pytest.warns(EdgeDigitsWarning, match="and 4997 more"):
+    with pytest.warns(LeftAloneWarning, match="and 4997 more"):
         finish_commits(tmp_path)
     check_settled(tmp_path)
     assert time.process_time() - started < 2
