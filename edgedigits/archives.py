@@ -96,17 +96,18 @@ class _Metered(io.RawIOBase):
 
 
 @contextlib.contextmanager
-def open_archive(path: Path, at_most: int) -> Iterator[zipfile.ZipFile]:
+def open_archive(path: Path, at_most: int, *, follow: bool = True) -> Iterator[zipfile.ZipFile]:
     """Open a zip archive.
 
     Args:
         path: the archive.
         at_most: bytes of the file.
+        follow: whether it may be a link; see ``files.open_file``.
 
     Raises:
         ARCHIVE_ERRORS: it is none that can be read; also while it is open.
     """
-    with open_file(path, at_most) as file:
+    with open_file(path, at_most, follow=follow) as file:
         metered = _Metered(file)
         with zipfile.ZipFile(metered) as archive:
             for member in archive.infolist():
@@ -174,7 +175,7 @@ class Npz:
 
 
 @contextlib.contextmanager
-def open_npz(path: Path, at_most: int) -> Iterator[Npz]:
+def open_npz(path: Path, at_most: int, *, follow: bool = True) -> Iterator[Npz]:
     """Open an ``.npz`` archive, as ``open_archive`` does."""
-    with open_archive(path, at_most) as archive:
+    with open_archive(path, at_most, follow=follow) as archive:
         yield Npz(archive)

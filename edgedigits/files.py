@@ -15,7 +15,13 @@ from typing import BinaryIO
 
 _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
+_IS_LINK = (errno.ELOOP, errno.EMLINK)
+"""What the system answers to ``O_NOFOLLOW``; FreeBSD the second."""
 _HAS_FOLDERS = os.open in os.supports_dir_fd  # Windows has none.
+
+
+class LeftAloneWarning(UserWarning):
+    """Something in a folder was left alone or left out; the result is right without it."""
 
 
 def read_file(path: Path, at_most: int) -> bytes:
@@ -53,9 +59,27 @@ def read_inside(folder: Path, name: str | PurePath, at_most: int) -> bytes:
 
 
 @contextlib.contextmanager
-def open_file(path: Path, at_most: int) -> Iterator[BinaryIO]:
-    """Open a file that the user named, as ``read_file`` does; what grows later is not read beyond ``at_most``."""
-    descriptor = os.open(path, _FLAGS)
+def open_file(
+    path: Path, at_most: int, *, follow: bool = True, folder: int | None = None
+) -> Iterator[BinaryIO]:
+    """Open a file that the user named, as ``read_file`` does; what grows later is not read beyond ``at_most``.
+
+    Args:
+        path: a regular file.
+        at_most: bytes; a larger file is refused.
+        follow: whether it may be a link to one; not where it only lies beside a file that the user named.
+        folder: descriptor of the folder in which the last part of the path is looked for, where it is open.
+    """
+    if not follow and not _NO_FOLLOW and path.is_symlink():
+        raise _link(path)
+    try:
+        descriptor = os.open(
+            path if folder is None else path.name, _FLAGS if follow else _FLAGS | _NO_FOLLOW, dir_fd=folder
+        )
+    except OSError as error:
+        if not follow and error.errno in _IS_LINK:
+            raise _link(path) from error
+        raise
     try:
         _check_kind(descriptor, path)
         with os.fdopen(descriptor, "rb", closefd=False) as file:
@@ -91,6 +115,10 @@ def _check_kind(descriptor: int, path: Path) -> None:
         raise OSError(errno.EINVAL, "a pipe or a device, no file", str(path))
 
 
+def _link(path: Path) -> OSError:
+    return OSError(errno.ELOOP, "a link, which is not followed", str(path))
+
+
 def _too_large(path: Path, at_most: int) -> OSError:
     return OSError(errno.EFBIG, f"larger than {at_most / 2**20:,.3g} MiB", str(path))
 
@@ -118,8 +146,8 @@ def _opened_inside(folder: Path, name: PurePath) -> Iterator[int]:
                 else:
                     continue
             except OSError as error:
-                if error.errno in (errno.ELOOP, errno.EMLINK):
-                    raise OSError(errno.ELOOP, "a link, which is not followed", str(place)) from error
+                if error.errno in _IS_LINK:
+                    raise _link(place) from error
                 raise OSError(error.errno, error.strerror, str(place)) from error
             stack.callback(os.close, inner)
         assert inner is not None  # noqa: S101 - a name has at least one part

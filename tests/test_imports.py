@@ -52,6 +52,7 @@ def test_the_predictor_needs_onnxruntime_numpy_and_pillow_only():
                 "contract",
                 "errors",
                 "file_names",
+                "files",
                 "format_table",
                 "metadata",
                 "model_files",

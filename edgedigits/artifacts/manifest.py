@@ -1,7 +1,6 @@
 """``manifest.json``: what a folder of models holds, how each network was trained and each file exported."""
 
 import json
-import stat
 from pathlib import Path
 from typing import cast
 
@@ -19,12 +18,15 @@ from edgedigits.artifacts.records import (
     ResultsOfTest,
     Training,
 )
-from edgedigits.artifacts.staging import finish_commits
+from edgedigits.artifacts.recovery import check_settled
 from edgedigits.contract import LABELS, check_labels, parse_arch
 from edgedigits.errors import ModelFileError
+from edgedigits.files import read_inside, reason
 from edgedigits.input_scale import INPUT_SCALES, UNIT, InputScale
 
 MANIFEST_NAME = "manifest.json"
+LARGEST_MANIFEST = 4 << 20
+"""Bytes: that of the shipped network, with all its files, has less than a hundredth."""
 ADVICE = "move it away and train or export again"
 
 
@@ -32,21 +34,19 @@ def read_manifest(folder: Path) -> Manifest:
     """Read ``manifest.json`` and check its whole form; an empty manifest where there is none.
 
     Raises:
-        ModelFileError: the file is no such manifest; the message says where in it what was expected.
-        OutputError: a killed writer left files that cannot be moved into place.
+        ModelFileError: the file is no such manifest, or a link, a pipe or of more than ``LARGEST_MANIFEST`` bytes; the
+            message says where in it what was expected. Or an interrupted run left a set of files that is only partly in
+            place, so that the manifest and its files may be of two runs.
     """
-    if folder.is_dir():
-        finish_commits(folder)
+    check_settled(folder)
     path = folder / MANIFEST_NAME
     try:
-        if stat.S_ISFIFO(path.stat().st_mode):  # to read it would be to wait for a writer
-            raise ModelFileError(path, "not a readable manifest (a pipe)", ADVICE)
-        data = json.loads(path.read_bytes())
+        data = json.loads(read_inside(folder, MANIFEST_NAME, LARGEST_MANIFEST))
     except FileNotFoundError:
         return {"manifest_version": 1, "networks": {}}
-    except (OSError, ValueError, RecursionError) as error:
-        if isinstance(error, ModelFileError):
-            raise
+    except OSError as error:
+        raise ModelFileError(path, f"not a readable manifest ({reason(error)})", ADVICE) from error
+    except (ValueError, RecursionError) as error:
         raise ModelFileError(path, f"not a readable manifest ({type(error).__name__})", ADVICE) from error
     try:
         check_form(data, Manifest, "manifest")

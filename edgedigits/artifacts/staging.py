@@ -1,43 +1,77 @@
 """Files that are whole or not there: all-or-nothing writes of one file or of a set.
 
-A set of files that belong together (a network, its history, its plots) is put into a hidden folder first.
-When it is complete, that folder is renamed to ``.commit-*``: from then on the set counts as written, and
-whoever opens the models folder next finishes moving the files into place, should the writer have died.
+A set of files that belong together (a network, its history, its plots) is put into a hidden folder first. When it is
+complete, it gets a journal, and that folder is renamed to ``.commit-*``: from then on the set counts as written, and
+whoever writes to the models folder next finishes moving the files into place, should the writer have died (see
+``recovery``).
 """
 
 import contextlib
-import errno
 import os
-import shutil
 import stat
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from edgedigits.errors import OutputError
+from edgedigits.artifacts.folders import Folder, flush_file, kind_of
+from edgedigits.artifacts.hashes import sha256_file
+from edgedigits.artifacts.journal import (
+    COMMIT_PREFIX,
+    MARK_NAME,
+    SET_NAME,
+    STAGING_PREFIX,
+    Receipt,
+    new_token,
+    write_journal,
+)
+from edgedigits.artifacts.locks import held
+from edgedigits.artifacts.recovery import check_places, discard, finish_commits, move_set
+from edgedigits.errors import EdgeDigitsError, OutputError
 
-STAGING_PREFIX, COMMIT_PREFIX = ".staging-", ".commit-"
-"""How folders are called in which a writer is still at work, and whose files only have to be moved into place."""
-NOTHING_CHANGED = ". Nothing was changed"
-"""How a message ends that comes before a set counts as written."""
-STALE_SECONDS = 3600.0
-"""Age at which the leftovers of a killed writer are removed: far longer than any set of files takes to write."""
-
-try:
-    import fcntl
-except ImportError:  # Windows: writers of one folder are not kept apart there.
-    fcntl = None  # type: ignore[assignment]
+_ELSEWHERE, _UNCHANGED = "choose another folder", "nothing was changed"
 
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Write a file so that its name always holds the old bytes or the new ones, never a part.
 
     Raises:
-        OutputError: the folder cannot be made or written to, or the disk is full; the old file is whole.
+        OutputError: what is there is no regular file, the folder cannot be made or written to, or the disk is full; the
+            old file is whole.
     """
-    with staged(path.parent) as folder:
-        (folder / path.name).write_bytes(content)
+    with _told(path.parent, _UNCHANGED), staged_file(path) as place:
+        place.write_bytes(content)
+
+
+@contextlib.contextmanager
+def staged_file(path: Path) -> Iterator[Path]:
+    """Yield where to write a file, in a folder of its own; when the block ends well, it gets its name.
+
+    Raises:
+        OutputError: what is there is no regular file, or the folder cannot be made or written to.
+    """
+    check_output(path)
+    with _workplace(path.parent) as (folder, staging):
+        yield folder.path / staging / SET_NAME / path.name
+        with _told(path.parent, _UNCHANGED):
+            flush_file(folder.path / staging / SET_NAME / path.name)
+            check_output(path)
+            with folder.inner(staging) as opened, opened.inner(SET_NAME) as files:
+                files.move(path.name, folder, path.name)
+            folder.flush()
+
+
+def check_output(path: Path) -> None:
+    """Refuse to write where something is that is no regular file, and that a file in its place would destroy.
+
+    Raises:
+        OutputError: it is a link, a folder, a pipe, a device or a socket.
+    """
+    try:
+        mode = path.lstat().st_mode
+    except (OSError, ValueError):  # Nothing is there, or what writes to it will say why that cannot be.
+        return
+    if not stat.S_ISREG(mode):
+        raise OutputError(f"{path}: is a {kind_of(mode)} and would be replaced; name a file")
 
 
 @contextlib.contextmanager
@@ -50,35 +84,37 @@ def staged(folder: Path) -> Iterator[Path]:
         OutputError: ``folder`` cannot be made or written to, something is in the way of a file, or the disk is full.
             The message says whether nothing was changed, or the set counts as written and only has to be moved.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        finish_commits(folder)
-        staging = Path(tempfile.mkdtemp(prefix=STAGING_PREFIX, dir=folder))
-    except OutputError:
-        raise
-    except OSError as error:
-        raise OutputError(
-            f"{folder}: cannot be written to ({error.strerror}); choose another folder"
-        ) from error
-    commit = staging.with_name(staging.name.replace(STAGING_PREFIX, COMMIT_PREFIX))
-    made: list[Path] = []
-    try:
-        yield staging
-        _make_room(staging, made)
-        staging.rename(commit)
-        made.clear()
-    except OSError as error:
-        if isinstance(error, OutputError) or (error.filename is None and error.errno is None):
-            raise
-        raise OutputError(
-            f"{folder}: cannot be written to ({error.strerror}); nothing was changed"
-        ) from error
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
-        for subfolder in reversed(made):
-            with contextlib.suppress(OSError):  # by now somebody else may have put a file into it
-                subfolder.rmdir()
-    _finish_commit(commit)
+    with _workplace(folder) as (opened, staging):
+        made: list[str] = []
+        commit = staging.replace(STAGING_PREFIX, COMMIT_PREFIX)
+        try:
+            with _told(folder, _UNCHANGED):
+                yield folder / staging / SET_NAME
+                names = _complete(opened, staging, made)
+                if names:
+                    # Held until all is in place: who has the lock and sees such a set knows that its writer is dead.
+                    with locked(folder):
+                        opened.move(staging, opened, commit)
+                        made.clear()
+                        move_set(opened, commit, names)
+        finally:
+            for subfolder in reversed(made):
+                with contextlib.suppress(OSError):  # by now somebody else may have put a file into it
+                    opened.remove_folder(subfolder)
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep other writers of this folder out, so that no change of its manifest is lost, and finish what dead ones left.
+
+    Raises:
+        OutputError: the folder cannot be made or written to, or a set that a killed writer left cannot be moved.
+    """
+    with contextlib.ExitStack() as stack:
+        with _told(folder, _ELSEWHERE):
+            stack.enter_context(held(folder))
+            finish_commits(folder)
+        yield
 
 
 def check_temporary_room() -> None:
@@ -96,194 +132,85 @@ def check_temporary_room() -> None:
         ) from error
 
 
-def finish_commits(folder: Path) -> None:
-    """Move files into place that a killed writer had completed, and remove what it had only begun.
+@contextlib.contextmanager
+def _workplace(folder: Path) -> Iterator[tuple[Folder, str]]:
+    """Yield the open folder, and the name of a folder in it to work in, which is removed at the end.
 
-    Raises:
-        OutputError: there are such files, and they cannot be moved; the message says what to do.
+    It has a mark, by which what a killed writer leaves is known, and a folder for files.
     """
-    try:
-        # A link, or a file, of that name is none of ours.
-        commits = sorted(path for path in folder.glob(f"{COMMIT_PREFIX}*") if _is_folder(path))
-    except OSError as error:
-        raise OutputError(f"{folder}: cannot be read ({error.strerror}); choose another folder") from error
-    for commit in commits:
-        _finish_commit(commit)
-    for staging in folder.glob(f"{STAGING_PREFIX}*"):
-        with contextlib.suppress(OSError):  # what cannot be removed is in nobody's way
-            if time.time() - staging.stat().st_mtime > STALE_SECONDS:
-                shutil.rmtree(staging, ignore_errors=True)
+    with contextlib.ExitStack() as stack:
+        with _told(folder, _ELSEWHERE):
+            folder.mkdir(parents=True, exist_ok=True)
+            finish_commits(folder)
+            opened = stack.enter_context(Folder.open(folder))
+            name = f"{STAGING_PREFIX}{new_token()}"
+            opened.make(name, private=True)
+            stack.callback(_discard_if_there, opened, name)
+            with opened.inner(name) as staging:
+                staging.make_file(MARK_NAME)
+                staging.make(SET_NAME, private=True)
+        yield opened, name
 
 
-def _make_room(staging: Path, made: list[Path]) -> None:
-    """Do all that can fail before a set counts as written: check every place, make subfolders, flush to the disk.
+def _discard_if_there(folder: Folder, name: str) -> None:
+    if folder.status(name) is not None:
+        discard(folder, name)
+
+
+def _complete(folder: Folder, staging: str, made: list[str]) -> list[str]:
+    """Do all that can fail before a set counts as written, and return the names of its files.
+
+    Every place is checked, subfolders are made, all is flushed to the disk, and the journal is written.
 
     Args:
-        staging: the folder of the set.
+        folder: where the set is to go.
+        staging: name of the folder in it in which the set lies.
         made: takes the subfolders that had to be made, in their order.
     """
-    files = _files(staging)
-    for path in files:
-        _check_place(staging, path.relative_to(staging))
-    for path in files:
-        target = staging.parent / path.relative_to(staging)
-        for subfolder in reversed(list(target.relative_to(staging.parent).parents)[:-1]):
-            if not (staging.parent / subfolder).is_dir():
-                (staging.parent / subfolder).mkdir()
-                made.append(staging.parent / subfolder)
-        flush_file(path)
-    for inner in {path.parent for path in files} | {staging}:
-        flush_folder(inner)
-
-
-def _finish_commit(commit: Path) -> None:
-    """Move a set that counts as written into place; another process may be doing the same.
-
-    Raises:
-        OutputError: something has come in its way.
-    """
-    target = commit
-    try:
-        flush_folder(commit.parent)
-        files = _files(commit)
-        for path in files:
-            target = commit.parent / path.relative_to(commit)
-            _check_place(commit, path.relative_to(commit))
-            target.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                path.replace(target)
-            except FileNotFoundError:
-                if path.exists():  # Else whoever was quicker has moved it.
-                    raise
-        for subfolder in {commit.parent / path.relative_to(commit).parent for path in files}:
-            flush_folder(subfolder)
-    except FileNotFoundError:
-        if commit.exists():
-            raise _waiting(commit, f"{target}: cannot be written to (no such folder)") from None
-    except OutputError as error:
-        raise _waiting(commit, str(error).removesuffix(NOTHING_CHANGED)) from error
-    except OSError as error:
-        raise _waiting(commit, f"{target}: cannot be written to ({error.strerror})") from error
-    shutil.rmtree(commit, ignore_errors=True)
-
-
-def _waiting(commit: Path, obstacle: str) -> OutputError:
-    return OutputError(
-        f"{obstacle}. A set of files was written completely and not all of it is in place; what is missing waits in "
-        f"{commit.name}. Once nothing is in the way, the next command on this folder moves it"
+    root = folder.path / staging / SET_NAME
+    names = sorted(
+        Path(where, name).relative_to(root).as_posix()
+        for where, _, files in os.walk(root, onerror=_raise)
+        for name in files
     )
-
-
-def _is_folder(path: Path) -> bool:
-    """Tell whether this is a folder and no link to one."""
-    return path.is_dir() and not path.is_symlink()
-
-
-def _files(folder: Path) -> list[Path]:
-    """List all files below a folder; another process may just be moving them away."""
-
-    def unless_gone(error: OSError) -> None:
-        if not isinstance(error, FileNotFoundError):
-            raise error
-
-    return sorted(
-        Path(root, name) for root, _, names in os.walk(folder, onerror=unless_gone) for name in names
-    )
-
-
-def _check_place(source: Path, name: Path) -> None:
-    """Refuse a file that cannot be moved into place.
-
-    Args:
-        source: the folder of the set, beside which it is to go.
-        name: of the file, relative to that folder.
-
-    Raises:
-        OutputError: a folder is in the place of the file, or something else in that of a folder.
-    """
-    folder = source.parent
-    target = folder / name
-    if target.is_dir():
-        raise _in_the_way(target, "folder")
-    for part in list(name.parents)[-2::-1]:
-        subfolder = folder / part
+    check_places(folder, names)
+    subfolders = sorted({name.split("/")[0] for name in names if "/" in name})
+    for subfolder in subfolders:
+        if folder.status(subfolder) is None:
+            folder.make(subfolder)
+            made.append(subfolder)
+    journal = {}
+    for name in names:
+        flush_file(root / name)
+        journal[name] = Receipt((root / name).stat().st_size, sha256_file(root / name))
+    if not names:
+        return names
+    with folder.inner(staging) as opened:
         try:
-            found = subfolder.lstat()
-        except FileNotFoundError:
-            return
-        kind = next((kind for is_kind, kind in _KINDS if is_kind(found.st_mode)), "file")
-        if not stat.S_ISDIR(found.st_mode):
-            # A link may lead to another disk, to which nothing can be moved, or to where nothing is to be written.
-            raise _in_the_way(subfolder, kind)
-        if found.st_dev != folder.stat().st_dev:
-            raise OutputError(f"{subfolder}: lies on another file system; move it away{NOTHING_CHANGED}")
-        if not os.access(subfolder, os.W_OK | os.X_OK):
-            raise OutputError(f"{subfolder}: may not be written to; change that{NOTHING_CHANGED}")
+            write_journal(opened, staging.removeprefix(STAGING_PREFIX), journal)
+        except ValueError as error:
+            raise OutputError(
+                f"{folder.path}: these files cannot be written as one set ({error}); {_UNCHANGED}"
+            ) from error
+        with opened.inner(SET_NAME) as files:
+            for subfolder in subfolders:
+                with files.inner(subfolder) as inner:
+                    inner.flush()
+            files.flush()
+        opened.flush()
+    return names
 
 
-_KINDS = (
-    (stat.S_ISLNK, "link"),
-    (stat.S_ISFIFO, "pipe"),
-    (stat.S_ISSOCK, "socket"),
-)
-"""What a thing that is in the way may be, besides a file and a folder."""
-
-
-def _in_the_way(path: Path, kind: str) -> OutputError:
-    return OutputError(f"{path}: a {kind} is in the way; move it away{NOTHING_CHANGED}")
-
-
-def flush_file(path: Path) -> None:
-    """Bring the content of a file to the disk."""
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())
-
-
-def flush_folder(folder: Path) -> None:
-    """Bring the names in a folder to the disk; without that, a power cut may forget a file that is whole."""
-    if os.name == "nt":  # Windows opens no folders, and writes names through.
-        return
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        if error.errno not in _NO_FLUSH:
-            raise
-    finally:
-        os.close(descriptor)
-
-
-_NO_FLUSH = {errno.EINVAL, errno.ENOTSUP, errno.EROFS}
-"""What a file system answers that has nothing to flush."""
+def _raise(error: OSError) -> None:
+    raise error
 
 
 @contextlib.contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Keep other writers of this folder out, so that no change of its manifest is lost."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = _open_lock(folder / ".lock")
-        if fcntl is not None:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-    except OutputError:
-        raise
-    except OSError as error:
-        raise OutputError(
-            f"{folder}: cannot be written to ({error.strerror}); choose another folder"
-        ) from error
+def _told(folder: Path, way_out: str) -> Iterator[None]:
+    """Turn what the system says of a write into an error of ours; others pass."""
     try:
         yield
-    finally:
-        os.close(lock)
-
-
-def _open_lock(path: Path) -> int:
-    """Open a file to be locked, whose content nobody reads: no link is followed, and no pipe waited for."""
-    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-    if path.is_symlink():
-        raise _in_the_way(path, "link")
-    lock = os.open(path, flags, 0o666)
-    if not stat.S_ISREG(os.fstat(lock).st_mode):
-        os.close(lock)
-        raise _in_the_way(path, "pipe or device")
-    return lock
+    except OSError as error:
+        if isinstance(error, EdgeDigitsError) or (error.filename is None and error.errno is None):
+            raise
+        raise OutputError(f"{folder}: cannot be written to ({error.strerror}); {way_out}") from error

@@ -100,6 +100,11 @@ def command(
     if plot is not None:
         with extra("train", "--plot"):
             from edgedigits.reporting.plots import TradeOffPoint, trade_off
+        from edgedigits.artifacts.recovery import finish_commits
+        from edgedigits.artifacts.staging import check_output, write_atomically
+
+        finish_commits(plot.parent)
+        check_output(plot)
     progress = terminal_progress(quiet)
     with_keras = keras and find_spec("tensorflow") is not None
     subjects = find_subjects(files or model_files(models), with_keras)
@@ -110,8 +115,6 @@ def command(
     result = bench(subjects, split, options, progress)
     print_result(result, as_json=as_json, as_csv=as_csv, as_markdown=as_markdown)
     if plot is not None:
-        from edgedigits.artifacts.staging import write_atomically
-
         points = [TradeOffPoint(row.name, row.accuracy, row.latency.p50, row.bytes) for row in result.rows]
         write_atomically(plot, trade_off(points))
         progress.note(f"drew {plot}")

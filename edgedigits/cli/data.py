@@ -80,11 +80,12 @@ def show(ctx: click.Context, out: Path, part: str, seed: int) -> None:
     Example:
       edgedigits data show --part test --seed 7
     """
-    from edgedigits.artifacts.staging import write_atomically
+    from edgedigits.artifacts.staging import check_output, write_atomically
     from edgedigits.datasets import mnist
     from edgedigits.datasets.split import Part
     from edgedigits.reporting import sheets
 
+    check_output(out)
     chosen: Part = "train" if part == "train" else "test"
     split = mnist.read_split(_source(**ctx.obj), chosen)
     indices = sheets.sample_indices(split.labels, per_class=10, seed=seed)

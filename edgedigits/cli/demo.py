@@ -45,12 +45,14 @@ def command(out: Path, data: Path | None) -> None:
     from edgedigits.extras import extra
 
     with extra("train", "the demo"):
-        from edgedigits.artifacts.staging import write_atomically
+        from edgedigits.artifacts.staging import check_output, write_atomically
         from edgedigits.reporting.report import render_report
         from edgedigits.training.recipe import Recipe, edge
         from edgedigits.training.train import train
         from edgedigits_export import ExportOptions, export_model, select_targets
     progress = terminal_progress(quiet=False, needs="train")
+    page = out / "report.html"
+    check_output(page)
     train_split, test_split = _dataset(data, progress)
 
     echo(f"\n1. Train on {train_split.dataset}")
@@ -83,7 +85,6 @@ def command(out: Path, data: Path | None) -> None:
     echo("\n5. Predict pictures, with onnxruntime alone")
     samples = _predict_samples(out, test_split)
 
-    page = out / "report.html"
     write_atomically(page, render_report(out, "digits", measured, samples).encode())
     echo(f"\nReport: {page.resolve()}")
     if failed:

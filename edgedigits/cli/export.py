@@ -121,6 +121,7 @@ def command(
     from edgedigits.extras import extra
 
     with extra("train", "exporting"):
+        from edgedigits.artifacts.recovery import finish_commits
         from edgedigits_export import ExportOptions, all_targets, export_model, load_inference_graph
     targets = _targets(file_format, quantize, selftest=selftest)
     progress = terminal_progress(quiet, needs="train")
@@ -129,6 +130,7 @@ def command(
         for left in sorted(left_out):
             progress.note(f"nothing here to open {left} files with, and so to verify them: they are left out")
     network = models / file_name(name, "keras")
+    finish_commits(out or models)
     graph = load_inference_graph(network)
     labels = graph.labels
     exported, failed = export_model(

@@ -1,5 +1,6 @@
 """Options that several commands share, and how results are printed."""
 
+import errno
 import json
 import math
 from collections.abc import Callable
@@ -30,8 +31,8 @@ INPUT_SCALE_NAMES = (
     "inverted-mnist",
 )
 """Those of ``input_scale.INPUT_SCALES``, which help texts name without numpy."""
-LONGEST_LABELS_FILE = 10_000
-"""Characters that are read of it: ten names take far fewer, and a file named by mistake is not read to its end."""
+LARGEST_LABELS_FILE = 10_000
+"""Bytes: ten names take far fewer, and a file named by mistake is not read."""
 
 MOST_POINTS = 100.0
 """Of accuracy that can be lost."""
@@ -77,12 +78,19 @@ def read_labels(ctx: click.Context, param: click.Parameter, value: str | None) -
 
 
 def _lines_of_file(name: str) -> list[str]:
-    """Return the lines of a small text file that are not empty; none where there is no such file."""
+    """Return the lines of a small text file that are not empty; none where there is no such file.
+
+    Raises:
+        ValueError: there is one, and it cannot be read, is larger, or no text.
+    """
+    from edgedigits.files import read_file, reason
+
     try:
-        with Path(name).open(encoding="utf-8-sig") as file:
-            text = file.read(LONGEST_LABELS_FILE)
-    except OSError:
-        return []
+        text = read_file(Path(name), LARGEST_LABELS_FILE).decode("utf-8-sig")
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG) or not Path(name).exists():
+            return []
+        raise ValueError(f"{name}: cannot be read ({reason(error)})") from error
     return [line for line in text.splitlines() if line.strip()]
 
 

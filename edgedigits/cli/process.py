@@ -10,8 +10,10 @@ import os
 import signal
 import stat
 import sys
+import warnings
 from collections.abc import Iterator
 from types import FrameType
+from typing import TextIO
 
 import click
 
@@ -65,6 +67,7 @@ def run(command: click.Command) -> None:
     """
     try:
         _prepare()
+        _show_warnings_as_lines()
         command()
     except KeyboardInterrupt:  # before or after the command had it in its hands
         complain("interrupted")
@@ -120,6 +123,30 @@ def _prepare() -> None:
     for name in ("SIGTERM", "SIGHUP"):
         if (number := getattr(signal, name, None)) is not None and signal.getsignal(number) == signal.SIG_DFL:
             signal.signal(number, _end)
+
+
+def _show_warnings_as_lines() -> None:
+    """Have our own warnings printed as one line each on standard error, once; those of others stay as they are."""
+    show_another = warnings.showwarning
+    shown = set()
+
+    def show(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        from edgedigits.files import LeftAloneWarning
+
+        if not issubclass(category, LeftAloneWarning):
+            show_another(message, category, filename, lineno, file, line)
+        elif (text := str(message)) not in shown:
+            shown.add(text)
+            complain(text)
+
+    warnings.showwarning = show
 
 
 def _is_open(descriptor: int) -> bool:

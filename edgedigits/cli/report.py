@@ -53,7 +53,8 @@ def command(
       edgedigits report --models models --no-bench --out page.html
       edgedigits report --format markdown           # models/report.md, with links to the plots
     """
-    from edgedigits.artifacts.staging import write_atomically
+    from edgedigits.artifacts.recovery import finish_commits
+    from edgedigits.artifacts.staging import check_output, write_atomically
     from edgedigits.extras import extra
     from edgedigits.file_names import sidecar_name
 
@@ -63,12 +64,14 @@ def command(
         from edgedigits.measuring.subjects import find_subjects, model_files, read_test_split
         from edgedigits.reporting.report import render_markdown, render_report
     progress = terminal_progress(quiet, needs="train")
+    suffix, render = ("html", render_report) if page_format == "html" else ("md", render_markdown)
+    page = out or models / sidecar_name(name, f"report.{suffix}")
+    finish_commits(page.parent)
+    check_output(page)
     result = None
     if measure:
         subjects = find_subjects(model_files(models, name), with_keras=True)
         split = read_test_split(subjects, data, progress)
         result = bench(subjects, split, BenchOptions(threads=threads), progress)
-    suffix, render = ("html", render_report) if page_format == "html" else ("md", render_markdown)
-    page = out or models / sidecar_name(name, f"report.{suffix}")
     write_atomically(page, render(models, name, result).encode())
     echo(page)

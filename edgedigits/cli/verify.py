@@ -73,6 +73,7 @@ def command(
       edgedigits verify models/digits.int8.tflite --max-drop 0.05 --json
       edgedigits verify models/digits.int8.tflite --sheet changed/
     """
+    from edgedigits.artifacts.recovery import finish_commits
     from edgedigits.artifacts.staging import write_atomically
     from edgedigits.datasets.read import read_split
     from edgedigits.measuring.reference import read_reference, reference_path
@@ -80,6 +81,8 @@ def command(
     from edgedigits.reporting.changed_sheet import changed_sheet
 
     progress = terminal_progress(quiet)
+    if sheet is not None:
+        finish_commits(sheet)
     verifications = []
     models, broken = _opened(files, data, threads, input_scale, progress)
     if not models:
@@ -91,7 +94,7 @@ def command(
         try:
             model.check_classes(split)
             answers_path = reference or reference_path(path.parent, network_name(path))
-            answers = read_reference(answers_path)
+            answers = read_reference(answers_path, named=reference is not None)
             answers.check_split(split, answers_path)
             verification = verify_model(model, split, answers, max_drop=max_drop, progress=progress)
         except EdgeDigitsError as error:

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from edgedigits.artifacts.hashes import sha256_file
-from edgedigits.artifacts.staging import STAGING_PREFIX, finish_commits
+from edgedigits.artifacts.staging import staged_file
 from edgedigits.datasets import mnist_files
 from edgedigits.datasets.mnist_files import MIRRORS, WAYS_OUT, IdxFile
 from edgedigits.datasets.places import Source, cache_folder
@@ -69,17 +69,14 @@ def _fetch(mirror: str, file: IdxFile, folder: Path, progress: Progress) -> None
     with progress.task(name, file.gzip_size) as advance:
         if (folder / name).is_file() and sha256_file(folder / name) == file.gzip_sha256:
             return
-        folder.mkdir(parents=True, exist_ok=True)
-        finish_commits(folder)
-        with tempfile.TemporaryDirectory(prefix=STAGING_PREFIX, dir=folder) as staging:
+        with staged_file(folder / name) as place:
             pooch.retrieve(
                 f"{mirror.rstrip('/')}/{name}",
                 known_hash=f"sha256:{file.gzip_sha256}",
                 fname=name,
-                path=staging,
+                path=place.parent,
                 downloader=partial(_stream, file, advance),
             )
-            Path(staging, name).replace(folder / name)
 
 
 def _stream(file: IdxFile, advance: Advance, url: str, output: str, _pooch: object) -> None:

@@ -13,6 +13,7 @@ from edgedigits.answers import faults
 from edgedigits.archives import ARCHIVE_ERRORS, open_npz
 from edgedigits.artifacts.hashes import sha256_file
 from edgedigits.artifacts.manifest import read_manifest, recorded_test_accuracy
+from edgedigits.artifacts.recovery import check_settled
 from edgedigits.contract import CLASSES
 from edgedigits.datasets.split import Split
 from edgedigits.errors import DatasetError, ModelFileError, ModelNotFoundError
@@ -116,20 +117,29 @@ def reference_path(folder: Path, name: str) -> Path:
     return folder / sidecar_name(name, FILE_NAME)
 
 
-def read_reference(path: Path) -> Reference:
+def read_reference(path: Path, *, named: bool = False) -> Reference:
     """Read ``reference.npz``.
+
+    Args:
+        path: the file.
+        named: whether the user named it, so that it may be a link; not where it only lies beside a model file.
 
     Raises:
         ModelNotFoundError: there is none.
-        ModelFileError: the file is truncated, altered or of another form, holds no probabilities, or is not the one
-            that the manifest beside it records.
+        ModelFileError: the file is truncated, altered, of another form, or no regular file; it holds no probabilities; it
+            is not the one that the manifest beside it records; or an interrupted run left a set of files of which it
+            may be one (see ``artifacts.recovery``).
     """
-    if not path.exists():
-        raise ModelNotFoundError(path, "train with `edgedigits train`, or name one with --reference")
+    if not named:
+        check_settled(path.parent)
     try:
-        with open_npz(path, LARGEST_FILE) as archive:
+        with open_npz(path, LARGEST_FILE, follow=named) as archive:
             probabilities = archive.array("probabilities", LARGEST_FILE)
             weights, dataset, test = map(archive.text, ("weights_sha256", "dataset", "test_sha256"))
+    except FileNotFoundError as error:
+        raise ModelNotFoundError(
+            path, "train with `edgedigits train`, or name one with --reference"
+        ) from error
     except ARCHIVE_ERRORS as error:
         raise ModelFileError(path, f"no readable reference ({reason(error)})", ADVICE) from error
     found = Reference(probabilities, weights, dataset, test, path)

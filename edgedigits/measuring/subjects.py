@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgedigits.artifacts.recovery import check_settled
 from edgedigits.contract import LABELS
 from edgedigits.datasets.read import read_split
 from edgedigits.datasets.split import Split
@@ -98,6 +99,7 @@ def model_files(folder: Path, name: str | None = None) -> list[Path]:
     """
     if not folder.is_dir():
         raise ModelNotFoundError(folder, "name a folder, or export some with `edgedigits export`")
+    check_settled(folder)
     found = [
         path
         for row in FORMATS.values()
@@ -131,6 +133,6 @@ def read_test_split(subjects: Sequence[Subject], data: Path | None, progress: Pr
         for path in sorted(
             {reference_path(subject.path.parent, network_name(subject.path)) for subject in subjects}
         ):
-            if path.exists():
+            if path.is_symlink() or path.exists():
                 read_reference(path).check_split(split, path)
     return split

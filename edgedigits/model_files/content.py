@@ -1,10 +1,11 @@
 """Reads the bytes of a model file: at most as many as a network for an edge device has, and from a file only."""
 
-import stat
+import errno
 from pathlib import Path
 
 from edgedigits.contract import LARGEST_MODEL
 from edgedigits.errors import ModelFileError, ModelNotFoundError
+from edgedigits.files import read_file, reason
 
 
 def read_model_bytes(path: Path) -> bytes:
@@ -16,23 +17,12 @@ def read_model_bytes(path: Path) -> bytes:
             and a device has no end.
     """
     try:
-        if not stat.S_ISREG(path.stat().st_mode) and not path.is_dir():
-            raise ModelFileError(path, "a pipe or a device, no file", "name a model file")
-        with path.open("rb") as file:
-            content = file.read(LARGEST_MODEL + 1)
+        return read_file(path, LARGEST_MODEL)
     except FileNotFoundError as error:
         raise ModelNotFoundError(path, "train one with `edgedigits train` and `edgedigits export`") from error
     except (OSError, ValueError) as error:  # ValueError: a null byte in the name
-        if isinstance(error, ModelFileError):
-            raise
-        reason = getattr(error, "strerror", None) or str(error)
-        raise ModelFileError(
-            path, f"cannot be read ({reason})", "name a model file that you may read"
-        ) from error
-    if len(content) > LARGEST_MODEL:
-        raise ModelFileError(
-            path,
-            f"larger than {LARGEST_MODEL // 2**20} MiB",
-            "no network of edgedigits is; name another file",
-        )
-    return content
+        why, advice = f"cannot be read ({reason(error)})", "name a model file that you may read"
+        if getattr(error, "errno", None) == errno.EFBIG:
+            why = f"larger than {LARGEST_MODEL // 2**20} MiB"
+            advice = "no network of edgedigits is; name another file"
+        raise ModelFileError(path, why, advice) from error

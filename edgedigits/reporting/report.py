@@ -1,15 +1,17 @@
 """What a models folder holds, for people: one self-contained HTML page, or Markdown beside the pictures."""
 
 import base64
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from edgedigits.artifacts.manifest import complete_training, read_manifest
 from edgedigits.artifacts.records import Manifest
 from edgedigits.errors import ModelFileError
 from edgedigits.file_names import sidecar_name
+from edgedigits.files import LeftAloneWarning, read_file, read_inside, reason
 from edgedigits.measuring import bench_result
 from edgedigits.measuring.bench_result import BenchResult
 from edgedigits.reporting import bench_tables, plots
@@ -23,6 +25,10 @@ PLOTS = {
     "warps.png": "Training images and what warps made of them.",
     "weights.png": "Weights of the first layer as pictures: red adds to a unit, blue takes away.",
 }
+
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+LARGEST_PICTURE = 16 << 20
+"""Bytes of a plot or a sample: those of this tool have a few hundred thousand."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +58,8 @@ def render_report(
         ModelFileError: the manifest does not know the network as one that was trained, or not all of a run.
     """
     facts = _report_facts(folder, name, result)
-    facts["pictures"] = [(caption, _data_uri(path.read_bytes())) for caption, path in _pictures(folder, name)]
-    facts["samples"] = [(sample, _data_uri(sample.path.read_bytes())) for sample in samples]
+    facts["pictures"] = [(caption, _data_uri(content)) for caption, _, content in _pictures(folder, name)]
+    facts["samples"] = [(sample, _data_uri(read_file(sample.path, LARGEST_PICTURE))) for sample in samples]
     if result is not None:
         points = [
             plots.TradeOffPoint(row.name, row.accuracy, row.latency.p50, row.bytes) for row in result.rows
@@ -74,9 +80,7 @@ def render_markdown(folder: Path, name: str, result: BenchResult | None = None) 
         ModelFileError: the manifest does not know the network as one that was trained, or not all of a run.
     """
     facts = _report_facts(folder, name, result)
-    facts["pictures"] = [
-        (caption, path.relative_to(folder).as_posix()) for caption, path in _pictures(folder, name)
-    ]
+    facts["pictures"] = [(caption, path.as_posix()) for caption, path, _ in _pictures(folder, name)]
     return str(MARKDOWN.get_template("report.md.j2").render(facts))
 
 
@@ -102,10 +106,26 @@ def _report_facts(folder: Path, name: str, result: BenchResult | None) -> dict[s
     return facts
 
 
-def _pictures(folder: Path, name: str) -> list[tuple[str, Path]]:
-    """Return the plots of a network that are there, with their captions."""
-    paths = [(caption, folder / "plots" / sidecar_name(name, plot)) for plot, caption in PLOTS.items()]
-    return [(caption, path) for caption, path in paths if path.exists()]
+def _pictures(folder: Path, name: str) -> list[tuple[str, PurePath, bytes]]:
+    """Return the plots of a network that are there: captions, where they lie in the folder, and PNG files.
+
+    What is called so and is no PNG file really in the folder is left out, with an ``LeftAloneWarning``: a page may be
+    shown to others, and a link may lead to what is not for them.
+    """
+    found = []
+    for plot, caption in PLOTS.items():
+        path = PurePath("plots", sidecar_name(name, plot))
+        try:
+            content = read_inside(folder, path, LARGEST_PICTURE)
+            if not content.startswith(PNG_SIGNATURE):
+                raise ValueError("no PNG file")
+        except FileNotFoundError:
+            continue
+        except (OSError, ValueError) as error:
+            warnings.warn(f"{folder / path}: {reason(error)}; left out", LeftAloneWarning, stacklevel=2)
+            continue
+        found.append((caption, path, content))
+    return found
 
 
 def _networks(manifest: Manifest) -> list[dict[str, Any]]:

@@ -16,7 +16,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from edgedigits.child_processes import find_program
+from edgedigits.contract import LARGEST_MODEL
 from edgedigits.errors import ModelFileError, ModelNotFoundError
+from edgedigits.files import read_inside, reason
+from edgedigits.model_files.content import read_model_bytes
 from edgedigits.runtimes.library_cache import COMPILING_PREFIX, add, cache_folder, open_library, trim
 
 COMPILERS = ("cc", "gcc", "clang")
@@ -78,12 +81,7 @@ def load_network(path: Path) -> tuple[ctypes.CDLL, str]:
             "install one, or open the .tflite file, whose answers are the same",
         )
     header = path.with_suffix(".h")
-    if not header.is_file():
-        raise ModelNotFoundError(header, f"it belongs to {path.name}: export both again")
-    try:
-        sources = {file.name: file.read_bytes() for file in (path, header)}
-    except OSError as error:
-        raise ModelFileError(path, f"it cannot be read ({error.strerror})") from error
+    sources = {path.name: read_model_bytes(path), header.name: _read_header(header, path)}
     # A library for one compiler or processor may crash on another; what is predefined tells them apart.
     cache = cache_folder()
     flags, macros = _flags_and_macros(path, compiler, cache)
@@ -103,6 +101,16 @@ def load_network(path: Path) -> tuple[ctypes.CDLL, str]:
         raise ModelFileError(
             path, f"its library cannot be made or loaded ({error})", "try once more"
         ) from error
+
+
+def _read_header(header: Path, path: Path) -> bytes:
+    """Return the content of the header, which only lies beside the file that was named: no link is followed."""
+    try:
+        return read_inside(header.parent, header.name, LARGEST_MODEL)
+    except FileNotFoundError as error:
+        raise ModelNotFoundError(header, f"it belongs to {path.name}: export both again") from error
+    except OSError as error:
+        raise ModelFileError(header, f"it cannot be read ({reason(error)})") from error
 
 
 def _load(library: Path, opened: BinaryIO | None) -> ctypes.CDLL:

@@ -36,7 +36,7 @@ def read_checkpoint(path: Path, fitter: Fitter, split: Split) -> list[Epoch]:
     """Put a checkpoint's state into the fitter and return the epochs that it had finished."""
     advice = "train without --resume to start anew"
     try:
-        with open_npz(path, LARGEST_FILE) as archive:
+        with open_npz(path, LARGEST_FILE, follow=False) as archive:
             about = json.loads(archive.text("about"))
             state = [archive.array(name, LARGEST_FILE) for name in sorted(archive.names) if name != "about"]
         recipe = Recipe.from_dict(about["recipe"])

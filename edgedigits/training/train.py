@@ -1,7 +1,9 @@
 """One training run from images to files: fit, scale, score, and leave the files to ``run_files``."""
 
+import contextlib
 from pathlib import Path
 
+from edgedigits.artifacts.recovery import finish_commits
 from edgedigits.artifacts.staging import check_temporary_room
 from edgedigits.datasets.split import Split
 from edgedigits.file_names import CHECKPOINT, DEFAULT_NAME, sidecar_name
@@ -50,12 +52,13 @@ def train(
         OutputError: ``folder`` cannot be written to.
     """
     check_temporary_room()
+    finish_commits(folder)
     tf.config.experimental.enable_op_determinism()
     data = training_data(recipe, train_split)
     fitter = Fitter(recipe, data)
     checkpoint = folder / sidecar_name(name, CHECKPOINT)
     history: list[Epoch] = []
-    if resume and checkpoint.exists():
+    if resume and (checkpoint.is_symlink() or checkpoint.exists()):
         history = read_checkpoint(checkpoint, fitter, train_split)
         progress.note(f"resuming after epoch {len(history)} of {recipe.epochs}")
     elif resume:
@@ -75,7 +78,8 @@ def train(
         (test_split.images, test_split.labels),
     )
     result = write_results(fitter, history, scaling, train_split, test_split, folder, name, resumed_after)
-    checkpoint.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # It is in nobody's way: the next run writes it anew.
+        checkpoint.unlink()
     return result
 
 

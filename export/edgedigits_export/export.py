@@ -6,6 +6,7 @@ from pathlib import Path
 
 from edgedigits.artifacts.manifest import file_receipt, read_manifest, training_of
 from edgedigits.artifacts.records import Training
+from edgedigits.artifacts.recovery import finish_commits
 from edgedigits.artifacts.staging import locked, staged
 from edgedigits.artifacts.versions import versions
 from edgedigits.datasets.split import Split
@@ -69,6 +70,7 @@ def export_model(
         QuantizationError: the network has biases that int32 cannot hold.
     """
     name = network_name(keras_path)
+    finish_commits(folder or keras_path.parent)
     paths = {
         target: (folder or keras_path.parent) / file_name(name, target.format, target.precision)
         for target in targets

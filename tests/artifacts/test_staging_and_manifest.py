@@ -17,7 +17,8 @@ import numpy as np
 import pytest
 
 from edgedigits import __version__
-from edgedigits.artifacts import staging as staging_module
+from edgedigits.artifacts import staging
+from edgedigits.artifacts.folders import Folder
 from edgedigits.artifacts.hashes import sha256_bytes, sha256_file
 from edgedigits.artifacts.manifest import (
     file_receipt,
@@ -26,7 +27,8 @@ from edgedigits.artifacts.manifest import (
     trained_labels,
     write_manifest,
 )
-from edgedigits.artifacts.staging import STALE_SECONDS, finish_commits, locked, staged, write_atomically
+from edgedigits.artifacts.recovery import finish_commits
+from edgedigits.artifacts.staging import locked, staged, write_atomically
 from edgedigits.artifacts.versions import versions
 from edgedigits.contract import LABELS
 from edgedigits.errors import ModelFileError, OutputError
@@ -38,10 +40,10 @@ SET = ("a.txt", "b.txt", *(f"many/{index:02}.txt" for index in range(20)), "z.tx
 
 
 def write_set(folder: Path, generation: object) -> None:
-    with staged(folder) as staging:
-        (staging / "many").mkdir()
+    with staged(folder) as place:
+        (place / "many").mkdir()
         for name in SET:
-            (staging / name).write_text(str(generation))
+            (place / name).write_text(str(generation))
 
 
 def generations(folder: Path) -> set[str]:
@@ -50,6 +52,10 @@ def generations(folder: Path) -> set[str]:
 
 def leftovers(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.glob(".*") if path.name != ".lock")
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir() if path.name != ".lock")
 
 
 @contextlib.contextmanager
@@ -87,8 +93,8 @@ def test_a_set_replaces_its_files_and_leaves_others_alone(tmp_path):
 
 def test_nothing_is_visible_before_the_set_is_complete(tmp_path):
     write_set(tmp_path, 1)
-    with staged(tmp_path) as staging:
-        (staging / "a.txt").write_text("2")
+    with staged(tmp_path) as place:
+        (place / "a.txt").write_text("2")
         assert generations(tmp_path) == {"1"}
     assert (tmp_path / "a.txt").read_text() == "2"
 
@@ -100,8 +106,8 @@ def test_an_exception_inside_leaves_the_old_set_and_nothing_else(error, tmp_path
     write_set(tmp_path, 1)
 
     def interrupted() -> None:
-        with staged(tmp_path) as staging:
-            (staging / "a.txt").write_text("2")
+        with staged(tmp_path) as place:
+            (place / "a.txt").write_text("2")
             raise error
 
     with pytest.raises(error):
@@ -200,50 +206,49 @@ def test_what_comes_in_the_way_of_a_complete_set_is_told_and_the_next_finishes(
     elsewhere.mkdir()
     models = tmp_path / "models"
     write_set(models, 1)
-    rename = Path.rename
+    move = Folder.move
 
-    def obstructed(self: Path, target: Path) -> Path:
-        found = rename(self, target)
-        if Path(target).name.startswith(".commit-"):
-            rename(models / "many", tmp_path / "old")
+    def obstructed(self: Folder, name: str, target: Folder, new_name: str) -> None:
+        move(self, name, target, new_name)
+        if new_name.startswith(".commit-"):
+            (models / "many").rename(tmp_path / "old")
             put(models / "many", elsewhere)
-        return found
 
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "rename", obstructed)
+        patch.setattr(Folder, "move", obstructed)
         with pytest.raises(
             OutputError, match=f"many: {message}. A set of files was written completely"
         ) as caught:
             write_set(models, 2)
     assert "Nothing was changed" not in str(caught.value)
     assert leftovers(models)[0] in str(caught.value)
-    for act in (lambda: write_set(models, 3), lambda: read_manifest(models), lambda: finish_commits(models)):
+    for act in (lambda: write_set(models, 3), lambda: finish_commits(models)):
         with pytest.raises(OutputError, match=f"many: {message}. A set of files was written completely"):
             act()
+    with pytest.raises(ModelFileError, match="an interrupted run wrote a set of files of which not all"):
+        read_manifest(models)
     (models / "many").unlink()
-    read_manifest(models)
+    finish_commits(models)
     assert generations(models) == {"2"}
     assert not leftovers(models)
     assert not list(elsewhere.iterdir())
 
 
 STEPS = {
-    "make a subfolder": (
-        "mkdir",
-        Path,
-        lambda self, *_, **__: self.name == "many" and self.parent.name == "models",
-    ),
-    "flush a file": ("flush_file", staging_module, lambda path: path.name == "b.txt"),
-    "flush the set": ("flush_folder", staging_module, lambda path: path.name.startswith(".staging-")),
-    "count as written": ("rename", Path, lambda _, target: Path(target).name.startswith(".commit-")),
-    "flush the folder": ("flush_folder", staging_module, lambda path: path.name == "models"),
-    "move the first": ("replace", Path, lambda _, target: target.name == SET[0]),
-    "move the last": ("replace", Path, lambda _, target: target.name == SET[-1]),
+    "make a subfolder": ("make", Folder, lambda _, name, **__: name == "many"),
+    "flush a file": ("flush_file", staging, lambda path: path.name == "b.txt"),
+    "write the journal": ("write_journal", staging, lambda *_: True),
+    "flush the set": ("flush", Folder, lambda self: self.path.name.startswith(".staging-")),
+    "count as written": ("move", Folder, lambda _, __, ___, new: new.startswith(".commit-")),
+    "flush the folder": ("flush", Folder, lambda self: self.path.name == "models"),
+    "move the first": ("move", Folder, lambda _, name, *__: name == SET[0]),
+    "move the last": ("move", Folder, lambda _, name, *__: name == SET[-1]),
     "flush a subfolder": (
-        "flush_folder",
-        staging_module,
-        lambda path: path == path.parent.parent / "models" / "many",
+        "flush",
+        Folder,
+        lambda self: self.path == self.path.parents[1] / "models" / "many",
     ),
+    "give it up": ("move", Folder, lambda _, __, ___, new: new.startswith(".staging-")),
 }
 """Every step of a write that a full or failing disk may stop."""
 LAST_WITHOUT_A_CHANGE = list(STEPS).index("count as written")
@@ -260,7 +265,7 @@ def test_a_disk_that_fails_at_any_step_is_told_truly_and_wedges_nothing(step, tm
 
     def failing(*arguments, **options):
         if is_the_one(*arguments, **options):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(arguments[0]))
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "a file")
         return original(*arguments, **options)
 
     with monkeypatch.context() as patch:
@@ -269,11 +274,11 @@ def test_a_disk_that_fails_at_any_step_is_told_truly_and_wedges_nothing(step, tm
             write_set(models, 2)
     if list(STEPS).index(step) <= LAST_WITHOUT_A_CHANGE:
         assert str(caught.value).lower().endswith("nothing was changed")
-        assert [path.name for path in models.iterdir()] == ["a.txt"]
+        assert names(models) == ["a.txt"]
         assert (models / "a.txt").read_text() == "1"
     else:
         assert "A set of files was written completely" in str(caught.value)
-        read_manifest(models)
+        finish_commits(models)
         assert generations(models) == {"2"}
     assert not leftovers(models)
     write_set(models, 3)
@@ -283,28 +288,31 @@ def test_a_disk_that_fails_at_any_step_is_told_truly_and_wedges_nothing(step, tm
 @posix
 def test_every_folder_is_flushed_before_what_depends_on_it(tmp_path, monkeypatch):
     models, diary = tmp_path / "models", []
+    flush, move = Folder.flush, Folder.move
 
-    def noted(name, owner):
-        original = getattr(owner, name)
+    def flushed(self: Folder) -> None:
+        diary.append(("flush", self.path.relative_to(models).parts[-1:]))
+        flush(self)
 
-        def call(*arguments):
-            diary.append((name, *(path.relative_to(models).parts for path in map(Path, arguments))))
-            return original(*arguments)
-
-        monkeypatch.setattr(owner, name, call)
+    def moved(self: Folder, name: str, target: Folder, new_name: str) -> None:
+        diary.append(("commit" if new_name.startswith(".") else "move", ()))
+        move(self, name, target, new_name)
 
     models.mkdir()
-    noted("flush_folder", staging_module)
-    noted("rename", Path)
-    noted("replace", Path)
+    monkeypatch.setattr(Folder, "flush", flushed)
+    monkeypatch.setattr(Folder, "move", moved)
     write_set(models, 1)
-    steps = [name for name, *_ in diary]
-    first, last = steps.index("replace"), len(steps) - 1 - steps[::-1].index("replace")
-    committed = steps.index("rename")
-    flushed = [{paths[0][-1:] for name, *paths in part if name == "flush_folder"}
-               for part in (diary[:committed], diary[committed:first], diary[last:])]  # fmt: skip
-    assert ("many",) in flushed[0]
-    assert flushed[1:] == [{()}, {(), ("many",)}]
+    steps = [step for step, _ in diary]
+    committed, first, last = (
+        steps.index("commit"),
+        steps.index("move"),
+        len(steps) - 1 - steps[::-1].index("move"),
+    )
+    before, between, after = ({what for step, what in part if step == "flush"}
+                              for part in (diary[:committed], diary[committed:first], diary[last:]))  # fmt: skip
+    assert {("many",), ("set",)} < before
+    assert any(name and name[0].startswith(".staging-") for name in before)
+    assert (between, after) == ({()}, {(), ("many",)})
 
 
 @posix
@@ -315,20 +323,6 @@ def test_a_subfolder_that_may_not_be_written_to_is_told_before_anything_changes(
     with pytest.raises(OutputError, match=r"many: may not be written to; change that\. Nothing was changed"):
         write_set(tmp_path, 2)
     assert generations(tmp_path) == {"1"}
-
-
-@posix
-def test_a_link_or_file_named_like_a_set_is_none(tmp_path):
-    elsewhere, models = tmp_path / "elsewhere", tmp_path / "models"
-    for folder in (elsewhere, models):
-        folder.mkdir()
-    (elsewhere / "a.txt").write_text("mine")
-    (models / ".commit-link").symlink_to(elsewhere)
-    (models / ".commit-nowhere").symlink_to("nowhere")
-    (models / ".commit-file").write_text("mine")
-    write_set(models, 1)
-    assert (elsewhere / "a.txt").read_text() == "mine"
-    assert generations(models) == {"1"}
 
 
 @posix
@@ -427,33 +421,28 @@ class Killed(BaseException):
 @pytest.mark.parametrize("moved", [0, 1, 2, len(SET) - 1], ids=lambda moved: f"{moved} moved")
 def test_a_writer_that_dies_while_it_moves_files_is_finished_by_the_next(moved, tmp_path, monkeypatch):
     write_set(tmp_path, 1)
-    moves = itertools.count()
-    replace = Path.replace
+    moves = itertools.count(-1)  # the first makes the set count
+    move = Folder.move
 
-    def dying(self: Path, target: Path) -> Path:
+    def dying(self: Folder, *arguments: object) -> None:
         if next(moves) == moved:
             raise Killed
-        return replace(self, target)
+        move(self, *arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "replace", dying)
+        patch.setattr(Folder, "move", dying)
         with pytest.raises(Killed):
             write_set(tmp_path, 2)
     assert generations(tmp_path) == ({"1", "2"} if moved else {"1"})
-    read_manifest(tmp_path)
+    with pytest.raises(
+        ModelFileError, match=r"not all are in place yet \(\.commit-[0-9a-f]{32}\).*report --no-bench"
+    ):
+        read_manifest(tmp_path)
+    assert generations(tmp_path) == ({"1", "2"} if moved else {"1"})
+    write_atomically(tmp_path / "other.txt", b"mine")
     assert generations(tmp_path) == {"2"}
+    assert read_manifest(tmp_path)["networks"] == {}
     assert not leftovers(tmp_path)
-
-
-def test_leftovers_are_removed_only_when_their_writer_must_be_dead(tmp_path):
-    fresh, stale = tmp_path / ".staging-fresh", tmp_path / ".staging-stale"
-    for folder in (fresh, stale):
-        folder.mkdir()
-        (folder / "a.txt").write_text("half")
-    long_ago = time.time() - STALE_SECONDS - 60
-    os.utime(stale, (long_ago, long_ago))
-    write_atomically(tmp_path / "digits.onnx", b"new")
-    assert leftovers(tmp_path) == [".staging-fresh"]
 
 
 # Several processes
@@ -490,7 +479,7 @@ def test_readers_meet_whole_files_while_somebody_writes(tmp_path):
     with child(COUNT_UP, tmp_path, 150) as writer:
         writer.stdout.readline()
         while writer.poll() is None:
-            # A reader finishes what looks like the work of a dead writer; both must get along.
+            # A reader that meets a set on its way into place waits for the rest of it.
             networks = read_manifest(tmp_path)["networks"]
             seen.add(networks.get("digits", {}).get("count", 0))
         assert writer.returncode == 0
@@ -514,8 +503,8 @@ def test_a_manifest_reads_back_as_it_was(tmp_path):
     assert entry == {"training": None, "files": {}}
     entry["files"]["digits.onnx"] = {"bytes": 3}
     assert network_entry(manifest, "digits") is entry
-    with staged(tmp_path) as staging:
-        write_manifest(staging, manifest)
+    with staged(tmp_path) as place:
+        write_manifest(place, manifest)
     assert read_manifest(tmp_path) == manifest
     assert (tmp_path / "manifest.json").read_bytes().endswith(b"}\n")
 

@@ -22,7 +22,7 @@ import pytest
 from click.testing import CliRunner
 
 from edgedigits.artifacts.hashes import sha256_bytes
-from edgedigits.artifacts.staging import STALE_SECONDS
+from edgedigits.artifacts.recovery import STALE_SECONDS
 from edgedigits.cli import cli
 from edgedigits.datasets import download, mnist, mnist_files, places
 from edgedigits.datasets.download import PROBE_SECONDS
@@ -430,11 +430,13 @@ def test_a_cache_that_cannot_be_made_is_told(start, caches):
 
 
 def test_what_a_killed_download_left_is_removed_by_a_later_one(start, caches, files):
-    left = caches / ".staging-abandoned"
-    left.mkdir(parents=True)
-    (left / "half").write_bytes(b"half")
+    left = caches / f".staging-{'a' * 32}"
+    (left / "set").mkdir(parents=True)
+    (left / "edgedigits").touch()
+    (left / "set" / "half").write_bytes(b"half")
     long_ago = time.time() - STALE_SECONDS - 60
-    os.utime(left, (long_ago, long_ago))
+    for folder in (left, left / "set"):
+        os.utime(folder, (long_ago, long_ago))
     download.download(mirrors=[start().url])
     assert sorted(path.name for path in caches.iterdir()) == sorted(files)
 
