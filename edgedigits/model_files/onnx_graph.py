@@ -7,6 +7,7 @@ image than they hold. Operators: https://github.com/onnx/onnx/blob/main/docs/Ope
 import math
 import struct
 
+from edgedigits.model_files.budget import Budget
 from edgedigits.model_files.onnx_operators import (
     FLOAT,
     FUSED_OPERATORS,
@@ -21,21 +22,25 @@ from edgedigits.model_files.onnx_operators import (
 )
 
 
-def check_graph(graph: Message, fused: bool = False) -> None:
+def check_graph(graph: Message, budget: Budget, fused: bool = False) -> None:
     """Follow a graph from its inputs to its outputs.
 
     Args:
         graph: as ``onnx_file`` reads it; the nodes in the order in which they run.
+        budget: constants are spent from it, as they are declared, taken and made.
         fused: whether onnxruntime's own operators may be among them, which it makes out of several.
             Then ``value`` describes tensors between operators, and is checked as well.
 
     Raises:
         DamagedGraphError: it does not hold together.
         ForeignGraphError: edgedigits would not write such a graph.
+        TooMuchError: the budget is spent.
     """
     tensors: dict[str, Tensor] = {}
     for initializer in graph["initializer"]:
-        _define(tensors, initializer.get("name", ""), _constant(initializer))
+        constant = _constant(initializer)
+        budget.take(_size(constant))
+        _define(tensors, initializer.get("name", ""), constant)
     for value in graph["input"]:
         _define(tensors, value.get("name", ""), _declared(value))
     for node in graph["node"]:
@@ -53,6 +58,8 @@ def check_graph(graph: Message, fused: bool = False) -> None:
         attributes = {attribute.get("name", ""): attribute for attribute in node["attribute"]}
         given = follow(inputs, attributes)
         outputs = (given,) if isinstance(given, Tensor) else given
+        # Runtimes work out beforehand what depends on constants alone, and put in order anew what an operator takes.
+        budget.take(sum(_size(tensor) for tensor in (*inputs, *outputs)))
         if len(node["output"]) != len(outputs):
             raise ForeignGraphError(f"{len(outputs)} outputs of a {operator}", str(len(node["output"])))
         for name, output in zip(node["output"], outputs, strict=True):
@@ -60,6 +67,11 @@ def check_graph(graph: Message, fused: bool = False) -> None:
     _check_outputs(graph, tensors)
     if fused:
         _check_described(graph, tensors)
+
+
+def _size(tensor: Tensor) -> int:
+    """Return how many bytes a tensor has, for one image where its batch is free."""
+    return ITEM_BYTES.get(tensor.dtype, 8) * math.prod(side for side in tensor.shape if side is not None)
 
 
 def _check_described(graph: Message, tensors: dict[str, Tensor]) -> None:

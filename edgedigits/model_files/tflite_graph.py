@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from edgedigits.contract import MOST_WEIGHTS, WIDEST_LAYER
+from edgedigits.model_files.budget import Budget
 from edgedigits.model_files.flatbuffer import Table
 
 _CAST, _DEQUANTIZE, _FULLY_CONNECTED, _QUANTIZE, _RESHAPE, _SOFTMAX = 53, 6, 9, 114, 22, 25
@@ -28,6 +29,8 @@ TYPE_NAMES = {_FLOAT32: "float32", _FLOAT16: "float16", _INT32: "int32", _UINT8:
 _ITEM_BYTES = {_FLOAT32: 4, _FLOAT16: 2, _INT32: 4, _UINT8: 1, _INT8: 1}
 """TensorType, likewise."""
 _ZERO_POINTS = {_INT32: range(1), _UINT8: range(256), _INT8: range(-128, 128)}
+MOST_OPERATORS = 1_000
+"""A network of ten layers has under thirty."""
 
 
 class InconsistentError(ValueError):
@@ -93,8 +96,14 @@ def _scales(quantization: Table, kind: int, shape: tuple[int, ...]) -> tuple[flo
     return scales
 
 
-def check_operator_chain(graph: Table, tensors: list[_Tensor], codes: list[int]) -> list[int]:
-    """Follow the operators, each from tensors that are there to one that was not, and return their codes."""
+def check_operator_chain(graph: Table, tensors: list[_Tensor], codes: list[int], budget: Budget) -> list[int]:
+    """Follow the operators, each from tensors that are there to one that was not, and return their codes.
+
+    Raises:
+        InconsistentError: it is no such chain.
+        TooMuchError: the budget is spent; all tensors are spent from it, and what each operator takes.
+    """
+    budget.take(sum(map(_size, tensors)))
     inputs, outputs = graph.get("inputs", ()), graph.get("outputs", ())
     require(all(0 <= index < len(tensors) for index in (*inputs, *outputs)), "edges among the tensors")
     defined = {index for index, tensor in enumerate(tensors) if tensor.data is not None}
@@ -106,6 +115,7 @@ def check_operator_chain(graph: Table, tensors: list[_Tensor], codes: list[int])
     )
     defined |= set(inputs)
     operators = []
+    require(len(graph.get("operators", [])) <= MOST_OPERATORS, f"at most {MOST_OPERATORS:,} operators")
     for operator in graph.get("operators", []):
         index = operator.get("code_index", 0)
         require(index < len(codes), "operators that the file declares")
@@ -116,12 +126,12 @@ def check_operator_chain(graph: Table, tensors: list[_Tensor], codes: list[int])
         require(given[0] not in defined, f"a new output of {name}")
         defined.add(given[0])
         rule = _RULES[codes[index]]
+        sources = [None if place == -1 else tensors[place] for place in taken]
+        present = [tensor for tensor in sources if tensor is not None]
+        budget.take(sum(map(_size, present)))
+        budget.step(sum(len(tensor.scales) for tensor in present))
         require(
-            rule(
-                [None if place == -1 else tensors[place] for place in taken],
-                tensors[given[0]],
-                operator.get("options", {}),
-            ),
+            rule(sources, tensors[given[0]], operator.get("options", {})),
             f"a {name} as edgedigits exports it",
         )
         operators.append(codes[index])
@@ -130,6 +140,11 @@ def check_operator_chain(graph: Table, tensors: list[_Tensor], codes: list[int])
         defined == set(range(len(tensors))), "tensors that are constants, inputs or outputs of an operator"
     )
     return operators
+
+
+def _size(tensor: _Tensor) -> int:
+    """Return how many bytes a tensor has for one image."""
+    return _ITEM_BYTES[tensor.type] * math.prod(tensor.shape)
 
 
 _Rule = Callable[["list[_Tensor | None]", _Tensor, Table], bool]
