@@ -93,7 +93,7 @@ def _unpacked(file: BinaryIO, at_most: int) -> bytes:
         content.write(decompressor.decompress(packed, at_most - content.tell()))
     if decompressor.eof:
         padding = decompressor.unused_data + file.read(_LONGEST_PADDING + 1)
-        if len(padding) > _LONGEST_PADDING + _CHUNK or padding.strip(b"\0"):
+        if len(padding) > _LONGEST_PADDING or padding.strip(b"\0"):
             raise ValueError("something behind its end; pack it again, in one piece")
     return content.getvalue()
 
