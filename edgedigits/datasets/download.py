@@ -5,6 +5,8 @@ import threading
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urljoin, urlsplit
 
 from edgedigits.artifacts.hashes import sha256_file
 from edgedigits.artifacts.staging import staged_file
@@ -15,10 +17,17 @@ from edgedigits.errors import DownloadError
 from edgedigits.extras import extra
 from edgedigits.progress import SILENT, Advance, Progress
 
+if TYPE_CHECKING:
+    import requests
+
 CHUNK_BYTES = 1 << 15
 CONNECT_SECONDS, READ_SECONDS = 4.0, 8.0
 PROBE_SECONDS = 8.0
 """How long one mirror may take to serve its smallest file. Two mirrors are given up within 20 s in all."""
+LEAST_SECONDS, LEAST_RATE = 10.0, 16 << 10
+"""A file may take so many seconds, and a second more for every so many bytes: a mirror that gives a byte now and then
+keeps within every limit on a single read."""
+MOST_REDIRECTS = 3
 
 
 def download(
@@ -80,19 +89,87 @@ def _fetch(mirror: str, file: IdxFile, folder: Path, progress: Progress) -> None
 
 
 def _stream(file: IdxFile, advance: Advance, url: str, output: str, _pooch: object) -> None:
-    """Download to a file that pooch checks afterwards; stop a server that sends more than the file holds."""
+    """Download to a file that pooch checks afterwards; stop a server that sends too much or too slowly.
+
+    Reading may stand still between any two bytes, so it is done by a thread that can be left behind.
+    """
+    given_up = threading.Event()
+    attempt = partial(_write, file, advance, url, Path(output), given_up)
+    failure = _failure_within(LEAST_SECONDS + file.gzip_size / LEAST_RATE, attempt)
+    given_up.set()
+    if failure is not None:
+        raise failure
+
+
+def _write(file: IdxFile, advance: Advance, url: str, output: Path, given_up: threading.Event) -> None:
+    import requests
+    from urllib3.exceptions import HTTPError, ReadTimeoutError
+
+    received = 0
+    with _answer(url) as response, output.open("wb") as opened:
+        try:
+            # The bytes as they are sent: what a server says to be packed would be unpacked to any size.
+            for chunk in response.raw.stream(CHUNK_BYTES, decode_content=False):
+                received += len(chunk)
+                if given_up.is_set():
+                    return
+                if received > file.gzip_size:
+                    raise ValueError(f"more than the {file.gzip_size:,} bytes of {file.name}.gz")
+                opened.write(chunk)
+                advance(len(chunk))
+        except ReadTimeoutError as error:
+            raise TimeoutError(str(error)) from error
+        except HTTPError as error:
+            raise requests.exceptions.ChunkedEncodingError(error) from error
+
+
+def _answer(url: str) -> "requests.Response":
+    """Ask for a file and follow a few redirects: over HTTPS anywhere, over HTTP only where the mirror itself is.
+
+    Raises:
+        ValueError: too many redirects, or one to a place that is less safe or no web server.
+        OSError: there is no answer, or none that is a file.
+    """
     import requests
 
-    timeout = (CONNECT_SECONDS, READ_SECONDS)
-    received = 0
-    with requests.get(url, timeout=timeout, stream=True) as response, Path(output).open("wb") as opened:
+    for _ in range(MOST_REDIRECTS + 1):
+        # Asked for without any encoding, and redirects are not followed blindly.
+        response = requests.get(
+            url,
+            headers={"Accept-Encoding": "identity"},
+            timeout=(CONNECT_SECONDS, READ_SECONDS),
+            stream=True,
+            allow_redirects=False,
+        )
+        if not response.is_redirect:
+            break
+        response.close()
+        url = redirect_target(url, response.headers["location"])
+    else:
+        raise ValueError(f"more than {MOST_REDIRECTS} redirects")
+    try:
         response.raise_for_status()
-        for chunk in response.iter_content(CHUNK_BYTES):
-            received += len(chunk)
-            if received > file.gzip_size:
-                raise ValueError(f"more than the {file.gzip_size:,} bytes of {file.name}.gz")
-            opened.write(chunk)
-            advance(len(chunk))
+    except requests.HTTPError:
+        response.close()
+        raise
+    return response
+
+
+def redirect_target(url: str, location: str) -> str:
+    """Return where a redirect leads.
+
+    Args:
+        url: that was asked for.
+        location: what the answer says, an address or a path.
+
+    Raises:
+        ValueError: neither to HTTPS nor to the mirror itself.
+    """
+    target = urljoin(url, location)
+    old, new = urlsplit(url), urlsplit(target)
+    if new.scheme != "https" and (new.scheme, new.netloc) != (old.scheme, old.netloc):
+        raise ValueError(f"redirected to {new.scheme}://{new.netloc}, where it is not looked for")
+    return target
 
 
 def _probe(mirror: str) -> Exception | None:
@@ -102,13 +179,16 @@ def _probe(mirror: str) -> Exception | None:
     """
     with tempfile.TemporaryDirectory(prefix="edgedigits-", ignore_cleanup_errors=True) as scratch:
         attempt = partial(_fetch, mirror, mnist_files.FILES["test"][1], Path(scratch), SILENT)
-        return _failure_within(PROBE_SECONDS, attempt)
+        failure = _failure_within(PROBE_SECONDS, attempt)
+    if failure is not None and not isinstance(failure, (OSError, ValueError)):
+        raise failure  # a fault of ours
+    return failure
 
 
 def _failure_within(seconds: float, attempt: Callable[[], None]) -> Exception | None:
     """Run an attempt for at most so long; return what it raised, or None.
 
-    It runs in a thread of its own because looking a host name up has no time limit.
+    It runs in a thread of its own because looking a host name up has no time limit, nor has a slow answer.
     """
     outcome: list[Exception | None] = []
 
@@ -116,7 +196,7 @@ def _failure_within(seconds: float, attempt: Callable[[], None]) -> Exception | 
         try:
             attempt()
             outcome.append(None)
-        except (OSError, ValueError) as error:
+        except Exception as error:  # noqa: BLE001 - it is handed to who waits
             outcome.append(error)
 
     thread = threading.Thread(target=run, daemon=True)

@@ -1,13 +1,23 @@
 """IDX files: their headers, and their content, packed or not. Format: http://yann.lecun.com/exdb/mnist."""
 
-import gzip
+import io
 import struct
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
+from edgedigits.arguments import MOST_IMAGES
 from edgedigits.contract import IMAGE_SIDE, PIXELS
 from edgedigits.errors import DatasetError
+from edgedigits.files import open_file, reason
+
+_LARGEST_FILE = MOST_IMAGES * PIXELS + (64 << 20)
+"""Bytes of a file, packed or not: the most images, with room for what packing adds."""
+_CHUNK = 1 << 18
+_LONGEST_PADDING = 1 << 16
+"""Zeros that may stand behind the end of a packed file, where it was kept in blocks; ``gzip`` passes over them."""
+_GZIP = 16 + zlib.MAX_WBITS
 
 
 @dataclass(frozen=True)
@@ -53,15 +63,39 @@ def unpack(path: Path, at_most: int, expected: str, advice: str) -> bytes:
         DatasetError: it cannot be read or unpacked.
     """
     try:
-        if path.suffix == ".gz":
-            with gzip.open(path) as packed:
-                return packed.read(at_most)
-        with path.open("rb") as plain:
-            return plain.read(at_most)
-    except (OSError, EOFError, zlib.error) as error:
+        with open_file(path, _LARGEST_FILE) as file:
+            return _unpacked(file, at_most) if path.suffix == ".gz" else file.read(at_most)
+    except (OSError, EOFError, ValueError, zlib.error) as error:
         raise DatasetError(
-            f"{path}: expected {expected}, found a file that cannot be unpacked ({error}); {advice}"
+            f"{path}: expected {expected}, found a file that cannot be unpacked ({reason(error)}); {advice}"
         ) from error
+
+
+def _unpacked(file: BinaryIO, at_most: int) -> bytes:
+    """Unpack the one member of a gzip file, and read no more of it than so many bytes may need.
+
+    A member has any number of bytes that unpack to nothing, and a file any number of members.
+    """
+    left = at_most + at_most // 8 + _LONGEST_PADDING
+    decompressor = zlib.decompressobj(_GZIP)
+    content = io.BytesIO()
+    while content.tell() < at_most and not decompressor.eof:
+        packed = decompressor.unconsumed_tail
+        if not packed:
+            if left <= 0:
+                raise ValueError("more bytes in the file than come out of it")
+            packed = file.read(min(_CHUNK, left))
+            left -= len(packed)
+        if not packed and file.tell() > 0:
+            raise EOFError("it is cut off")
+        if not packed:
+            break
+        content.write(decompressor.decompress(packed, at_most - content.tell()))
+    if decompressor.eof:
+        padding = decompressor.unused_data + file.read(_LONGEST_PADDING + 1)
+        if len(padding) > _LONGEST_PADDING or padding.strip(b"\0"):
+            raise ValueError("something behind its end; pack it again, in one piece")
+    return content.getvalue()
 
 
 def check_form(path: Path, file: IdxForm, content: bytes, advice: str) -> None:

@@ -126,8 +126,8 @@ def read_reference(path: Path, *, named: bool = False) -> Reference:
 
     Raises:
         ModelNotFoundError: there is none.
-        ModelFileError: the file is truncated, altered, of another form, or no regular file; it holds no probabilities; it
-            is not the one that the manifest beside it records; or an interrupted run left a set of files of which it
+        ModelFileError: the file is truncated, altered, of another form, or no regular file; holds no probabilities; is
+            not the one that the manifest beside it records; or an interrupted run left a set of files of which it
             may be one (see ``artifacts.recovery``).
     """
     if not named:

@@ -9,6 +9,8 @@ import struct
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
+from edgedigits.model_files.budget import Budget
+
 Schema: TypeAlias = "Mapping[str, Mapping[int, tuple[str, str | Mapping[int, str]]]]"
 """Table -> number of the field -> its name and kind.
 
@@ -18,10 +20,11 @@ field before) to a table.
 """
 Table: TypeAlias = "dict[str, Any]"
 
-MOST_TABLES = 10_000
-"""Tables in one file; those of edgedigits have about a hundred. Tables may be shared, so few bytes could mean many."""
 MOST_NUMBERS = 100_000
 """Numbers in one vector, other than bytes."""
+
+STEPS_OF_A_TABLE = 10
+"""What a table counts for besides its fields: it takes as long to read as so many numbers."""
 
 _FORMS = {
     "bool": "B", "int8": "b", "uint8": "B", "uint16": "H", "int32": "i", "uint32": "I",
@@ -33,13 +36,14 @@ class DamagedFlatbufferError(ValueError):
     """The bytes are no such flatbuffer."""
 
 
-def read_flatbuffer(schema: Schema, root: str, content: bytes) -> Table:
+def read_flatbuffer(schema: Schema, root: str, content: bytes, budget: Budget) -> Table:
     """Read a whole flatbuffer.
 
     Args:
         schema: which tables and fields there may be.
         root: name of the table that the file holds.
         content: the file.
+        budget: what is visited is spent from it: tables, texts and vectors may be shared, so few bytes can mean many.
 
     Returns:
         Fields by name: numbers, texts, ``memoryview`` for bytes, tuples of numbers, dictionaries for tables, lists of
@@ -47,16 +51,17 @@ def read_flatbuffer(schema: Schema, root: str, content: bytes) -> Table:
 
     Raises:
         DamagedFlatbufferError: an offset leads nowhere, a number or table is not aligned, or a field is unknown.
+        TooMuchError: the budget is spent.
     """
-    reader = _Reader(schema, content)
+    reader = _Reader(schema, content, budget)
     return reader.table(root, reader.offset(0))
 
 
 class _Reader:
-    def __init__(self, schema: Schema, content: bytes) -> None:
+    def __init__(self, schema: Schema, content: bytes, budget: Budget) -> None:
         self._schema = schema
         self._view = memoryview(content)
-        self._tables = 0
+        self._budget = budget
 
     def offset(self, at: int) -> int:
         """Follow the offset that stands at a place."""
@@ -67,17 +72,16 @@ class _Reader:
 
     def table(self, name: str, at: int) -> Table:
         """Read the table at a place."""
-        self._tables += 1
-        if self._tables > MOST_TABLES:
-            raise DamagedFlatbufferError(f"more than {MOST_TABLES:,} tables")
         vtable = at - self._number("int32", at)
         size, extent = self._number("uint16", vtable), self._number("uint16", vtable + 2)
         if size < 4 or size % 2 or vtable + size > len(self._view) or at + extent > len(self._view):
             raise DamagedFlatbufferError(f"the table of a {name} leads out of the file")
+        places = (size - 4) // 2
+        self._budget.step(STEPS_OF_A_TABLE + places)
         fields = self._schema[name]
         table: Table = {}
         types: dict[int, int] = {}
-        for number in range((size - 4) // 2):
+        for number in range(places):
             place = self._number("uint16", vtable + 4 + 2 * number)
             if place == 0:
                 continue
@@ -105,6 +109,7 @@ class _Reader:
         length = self._number("uint32", at)
         start = at + 4
         if kind.startswith("structs"):
+            self._budget.step(length)
             length *= int(kind.removeprefix("structs"))
             kind = "bytes"
         if kind in ("text", "bytes"):
@@ -112,12 +117,14 @@ class _Reader:
             if end + (kind == "text") > len(self._view):
                 raise DamagedFlatbufferError(f"a {kind} of {length:,} bytes leads out of the file")
             if kind == "text":
+                self._budget.step(length)
                 return self._text(start, end)
             return self._view[start:end]
         element = kind[1:-1]
         size = _size(element)
         if start + size * length > len(self._view) or length > MOST_NUMBERS or (length and start % size):
             raise DamagedFlatbufferError(f"a vector of {length:,} leads out of the file, or is not aligned")
+        self._budget.step(length)
         if element in _FORMS:
             return struct.unpack_from(f"<{length}{_FORMS[element]}", self._view, start)
         return [self._value(element, start + size * index) for index in range(length)]

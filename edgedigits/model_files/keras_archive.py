@@ -20,6 +20,10 @@ from edgedigits.model_files.network_spec import Dense, Dropout, Flatten, LayerSp
 WEIGHTS_MEMBER = "model.weights.h5"
 MEMBERS = {"config.json", "metadata.json", WEIGHTS_MEMBER}
 LARGEST_CONFIG = 4 << 20
+MOST_LAYERS = 100
+"""Of all kinds; Keras takes a millisecond and much memory for each. The default network has four."""
+LONGEST_NAME = 200
+"""Characters of a layer's name."""
 LARGEST_FLOAT32 = (2 - 2**-23) * 2.0**127
 INPUT_SHAPES = ([IMAGE_SIDE, IMAGE_SIDE], [IMAGE_SIDE, IMAGE_SIDE, 1], [PIXELS])
 TRAIN_AGAIN = "train a digits network with `edgedigits train`"
@@ -83,6 +87,8 @@ def _chain(path: Path, config: dict[str, Any]) -> list[dict[str, Any]]:
     if kind not in {"Sequential", "Functional"}:
         raise ContractError(path, "a Sequential or Functional Keras model", f"a {kind}", TRAIN_AGAIN)
     layers: list[dict[str, Any]] = config["config"]["layers"]
+    if len(layers) > MOST_LAYERS:
+        raise ContractError(path, f"at most {MOST_LAYERS} layers", f"{len(layers):,}", TRAIN_AGAIN)
     for layer in layers:
         _check_trusted(path, layer)
     if kind == "Functional":
@@ -169,6 +175,14 @@ _READERS: dict[str, Callable[[Path, dict[str, Any]], LayerSpec]] = {
 
 def _check_order(path: Path, spec: NetworkSpec) -> None:
     """Check that the layers, one by one known, also make a digits network together."""
+    names = [layer.name for layer in spec.layers]
+    if len(set(names)) < len(names) or max(map(len, names), default=0) > LONGEST_NAME:
+        raise ContractError(
+            path,
+            f"layers with names of their own of at most {LONGEST_NAME} characters",
+            "others",
+            TRAIN_AGAIN,
+        )
     dense = spec.dense
     last = spec.layers[-1] if spec.layers else "no layers"
     if not dense or last is not dense[-1] or dense[-1].units != CLASSES or dense[-1].activation != "softmax":

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from edgedigits.errors import ContractError, ModelFileError
+from edgedigits.model_files.budget import Budget, TooMuchError
 from edgedigits.model_files.onnx_graph import FoundNetwork, check_graph
 from edgedigits.model_files.onnx_operators import DamagedGraphError, ForeignGraphError, Message
 
@@ -20,13 +21,11 @@ MOST_ITEMS = 1_000
 """Nodes, constants or other entries of one kind. A network of ten layers has under a hundred."""
 MOST_NUMBERS = 100_000
 """Numbers of one tensor that stand one by one, not as raw bytes; few do."""
-LONGEST_TEXT = 1 << 20
-"""Bytes of one text; the metadata that edgedigits writes is under 2,000."""
 
 _VARINT, _BYTES, _FIXED32 = 0, 2, 5
 """Wire types."""
 
-_MESSAGES: dict[str, dict[int, tuple[str, str]]] = {
+MESSAGES: dict[str, dict[int, tuple[str, str]]] = {
     "model": {
         1: ("ir_version", "int"),
         2: ("producer_name", "text"),
@@ -109,28 +108,30 @@ def check_onnx(path: Path, content: bytes) -> FoundNetwork:
         ModelFileError: no whole ONNX model, or a part of it lies elsewhere.
         ContractError: a model with other operators or shapes than edgedigits exports.
     """
+    budget = Budget()
     try:
-        model = _decode("model", memoryview(content))
+        model = _decode("model", memoryview(content), budget)
         if "graph" not in model:
             raise DamagedGraphError("it holds no graph")
-        return check_graph(model["graph"])
-    except DamagedGraphError as error:
+        return check_graph(model["graph"], budget)
+    except (DamagedGraphError, TooMuchError) as error:
         raise ModelFileError(path, f"no whole ONNX model ({error})") from error
     except ForeignGraphError as error:
         raise ContractError(path, error.expected, error.found) from error
 
 
-def _decode(kind: str, view: memoryview) -> Message:
+def _decode(kind: str, view: memoryview, budget: Budget) -> Message:
     """Read a message; fields that it does not have are missing, repeated ones are lists."""
-    fields = _MESSAGES[kind]
+    fields = MESSAGES[kind]
     message: Message = {name: [] for name, kind in fields.values() if kind[0] == "["}
     at = 0
     while at < len(view):
+        budget.step()
         tag, at = _varint(view, at)
         if tag >> 3 not in fields:
             raise DamagedGraphError(f"field {tag >> 3} of a {kind} is none that edgedigits writes")
         name, form = fields[tag >> 3]
-        value, at = _value(name, form.strip("[]"), tag & 7, view, at)
+        value, at = _value(name, form.strip("[]"), tag & 7, view, at, budget)
         if form[0] == "[":
             message[name].append(value)
             if len(message[name]) > MOST_ITEMS:
@@ -147,7 +148,9 @@ def _decode(kind: str, view: memoryview) -> Message:
     return message
 
 
-def _value(name: str, kind: str, wire_type: int, view: memoryview, at: int) -> tuple[Any, int]:
+def _value(
+    name: str, kind: str, wire_type: int, view: memoryview, at: int, budget: Budget
+) -> tuple[Any, int]:
     if wire_type == _VARINT and kind in ("int", "ints"):
         number, at = _varint(view, at)
         return _signed(number) if kind == "int" else [_signed(number)], at
@@ -157,15 +160,16 @@ def _value(name: str, kind: str, wire_type: int, view: memoryview, at: int) -> t
     if wire_type != _BYTES or kind in ("int", "float"):
         raise DamagedGraphError(f"{name} in another encoding")
     length, at = _varint(view, at)
-    return _of_bytes(name, kind, _piece(view, at, length)), at + length
+    return _of_bytes(name, kind, _piece(view, at, length), budget), at + length
 
 
-def _of_bytes(name: str, kind: str, piece: memoryview) -> Any:
+def _of_bytes(name: str, kind: str, piece: memoryview, budget: Budget) -> Any:
     if kind == "bytes":
         return piece
+    if kind in MESSAGES:
+        return _decode(kind, piece, budget)
+    budget.step(len(piece))
     if kind == "text":
-        if len(piece) > LONGEST_TEXT:
-            raise DamagedGraphError(f"{name} of {len(piece):,} bytes")
         try:
             return str(piece, "utf-8")
         except UnicodeDecodeError as error:
@@ -174,15 +178,11 @@ def _of_bytes(name: str, kind: str, piece: memoryview) -> Any:
         if len(piece) % 4 or len(piece) > 4 * MOST_NUMBERS:
             raise DamagedGraphError(f"{name} is cut off, or too long")
         return struct.unpack(f"<{len(piece) // 4}f", piece)
-    if kind == "ints":
-        if len(piece) > 10 * MOST_NUMBERS:
-            raise DamagedGraphError(f"more than {MOST_NUMBERS:,} numbers in {name}")
-        numbers, at = [], 0
-        while at < len(piece):
-            number, at = _varint(piece, at)
-            numbers.append(_signed(number))
-        return numbers
-    return _decode(kind, piece)
+    numbers, at = [], 0
+    while at < len(piece):
+        number, at = _varint(piece, at)
+        numbers.append(_signed(number))
+    return numbers
 
 
 def _piece(view: memoryview, at: int, length: int) -> memoryview:

@@ -19,6 +19,7 @@ from edgedigits.contract import (
     OUTPUT_NAME,
 )
 from edgedigits.format_table import Precision
+from edgedigits.model_files.budget import Budget
 from edgedigits.model_files.onnx_operators import (
     FLOAT,
     FLOAT16,
@@ -66,11 +67,12 @@ class FoundNetwork(NamedTuple):
     """Of all layers, the ten classes last."""
 
 
-def check_graph(graph: Message, fused: bool = False) -> FoundNetwork:
+def check_graph(graph: Message, budget: Budget, fused: bool = False) -> FoundNetwork:
     """Follow a graph from its inputs to its outputs.
 
     Args:
         graph: as ``onnx_file`` reads it; the nodes in the order in which they run.
+        budget: constants are spent from it, as they are declared, taken and made.
         fused: whether onnxruntime's own operators may be among them, which it makes out of several.
             Then ``value`` describes tensors between operators, and is checked as well.
 
@@ -80,10 +82,13 @@ def check_graph(graph: Message, fused: bool = False) -> FoundNetwork:
     Raises:
         DamagedGraphError: it does not hold together.
         ForeignGraphError: edgedigits would not write such a graph.
+        TooMuchError: the budget is spent.
     """
     tensors: dict[str, Tensor] = {}
     for initializer in graph["initializer"]:
-        _define(tensors, initializer.get("name", ""), _constant(initializer))
+        constant = _constant(initializer)
+        budget.take(_size(constant))
+        _define(tensors, initializer.get("name", ""), constant)
     for value in graph["input"]:
         _define(tensors, value.get("name", ""), _declared(value)._replace(step=IMAGE))
     for node in graph["node"]:
@@ -101,6 +106,8 @@ def check_graph(graph: Message, fused: bool = False) -> FoundNetwork:
         attributes = {attribute.get("name", ""): attribute for attribute in node["attribute"]}
         given = follow(inputs, attributes)
         outputs = (given,) if isinstance(given, Tensor) else given
+        # Runtimes work out beforehand what depends on constants alone, and put in order anew what an operator takes.
+        budget.take(sum(_size(tensor) for tensor in (*inputs, *outputs)))
         if len(node["output"]) != len(outputs):
             raise ForeignGraphError(f"{len(outputs)} outputs of a {operator}", str(len(node["output"])))
         for name, output in zip(node["output"], outputs, strict=True):
@@ -131,6 +138,11 @@ def _described(name: str, dtype: int, shape: tuple[Side, ...]) -> str:
     """Write a tensor as ``contract.describe_tensor`` does, but with the batch where it is not free."""
     sides = ("n" if side is None else str(side) for side in shape)
     return f"{name} {_TYPE_NAMES.get(dtype, f'type {dtype}')} ({', '.join(sides)})"
+
+
+def _size(tensor: Tensor) -> int:
+    """Return how many bytes a tensor has, for one image where its batch is free."""
+    return ITEM_BYTES.get(tensor.dtype, 8) * math.prod(side for side in tensor.shape if side is not None)
 
 
 def _check_described(graph: Message, tensors: dict[str, Tensor]) -> None:

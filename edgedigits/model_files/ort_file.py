@@ -11,6 +11,7 @@ import struct
 from pathlib import Path
 
 from edgedigits.errors import ContractError, ModelFileError
+from edgedigits.model_files.budget import Budget, TooMuchError
 from edgedigits.model_files.flatbuffer import DamagedFlatbufferError, Schema, Table, read_flatbuffer
 from edgedigits.model_files.onnx_graph import FoundNetwork, check_graph
 from edgedigits.model_files.onnx_operators import DamagedGraphError, ForeignGraphError
@@ -19,7 +20,7 @@ MOST_NODES = 1_000
 MOST_ARGUMENTS = 16
 """Inputs or outputs of one operator."""
 
-_SCHEMA: Schema = {
+SCHEMA: Schema = {
     "session": {0: ("ort_version", "text"), 1: ("model", "model"), 3: ("kernel_types", "kernel_types")},
     "model": {
         0: ("ir_version", "int64"),
@@ -131,12 +132,13 @@ def check_ort(path: Path, content: bytes) -> FoundNetwork:
         ModelFileError: no whole file in ORT format, or one that does not hold together.
         ContractError: a model with other operators or shapes than edgedigits exports.
     """
+    budget = Budget()
     try:
-        session = read_flatbuffer(_SCHEMA, "session", content)
+        session = read_flatbuffer(SCHEMA, "session", content, budget)
         graph = session.get("model", {}).get("graph", {})
-        found = check_graph(_as_onnx(graph), fused=True)
+        found = check_graph(_as_onnx(graph), budget, fused=True)
         _check_kernel_types(session.get("kernel_types", {}), graph.get("nodes", []))
-    except (DamagedFlatbufferError, DamagedGraphError) as error:
+    except (DamagedFlatbufferError, DamagedGraphError, TooMuchError) as error:
         raise ModelFileError(path, f"no whole model in ORT format ({error})") from error
     except ForeignGraphError as error:
         raise ContractError(path, error.expected, error.found) from error
@@ -190,12 +192,15 @@ def _in_order(graph: Table) -> list[Table]:
     ordered: list[Table] = []
     waiting = nodes
     while waiting:
-        ready = [node for node in waiting if given.issuperset(node.get("inputs", []))]
+        ready: list[Table] = []
+        later: list[Table] = []
+        for node in waiting:
+            (ready if given.issuperset(node.get("inputs", [])) else later).append(node)
         if not ready:
             raise DamagedGraphError("an operator takes what nothing gives")
         ordered += ready
         given.update(*(node.get("outputs", []) for node in ready))
-        waiting = [node for node in waiting if node not in ready]
+        waiting = later
     return ordered
 
 

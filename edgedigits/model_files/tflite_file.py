@@ -12,6 +12,7 @@ from pathlib import Path
 from edgedigits.errors import ContractError, ModelFileError
 from edgedigits.format_table import Precision
 from edgedigits.metadata import METADATA_KEY, ModelMetadata
+from edgedigits.model_files.budget import Budget, TooMuchError
 from edgedigits.model_files.flatbuffer import DamagedFlatbufferError, Schema, Table, read_flatbuffer
 from edgedigits.model_files.tflite_graph import (
     OPERATOR_NAMES,
@@ -22,6 +23,8 @@ from edgedigits.model_files.tflite_graph import (
     require,
 )
 
+LONGEST_METADATA = 1 << 20
+"""Bytes; those that edgedigits writes are under 2,000."""
 IDENTIFIER = b"TFL3"
 VERSION = 3
 
@@ -29,7 +32,7 @@ _OPTIONS = {8: "fully_connected_options", 9: "softmax_options", 17: "no_options"
             46: "no_options", 89: "no_options"}  # fmt: skip
 """BuiltinOptions: of FULLY_CONNECTED, SOFTMAX, RESHAPE, CAST, DEQUANTIZE and QUANTIZE."""
 
-_SCHEMA: Schema = {
+SCHEMA: Schema = {
     "model": {
         0: ("version", "uint32"),
         1: ("operator_codes", "[operator_code]"),
@@ -118,21 +121,23 @@ def read_graph(path: Path, content: bytes) -> TfliteGraph:
     """
     if content[4:8] != IDENTIFIER:
         raise ModelFileError(path, f"no TFLite model: expected the identifier TFL3, found {content[4:8]!r}")
+    budget = Budget()
     try:
-        model = read_flatbuffer(_SCHEMA, "model", content)
+        model = read_flatbuffer(SCHEMA, "model", content, budget)
         buffers = _check_frame(model)
         codes = [_operator_code(path, code) for code in model.get("operator_codes", [])]
         graph = model["subgraphs"][0]
         tensors = [described_tensor(table, buffers) for table in graph.get("tensors", [])]
-        chain = check_operator_chain(graph, tensors, codes)
-    except (DamagedFlatbufferError, InconsistentError) as error:
+        chain = check_operator_chain(graph, tensors, codes, budget)
+        metadata = _metadata(model)
+    except (DamagedFlatbufferError, InconsistentError, TooMuchError) as error:
         raise ModelFileError(path, f"no whole TFLite model ({error})") from error
     return TfliteGraph(
         operators=tuple(OPERATOR_NAMES[code] for code in chain.operators),
         tensor_types=frozenset(TYPE_NAMES[tensor.type] for tensor in tensors),
         precisions=chain.precisions,
         widths=chain.widths,
-        metadata=_metadata(model),
+        metadata=metadata,
     )
 
 
@@ -172,11 +177,12 @@ def _check_frame(model: Table) -> list[Table]:
 
 
 def _metadata(model: Table) -> bytes | None:
-    found = None
-    for entry in model.get("metadata", []):
-        if entry.get("name") == METADATA_KEY:
-            found = bytes(model["buffers"][entry.get("buffer", 0)].get("data", b""))
-    return found
+    found = [entry for entry in model.get("metadata", []) if entry.get("name") == METADATA_KEY]
+    if not found:
+        return None
+    data = model["buffers"][found[-1].get("buffer", 0)].get("data", b"")
+    require(len(data) <= LONGEST_METADATA, f"at most {LONGEST_METADATA:,} bytes of metadata")
+    return bytes(data)
 
 
 def _operator_code(path: Path, code: Table) -> int:

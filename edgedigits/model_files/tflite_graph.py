@@ -14,6 +14,7 @@ import numpy as np
 
 from edgedigits.contract import MOST_WEIGHTS, WIDEST_LAYER
 from edgedigits.format_table import Precision
+from edgedigits.model_files.budget import Budget
 from edgedigits.model_files.flatbuffer import Table
 
 _CAST, _DEQUANTIZE, _FULLY_CONNECTED, _QUANTIZE, _RESHAPE, _SOFTMAX = 53, 6, 9, 114, 22, 25
@@ -33,6 +34,8 @@ _ITEM_BYTES = {_FLOAT32: 4, _FLOAT16: 2, _INT32: 4, _UINT8: 1, _INT8: 1}
 """TensorType, likewise."""
 _FLOATS = {_FLOAT32: "<f4", _FLOAT16: "<f2"}
 _ZERO_POINTS = {_INT32: range(1), _UINT8: range(256), _INT8: range(-128, 128)}
+MOST_OPERATORS = 1_000
+"""A network of ten layers has under thirty."""
 
 
 class InconsistentError(ValueError):
@@ -103,20 +106,25 @@ def _scales(quantization: Table, kind: int, shape: tuple[int, ...]) -> tuple[flo
     return scales
 
 
-def check_operator_chain(graph: Table, tensors: list[_Tensor], codes: list[int]) -> "FoundChain":
+def check_operator_chain(
+    graph: Table, tensors: list[_Tensor], codes: list[int], budget: Budget
+) -> "FoundChain":
     """Follow the operators, each from tensors that are there to one that was not.
 
     Args:
         graph: the only subgraph.
         tensors: all that it has, as ``described_tensor`` gives them.
         codes: of the operators that the file declares.
+        budget: all tensors are spent from it, and what each operator takes.
 
     Returns:
         The operators, and what network they are.
 
     Raises:
         InconsistentError: no network that edgedigits exports.
+        TooMuchError: the budget is spent.
     """
+    budget.take(sum(map(_size, tensors)))
     inputs, outputs = graph.get("inputs", ()), graph.get("outputs", ())
     require(all(0 <= index < len(tensors) for index in (*inputs, *outputs)), "edges among the tensors")
     defined = {index for index, tensor in enumerate(tensors) if tensor.data is not None}
@@ -129,6 +137,7 @@ def check_operator_chain(graph: Table, tensors: list[_Tensor], codes: list[int])
     way = _Way(tensors, dict.fromkeys(inputs, _IMAGE))
     defined |= set(inputs)
     operators = []
+    require(len(graph.get("operators", [])) <= MOST_OPERATORS, f"at most {MOST_OPERATORS:,} operators")
     for operator in graph.get("operators", []):
         index = operator.get("code_index", 0)
         require(index < len(codes), "operators that the file declares")
@@ -140,8 +149,12 @@ def check_operator_chain(graph: Table, tensors: list[_Tensor], codes: list[int])
         defined.add(given[0])
         rule = _RULES[codes[index]]
         options = operator.get("options", {})
+        sources = [None if place == -1 else tensors[place] for place in taken]
+        present = [tensor for tensor in sources if tensor is not None]
+        budget.take(sum(map(_size, present)))
+        budget.step(sum(len(tensor.scales) for tensor in present))
         require(
-            rule([None if place == -1 else tensors[place] for place in taken], tensors[given[0]], options),
+            rule(sources, tensors[given[0]], options),
             f"a {name} as edgedigits exports it",
         )
         way.follow(codes[index], taken, given[0], options)
@@ -252,6 +265,11 @@ _LAYER_PRECISIONS: dict[tuple[int, int], Precision] = {
     (_INT8, _INT8): "int8",
 }
 """By the types of what goes into a layer and of its weights; other pairs are refused before."""
+
+
+def _size(tensor: _Tensor) -> int:
+    """Return how many bytes a tensor has for one image."""
+    return _ITEM_BYTES[tensor.type] * math.prod(tensor.shape)
 
 
 _Rule = Callable[["list[_Tensor | None]", _Tensor, Table], bool]

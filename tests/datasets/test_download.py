@@ -78,6 +78,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(download, "CONNECT_SECONDS", 0.6)
     monkeypatch.setattr(download, "READ_SECONDS", 0.6)
     monkeypatch.setattr(download, "PROBE_SECONDS", 1.5)
+    monkeypatch.setattr(download, "LEAST_SECONDS", 1.5)
 
 
 class Request(BaseHTTPRequestHandler):
@@ -114,7 +115,7 @@ class Mirror(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Request)
         self.files, self.behaviours = files, behaviours
         self.requests: list[str] = []
-        self.sent = 0
+        self.sent = self.redirected = 0
         self.closing = threading.Event()
 
     @property
@@ -184,6 +185,34 @@ def dripping(request: Request, content: bytes) -> None:
         request.wfile.flush()
         if request.server.closing.wait(0.1):
             return
+
+
+def dripping_head(request: Request, content: bytes) -> None:
+    """So slow already before the first byte of the file."""
+    for byte in b"HTTP/1.0 200 OK\r\nX-Long: " + b"x" * 1_000:
+        request.wfile.write(bytes([byte]))
+        request.wfile.flush()
+        if request.server.closing.wait(0.1):
+            return
+
+
+def redirecting(target: str) -> Behaviour:
+    """Send on to another place; ``{name}`` in it is the file's."""
+
+    def redirect(request: Request, _: bytes) -> None:
+        name = request.path.rsplit("/", 1)[-1]
+        request.server.redirected += 1
+        request.head(302, Location=target.format(name=name, port=request.server.server_port))
+
+    return redirect
+
+
+def redirecting_once(request: Request, content: bytes) -> None:
+    """To another place on the same mirror, as servers do that were moved."""
+    if request.path.startswith("/moved/"):
+        good(request, content)
+    else:
+        redirecting("/moved/{name}")(request, content)
 
 
 def endless(request: Request, content: bytes) -> None:
@@ -301,6 +330,7 @@ MISBEHAVIOUR = [
     (silent, "no answer in time"),
     (silent_halfway, "no answer in time"),
     (dripping, "no answer in time"),
+    (dripping_head, "no answer in time"),
     (endless, "more than the [0-9,]+ bytes of t10k-labels"),
     (endless_when_unpacked, "more than the [0-9,]+ bytes of t10k-labels"),
     (hanging_up, "cannot be reached"),
@@ -345,6 +375,8 @@ def test_the_next_mirror_serves_where_one_fails(behaviour, reason, start, caches
         (broken_off_without_length, "does not match the known hash"),
         (silent, "no answer in time"),
         (silent_halfway, "no answer in time"),
+        (dripping, "no answer in time"),
+        (dripping_head, "no answer in time"),
         (endless, "more than the [0-9,]+ bytes of t10k-images"),
         (hanging_up, "cannot be reached"),
     ],
@@ -361,6 +393,71 @@ def test_a_download_that_fails_in_the_middle_leaves_only_whole_files(behaviour, 
     download.download(mirrors=[fine.url])
     assert fine.requests == [TEST_LABELS, TEST_IMAGES, TEST_LABELS]
     assert in_folder(caches) == files
+
+
+# Redirects
+
+
+def test_a_redirect_within_the_mirror_is_followed(start, caches, files):
+    mirror = start(redirecting_once)
+    download.download(mirrors=[mirror.url])
+    assert in_folder(caches) == files
+    # The probe, and the four files.
+    assert mirror.redirected == 5
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize(
+    ("target", "reason"),
+    [
+        ("/mnist/{name}", "more than 3 redirects"),
+        ("http://127.0.0.1:1/{name}", "redirected to http://127.0.0.1:1, where it is not looked for"),
+        ("http://localhost:{port}/mnist/{name}", "redirected to http://localhost:[0-9]+, where"),
+        ("file:///etc/passwd", "redirected to file://, where"),
+        ("ftp://127.0.0.1/{name}", "redirected to ftp://127.0.0.1, where"),
+        ("javascript:alert(1)", "redirected to javascript://, where"),
+        ("https://127.0.0.1:1/{name}", "cannot be reached"),
+    ],
+    ids=["endless", "another port", "another host", "file", "ftp", "script", "https that is not there"],
+)
+def test_a_redirect_elsewhere_is_not_followed(target, reason, start, caches):
+    mirror = start(redirecting(target))
+    with pytest.raises(DownloadError, match=reason):
+        download.download(mirrors=[mirror.url])
+    assert mirror.redirected <= download.MOST_REDIRECTS + 1
+    assert in_folder(caches) == {}
+
+
+HTTPS, HTTP = "https://mirror.invalid/mnist/t10k.gz", "http://mirror.invalid/mnist/t10k.gz"
+
+
+@pytest.mark.parametrize(
+    ("url", "location", "target"),
+    [
+        (HTTPS, "https://other.invalid/t10k.gz", "https://other.invalid/t10k.gz"),
+        (HTTPS, "/moved/t10k.gz", "https://mirror.invalid/moved/t10k.gz"),
+        (HTTPS, "//other.invalid/t10k.gz", "https://other.invalid/t10k.gz"),
+        (HTTP, HTTPS, HTTPS),
+        (HTTP, "/moved", "http://mirror.invalid/moved"),
+        (HTTPS, HTTP, None),
+        (HTTP, "http://169.254.169.254/latest", None),
+        (HTTP, "http://mirror.invalid:8080/mnist", None),
+        (HTTPS, "http:///t10k.gz", None),
+        (HTTPS, "data:,x", None),
+    ],
+)
+def test_a_redirect_is_never_to_a_less_safe_place(url, location, target):
+    if target is not None:
+        assert download.redirect_target(url, location) == target
+        return
+    with pytest.raises(ValueError, match=r"redirected to .*, where it is not looked for"):
+        download.redirect_target(url, location)
+
+
+def test_a_download_has_a_least_rate():
+    """A file of ten megabytes takes at most ten minutes, whatever a mirror does."""
+    largest = max(file.gzip_size for part in mnist_files.FILES.values() for file in part)
+    assert download.LEAST_SECONDS + largest / download.LEAST_RATE < 620
 
 
 @pytest.mark.usefixtures("impatient")

@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import io
 import json
+import os
 import re
 import struct
 import subprocess
@@ -80,6 +81,89 @@ def endless_gzip(folder: Path) -> Path:
     return folder_of(folder, packed.getvalue(), gzip.compress(labels + bytes(10)))
 
 
+def small_dataset(folder: Path, before: bytes = b"", behind: bytes = b"") -> Path:
+    """Ten images, packed, with something before and behind the packed bytes."""
+    images, labels = headers(10)
+    return folder_of(
+        folder, before + gzip.compress(images + bytes(7_840), 1) + behind, gzip.compress(labels + bytes(10))
+    )
+
+
+def gzip_and_padding(folder: Path) -> Path:
+    """Four hundred megabytes of zeros, of which the file system keeps none."""
+    path = small_dataset(folder)
+    with (path / f"{IMAGES}.gz").open("r+b") as file:
+        file.truncate(400_000_000)
+    return path
+
+
+def gzip_and_zeros_of_a_block(folder: Path) -> Path:
+    return small_dataset(folder, behind=bytes(10_240))
+
+
+def gzip_and_something_else(folder: Path) -> Path:
+    return small_dataset(folder, behind=b"\0" * 100 + b"something else")
+
+
+def members_of_nothing(folder: Path) -> Path:
+    return small_dataset(folder, before=gzip.compress(b"", 1) * 10_000_000)
+
+
+def members_of_nothing_behind(folder: Path) -> Path:
+    return small_dataset(folder, behind=gzip.compress(b"", 1) * 1_000_000)
+
+
+def blocks_of_nothing(folder: Path) -> Path:
+    """A stream of deflate that goes on and on, and of which nothing comes."""
+    start = b"\x1f\x8b\x08\0\0\0\0\0\0\x03"
+    return small_dataset(folder, before=start + b"\0\0\0\xff\xff" * 60_000_000)
+
+
+def gzip_header(flag: int) -> Callable[[Path], Path]:
+    """A header whose name (8) or comment (16) of hundreds of megabytes comes before the first packed byte."""
+    return lambda folder: small_dataset(
+        folder, before=b"\x1f\x8b\x08" + bytes([flag]) + b"\0\0\0\0\0\x03" + b"x" * 300_000_000
+    )
+
+
+def larger_than_any(folder: Path) -> Path:
+    path = small_dataset(folder)
+    with (path / f"{IMAGES}.gz").open("r+b") as file:
+        file.truncate(50 << 30)
+    return path
+
+
+def pipes(folder: Path) -> Path:
+    """Where there are no files but pipes, nothing is waited for."""
+    path = small_dataset(folder)
+    for name in (f"{IMAGES}.gz", IMAGES):
+        (path / name).unlink(missing_ok=True)
+        os.mkfifo(path / name)
+    return path
+
+
+def npz_of_many_names(folder: Path) -> Path:
+    """1.3 million members that are one and the same."""
+    entry = struct.pack("<4s6H3I5H2I", b"PK\1\2", 20, 20, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0) + b"x"
+    count = 1_300_000
+    end = struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, 0xFFFF, 0xFFFF, len(entry) * count, 0, 0)
+    locator = struct.pack("<4sIQI", b"PK\6\7", 0, len(entry) * count, 1)
+    end64 = struct.pack("<4sQ2H2I4Q", b"PK\6\6", 44, 20, 20, 0, 0, count, count, len(entry) * count, 0)
+    path = folder / "other.npz"
+    path.write_bytes(entry * count + end64 + locator + end)
+    return path
+
+
+def npz_packed(method: int) -> Callable[[Path], Path]:
+    def make(folder: Path) -> Path:
+        path = folder / "other.npz"
+        with zipfile.ZipFile(path, "w", method) as archive:
+            archive.writestr("x_test.npy", bytes(300 << 20))
+        return path
+
+    return make
+
+
 def npz(folder: Path, header: str, body: bytes) -> Path:
     path = folder / "other.npz"
     text = header.encode().ljust(118 - 1) + b"\n"
@@ -117,6 +201,19 @@ DATASETS: dict[str, tuple[Callable[[Path], Path], str]] = {
     "a bomb in an array": (bomb_in_an_array, "expected x_test to hold 7,840 bytes"),
     "code in a header": (code_in_a_header, "found none that can be read"),
     "pickled array": (pickled_array, "found object"),
+    "gzip and padding": (gzip_and_padding, "something behind its end"),
+    "gzip and zeros of a block": (gzip_and_zeros_of_a_block, "^10 images$"),
+    "gzip and something else": (gzip_and_something_else, "something behind its end; pack it again"),
+    "members of nothing": (members_of_nothing, "found only 0 bytes|something behind its end"),
+    "members of nothing behind": (members_of_nothing_behind, "something behind its end"),
+    "blocks of nothing": (blocks_of_nothing, "more bytes in the file than come out of it"),
+    "a name of 300 MB": (gzip_header(8), "more bytes in the file than come out of it"),
+    "a comment of 300 MB": (gzip_header(16), "more bytes in the file than come out of it"),
+    "a sparse file of 50 GB": (larger_than_any, "larger than"),
+    "npz of 1.3 million names": (npz_of_many_names, "its list of members is too long"),
+    "npz packed with bzip2": (npz_packed(zipfile.ZIP_BZIP2), "packed in another way than deflated"),
+    "npz packed with lzma": (npz_packed(zipfile.ZIP_LZMA), "packed in another way than deflated"),
+    **({"pipes": (pipes, "found neither|found a folder without")} if hasattr(os, "mkfifo") else {}),
 }
 
 

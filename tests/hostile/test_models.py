@@ -609,6 +609,60 @@ def zip_bomb(folder: Path) -> Path:
     return repacked_keras(folder / "digits.keras", model__weights__h5=bytes(200 << 20))
 
 
+def many_layers(folder: Path) -> Path:
+    """Eighteen thousand layers that do nothing, in 100 kB."""
+
+    def repeat(layers: list[dict]) -> None:
+        place = layers.index(dense_layers(layers)[0])
+        nothing = {"class_name": "Dropout", "module": "keras.layers", "config": {"rate": 0.5, "name": "d"}}
+        layers[place:place] = [nothing] * 18_000
+
+    return repacked_keras(folder / "digits.keras", config__json=keras_config(repeat))
+
+
+def layers_of_one_name(folder: Path) -> Path:
+    def rename(layers: list[dict]) -> None:
+        for layer in dense_layers(layers):
+            layer["config"]["name"] = "same"
+
+    return repacked_keras(folder / "digits.keras", config__json=keras_config(rename))
+
+
+def million_layers(folder: Path) -> Path:
+    config = b'{"class_name": "Sequential", "config": {"layers": [' + b"{}," * 1_300_000 + b"{}]}}"
+    return repacked_keras(folder / "digits.keras", config__json=config)
+
+
+def arrays_in_arrays(folder: Path) -> Path:
+    return repacked_keras(folder / "digits.keras", config__json=b"[" * 4_000_000)
+
+
+def number_of_a_million_figures(folder: Path) -> Path:
+    config = keras_config(lambda layers: dense_layers(layers)[0]["config"].update(units=123_456_789))
+    return repacked_keras(
+        folder / "digits.keras", config__json=config.replace(b"123456789", b"9" * 1_000_000)
+    )
+
+
+def many_members(folder: Path) -> Path:
+    path = folder / "digits.keras"
+    with zipfile.ZipFile(path, "w") as archive:
+        for index in range(100_000):
+            archive.writestr(f"{index}", b"")
+    return path
+
+
+def packed_with_bzip2(folder: Path) -> Path:
+    path = folder / "digits.keras"
+    with (
+        zipfile.ZipFile(SEEDS / "small.keras") as source,
+        zipfile.ZipFile(path, "w", zipfile.ZIP_BZIP2) as archive,
+    ):
+        for name in source.namelist():
+            archive.writestr(name, source.read(name))
+    return path
+
+
 def gigantic_file(folder: Path) -> Path:
     path = folder / "digits.onnx"
     with path.open("wb") as file:
@@ -654,6 +708,13 @@ FILES: dict[str, Callable[[Path], Path]] = {
     "climbing path": climbing_path,
     "gigantic layers": gigantic_layers,
     "zip bomb": zip_bomb,
+    "many layers": many_layers,
+    "layers of one name": layers_of_one_name,
+    "a million layers": million_layers,
+    "arrays in arrays": arrays_in_arrays,
+    "a number of a million figures": number_of_a_million_figures,
+    "a hundred thousand members": many_members,
+    "packed with bzip2": packed_with_bzip2,
     "gigantic file": gigantic_file,
     "gigantic TFLite file": gigantic_tflite_file,
     "gigantic initializer": onnx_file(gigantic_initializer),

@@ -1,0 +1,51 @@
+"""How much a file may make its readers do: ours, and the runtime that is given the file when we have read it.
+
+The size of a file says little: a text, a vector or a constant of a few bytes may be reached from thousands of places,
+and whoever reads the file pays each time. So what counts is what is visited, every time that it is.
+"""
+
+from edgedigits.contract import MOST_WEIGHTS
+
+MOST_STEPS = 1_000_000
+"""Tables, fields, numbers outside of constants and bytes of texts. A file of edgedigits takes some thousands, one with
+a scale for each row of four layers of the widest 400,000."""
+MOST_BYTES = 4 * 4 * MOST_WEIGHTS + (1 << 20)
+"""Bytes of all constants as they are declared, as an operator takes them (runtimes keep a copy in an order of their
+own) and as one operator makes them out of others. The largest float16 network takes three quarters of it: the weights,
+those weights again as a Cast takes them, and twice as float32."""
+
+
+class TooMuchError(ValueError):
+    """A file asks for more than any network of edgedigits."""
+
+
+class Budget:
+    """What is left of the work that a file may ask for."""
+
+    __slots__ = ("_bytes", "_steps")
+
+    def __init__(self, steps: int = MOST_STEPS, size: int = MOST_BYTES) -> None:
+        """Start with so many steps and bytes."""
+        self._steps, self._bytes = steps, size
+
+    def step(self, count: int = 1) -> None:
+        """Spend steps.
+
+        Raises:
+            TooMuchError: there are none left.
+        """
+        self._steps -= count
+        if self._steps < 0:
+            raise TooMuchError("more fields, numbers and letters than any network of edgedigits")
+
+    def take(self, size: int) -> None:
+        """Spend bytes of constants.
+
+        Raises:
+            TooMuchError: there are none left.
+        """
+        self._bytes -= size
+        if self._bytes < 0:
+            raise TooMuchError(
+                "its constants and what is made of them are larger than any network of edgedigits"
+            )
