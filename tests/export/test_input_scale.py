@@ -101,7 +101,7 @@ def strangers(mnist_train: Split, tmp_path_factory: pytest.TempPathFactory) -> C
             folder = tmp_path_factory.mktemp("stranger")
             # Pixels as they are make large steps, and inverted ones too: these take longer to train.
             slow = (
-                {"images": 60_000, "epochs": 4, "units": 64}
+                {"images": 60_000, "epochs": 4, "units": 64, "batch_size": 128}
                 if name in {"0..255", "1..0", "inverted-mnist"}
                 else {}
             )
@@ -194,7 +194,7 @@ def test_integer_files_and_the_keras_runtime_are_fed_the_same(
         ("-1..1", {"optimizer": "sgd"}),
         ("0..1", {"optimizer": "rmsprop"}),
         ("standardized", {"optimizer": "sgd"}),
-        ("0..1", {"images": 3_000, "epochs": 60, "units": 64}),
+        pytest.param("0..1", {"images": 3_000, "epochs": 60, "units": 64}, marks=pytest.mark.stress),
     ],
     ids=["no biases", "no biases, pixels", "sgd", "rmsprop", "standardized, sgd", "learned by heart"],
 )
@@ -213,7 +213,12 @@ def test_however_it_was_trained(
 
 @pytest.mark.parametrize("name", ["-1..1", "-0.5..0.5"])
 @pytest.mark.parametrize(
-    "kind", [{"images": 4_000, "epochs": 40, "units": 64}, {"images": 10_000, "epochs": 2, "batch_size": 128}]
+    "kind",
+    [
+        pytest.param({"images": 4_000, "epochs": 40, "units": 64}, marks=pytest.mark.stress),
+        {"images": 10_000, "epochs": 2, "batch_size": 128},
+    ],
+    ids=["long", "short"],
 )
 def test_twice_or_half_the_values_are_told_apart_or_refused(
     name: str, kind: dict[str, int], mnist_train: Split, tmp_path: Path
@@ -236,7 +241,13 @@ def test_twice_or_half_the_values_are_told_apart_or_refused(
 # What is refused
 
 
-@pytest.mark.parametrize("name", CANNOT_BE_FOLDED)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.stress] if name == "l2-columns" else [])
+        for name in CANNOT_BE_FOLDED
+    ],
+)
 def test_what_cannot_be_folded_is_refused_with_the_remedy(
     name: str, strangers: Callable[[str], Path], mnist_train: Split, mnist_test: Split, tmp_path: Path
 ) -> None:
