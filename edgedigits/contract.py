@@ -26,6 +26,8 @@ POLARITY = "white on black"
 WIDEST_LAYER = 16_384
 MOST_WEIGHTS = 1 << 24
 """Weights and biases of the largest network that is opened: 64 MiB in float32, where the default one has 0.4 MiB."""
+MOST_PRODUCTS = 1 << 30
+"""Multiplications by a weight that one image may take: ten thousand images then take a core an hour."""
 LARGEST_MODEL = 72 << 20
 """Bytes of the largest model file that is opened. Opening one may take several times as much memory."""
 

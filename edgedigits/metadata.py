@@ -59,7 +59,7 @@ class ModelMetadata:
     """What a model file says of itself."""
 
     arch: str
-    """Widths of the hidden layers, ``128-32``."""
+    """Widths of the hidden layers, ``128-32``; of networks of other layers these, ``conv32-pool-dense10``."""
     precision: Precision
     weights_sha256: str
     """sha256 over the Keras weights that the file was made from."""
@@ -74,6 +74,8 @@ class ModelMetadata:
     contract: int = CONTRACT_VERSION
     input_scale: InputScaleReceipt | None = None
     """What the scaling was that is folded in, where the network did not say it itself."""
+    head: Literal["logits"] | None = None
+    """How the network ended, where the softmax at the end was added to it; None where it has its own."""
 
     def to_json(self) -> str:
         """Write as one line of JSON with sorted keys, so that equal metadata are equal bytes."""
@@ -81,6 +83,8 @@ class ModelMetadata:
         if self.input_scale is None:
             # Files of networks that say what they take are as they were before there was this field.
             del fields["input_scale"]
+        if self.head is None:
+            del fields["head"]
         return json.dumps(fields, sort_keys=True, ensure_ascii=True)
 
     @classmethod
@@ -146,6 +150,8 @@ class ModelMetadata:
             raise ContractError(path, expected, found) from error
         if self.precision not in PRECISIONS:
             raise ContractError(path, f"precision {' or '.join(PRECISIONS)}", repr(self.precision))
+        if self.head not in (None, "logits"):
+            raise ContractError(path, "a network that ends in softmax or logits", repr(self.head))
         if self.edges not in ("uint8", "int8"):
             raise ContractError(path, "edges uint8 or int8", repr(self.edges))
 

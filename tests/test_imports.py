@@ -60,6 +60,7 @@ def test_the_predictor_needs_onnxruntime_numpy_and_pillow_only():
                 "model_files.onnx_file",
                 "model_files.onnx_graph",
                 "model_files.onnx_operators",
+                "model_files.onnx_tensors",
                 "picture",
                 "picture.components",
                 "picture.contrast",

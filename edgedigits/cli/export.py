@@ -24,10 +24,13 @@ from edgedigits.format_table import FORMATS, PRECISIONS, Precision
 
 if TYPE_CHECKING:
     from edgedigits.measuring.verify import Verification
+    from edgedigits.progress import Progress
     from edgedigits_export import ExportedFile, Target
+    from edgedigits_export.inference_graph import InferenceGraph
 
 
 @click.command()
+@click.argument("network", required=False, type=click.Path(path_type=Path))
 @click.option(
     "--format",
     "file_format",
@@ -70,7 +73,9 @@ if TYPE_CHECKING:
     help="Points of accuracy that may be lost. [default: float32 0.02, float16 and dynamic 0.10, int8 0.20]",
 )
 @click.option(
-    "--out", type=click.Path(file_okay=False, path_type=Path), help="Folder to write to. [default: --models]"
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder to write to. [default: that of the network]",
 )
 @click.option(
     "--selftest",
@@ -85,6 +90,7 @@ if TYPE_CHECKING:
 @json_option
 @quiet_option
 def command(
+    network: Path | None,
     file_format: str,
     quantize: Precision | None,
     out: Path | None,
@@ -97,6 +103,9 @@ def command(
     **choices: Any,  # the fields of ExportOptions that have an option of their name
 ) -> None:
     """Convert a network to TFLite, ONNX, ORT format and C.
+
+    NETWORK is a .keras file, of any author; without it, that of --models and --name. Networks of other
+    layers than Dense ones, with convolutions for instance, go to files of floats.
 
     Every file has to prove on all test images that it is as accurate before it is put in place. A file
     that fails the gate is not written, and the exit status is 1. The same network gives the same bytes.
@@ -115,23 +124,22 @@ def command(
       edgedigits export --format c --selftest                # digits.c, digits.h, digits_selftest.c
       edgedigits export --format tflm                        # digits.tflm.c, digits.tflm.h
       edgedigits export --format all --force
-      edgedigits export --format tflite --name theirs --input-scale -1..1
+      edgedigits export theirs.keras --format all
+      edgedigits export theirs.keras --format tflite --input-scale -1..1
     """
     from edgedigits.datasets.read import read_split
     from edgedigits.extras import extra
 
     with extra("train", "exporting"):
         from edgedigits.artifacts.recovery import finish_commits
-        from edgedigits_export import ExportOptions, all_targets, export_model, load_inference_graph
+        from edgedigits_export import ExportOptions, export_model, load_inference_graph
     targets = _targets(file_format, quantize, selftest=selftest)
     progress = terminal_progress(quiet, needs="train")
-    if file_format == "all":
-        left_out = {target.format for target in all_targets() if not target.row.can_be_opened}
-        for left in sorted(left_out):
-            progress.note(f"nothing here to open {left} files with, and so to verify them: they are left out")
-    network = models / file_name(name, "keras")
-    finish_commits(out or models)
+    network = network or models / file_name(name, "keras")
+    finish_commits(out or network.parent)
     graph = load_inference_graph(network)
+    if file_format == "all":
+        targets = _possible(graph, targets, progress)
     labels = graph.labels
     exported, failed = export_model(
         network,
@@ -146,6 +154,23 @@ def command(
     print_exports(exported, failed, as_json=as_json)
     if failed:
         raise SystemExit(1)
+
+
+def _possible(
+    graph: "InferenceGraph", targets: tuple["Target", ...], progress: "Progress"
+) -> tuple["Target", ...]:
+    """Return what can be made of a network here, and say what is left out."""
+    from edgedigits_export import all_targets, holding
+
+    for left in sorted({target.format for target in all_targets() if not target.row.can_be_opened}):
+        progress.note(f"nothing here to open {left} files with, and so to verify them: they are left out")
+    held = holding(graph, targets)
+    if len(held) < len(targets):
+        left_out = ", ".join(
+            f"{target.precision} {target.format}" for target in targets if target not in held
+        )
+        progress.note(f"int8, C and TFLM files are made of Dense networks only; left out: {left_out}")
+    return held
 
 
 def _targets(file_format: str, quantize: Precision | None, *, selftest: bool) -> tuple["Target", ...]:

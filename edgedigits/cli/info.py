@@ -43,11 +43,12 @@ def command(file: Path, as_json: bool) -> None:
     metadata = model.metadata
     tools = ", ".join(f"{tool} {version}" for tool, version in metadata.tools.items())
     separator = " " if metadata.labels == LABELS else ", "
+    added = "; its softmax was added to logits" if metadata.head else ""
     lines = {
         **facts,
         "network": f"{metadata.arch}, {metadata.precision}, weights sha256 {metadata.weights_sha256}",
         "input": f"{EXPECTED_INPUT}, {metadata.polarity}" + _edge_note(metadata.edges),
-        "output": f"{EXPECTED_OUTPUT}, labels {separator.join(metadata.labels)}",
+        "output": f"{EXPECTED_OUTPUT}, labels {separator.join(metadata.labels)}{added}",
         "made with": tools,
         "contract": metadata.contract,
     }

@@ -4,7 +4,7 @@ The size of a file says little: a text, a vector or a constant of a few bytes ma
 and whoever reads the file pays each time. So what counts is what is visited, every time that it is.
 """
 
-from edgedigits.contract import MOST_WEIGHTS
+from edgedigits.contract import MOST_PRODUCTS, MOST_WEIGHTS
 
 MOST_STEPS = 1_000_000
 """Tables, fields, numbers outside of constants and bytes of texts. A file of edgedigits takes some thousands, one with
@@ -22,11 +22,11 @@ class TooMuchError(ValueError):
 class Budget:
     """What is left of the work that a file may ask for."""
 
-    __slots__ = ("_bytes", "_steps")
+    __slots__ = ("_bytes", "_products", "_steps")
 
     def __init__(self, steps: int = MOST_STEPS, size: int = MOST_BYTES) -> None:
         """Start with so many steps and bytes."""
-        self._steps, self._bytes = steps, size
+        self._steps, self._bytes, self._products = steps, size, MOST_PRODUCTS
 
     def step(self, count: int = 1) -> None:
         """Spend steps.
@@ -49,3 +49,13 @@ class Budget:
             raise TooMuchError(
                 "its constants and what is made of them are larger than any network of edgedigits"
             )
+
+    def multiply(self, count: int) -> None:
+        """Spend multiplications of one image.
+
+        Raises:
+            TooMuchError: there are none left.
+        """
+        self._products -= count
+        if self._products < 0:
+            raise TooMuchError("more multiplications for an image than any network of edgedigits")

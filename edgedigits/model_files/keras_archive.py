@@ -6,27 +6,45 @@ checked against a short list, and the network is built anew from the result.
 """
 
 import json
-from collections.abc import Callable
-from itertools import pairwise
+import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from edgedigits.archives import ARCHIVE_ERRORS, open_archive
-from edgedigits.contract import CLASSES, IMAGE_SIDE, LARGEST_MODEL, MOST_WEIGHTS, PIXELS, WIDEST_LAYER
+from edgedigits.contract import CLASSES, IMAGE_SIDE, LARGEST_MODEL, MOST_PRODUCTS, MOST_WEIGHTS, PIXELS
 from edgedigits.errors import ContractError, ModelFileError, ModelNotFoundError
 from edgedigits.files import reason
-from edgedigits.model_files.network_spec import Dense, Dropout, Flatten, LayerSpec, NetworkSpec, Rescaling
+from edgedigits.model_files.keras_graph import MODELS, TRAIN_AGAIN, Call, Calls, without_idle
+from edgedigits.model_files.layer_kinds import (
+    Activation,
+    BatchNormalization,
+    Convolution,
+    PReLU,
+    channel_orders,
+)
+from edgedigits.model_files.network_spec import (
+    Dense,
+    Dropout,
+    Flatten,
+    Head,
+    LayerSpec,
+    NetworkSpec,
+    Rescaling,
+    Shape,
+)
 
 WEIGHTS_MEMBER = "model.weights.h5"
 MEMBERS = {"config.json", "metadata.json", WEIGHTS_MEMBER}
 LARGEST_CONFIG = 4 << 20
-MOST_LAYERS = 100
-"""Of all kinds; Keras takes a millisecond and much memory for each. The default network has four."""
-LONGEST_NAME = 200
-"""Characters of a layer's name."""
-LARGEST_FLOAT32 = (2 - 2**-23) * 2.0**127
-INPUT_SHAPES = ([IMAGE_SIDE, IMAGE_SIDE], [IMAGE_SIDE, IMAGE_SIDE, 1], [PIXELS])
-TRAIN_AGAIN = "train a digits network with `edgedigits train`"
+MOST_ACTIVATIONS = 1 << 22
+"""Numbers that all layers together make of one image."""
+INPUT_SHAPES = (
+    (IMAGE_SIDE, IMAGE_SIDE),
+    (IMAGE_SIDE, IMAGE_SIDE, 1),
+    (1, IMAGE_SIDE, IMAGE_SIDE),
+    (PIXELS,),
+)
 
 
 def read_network_spec(path: Path) -> NetworkSpec:
@@ -39,8 +57,7 @@ def read_network_spec(path: Path) -> NetworkSpec:
     """
     config = _read_config(path)
     try:
-        layers = _chain(path, config)
-        spec = _network(path, layers)
+        spec = _network(path, config)
     except (KeyError, TypeError, IndexError, AttributeError, OverflowError, ValueError) as error:
         if isinstance(error, ContractError):
             raise
@@ -81,126 +98,159 @@ def _read_config(path: Path) -> dict[str, Any]:
     return config
 
 
-def _chain(path: Path, config: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the configurations of the layers, input first, where each feeds just the next."""
+def _network(path: Path, config: dict[str, Any]) -> NetworkSpec:
     kind = config["class_name"]
-    if kind not in {"Sequential", "Functional"}:
-        raise ContractError(path, "a Sequential or Functional Keras model", f"a {kind}", TRAIN_AGAIN)
-    layers: list[dict[str, Any]] = config["config"]["layers"]
-    if len(layers) > MOST_LAYERS:
-        raise ContractError(path, f"at most {MOST_LAYERS} layers", f"{len(layers):,}", TRAIN_AGAIN)
-    for layer in layers:
-        _check_trusted(path, layer)
-    if kind == "Functional":
-        for previous, layer in pairwise(layers):
-            (node,) = layer["inbound_nodes"]
-            source = node["args"][0]["config"]["keras_history"][0]
-            if len(node["args"]) != 1 or source != previous["config"]["name"]:
-                raise ContractError(
-                    path, "layers in one chain", f"{layer['config']['name']} fed by {source}", TRAIN_AGAIN
-                )
-    return layers
-
-
-def _check_trusted(path: Path, layer: dict[str, Any]) -> None:
-    kind = layer["class_name"]
-    if kind == "Lambda":
+    if kind not in MODELS or str(config.get("module", "keras")).partition(".")[0] != "keras":
         raise ContractError(
             path,
-            "layers that hold data only",
-            "a Lambda layer, which would run code from the file",
+            "a Sequential or Functional Keras model",
+            f"a {kind!s:.200}",
+            "build it of Keras' own layers with keras.Sequential or keras.Model(inputs, outputs) and save it anew",
+        )
+    shape = _input_shape(config)
+    if shape not in INPUT_SHAPES:
+        found = list(shape) if shape else "none at the beginning"
+        raise ContractError(
+            path,
+            f"an input of shape {', '.join(map(str, INPUT_SHAPES[:-1]))} or (784,)",
+            str(found),
             TRAIN_AGAIN,
         )
-    known = {"InputLayer", *_READERS}
-    if kind not in known or layer.get("module") != "keras.layers" or layer.get("registered_name"):
-        raise ContractError(path, f"layers of {', '.join(sorted(known))}", f"a layer {kind}", TRAIN_AGAIN)
-
-
-def _network(path: Path, layers: list[dict[str, Any]]) -> NetworkSpec:
-    first, *rest = layers
-    shape = list(first["config"]["batch_shape"][1:]) if first["class_name"] == "InputLayer" else None
-    if shape not in INPUT_SHAPES:
+    found_calls = Calls(path)
+    last = found_calls.follow(config)
+    calls = without_idle(found_calls.calls, last)
+    if len(calls) < len(found_calls.calls):
+        idle = {call.layer.name for call in found_calls.calls} - {call.layer.name for call in calls}
         raise ContractError(
-            path, "an input of shape (28, 28), (28, 28, 1) or (784,)", str(shape), TRAIN_AGAIN
+            path, "layers that all lead to one output", f"others: {sorted(idle)[:3]}", TRAIN_AGAIN
         )
-    spec = NetworkSpec(tuple(shape), tuple(_layer(path, layer) for layer in rest))
-    _check_order(path, spec)
+    calls, head = _with_head(path, _fused(calls))
+    spec = NetworkSpec(shape, tuple(call.layer for call in calls), _sources(calls), head)
+    _check_network(path, spec)
     return spec
 
 
-def _layer(path: Path, layer: dict[str, Any]) -> LayerSpec:
-    kind, config = layer["class_name"], layer["config"]
-    if kind not in _READERS:
-        raise ContractError(path, "one input, at the beginning", f"a layer {kind} behind it", TRAIN_AGAIN)
-    return _READERS[kind](path, {**config, "name": str(config["name"])})
+def _input_shape(config: dict[str, Any]) -> tuple[int, ...]:
+    """Return the shape of the only input, without the batch; empty where there is none."""
+    layers = config["config"]["layers"]
+    inputs = [layer for layer in layers if layer["class_name"] == "InputLayer"]
+    return tuple(inputs[0]["config"]["batch_shape"][1:]) if layers and inputs else ()
 
 
-def _dense(path: Path, config: dict[str, Any]) -> Dense:
-    units, activation = int(config["units"]), str(config["activation"])
-    return Dense(config["name"], units, activation, use_bias=bool(config["use_bias"]))
+def _sources(calls: list[Call]) -> tuple[tuple[int, ...], ...]:
+    """Return what each call takes; nothing for a chain."""
+    sources = tuple(call.sources for call in calls)
+    return () if all(taken == (index,) for index, taken in enumerate(sources)) else sources
 
 
-def _rescaling(path: Path, config: dict[str, Any]) -> Rescaling:
-    scale, offset = float(config["scale"]), float(config["offset"])
-    if not 0 < abs(scale) <= LARGEST_FLOAT32:
-        raise ContractError(path, "a Rescaling layer by a number that is not 0", str(scale), TRAIN_AGAIN)
-    if not abs(offset) <= LARGEST_FLOAT32:
-        raise ContractError(path, "a Rescaling layer with a finite offset", str(offset), TRAIN_AGAIN)
-    return Rescaling(config["name"], scale, offset)
+def _fused(calls: list[Call]) -> list[Call]:
+    """Make an activation that follows a Dense layer part of it, where Keras has it in a layer of its own."""
+    uses = [sum(call.sources.count(place) for call in calls) for place in range(len(calls) + 1)]
+    shared = {call.layer.name for call in calls if sum(other.layer == call.layer for other in calls) > 1}
+    kept: list[Call] = []
+    places = {0: 0}
+    for place, call in enumerate(calls, start=1):
+        layer, sources = call.layer, tuple(places[source] for source in call.sources)
+        before = kept[sources[0] - 1].layer if sources[0] else None
+        if (
+            isinstance(layer, Activation)
+            and layer.function in ("relu", "softmax")
+            and isinstance(before, Dense)
+            and before.activation == "linear"
+            and uses[call.sources[0]] == 1
+            and before.name not in shared
+        ):
+            kept[sources[0] - 1] = Call(
+                replace(before, activation=layer.function), kept[sources[0] - 1].sources
+            )
+            places[place] = sources[0]
+        elif isinstance(layer, Activation) and layer.function == "linear":
+            places[place] = sources[0]
+        else:
+            kept.append(Call(layer, sources))
+            places[place] = len(kept)
+    return kept
 
 
-def _dropout(path: Path, config: dict[str, Any]) -> Dropout:
-    return Dropout(config["name"], float(config["rate"]))
-
-
-def _reshape(path: Path, config: dict[str, Any]) -> Flatten:
-    if list(config["target_shape"]) not in ([PIXELS], [-1]):
-        raise ContractError(path, "a Reshape to (784,)", str(config["target_shape"]), TRAIN_AGAIN)
-    return _flatten(path, config)
-
-
-def _flatten(path: Path, config: dict[str, Any]) -> Flatten:
-    return Flatten(config["name"])
-
-
-_READERS: dict[str, Callable[[Path, dict[str, Any]], LayerSpec]] = {
-    "Dense": _dense,
-    "Dropout": _dropout,
-    "Flatten": _flatten,
-    "Rescaling": _rescaling,
-    "Reshape": _reshape,
-}
-"""By Keras' name of a layer, what reads its configuration; no other layer is taken."""
-
-
-def _check_order(path: Path, spec: NetworkSpec) -> None:
-    """Check that the layers, one by one known, also make a digits network together."""
-    names = [layer.name for layer in spec.layers]
-    if len(set(names)) < len(names) or max(map(len, names), default=0) > LONGEST_NAME:
+def _with_head(path: Path, calls: list[Call]) -> tuple[list[Call], Head]:
+    """Return the calls with a softmax at the end, and how they ended."""
+    place = len(calls)
+    while place and isinstance(calls[place - 1].layer, Dropout):
+        place = calls[place - 1].sources[0]
+    calls = without_idle(calls, place)
+    last = calls[-1].layer if calls else None
+    function = getattr(last, "activation", None) or getattr(last, "function", None)
+    if last is None or isinstance(last, PReLU) or function not in (None, "linear", "softmax"):
         raise ContractError(
             path,
-            f"layers with names of their own of at most {LONGEST_NAME} characters",
-            "others",
+            "a softmax layer of 10 units at the end, or its logits",
+            str(last or "no layers"),
             TRAIN_AGAIN,
         )
-    dense = spec.dense
-    last = spec.layers[-1] if spec.layers else "no layers"
-    if not dense or last is not dense[-1] or dense[-1].units != CLASSES or dense[-1].activation != "softmax":
-        raise ContractError(path, "a Dense softmax layer of 10 units at the end", str(last), TRAIN_AGAIN)
-    if len(dense) == 1:
-        raise ContractError(path, "at least one hidden Dense layer", "only the softmax layer", TRAIN_AGAIN)
-    hidden = {layer.activation for layer in dense[:-1]}
-    if not hidden <= {"relu"}:
-        raise ContractError(path, "hidden layers with relu", ", ".join(sorted(hidden)), TRAIN_AGAIN)
-    if not all(1 <= layer.units <= WIDEST_LAYER for layer in dense):
-        raise ContractError(path, f"widths from 1 to {WIDEST_LAYER}", spec.arch, TRAIN_AGAIN)
-    first = spec.layers.index(dense[0])
-    rescalings = [index for index, layer in enumerate(spec.layers) if isinstance(layer, Rescaling)]
-    if len(rescalings) > 1 or any(index > first for index in rescalings):
+    if function == "softmax":
+        return calls, "softmax"
+    if isinstance(last, Dense) and sum(call.layer == last for call in calls) == 1:
+        return [*calls[:-1], Call(replace(last, activation="softmax"), calls[-1].sources)], "logits"
+    return [*calls, Call(Activation("softmax", "softmax"), (len(calls),))], "logits"
+
+
+def _check_network(path: Path, spec: NetworkSpec) -> None:
+    """Check that the layers, one by one known, also make a digits network together."""
+    try:
+        shapes = spec.shapes
+        _check_layers(spec)
+    except ValueError as error:
+        raise ContractError(path, "layers that fit together", str(error)[:300], TRAIN_AGAIN) from error
+    last = spec.layers[-1]
+    if shapes[-1] != (CLASSES,):
         raise ContractError(
-            path, "at most one Rescaling, before the first Dense", "another order", TRAIN_AGAIN
+            path, "a softmax layer of 10 units at the end", f"{last} that gives {shapes[-1]}", TRAIN_AGAIN
         )
-    if len(spec.shapes[first]) > 1:
-        raise ContractError(path, "a Flatten before the first Dense", "none", TRAIN_AGAIN)
-    if spec.parameters > MOST_WEIGHTS:
-        raise ContractError(path, f"at most {MOST_WEIGHTS:,} weights", f"{spec.parameters:,}", TRAIN_AGAIN)
+    if not any(
+        layer.parameter_shapes(shape) for layer, shape in zip(spec.layers, spec.entering, strict=True)
+    ):
+        raise ContractError(path, "layers with weights", "none", TRAIN_AGAIN)
+    bounds = (
+        (spec.parameters, MOST_WEIGHTS, "weights"),
+        (sum(map(math.prod, shapes)), MOST_ACTIVATIONS, "values between its layers"),
+        (spec.products, MOST_PRODUCTS, "multiplications for one image"),
+    )
+    for count, most, what in bounds:
+        if count > most:
+            raise ContractError(path, f"at most {most:,} {what}", f"{count:,}", TRAIN_AGAIN)
+
+
+def _check_layers(spec: NetworkSpec) -> None:
+    """Raise ``ValueError`` where a layer cannot take what it is given."""
+    if len(channel_orders(spec)) > 1:
+        raise ValueError("layers with channels first and layers with channels last")
+    before: list[LayerSpec | None] = [None, *spec.layers]
+    has_other = any(not isinstance(layer, Dense | Flatten | Rescaling | Dropout) for layer in spec.layers)
+    weights: dict[LayerSpec, tuple[Shape, ...]] = {}
+    for layer, inputs, sources in zip(spec.layers, spec.entering, spec.inputs, strict=True):
+        shapes = layer.parameter_shapes(inputs)
+        if weights.setdefault(layer, shapes) != shapes:
+            raise ValueError(f"{layer} {layer.name} called with inputs of other shapes, {inputs}")
+        source = before[sources[0]]
+        if isinstance(layer, Dense) and len(inputs) != 1:
+            raise ValueError(f"{layer} {layer.name} without a Flatten before it: it is given {inputs}")
+        if isinstance(layer, Activation) and layer.function == "softmax" and len(inputs) != 1:
+            raise ValueError(f"a softmax {layer.name} of {inputs}, not of a row")
+        if layer is not spec.layers[-1] and "softmax" in (
+            getattr(layer, "activation", ""),
+            getattr(layer, "function", ""),
+        ):
+            raise ValueError(f"a softmax {layer.name} before the end")
+        if isinstance(layer, Convolution) and layer.activation == "softmax":
+            raise ValueError(f"a softmax in {layer} {layer.name}, not of a row")
+        if isinstance(layer, Flatten) and layer.channels_last and len(inputs) == 2:
+            raise ValueError(f"a Flatten {layer.name} that turns a picture {inputs} over")
+        if isinstance(layer, BatchNormalization) and not layer.epsilon > 0:
+            raise ValueError(f"a BatchNormalization {layer.name} with epsilon {layer.epsilon}")
+        if (
+            isinstance(layer, Dense)
+            and isinstance(source, Dense)
+            and source.activation == "linear"
+            and not has_other
+        ):
+            raise ValueError(f"{layer.name} after {source.name} without an activation: the two are one")

@@ -5,10 +5,11 @@ in ``networks/weighted.py``. Whoever reads or writes networks has a table with a
 """
 
 import math
-from dataclasses import dataclass
-from itertools import accumulate
+from dataclasses import dataclass, field
+from typing import Literal
 
 from edgedigits.contract import CLASSES, IMAGE_SIDE, arch_text
+from edgedigits.metadata import LONGEST_TEXT
 
 Shape = tuple[int, ...]
 """Of the values of one image, without the batch: (28, 28), (784,)."""
@@ -19,15 +20,23 @@ class LayerSpec:
     """One layer of a network. As it stands here it keeps shapes as they are and holds no weights."""
 
     name: str
+    where: str = field(default="", kw_only=True, compare=False, repr=False)
+    """Group of its weights in the file that it was read from; empty where it was read from none."""
 
     def __str__(self) -> str:
         return type(self).__name__
 
-    def output_shape(self, inputs: Shape) -> Shape:
+    @property
+    def short(self) -> str:
+        """How it reads in a network's ``arch``; empty where it is not worth a word there."""
+        return ""
+
+    def output_shape(self, inputs: Shape, *others: Shape) -> Shape:
         """Return the shape of what it gives.
 
         Args:
             inputs: shape of what goes in.
+            others: shapes of what goes in besides, where branches meet.
         """
         return inputs
 
@@ -43,6 +52,10 @@ class LayerSpec:
         """Return how many weights and biases it has for what goes in."""
         return sum(math.prod(shape) for shape in self.parameter_shapes(inputs))
 
+    def products(self, inputs: Shape) -> int:
+        """Return how many multiplications by a weight one image takes."""
+        return 0
+
 
 @dataclass(frozen=True)
 class Rescaling(LayerSpec):
@@ -56,7 +69,10 @@ class Rescaling(LayerSpec):
 class Flatten(LayerSpec):
     """All values of an image in a row."""
 
-    def output_shape(self, inputs: Shape) -> Shape:
+    channels_last: bool = field(default=False, kw_only=True)
+    """Whether it first puts the first side of a map, its channels, behind the others."""
+
+    def output_shape(self, inputs: Shape, *others: Shape) -> Shape:
         """Return one side, as long as all of the image's together; see ``LayerSpec.output_shape``."""
         return (math.prod(inputs),)
 
@@ -81,7 +97,12 @@ class Dense(LayerSpec):
     def __str__(self) -> str:
         return f"{type(self).__name__} {self.units} {self.activation}"
 
-    def output_shape(self, inputs: Shape) -> Shape:
+    @property
+    def short(self) -> str:
+        """See ``LayerSpec.short``."""
+        return f"dense{self.units}"
+
+    def output_shape(self, inputs: Shape, *others: Shape) -> Shape:
         """Return the inputs' shape with the units in place of its last side; see ``LayerSpec.output_shape``."""
         return (*inputs[:-1], self.units)
 
@@ -89,21 +110,45 @@ class Dense(LayerSpec):
         """Return the shapes of kernel and bias, the latter with or without ``use_bias``: it is deployed."""
         return (inputs[-1], self.units), (self.units,)
 
+    def products(self, inputs: Shape) -> int:
+        """See ``LayerSpec.products``."""
+        return math.prod(inputs) * self.units
+
+
+Head = Literal["softmax", "logits", "sigmoid"]
+
 
 @dataclass(frozen=True)
 class NetworkSpec:
-    """A feed-forward digits network: from 28x28 values to ten probabilities."""
+    """A feed-forward digits network: from 28x28 values to ten probabilities. A graph without a circle."""
 
     input_shape: Shape
-    """Without the batch: (28, 28), (28, 28, 1) or (784,)."""
+    """Without the batch: (28, 28), (28, 28, 1), (1, 28, 28) or (784,)."""
     layers: tuple[LayerSpec, ...]
+    """In an order in which they can run. A layer that is called more than once stands here as often."""
+    sources: tuple[tuple[int, ...], ...] = ()
+    """Of each layer, what gives what it takes: 0 is the image, ``i`` is ``layers[i - 1]``; empty for a chain."""
+    head: Head = "softmax"
+    """How its author had it end: ``logits`` where the softmax at the end is ours."""
+
+    @property
+    def inputs(self) -> tuple[tuple[int, ...], ...]:
+        """``sources``, written out for a chain too."""
+        return self.sources or tuple((index,) for index in range(len(self.layers)))
 
     @property
     def shapes(self) -> tuple[Shape, ...]:
-        """What goes into each layer, and at the end what the last one gives."""
-        return tuple(
-            accumulate(self.layers, lambda shape, layer: layer.output_shape(shape), initial=self.input_shape)
-        )
+        """Of the image, and of what each layer gives; in a chain, what goes into each layer and what the last gives."""
+        shapes = [self.input_shape]
+        for layer, sources in zip(self.layers, self.inputs, strict=True):
+            shapes.append(layer.output_shape(*(shapes[source] for source in sources)))
+        return tuple(shapes)
+
+    @property
+    def entering(self) -> tuple[Shape, ...]:
+        """Shape of what goes into each layer: of the first of them, where branches meet."""
+        shapes = self.shapes
+        return tuple(shapes[sources[0]] for sources in self.inputs)
 
     @property
     def dense(self) -> tuple[Dense, ...]:
@@ -111,21 +156,54 @@ class NetworkSpec:
         return tuple(layer for layer in self.layers if isinstance(layer, Dense))
 
     @property
+    def is_dense(self) -> bool:
+        """Whether it is a chain of Dense layers with relu and a softmax layer at the end, as ``train`` makes them.
+
+        Such networks go to every format; others to those that compute in floats.
+        """
+        kinds = all(type(layer) in (Rescaling, Flatten, Dropout, Dense) for layer in self.layers)
+        if self.sources or not kinds or len(self.dense) < 2:
+            return False
+        *hidden, output = self.dense
+        first = self.layers.index(hidden[0])
+        rescalings = [index for index, layer in enumerate(self.layers) if isinstance(layer, Rescaling)]
+        return (
+            self.layers[-1] is output
+            and all(layer.activation == "relu" for layer in hidden)
+            and output.activation == "softmax"
+            and len(rescalings) <= 1
+            and all(index < first for index in rescalings)
+            and len(set(self.layers)) == len(self.layers)
+        )
+
+    @property
     def arch(self) -> str:
-        """Widths of the hidden layers, ``128-32``."""
-        return arch_text(tuple(layer.units for layer in self.dense[:-1]))
+        """Widths of the hidden layers, ``128-32``; of other networks their layers, ``conv32-pool-dense10``."""
+        if self.is_dense:
+            return arch_text(tuple(layer.units for layer in self.dense[:-1]))
+        text = "-".join(filter(None, (layer.short for layer in self.layers)))
+        return text if len(text) <= LONGEST_TEXT else text[: LONGEST_TEXT - 3].rpartition("-")[0] + "..."
 
     @property
     def parameters(self) -> int:
-        """How many weights and biases it has where it is deployed."""
-        # The last shape is of what nothing follows.
-        pairs = zip(self.layers, self.shapes[:-1], strict=True)
-        return sum(layer.parameters(inputs) for layer, inputs in pairs)
+        """How many weights and biases it has where it is deployed; those of a layer that is called twice count once."""
+        found = dict(zip(self.layers, self.entering, strict=True))
+        return sum(layer.parameters(inputs) for layer, inputs in found.items())
+
+    @property
+    def products(self) -> int:
+        """How many multiplications by a weight one image takes."""
+        return sum(layer.products(inputs) for layer, inputs in zip(self.layers, self.entering, strict=True))
 
     @property
     def rescaling(self) -> Rescaling | None:
         """The layer by which a network declares that it takes pixels from 0 to 255 as they are."""
-        return next((layer for layer in self.layers if isinstance(layer, Rescaling)), None)
+        for layer, inputs in zip(self.layers, self.entering, strict=True):
+            if isinstance(layer, Rescaling):
+                return layer
+            if layer.parameter_shapes(inputs):
+                break
+        return None
 
 
 def network_spec(widths: tuple[int, ...]) -> NetworkSpec:

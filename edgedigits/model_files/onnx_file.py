@@ -15,7 +15,7 @@ from typing import Any
 from edgedigits.errors import ContractError, ModelFileError
 from edgedigits.model_files.budget import Budget, TooMuchError
 from edgedigits.model_files.onnx_graph import FoundNetwork, check_graph
-from edgedigits.model_files.onnx_operators import DamagedGraphError, ForeignGraphError, Message
+from edgedigits.model_files.onnx_tensors import DamagedGraphError, ForeignGraphError, Message
 
 MOST_ITEMS = 1_000
 """Nodes, constants or other entries of one kind. A network of ten layers has under a hundred."""

@@ -20,21 +20,21 @@ from edgedigits.contract import (
 )
 from edgedigits.format_table import Precision
 from edgedigits.model_files.budget import Budget
-from edgedigits.model_files.onnx_operators import (
+from edgedigits.model_files.onnx_operators import OPERATORS
+from edgedigits.model_files.onnx_tensors import (
     FLOAT,
     FLOAT16,
-    FUSED_OPERATORS,
     IMAGE,
     INT8,
     INT32,
     INT64,
     ITEM_BYTES,
-    OPERATORS,
     PROBABILITIES,
     UINT8,
     DamagedGraphError,
     ForeignGraphError,
     Message,
+    Rule,
     Side,
     Tensor,
 )
@@ -63,17 +63,17 @@ class FoundNetwork(NamedTuple):
 
     precision: Precision
     """In which the weights are kept."""
-    widths: tuple[int, ...]
-    """Of all layers, the ten classes last."""
+    widths: tuple[int, ...] | None
+    """Of the layers of a chain of Dense layers, the ten classes last; None for any other network."""
 
 
-def check_graph(graph: Message, budget: Budget, fused: bool = False) -> FoundNetwork:
+def check_graph(graph: Message, budget: Budget, fused: "dict[str, Rule] | None" = None) -> FoundNetwork:
     """Follow a graph from its inputs to its outputs.
 
     Args:
         graph: as ``onnx_file`` reads it; the nodes in the order in which they run.
         budget: constants are spent from it, as they are declared, taken and made.
-        fused: whether onnxruntime's own operators may be among them, which it makes out of several.
+        fused: onnxruntime's own operators, where they may be among them: it makes them out of several.
             Then ``value`` describes tensors between operators, and is checked as well.
 
     Returns:
@@ -93,10 +93,10 @@ def check_graph(graph: Message, budget: Budget, fused: bool = False) -> FoundNet
         _define(tensors, value.get("name", ""), _declared(value)._replace(step=IMAGE))
     for node in graph["node"]:
         operator, domain = node.get("op_type", ""), node.get("domain", "")
-        own = fused and domain == "com.microsoft"
+        own = fused is not None and domain == "com.microsoft"
         if domain not in ("", "ai.onnx") and not own:
             raise ForeignGraphError("operators of ONNX itself", f"a custom operator {domain}.{operator}")
-        follow = (FUSED_OPERATORS if own else OPERATORS).get(operator)
+        follow = fused.get(operator) if own and fused is not None else _rule(operator)
         if follow is None:
             raise ForeignGraphError(f"operators {', '.join(OPERATORS)}", f"an operator {operator or '?'}")
         try:
@@ -108,12 +108,13 @@ def check_graph(graph: Message, budget: Budget, fused: bool = False) -> FoundNet
         outputs = (given,) if isinstance(given, Tensor) else given
         # Runtimes work out beforehand what depends on constants alone, and put in order anew what an operator takes.
         budget.take(sum(_size(tensor) for tensor in (*inputs, *outputs)))
+        budget.multiply(outputs[0].products)
         if len(node["output"]) != len(outputs):
             raise ForeignGraphError(f"{len(outputs)} outputs of a {operator}", str(len(node["output"])))
         for name, output in zip(node["output"], outputs, strict=True):
-            _define(tensors, name, output)
+            _define(tensors, name, output._replace(products=0) if output.products else output)
     _check_outputs(graph, tensors)
-    if fused:
+    if fused is not None:
         _check_described(graph, tensors)
     _check_edge("input", graph["input"], EXPECTED_INPUT, (INPUT_NAME, UINT8, (None, IMAGE_SIDE, IMAGE_SIDE)))
     _check_edge("output", graph["output"], EXPECTED_OUTPUT, (OUTPUT_NAME, FLOAT, (None, CLASSES)))
@@ -121,7 +122,16 @@ def check_graph(graph: Message, budget: Budget, fused: bool = False) -> FoundNet
     # Constants have no batch that is free, though they may agree with one.
     if answers.step != PROBABILITIES or answers.precision is None or answers.shape[0] is not None:
         raise ForeignGraphError("a Softmax of the last layer's sums at the end", "another output")
-    return FoundNetwork(answers.precision, answers.widths)
+    return FoundNetwork(answers.precision, None if answers.is_free else answers.widths)
+
+
+def _rule(operator: str) -> "Rule | None":
+    """Return the rule of an operator of ONNX; those of networks that few have are loaded when they are met."""
+    if operator in OPERATORS:
+        return OPERATORS[operator]
+    from edgedigits.model_files.onnx_map_operators import MAP_OPERATORS
+
+    return MAP_OPERATORS.get(operator)
 
 
 def _check_edge(
@@ -206,7 +216,7 @@ def _constant(initializer: Message) -> Tensor:
         dtype,
         shape,
         is_constant=True,
-        numbers=tuple(values.tolist()) if dtype == INT64 and items <= 4 else (),
+        numbers=tuple(values.tolist()) if dtype == INT64 and items <= 8 else (),
         is_zero=not values.any(),
         precision=_PRECISIONS.get(dtype),
     )

@@ -3,162 +3,127 @@
 Every rule keeps the batch, so that no constant, however it is shaped, can blow an image up: a row is never longer than
 the constants that it meets. Every rule also knows how far on its way from pixels to probabilities a tensor is, its
 ``Tensor.step``: layers in a chain, each a product with constants, a ReLU between two, a softmax at the end. And each
-product tells what precision its weights are kept in. ``FUSED_OPERATORS`` are what onnxruntime makes of several when it
-optimizes a graph, in files of its own format.
+product tells what precision its weights are kept in. Operators of networks that are no such chain have their rules in
+``onnx_map_operators``; what onnxruntime makes of several when it optimizes a graph, in ``onnx_fused_operators``.
 
 Operators: https://github.com/onnx/onnx/blob/main/docs/Operators.md; onnxruntime's own:
 https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md.
 """
 
 import math
-from collections.abc import Callable
-from typing import Any, NamedTuple, TypeAlias
 
 from edgedigits.contract import WIDEST_LAYER
 from edgedigits.format_table import Precision
-
-Side: TypeAlias = "int | None"
-Message: TypeAlias = "dict[str, Any]"
-
-FLOAT, UINT8, INT8, INT32, INT64, FLOAT16 = 1, 2, 3, 6, 7, 10
-"""TensorProto.DataType, as far as networks of ours use it."""
-ITEM_BYTES = {FLOAT: 4, UINT8: 1, INT8: 1, INT32: 4, INT64: 8, FLOAT16: 2}
-
-
-class DamagedGraphError(ValueError):
-    """The bytes are no such message."""
-
-
-class ForeignGraphError(ValueError):
-    """A whole model, but not one that edgedigits would write."""
-
-    def __init__(self, expected: str, found: str) -> None:
-        super().__init__(expected, found)
-        self.expected, self.found = expected, found
-
-
-class Tensor(NamedTuple):
-    """What is known of a tensor before anything runs."""
-
-    dtype: int
-    shape: tuple[Side, ...]
-    """None for a free side: the batch."""
-    is_constant: bool = False
-    numbers: tuple[int, ...] = ()
-    """The values of a constant of int64: what a Reshape makes of its input."""
-    is_zero: bool = False
-    """Whether it is a constant of zeros only."""
-    step: str = ""
-    """What of an image it is: ``IMAGE``, ``SUMS``, ``RELU`` or ``PROBABILITIES``; ``SCALE`` for what is computed from
-    an image beside its values; empty for constants."""
-    precision: "Precision | None" = None
-    """Of a constant, how it is kept; of anything else, how the weights of all layers before it are."""
-    is_quantized: bool = False
-    """Whether it is the float value of integers."""
-    widths: tuple[int, ...] = ()
-    """Of the layers before it."""
+from edgedigits.model_files.onnx_tensors import (
+    FLOAT,
+    IMAGE,
+    INT8,
+    INT32,
+    PROBABILITIES,
+    RELU,
+    SCALE,
+    SUMS,
+    UINT8,
+    VALUES,
+    WAY,
+    Attributes,
+    ForeignGraphError,
+    Rule,
+    Tensor,
+    expect,
+    flat,
+    is_row,
+    whole,
+)
 
 
-IMAGE, SUMS, RELU, PROBABILITIES, SCALE = "image", "sums", "relu", "probabilities", "scale"
-"""The way of an image: pixels, then the sums of a layer, those of the last one or kept by a ReLU for the next."""
-
-_Attributes: TypeAlias = "dict[str, Message]"
-
-
-def _expect(holds: bool, operator: str, inputs: list[Tensor]) -> None:
-    if not holds:
-        shapes = ", ".join(f"({', '.join('n' if s is None else str(s) for s in t.shape)})" for t in inputs)
-        raise ForeignGraphError(f"a {operator} as edgedigits exports it", f"one of {shapes or 'nothing'}")
-
-
-def _is_row(tensor: Tensor) -> bool:
-    """Whether a tensor is (n, numbers), computed from the image."""
-    return len(tensor.shape) == 2 and tensor.shape[1] is not None and tensor.step not in ("", SCALE)
-
-
-def _int(attributes: _Attributes, name: str, default: int) -> int:
-    return int(attributes[name].get("i", 0)) if name in attributes else default
-
-
-def _cast(inputs: list[Tensor], attributes: _Attributes) -> Tensor:
-    _expect(len(inputs) == 1 and _int(attributes, "to", 0) == FLOAT, "Cast", inputs)
+def _cast(inputs: list[Tensor], attributes: Attributes) -> Tensor:
+    expect(len(inputs) == 1 and whole(attributes, "to", 0) == FLOAT, "Cast", inputs)
     return inputs[0]._replace(dtype=FLOAT, numbers=())
 
 
-def _identity(inputs: list[Tensor], attributes: _Attributes) -> Tensor:
-    _expect(len(inputs) == 1, "Identity", inputs)
+def _identity(inputs: list[Tensor], attributes: Attributes) -> Tensor:
+    expect(len(inputs) == 1, "Identity", inputs)
     return inputs[0]
 
 
-def _relu(inputs: list[Tensor], attributes: _Attributes) -> Tensor:
-    _expect(len(inputs) == 1 and inputs[0].dtype == FLOAT and inputs[0].step == SUMS, "Relu", inputs)
-    return inputs[0]._replace(step=RELU)
+def _relu(inputs: list[Tensor], attributes: Attributes) -> Tensor:
+    expect(len(inputs) == 1 and inputs[0].dtype == FLOAT and inputs[0].step in (SUMS, VALUES), "Relu", inputs)
+    return inputs[0]._replace(step=RELU if inputs[0].step == SUMS else VALUES)
 
 
-def _softmax(inputs: list[Tensor], attributes: _Attributes) -> Tensor:
-    _expect(
+def _softmax(inputs: list[Tensor], attributes: Attributes) -> Tensor:
+    expect(
         len(inputs) == 1
         and inputs[0].dtype == FLOAT
-        and _is_row(inputs[0])
-        and inputs[0].step == SUMS
-        and _int(attributes, "axis", -1) in (-1, 1),
+        and is_row(inputs[0])
+        and inputs[0].step in (SUMS, VALUES)
+        and whole(attributes, "axis", -1) in (-1, 1),
         "Softmax",
         inputs,
     )
     return inputs[0]._replace(step=PROBABILITIES)
 
 
-def _flat(tensor: Tensor) -> int:
-    """Return how many numbers an image of a tensor (n, ...) has; -1 where that is not known."""
-    sides = tensor.shape[1:]
-    return math.prod(side for side in sides if side is not None) if None not in sides else -1
+def _can_be_shaped(tensor: Tensor) -> bool:
+    """Whether a tensor is the image, or floats that a layer made of it."""
+    return tensor.step == IMAGE or (tensor.step in WAY and tensor.dtype == FLOAT)
 
 
-def _reshape(inputs: list[Tensor], attributes: _Attributes) -> Tensor:
-    _expect(
+def _shaped(tensor: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """The same values in another shape; in a chain of Dense layers only the image needs another."""
+    if tensor.step == IMAGE:
+        return tensor._replace(shape=(tensor.shape[0], *shape))
+    return together([tensor])._replace(shape=(tensor.shape[0], *shape))
+
+
+def _reshape(inputs: list[Tensor], attributes: Attributes) -> Tensor:
+    """A row, or a map with its channels second."""
+    expect(
         len(inputs) == 2
-        and inputs[0].step == IMAGE
+        and _can_be_shaped(inputs[0])
         and len(inputs[0].shape) > 0
-        and inputs[1].shape == (2,)
-        and inputs[1].numbers in ((-1, _flat(inputs[0])), (0, _flat(inputs[0])))
-        and inputs[1].numbers[1] > 0
-        and not _int(attributes, "allowzero", 0),
+        and inputs[1].shape in ((2,), (4,))
+        and inputs[1].numbers[:1] in ((-1,), (0,))
+        and all(side > 0 for side in inputs[1].numbers[1:])
+        and math.prod(inputs[1].numbers[1:]) == flat(inputs[0])
+        and not whole(attributes, "allowzero", 0),
         "Reshape",
         inputs,
     )
-    return inputs[0]._replace(shape=(inputs[0].shape[0], inputs[1].numbers[1]))
+    return _shaped(inputs[0], inputs[1].numbers[1:])
 
 
-def _flatten(inputs: list[Tensor], attributes: _Attributes) -> Tensor:
-    _expect(
+def _flatten(inputs: list[Tensor], attributes: Attributes) -> Tensor:
+    expect(
         len(inputs) == 1
-        and inputs[0].step == IMAGE
+        and _can_be_shaped(inputs[0])
         and len(inputs[0].shape) > 1
-        and _flat(inputs[0]) > 0
-        and _int(attributes, "axis", 1) == 1,
+        and flat(inputs[0]) > 0
+        and whole(attributes, "axis", 1) == 1,
         "Flatten",
         inputs,
     )
-    return inputs[0]._replace(shape=(inputs[0].shape[0], _flat(inputs[0])))
+    return _shaped(inputs[0], (flat(inputs[0]),))
 
 
-def _matmul(inputs: list[Tensor], attributes: _Attributes) -> Tensor:
-    _expect(
+def _matmul(inputs: list[Tensor], attributes: Attributes) -> Tensor:
+    expect(
         len(inputs) == 2
         and inputs[0].dtype == inputs[1].dtype == FLOAT
         and inputs[0].is_quantized == (inputs[1].precision == "int8"),
         "MatMul",
         inputs,
     )
-    return _product(inputs, inputs[1].precision, "MatMul")
+    return product(inputs, inputs[1].precision, "MatMul")
 
 
-def _product(inputs: list[Tensor], precision: "Precision | None", operator: str) -> Tensor:
+def product(inputs: list[Tensor], precision: "Precision | None", operator: str) -> Tensor:
     """The sums of a layer: a row, which is the image or comes out of a ReLU, times a constant that is not all zeros."""
     row, kernel = inputs
-    _expect(
-        _is_row(row)
-        and row.step in (IMAGE, RELU)
+    expect(
+        is_row(row)
+        and (row.step in (IMAGE, RELU) or (row.is_free and row.step in WAY))
         and kernel.is_constant
         and len(kernel.shape) == 2
         and kernel.shape[0] == row.shape[1]
@@ -171,61 +136,102 @@ def _product(inputs: list[Tensor], precision: "Precision | None", operator: str)
     if precision is None or row.precision not in (None, precision):
         raise ForeignGraphError("weights of one precision", f"{row.precision} and {precision}")
     units = kernel.shape[1] or 0
-    return Tensor(FLOAT, (row.shape[0], units), step=SUMS, precision=precision, widths=(*row.widths, units))
+    return Tensor(
+        FLOAT,
+        (row.shape[0], units),
+        step=SUMS,
+        precision=precision,
+        widths=(*row.widths, units),
+        is_free=row.is_free,
+    )
 
 
-def _gemm(inputs: list[Tensor], attributes: _Attributes) -> Tensor:
-    _expect(len(inputs) in (2, 3), "Gemm", inputs)
-    product = _matmul([inputs[0], _kernel(inputs[1], "Gemm", inputs, attributes)], {})
+def gemm(inputs: list[Tensor], attributes: Attributes) -> Tensor:
+    """The sums of a layer with its biases."""
+    expect(len(inputs) in (2, 3), "Gemm", inputs)
+    product = _matmul([inputs[0], kernel_of(inputs[1], "Gemm", inputs, attributes)], {})
     return _add([product, inputs[2]], {}) if len(inputs) == 3 else product
 
 
-def _kernel(kernel: Tensor, operator: str, inputs: list[Tensor], attributes: _Attributes) -> Tensor:
+def kernel_of(kernel: Tensor, operator: str, inputs: list[Tensor], attributes: Attributes) -> Tensor:
     """Return the kernel of a Gemm as a MatMul takes it; nothing is scaled on the way."""
-    _expect(
+    expect(
         len(kernel.shape) == 2
-        and not _int(attributes, "transA", 0)
+        and not whole(attributes, "transA", 0)
         and all(attributes[name].get("f", 0.0) == 1.0 for name in ("alpha", "beta") if name in attributes),
         operator,
         inputs,
     )
-    return kernel._replace(shape=kernel.shape[::-1]) if _int(attributes, "transB", 0) else kernel
+    return kernel._replace(shape=kernel.shape[::-1]) if whole(attributes, "transB", 0) else kernel
 
 
-def _add(inputs: list[Tensor], attributes: _Attributes) -> Tensor:
+def _add(inputs: list[Tensor], attributes: Attributes) -> Tensor:
     return _with_each(inputs, "Add")
 
 
-def _multiply(inputs: list[Tensor], attributes: _Attributes) -> Tensor:
+def _multiply(inputs: list[Tensor], attributes: Attributes) -> Tensor:
     """Scales: of a row, or of other scales."""
     if len(inputs) == 2 and inputs[0].shape == () and inputs[1].is_constant and len(inputs[1].shape) == 1:
-        _expect(
+        expect(
             inputs[0].dtype == inputs[1].dtype == FLOAT and inputs[0].step == SCALE and not inputs[1].is_zero,
             "Mul",
             inputs,
         )
         return Tensor(FLOAT, inputs[1].shape, step=SCALE)
-    _expect(len(inputs) == 2 and not inputs[1].is_zero, "Mul", inputs)
+    expect(len(inputs) == 2 and not inputs[1].is_zero, "Mul", inputs)
     return _with_each(inputs, "Mul")
 
 
 def _with_each(inputs: list[Tensor], operator: str) -> Tensor:
-    """The sums of a layer, and a number for each of them or one for all."""
-    _expect(
+    """The sums of a layer, and a number for each of them or one for all; of other networks, any values of an image."""
+    if len(inputs) == 2 and inputs[0].step in WAY and (inputs[0].step != SUMS or inputs[1].step in WAY):
+        return met(inputs, operator)
+    expect(
         len(inputs) == 2
         and inputs[0].dtype == inputs[1].dtype == FLOAT
-        and _is_row(inputs[0])
+        and is_row(inputs[0])
         and inputs[0].step == SUMS
         and (inputs[1].is_constant or inputs[1].step == SCALE)
         and inputs[1].shape in ((), (1,), inputs[0].shape[1:], (1, *inputs[0].shape[1:])),
         operator,
         inputs,
     )
-    return inputs[0]
+    # The scales of a dynamic layer are part of it; any other scaling is a layer of its own.
+    is_scaled = operator == "Mul" and inputs[0].precision != "dynamic"
+    return inputs[0]._replace(step=VALUES, is_free=True) if is_scaled else inputs[0]
 
 
-def _matmul_integer(inputs: list[Tensor], attributes: _Attributes) -> Tensor:
-    _expect(
+def met(inputs: list[Tensor], operator: str) -> Tensor:
+    """Values of an image, and as many others, or constants for each or for all along some sides: as many values."""
+    one, other = inputs
+    sides = other.shape[::-1]
+    fits = len(sides) <= len(one.shape) and all(
+        side in (1, own) for side, own in zip(sides, one.shape[::-1], strict=False)
+    )
+    expect(
+        one.dtype == other.dtype == FLOAT
+        and one.step in WAY
+        and (
+            other.is_constant and fits and None not in sides if other.step == "" else other.shape == one.shape
+        )
+        and (other.step == "" or other.step in WAY),
+        operator,
+        inputs,
+    )
+    return together(inputs)
+
+
+def together(inputs: list[Tensor]) -> Tensor:
+    """What becomes of an image where its branches meet: the first of them with the precision of all."""
+    precisions = {one.precision for one in inputs if one.step in WAY} - {None}
+    if len(precisions) > 1:
+        raise ForeignGraphError("weights of one precision", " and ".join(sorted(map(str, precisions))))
+    precision = next(iter(precisions), None)
+    return inputs[0]._replace(step=VALUES, is_free=True, precision=precision, widths=(), products=0)
+
+
+def _matmul_integer(inputs: list[Tensor], attributes: Attributes) -> Tensor:
+    expect(
         len(inputs) in (2, 3)
         and inputs[0].dtype == UINT8
         and inputs[1].dtype in (UINT8, INT8)
@@ -236,19 +242,19 @@ def _matmul_integer(inputs: list[Tensor], attributes: _Attributes) -> Tensor:
         "MatMulInteger",
         inputs,
     )
-    return _product(inputs[:2], "dynamic", "MatMulInteger")._replace(dtype=INT32)
+    return product(inputs[:2], "dynamic", "MatMulInteger")._replace(dtype=INT32)
 
 
-def _dynamic_quantize(inputs: list[Tensor], attributes: _Attributes) -> tuple[Tensor, ...]:
+def _dynamic_quantize(inputs: list[Tensor], attributes: Attributes) -> tuple[Tensor, ...]:
     """Integers of a row, with the scale and the zero point that its own smallest and largest number ask for."""
-    _expect(
-        len(inputs) == 1 and inputs[0].dtype == FLOAT and _is_row(inputs[0]), "DynamicQuantizeLinear", inputs
+    expect(
+        len(inputs) == 1 and inputs[0].dtype == FLOAT and is_row(inputs[0]), "DynamicQuantizeLinear", inputs
     )
     return inputs[0]._replace(dtype=UINT8), Tensor(FLOAT, (), step=SCALE), Tensor(UINT8, (), step=SCALE)
 
 
-def _quantize(inputs: list[Tensor], attributes: _Attributes) -> Tensor:
-    _expect(
+def _quantize(inputs: list[Tensor], attributes: Attributes) -> Tensor:
+    expect(
         len(inputs) == 3
         and inputs[0].dtype == FLOAT
         and inputs[0].step in (SUMS, RELU)
@@ -262,8 +268,8 @@ def _quantize(inputs: list[Tensor], attributes: _Attributes) -> Tensor:
     return inputs[0]._replace(dtype=inputs[2].dtype, step=step)
 
 
-def _dequantize(inputs: list[Tensor], attributes: _Attributes) -> Tensor:
-    _expect(
+def _dequantize(inputs: list[Tensor], attributes: Attributes) -> Tensor:
+    expect(
         len(inputs) in (2, 3)
         and inputs[0].dtype in (UINT8, INT8, INT32)
         and (len(inputs) == 2 or inputs[2].dtype == inputs[0].dtype),
@@ -274,30 +280,30 @@ def _dequantize(inputs: list[Tensor], attributes: _Attributes) -> Tensor:
     return inputs[0]._replace(dtype=FLOAT, is_quantized=True)
 
 
-def _expect_scale(operator: str, inputs: list[Tensor], attributes: _Attributes) -> None:
+def _expect_scale(operator: str, inputs: list[Tensor], attributes: Attributes) -> None:
     """Expect one scale for all, or one for each index of an axis; and zero points of the same shape, all 0."""
     values, scale = inputs[0], inputs[1]
-    axis = _int(attributes, "axis", 1)
+    axis = whole(attributes, "axis", 1)
     per_axis = -len(values.shape) <= axis < len(values.shape) and scale.shape == (values.shape[axis],)
-    _expect(
+    expect(
         scale.dtype == FLOAT
         and scale.is_constant
         and not scale.is_zero
         and (scale.shape in ((), (1,)) or per_axis)
         and all(zero.is_zero and zero.shape == scale.shape for zero in inputs[2:])
-        and not _int(attributes, "block_size", 0),
+        and not whole(attributes, "block_size", 0),
         operator,
         inputs,
     )
 
 
-OPERATORS: "dict[str, Callable[[list[Tensor], _Attributes], Tensor | tuple[Tensor, ...]]]" = {
+OPERATORS: "dict[str, Rule]" = {
     "Add": _add,
     "Cast": _cast,
     "DequantizeLinear": _dequantize,
     "DynamicQuantizeLinear": _dynamic_quantize,
     "Flatten": _flatten,
-    "Gemm": _gemm,
+    "Gemm": gemm,
     "Identity": _identity,
     "MatMul": _matmul,
     "MatMulInteger": _matmul_integer,
@@ -306,45 +312,4 @@ OPERATORS: "dict[str, Callable[[list[Tensor], _Attributes], Tensor | tuple[Tenso
     "Relu": _relu,
     "Reshape": _reshape,
     "Softmax": _softmax,
-}
-
-
-def _fused_gemm(inputs: list[Tensor], attributes: _Attributes) -> Tensor:
-    _expect(attributes.get("activation", {}).get("s", "") == "Relu", "FusedGemm", inputs)
-    return _gemm(inputs, attributes)._replace(step=RELU)
-
-
-def _quantized_gemm(inputs: list[Tensor], attributes: _Attributes) -> Tensor:
-    """Values, scale and zero point of a row and of a kernel; a bias; scale and zero point of integers that come out."""
-    _expect(len(inputs) in (7, 9), "QGemm", inputs)
-    row, row_scale, row_zero, kernel, kernel_scale, kernel_zero, bias, *output = inputs
-    scales, zeros = (row_scale, kernel_scale, *output[:1]), (row_zero, kernel_zero, *output[1:])
-    kernel = _kernel(kernel, "QGemm", inputs, attributes)
-    _expect(
-        row.dtype in (UINT8, INT8)
-        and kernel.dtype in (UINT8, INT8)
-        and bias.dtype == INT32
-        and bias.is_constant
-        and bias.shape in ((), (1,), kernel.shape[1:], (1, *kernel.shape[1:]))
-        and all(scale.dtype == FLOAT and scale.is_constant and not scale.is_zero for scale in scales)
-        and all(zero.dtype in (UINT8, INT8) and zero.is_zero for zero in zeros)
-        and row_zero.dtype == row.dtype
-        and kernel_zero.dtype == kernel.dtype
-        and kernel_zero.shape == kernel_scale.shape
-        and kernel_scale.shape in ((), (1,), kernel.shape[1:])
-        and all(zero.shape in ((), (1,)) for zero in (row_zero, *output[1:]))
-        and all(scale.shape in ((), (1,)) for scale in (row_scale, *output[:1])),
-        "QGemm",
-        inputs,
-    )
-    sums = _product([row, kernel], "int8", "QGemm")
-    if not output:
-        return sums
-    # As in a QuantizeLinear.
-    return sums._replace(dtype=output[1].dtype, step=RELU if output[1].dtype == UINT8 else SUMS)
-
-
-FUSED_OPERATORS: "dict[str, Callable[[list[Tensor], _Attributes], Tensor | tuple[Tensor, ...]]]" = {
-    "FusedGemm": _fused_gemm,
-    "QGemm": _quantized_gemm,
 }

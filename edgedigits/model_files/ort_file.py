@@ -13,8 +13,9 @@ from pathlib import Path
 from edgedigits.errors import ContractError, ModelFileError
 from edgedigits.model_files.budget import Budget, TooMuchError
 from edgedigits.model_files.flatbuffer import DamagedFlatbufferError, Schema, Table, read_flatbuffer
+from edgedigits.model_files.onnx_fused_operators import FUSED_OPERATORS
 from edgedigits.model_files.onnx_graph import FoundNetwork, check_graph
-from edgedigits.model_files.onnx_operators import DamagedGraphError, ForeignGraphError
+from edgedigits.model_files.onnx_tensors import DamagedGraphError, ForeignGraphError
 
 MOST_NODES = 1_000
 MOST_ARGUMENTS = 16
@@ -94,13 +95,34 @@ SCHEMA: Schema = {
     "argument": {0: ("kind", "int8"), 1: ("index", "uint32")},
 }
 
-_KERNEL_TYPES = {
-    "Add": {"T": ("i0", "i1", "o0")},
+_Types = dict[str, tuple[str, ...]]
+_EACH: _Types = {"T": ("i0", "o0")}
+_PAIR: _Types = {"T": ("i0", "i1", "o0")}
+_KERNEL_TYPES: dict[str, _Types] = {
+    "Add": _PAIR,
+    "AveragePool": _EACH,
+    "BiasGelu": _PAIR,
     "Cast": {"T1": ("i0",), "T2": ("o0",)},
-    "Flatten": {"T": ("i0", "o0")},
+    "Clip": {"T": ("i0", "i1", "i2", "o0")},
+    "Concat": _EACH,
+    "Conv": {"T": ("i0", "i1", "i2", "o0")},
+    "Div": _PAIR,
+    "Elu": _EACH,
+    "Erf": _EACH,
+    "Flatten": _EACH,
+    "FusedConv": {"T": ("i0", "i1", "i2", "i3", "o0")},
     "FusedGemm": {"T": ("i0", "i1", "i2", "o0")},
+    "Gelu": _EACH,
     "Gemm": {"T": ("i0", "i1", "i2", "o0")},
-    "MatMul": {"T": ("i0", "i1", "o0")},
+    "GlobalAveragePool": _EACH,
+    "GlobalMaxPool": _EACH,
+    "HardSigmoid": _EACH,
+    "LeakyRelu": _EACH,
+    "MatMul": _PAIR,
+    "MaxPool": {"I": ("o1",), "T": ("i0", "o0")},
+    "Mul": _PAIR,
+    "PRelu": _PAIR,
+    "Pad": {"T": ("i0", "i2", "o0"), "pads": ("i1",)},
     "QGemm": {
         "T": ("i1", "i4", "i7"),
         "TA": ("i0", "i2"),
@@ -109,9 +131,14 @@ _KERNEL_TYPES = {
         "TY": ("o0",),
         "TYZ": ("i8",),
     },
-    "Relu": {"T": ("i0", "o0")},
+    "QuickGelu": _EACH,
+    "Relu": _EACH,
     "Reshape": {"T": ("i0", "o0"), "shape": ("i1",)},
-    "Softmax": {"T": ("i0", "o0")},
+    "Selu": _EACH,
+    "Sigmoid": _EACH,
+    "Softmax": _EACH,
+    "Tanh": _EACH,
+    "Transpose": _EACH,
 }
 """Which inputs and outputs have which type: so stands it in the operators' definitions, and in every file.
 
@@ -136,7 +163,7 @@ def check_ort(path: Path, content: bytes) -> FoundNetwork:
     try:
         session = read_flatbuffer(SCHEMA, "session", content, budget)
         graph = session.get("model", {}).get("graph", {})
-        found = check_graph(_as_onnx(graph), budget, fused=True)
+        found = check_graph(_as_onnx(graph), budget, FUSED_OPERATORS)
         _check_kernel_types(session.get("kernel_types", {}), graph.get("nodes", []))
     except (DamagedFlatbufferError, DamagedGraphError, TooMuchError) as error:
         raise ModelFileError(path, f"no whole model in ORT format ({error})") from error
@@ -227,7 +254,10 @@ def _check_indices(graph: Table, nodes: list[Table]) -> None:
         if len(node.get("inputs", [])) > MOST_ARGUMENTS or len(node.get("outputs", [])) > MOST_ARGUMENTS:
             raise DamagedGraphError(f"a node of more than {MOST_ARGUMENTS} inputs or outputs")
         counts = node.get("input_arg_counts", ())
-        if not all(0 <= number <= 1 for number in counts) or sum(counts) > len(node.get("inputs", [])):
+        taken = len(node.get("inputs", []))
+        # A Concat takes any number of inputs as one argument.
+        is_whole = node.get("op_type", "") == "Concat" and tuple(counts) == (taken,)
+        if not is_whole and (not all(0 <= number <= 1 for number in counts) or sum(counts) > taken):
             raise DamagedGraphError("the inputs of a node are counted wrongly")
 
 

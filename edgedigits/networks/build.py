@@ -1,16 +1,19 @@
 """Networks in Keras: built from a description, loaded from a ``.keras`` file, and their weights."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 
 from edgedigits.artifacts.hashes import sha256_bytes
 from edgedigits.errors import EdgeDigitsError, ModelFileError
-from edgedigits.model_files.keras_archive import TRAIN_AGAIN, read_network_spec
-from edgedigits.model_files.network_spec import Dense, Dropout, Flatten, LayerSpec, NetworkSpec, Rescaling
+from edgedigits.model_files.keras_archive import read_network_spec
+from edgedigits.model_files.keras_graph import TRAIN_AGAIN
+from edgedigits.model_files.network_spec import Dense, LayerSpec, NetworkSpec
 from edgedigits.networks.backend import keras
+from edgedigits.networks.keras_layers import keras_layer
 from edgedigits.networks.weighted import WeightedDense, WeightedLayer, WeightedNetwork
 from edgedigits.networks.weights_copy import copied_weights
 
@@ -29,30 +32,18 @@ def build_network(spec: NetworkSpec, seed: int = 0, initializer: str = "glorot_u
         initializer: of the weights, one of ``INITIALIZERS``.
     """
     initialize = INITIALIZERS[initializer]
-    layers: list[Any] = [keras.Input(spec.input_shape, name="image")]
-    layers += [
-        _BUILT[type(layer)](layer, initialize(seed + index)) for index, layer in enumerate(spec.layers)
-    ]
-    return keras.Sequential(layers)
-
-
-def _built_dense(layer: Dense, initializer: keras.Initializer) -> keras.Layer:
-    return keras.layers.Dense(
-        layer.units,
-        layer.activation,
-        use_bias=layer.use_bias,
-        kernel_initializer=initializer,
-        name=layer.name,
-    )
-
-
-_BUILT: dict[type[LayerSpec], Callable[[Any, keras.Initializer], keras.Layer]] = {
-    Dense: _built_dense,
-    Dropout: lambda layer, _: keras.layers.Dropout(layer.rate, name=layer.name),
-    Flatten: lambda layer, _: keras.layers.Flatten(name=layer.name),
-    Rescaling: lambda layer, _: keras.layers.Rescaling(layer.scale, layer.offset, name=layer.name),
-}
-"""By kind, what makes a Keras layer with fresh weights of its description."""
+    built = {
+        layer: keras_layer(layer, initialize(seed + index), shape)
+        for index, (layer, shape) in enumerate(zip(spec.layers, spec.entering, strict=True))
+    }
+    image = keras.Input(spec.input_shape, name="image")
+    if not spec.sources and len(built) == len(spec.layers):
+        return keras.Sequential([image, *(built[layer] for layer in spec.layers)])
+    values = [image]
+    for layer, sources in zip(spec.layers, spec.inputs, strict=True):
+        taken = [values[source] for source in sources]
+        values.append(built[layer](taken if len(taken) > 1 else taken[0]))
+    return keras.Model(image, values[-1])
 
 
 def load_network(path: Path) -> tuple[keras.Model, NetworkSpec]:
@@ -69,7 +60,7 @@ def load_network(path: Path) -> tuple[keras.Model, NetworkSpec]:
     model = build_network(spec)
     try:
         with copied_weights(path) as weights:
-            model.load_weights(weights)
+            _fill(model, spec, weights)
     except (OSError, ValueError, KeyError, RuntimeError, TypeError) as error:
         if isinstance(error, EdgeDigitsError):
             raise
@@ -77,10 +68,41 @@ def load_network(path: Path) -> tuple[keras.Model, NetworkSpec]:
         raise ModelFileError(path, f"its weights cannot be read ({reason})", TRAIN_AGAIN) from error
     if not all(np.isfinite(weights).all() for weights in model.get_weights()):
         raise ModelFileError(path, "its weights hold NaN or infinity", TRAIN_AGAIN)
-    for layer in weighted_network(model).layers:
-        if not any(weights.any() for weights in layer.arrays[:1]):
-            raise ModelFileError(path, f"all weights of its layer {layer.spec.name} are 0", TRAIN_AGAIN)
+    for name, kernel in _kernels(model):
+        if not kernel.any():
+            raise ModelFileError(path, f"all weights of its layer {name} are 0", TRAIN_AGAIN)
     return model, spec
+
+
+def _fill(model: keras.Model, spec: NetworkSpec, weights: Path) -> None:
+    """Put into each layer the arrays that lie where the description says.
+
+    Raises:
+        ValueError: there are others, or some are missing.
+        OSError: the file cannot be read.
+    """
+    layers = {layer.name: layer for layer in model.layers}
+    with h5py.File(weights, "r") as file:
+        for layer in dict.fromkeys(spec.layers):
+            if not layers[layer.name].variables or not _has_weights(spec, layer):
+                continue
+            group = file.get(f"{layer.where}/vars")
+            if group is None:
+                raise ValueError(f"none of layer {layer.name} at {layer.where}")
+            layers[layer.name].load_own_variables({key: group[key][()] for key in group})
+
+
+def _has_weights(spec: NetworkSpec, layer: LayerSpec) -> bool:
+    """Return whether a layer of a network keeps weights: some of Keras' own keep the state of a random generator."""
+    return bool(layer.parameter_shapes(spec.entering[spec.layers.index(layer)]))
+
+
+def _kernels(model: keras.Model) -> Iterator[tuple[str, np.ndarray[Any, Any]]]:
+    """Return what each layer multiplies by, with the name of the layer."""
+    for layer in model.layers:
+        for variable in layer.variables:
+            if variable.name.endswith("kernel"):
+                yield layer.name, variable.numpy()
 
 
 def weighted_network(model: keras.Model) -> WeightedNetwork:
@@ -90,6 +112,11 @@ def weighted_network(model: keras.Model) -> WeightedNetwork:
         KeyError: a layer of a kind that nobody knows how to deploy.
     """
     return WeightedNetwork.of(_WEIGHTED[type(layer)](layer) for layer in _deployed(model))
+
+
+def _is_deployed_dense(model: keras.Model) -> bool:
+    """Whether ``weighted_network`` can say what of a network is deployed."""
+    return all(type(layer) in _WEIGHTED for layer in _deployed(model))
 
 
 def set_weights(model: keras.Model, network: WeightedNetwork) -> None:
@@ -127,6 +154,7 @@ def weights_sha256(model: keras.Model) -> str:
     (The hash of the ``.keras`` file would change with the date that Keras writes into it.)
     """
     content = b""
-    for array in weighted_network(model).arrays:
+    arrays = weighted_network(model).arrays if _is_deployed_dense(model) else model.get_weights()
+    for array in arrays:
         content += repr(array.shape).encode() + np.ascontiguousarray(array, "<f4").tobytes()
     return sha256_bytes(content)

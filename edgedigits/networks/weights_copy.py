@@ -22,7 +22,8 @@ from edgedigits.child_processes import run_module
 from edgedigits.contract import LARGEST_MODEL
 from edgedigits.errors import ModelFileError, OutputError
 from edgedigits.files import reason
-from edgedigits.model_files.keras_archive import TRAIN_AGAIN, WEIGHTS_MEMBER
+from edgedigits.model_files.keras_archive import WEIGHTS_MEMBER
+from edgedigits.model_files.keras_graph import TRAIN_AGAIN
 
 CPU_SECONDS = 5
 """Of the child; it needs under one, most of it to import h5py."""

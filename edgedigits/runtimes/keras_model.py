@@ -52,7 +52,7 @@ class KerasModel(Model):
             labels=trained_labels(path.parent, network_name(path), sha256),
         )
         super().__init__(path, metadata, name_and_version("keras"), intra_op_threads())
-        self.widths = tuple(layer.units for layer in spec.dense)
+        self.widths = tuple(layer.units for layer in spec.dense) if spec.is_dense else None
 
     def probabilities(self, pixels: Pixels) -> Probabilities:
         """Run the model; see ``Model.probabilities``."""

@@ -51,6 +51,7 @@ class TfliteModel(Model):
         self._dequantized = dequantization_table(self._signed)
         super().__init__(path, metadata, name_and_version("ai-edge-litert"), threads)
         self.widths = graph.widths
+        self.tells_layers = True
         if metadata.precision == "int8":
             self.sum_tolerance = QUANTIZED_SUM_TOLERANCE
 

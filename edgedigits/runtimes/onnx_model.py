@@ -17,6 +17,7 @@ class OnnxModel(Model):
         self._session, metadata, network = open_network(path, threads)
         super().__init__(path, metadata, name_and_version("onnxruntime"), threads)
         self.widths = network.widths
+        self.tells_layers = True
 
     def probabilities(self, pixels: Pixels) -> Probabilities:
         """Run the model; see ``Model.probabilities``."""

@@ -62,7 +62,8 @@ def export_model(
         The files that are in place, and the verifications of those that failed the gate and were dropped.
 
     Raises:
-        ModelNotFoundError, ModelFileError, ContractError: the ``.keras`` file is no digits network.
+        ModelNotFoundError, ModelFileError, ContractError: the ``.keras`` file is no digits network, or one that a
+            target cannot hold (see ``holding``).
         AccuracyError: what it was trained on cannot be told or folded in; see ``keras_input.choose_input_scale``.
         OutputError: a target exists and ``options.force`` is not set, the folder cannot be written to, or no C file can
             be called by this name.
@@ -70,6 +71,8 @@ def export_model(
         QuantizationError: the network has biases that int32 cannot hold.
     """
     name = network_name(keras_path)
+    if keras_path.suffix != ".keras":
+        raise _no_archive(keras_path)
     finish_commits(folder or keras_path.parent)
     paths = {
         target: (folder or keras_path.parent) / file_name(name, target.format, target.precision)
@@ -77,8 +80,11 @@ def export_model(
     }
     _check_names(paths, name, options)
     graph = graph or load_inference_graph(keras_path)
+    _check_holds(keras_path, graph, targets)
     training = _training_record(keras_path, name, graph)
     check_dataset(keras_path, graph, training, train_split, test_split)
+    if graph.spec.head == "logits":
+        progress.note(f"{keras_path.name}: ends in logits; its files have a softmax behind them")
     graph, choice = _with_input_scale(keras_path, graph, training, train_split, options, progress)
     reference = _reference(graph, test_split)
     integers = _integers(targets, graph, keras_path, training, train_split, test_split, options, progress)
@@ -93,6 +99,35 @@ def export_model(
         except _GateError as failure:
             failed.append(failure.verification)
     return exported, failed
+
+
+def holding(graph: InferenceGraph, targets: Sequence[Target]) -> tuple[Target, ...]:
+    """Return those targets whose files can hold a network: all for Dense layers, files of floats for others."""
+    return tuple(target for target in targets if _exporter(target).can_hold(graph, target.precision))
+
+
+def _check_holds(path: Path, graph: InferenceGraph, targets: Sequence[Target]) -> None:
+    """Raise ``ContractError`` where a target cannot hold the network."""
+    left = set(targets) - set(holding(graph, targets))
+    if left:
+        names = sorted({f"{target.precision} {target.format}" for target in left})
+        raise ContractError(
+            path,
+            f"a chain of Dense layers with relu and a softmax at the end for {', '.join(names)} files",
+            f"{graph.arch}: int8, C and TFLM files are made of Dense networks only",
+            "export it as float32",
+        )
+
+
+def _no_archive(path: Path) -> ContractError:
+    """Say of another kind of file or folder how the network in it becomes one that can be exported."""
+    found = "a folder" if path.is_dir() else f"a file {path.suffix or 'without a suffix'}"
+    return ContractError(
+        path,
+        "a network in a .keras file",
+        found,
+        f"save it anew with Keras: keras.models.load_model({path.name!r}).save({path.with_suffix('.keras').name!r})",
+    )
 
 
 def _calibrated(
@@ -190,6 +225,7 @@ def _export_one(
         edges=exporter.edges(target.precision, options),
         labels=graph.labels,
         input_scale=choice.receipt if choice else None,
+        head="logits" if graph.spec.head == "logits" else None,
     )
     with locked(path.parent), staged(path.parent) as staging:
         staged_path = staging / path.name

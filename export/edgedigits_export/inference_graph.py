@@ -17,10 +17,12 @@ from edgedigits.artifacts.manifest import recorded_input_scale, trained_labels
 from edgedigits.contract import IMAGE_SIDE, INPUT_NAME, OUTPUT_NAME
 from edgedigits.file_names import network_name
 from edgedigits.input_scale import RAW, UNIT, InputScale
-from edgedigits.model_files.network_spec import Rescaling
+from edgedigits.model_files.network_spec import NetworkSpec, Rescaling
 from edgedigits.networks.backend import keras, tf
 from edgedigits.networks.build import load_network, weighted_network, weights_sha256
 from edgedigits.networks.weighted import WeightedDense, WeightedLayer, WeightedNetwork
+from edgedigits_export.graph.lowering import lowered
+from edgedigits_export.graph.steps import Step
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -39,22 +41,46 @@ _ACTIVATIONS: dict[str, Callable[[Any], Any]] = {"relu": tf.nn.relu, "softmax": 
 class InferenceGraph:
     """A digits network, ready to be converted."""
 
-    network: WeightedNetwork
-    """Its layers with float32 weights; the first takes pixels from 0 to 255."""
-    arch: str
-    """Widths of the hidden layers, ``128-32``."""
+    spec: NetworkSpec
+    """Its description."""
+    chain: WeightedNetwork | None
+    """The Dense layers of a network of these alone, with float32 weights; the first takes pixels from 0 to 255."""
+    steps: tuple[Step, ...] | None
+    """What any other network computes, likewise from pixels."""
     weights_sha256: str
     """Of the Keras network's own weights, before the fold."""
     labels: tuple[str, ...]
     """Names of the classes."""
     keras_model: keras.Model
     """The network itself, for reference answers."""
-    input_shape: tuple[int, ...]
-    """Of the Keras network, without the batch."""
-    rescaling: Rescaling | None
-    """The Keras network's own layer that scales pixels, if it has one."""
     input_scale: InputScale
     """What pixels are made into before the Keras network's input."""
+
+    @property
+    def network(self) -> WeightedNetwork:
+        """The Dense layers of a network of these alone.
+
+        Raises:
+            TypeError: it has others.
+        """
+        if self.chain is None:
+            raise TypeError(f"{self.arch} has other layers than Dense ones")
+        return self.chain
+
+    @property
+    def arch(self) -> str:
+        """Widths of the hidden layers, ``128-32``, or the layers of a network that has others."""
+        return self.spec.arch
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Of the Keras network, without the batch."""
+        return self.spec.input_shape
+
+    @property
+    def rescaling(self) -> Rescaling | None:
+        """The Keras network's own layer that scales pixels, if it has one."""
+        return self.spec.rescaling
 
     def reference_probabilities(self, pixels: npt.NDArray[np.uint8]) -> FloatArray:
         """Return the Keras network's own answers, float32 (n, 10), for uint8 pixels (n, 28, 28)."""
@@ -67,8 +93,8 @@ class InferenceGraph:
 
     def fed_with(self, scale: InputScale) -> "InferenceGraph":
         """Return the same network with another scaling before it, folded into its first layer."""
-        network = _folded(weighted_network(self.keras_model), scale, self.rescaling)
-        return dataclasses.replace(self, network=network, input_scale=scale)
+        chain, steps = _deployed(self.keras_model, self.spec, scale)
+        return dataclasses.replace(self, chain=chain, steps=steps, input_scale=scale)
 
     def module(self, dtype: Any) -> tf.Module:
         """Return a TensorFlow module whose ``serve`` takes ``image`` of a dtype and gives ``probabilities``.
@@ -106,16 +132,26 @@ def load_inference_graph(path: Path) -> InferenceGraph:
     sha256 = weights_sha256(model)
     name = network_name(path)
     scale = RAW if spec.rescaling else recorded_input_scale(path.parent, name, sha256) or UNIT
+    chain, steps = _deployed(model, spec, scale)
     return InferenceGraph(
-        network=_folded(weighted_network(model), scale, spec.rescaling),
-        arch=spec.arch,
+        spec=spec,
+        chain=chain,
+        steps=steps,
         weights_sha256=sha256,
         labels=trained_labels(path.parent, name, sha256),
         keras_model=model,
-        input_shape=spec.input_shape,
-        rescaling=spec.rescaling,
         input_scale=scale,
     )
+
+
+def _deployed(
+    model: keras.Model, spec: NetworkSpec, scale: InputScale
+) -> tuple[WeightedNetwork | None, tuple[Step, ...] | None]:
+    """Return what is deployed of a network: Dense layers, or steps."""
+    if spec.is_dense:
+        return _folded(weighted_network(model), scale, spec.rescaling), None
+    weights = {layer.name: layer.get_weights() for layer in model.layers}
+    return None, lowered(spec, weights, scale)
 
 
 def _folded(network: WeightedNetwork, scale: InputScale, rescaling: Rescaling | None) -> WeightedNetwork:

@@ -38,6 +38,12 @@ class ExportFormat(ABC):
 
     tools: ClassVar[tuple[str, ...]]
     """Distributions whose versions the file keeps."""
+    any_layers: ClassVar[frozenset[Precision]] = frozenset()
+    """Precisions in which its files hold any network, not only one of Dense layers."""
+
+    def can_hold(self, graph: InferenceGraph, precision: Precision) -> bool:
+        """Return whether a file of this precision can hold a network."""
+        return graph.chain is not None or precision in self.any_layers
 
     @abstractmethod
     def convert(

@@ -5,71 +5,30 @@ no shape arithmetic, the batch free, names that are the same in every run.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 
-from edgedigits.contract import CLASSES, IMAGE_SIDE, INPUT_NAME, OUTPUT_NAME, PIXEL_MAX
+from edgedigits.contract import INPUT_NAME, OUTPUT_NAME, PIXEL_MAX
 from edgedigits.datasets.split import Split
 from edgedigits.format_table import Precision
 from edgedigits.metadata import METADATA_KEY, ModelMetadata
 from edgedigits.networks.weighted import WeightedDense, WeightedLayer
 from edgedigits.progress import Progress
 from edgedigits_export.formats.export_format import ExportFormat, FormatRecord
+from edgedigits_export.formats.onnx_builder import GraphBuilder
+from edgedigits_export.formats.onnx_steps import add_steps
 from edgedigits_export.inference_graph import InferenceGraph
 from edgedigits_export.integers.calibration import ONNX_FORM, REDUCED_ONNX_FORM, IntegerForm
 from edgedigits_export.integers.quantization import IntegerDense, IntegerLayer, IntegerNetwork
 from edgedigits_export.targets import DEFAULT_OPSET, ExportOptions
 
-IR_VERSION = 8
-"""Read by every onnxruntime that reads these opsets."""
-FREE_BATCH = "n"
 DYNAMIC_WEIGHT_MAX = 127
-
-
-@dataclass
-class _GraphBuilder:
-    """Collects the operators and constants of a graph in the order in which they run."""
-
-    nodes: list[onnx.NodeProto] = field(default_factory=list)
-    constants: list[onnx.TensorProto] = field(default_factory=list)
-
-    def constant(self, name: str, value: npt.ArrayLike) -> str:
-        """Add a constant tensor and return its name."""
-        self.constants.append(numpy_helper.from_array(np.asarray(value), name))
-        return name
-
-    def add(self, operator: str, inputs: list[str], output: str, **attributes: Any) -> str:
-        """Add an operator with one output and return that tensor's name."""
-        self.nodes.append(helper.make_node(operator, inputs, [output], name=output, **attributes))
-        return output
-
-    def model(self, opset: int) -> bytes:
-        """Check the graph and serialize it as a model."""
-        graph = helper.make_graph(
-            self.nodes,
-            "edgedigits",
-            [
-                helper.make_tensor_value_info(
-                    INPUT_NAME, TensorProto.UINT8, [FREE_BATCH, IMAGE_SIDE, IMAGE_SIDE]
-                )
-            ],
-            [helper.make_tensor_value_info(OUTPUT_NAME, TensorProto.FLOAT, [FREE_BATCH, CLASSES])],
-            self.constants,
-        )
-        model = helper.make_model(
-            graph,
-            opset_imports=[helper.make_opsetid("", opset)],
-            ir_version=IR_VERSION,
-            producer_name="edgedigits",
-        )
-        onnx.checker.check_model(model, full_check=True)
-        return bytes(model.SerializeToString(deterministic=True))
 
 
 def to_onnx(
@@ -87,7 +46,10 @@ def to_onnx(
         opset: version of the ONNX operator set, one of ``OPSETS``.
         integer_network: the same network in integers, for ``int8`` only.
     """
-    builder = _GraphBuilder()
+    builder = GraphBuilder()
+    if graph.steps is not None:
+        add_steps(builder, graph.steps, half=precision == "float16")
+        return builder.model(opset)
     pixels = builder.add("Flatten", [INPUT_NAME], "pixels", axis=1)
     if integer_network is not None:
         _integer_layers(builder, integer_network, pixels)
@@ -105,27 +67,24 @@ def add_metadata(content: bytes, metadata: ModelMetadata) -> bytes:
     return bytes(model.SerializeToString(deterministic=True))
 
 
-def _activated(builder: _GraphBuilder, layer: WeightedLayer | IntegerLayer, sums: str, index: int) -> str:
+def _activated(builder: GraphBuilder, layer: WeightedLayer | IntegerLayer, sums: str, index: int) -> str:
     """Add what is done to a layer's sums."""
     return _ACTIVATIONS[layer.activation](builder, sums, index)
 
 
-_ACTIVATIONS: dict[str, Callable[[_GraphBuilder, str, int], str]] = {
+_ACTIVATIONS: dict[str, Callable[[GraphBuilder, str, int], str]] = {
     "relu": lambda builder, sums, index: builder.add("Relu", [sums], f"relu_{index}"),
     "softmax": lambda builder, sums, _: builder.add("Softmax", [sums], OUTPUT_NAME, axis=-1),
 }
 """By Keras' name, what adds an activation; softmax comes last, and gives the probabilities."""
 
 
-def _float_layers(builder: _GraphBuilder, graph: InferenceGraph, pixels: str, *, half: bool) -> None:
+def _float_layers(builder: GraphBuilder, graph: InferenceGraph, pixels: str, *, half: bool) -> None:
     """Add Cast and all layers; with ``half``, weights that are stored as float16 and widened when loaded."""
     values = builder.add("Cast", [pixels], "values", to=TensorProto.FLOAT)
 
     def parameter(name: str, value: npt.NDArray[Any]) -> str:
-        if not half:
-            return builder.constant(name, value)
-        stored = builder.constant(f"{name}_half", value.astype(np.float16))
-        return builder.add("Cast", [stored], name, to=TensorProto.FLOAT)
+        return builder.parameter(name, value, half=half)
 
     for index, layer in enumerate(graph.network.layers, start=1):
         sums = _FLOAT[type(layer)](builder, layer, values, index, parameter)
@@ -137,13 +96,13 @@ _Parameter = Callable[[str, npt.NDArray[Any]], str]
 
 
 def _float_dense(
-    builder: _GraphBuilder, layer: WeightedDense, values: str, index: int, parameter: _Parameter
+    builder: GraphBuilder, layer: WeightedDense, values: str, index: int, parameter: _Parameter
 ) -> str:
     parameters = [parameter(f"kernel_{index}", layer.kernel), parameter(f"bias_{index}", layer.bias)]
     return builder.add("Gemm", [values, *parameters], f"gemm_{index}")
 
 
-_FLOAT: dict[type[WeightedLayer], Callable[[_GraphBuilder, Any, str, int, _Parameter], str]] = {
+_FLOAT: dict[type[WeightedLayer], Callable[[GraphBuilder, Any, str, int, _Parameter], str]] = {
     WeightedDense: _float_dense,
 }
 """By kind, what adds a layer in floats and returns the name of its sums."""
@@ -158,7 +117,7 @@ class _Quantized:
     zero_point: str = ""
 
 
-def _dynamic_layers(builder: _GraphBuilder, graph: InferenceGraph, pixels: str) -> None:
+def _dynamic_layers(builder: GraphBuilder, graph: InferenceGraph, pixels: str) -> None:
     """Add integer products of int8 weights with activations whose range is looked up while it runs.
 
     The first layer takes the pixels as they are: they are quantized already.
@@ -175,7 +134,7 @@ def _dynamic_layers(builder: _GraphBuilder, graph: InferenceGraph, pixels: str) 
             )
 
 
-def _dynamic_dense(builder: _GraphBuilder, layer: WeightedDense, quantized: _Quantized, index: int) -> str:
+def _dynamic_dense(builder: GraphBuilder, layer: WeightedDense, quantized: _Quantized, index: int) -> str:
     scales = np.maximum(np.abs(layer.kernel).max(axis=0), np.finfo(np.float32).tiny) / DYNAMIC_WEIGHT_MAX
     weights = builder.constant(f"weights_{index}", np.rint(layer.kernel / scales).astype(np.int8))
     factors = builder.constant(f"weight_scales_{index}", scales.astype(np.float32))
@@ -188,13 +147,13 @@ def _dynamic_dense(builder: _GraphBuilder, layer: WeightedDense, quantized: _Qua
     return builder.add("Add", [values, builder.constant(f"bias_{index}", layer.bias)], f"biased_{index}")
 
 
-_DYNAMIC: dict[type[WeightedLayer], Callable[[_GraphBuilder, Any, _Quantized, int], str]] = {
+_DYNAMIC: dict[type[WeightedLayer], Callable[[GraphBuilder, Any, _Quantized, int], str]] = {
     WeightedDense: _dynamic_dense,
 }
 """By kind, what adds a layer with int8 weights and returns the name of its float sums."""
 
 
-def _integer_layers(builder: _GraphBuilder, network: IntegerNetwork, pixels: str) -> None:
+def _integer_layers(builder: GraphBuilder, network: IntegerNetwork, pixels: str) -> None:
     """Add all layers between DequantizeLinear and QuantizeLinear; onnxruntime fuses each Gemm into a QGemm.
 
     The uint8 pixels need no QuantizeLinear: they are quantized, with scale 1/255 and zero point 0. Logits stay float.
@@ -217,7 +176,7 @@ def _integer_layers(builder: _GraphBuilder, network: IntegerNetwork, pixels: str
 
 
 def _integer_dense(
-    builder: _GraphBuilder,
+    builder: GraphBuilder,
     layer: IntegerDense,
     values: str,
     index: int,
@@ -245,7 +204,7 @@ def _integer_dense(
 
 
 _INTEGER: dict[
-    type[IntegerLayer], Callable[[_GraphBuilder, Any, str, int, np.float32, np.float32, bool], str]
+    type[IntegerLayer], Callable[[GraphBuilder, Any, str, int, np.float32, np.float32, bool], str]
 ] = {IntegerDense: _integer_dense}
 """By kind, what adds a layer in integers and returns the name of its float sums: of the dequantized input, its scale,
 the factor of the weights' scales, and whether each unit has a scale."""
@@ -255,6 +214,7 @@ class OnnxFormat(ExportFormat):
     """``.onnx`` files."""
 
     tools: ClassVar[tuple[str, ...]] = ("keras", "onnx")
+    any_layers: ClassVar[frozenset[Precision]] = frozenset({"float32", "float16"})
 
     def convert(
         self,

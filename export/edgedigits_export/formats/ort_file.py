@@ -148,6 +148,7 @@ class OrtFormat(OnnxFormat):
     """``.ort`` files: ONNX files that onnxruntime has optimized."""
 
     tools = ("keras", "onnx", "onnxruntime")
+    any_layers = frozenset({"float32"})
 
     def stamp(
         self, model: str, content: bytes, metadata: ModelMetadata, options: ExportOptions, split: Split

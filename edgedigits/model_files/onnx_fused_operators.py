@@ -1,0 +1,95 @@
+"""What onnxruntime's own operators make of their inputs, into which it fuses several in files of its own format.
+
+https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md.
+"""
+
+from edgedigits.model_files.onnx_map_operators import LARGEST_NUMBER, convolution, function
+from edgedigits.model_files.onnx_operators import gemm, kernel_of, met, product, together
+from edgedigits.model_files.onnx_tensors import (
+    FLOAT,
+    INT8,
+    INT32,
+    RELU,
+    SUMS,
+    UINT8,
+    Attributes,
+    Rule,
+    Tensor,
+    expect,
+)
+
+
+def _fused_gemm(inputs: list[Tensor], attributes: Attributes) -> Tensor:
+    name = attributes.get("activation", {}).get("s", "")
+    given = [
+        attribute.get("f", 0.0) for key, attribute in attributes.items() if key.startswith("activation_")
+    ]
+    expect(
+        name in FUSED_FUNCTIONS and all(abs(number) <= LARGEST_NUMBER for number in given),
+        "FusedGemm",
+        inputs,
+    )
+    sums = gemm(inputs, attributes)
+    return sums._replace(step=RELU) if name == "Relu" else together([sums])
+
+
+def _quantized_gemm(inputs: list[Tensor], attributes: Attributes) -> Tensor:
+    """Values, scale and zero point of a row and of a kernel; a bias; scale and zero point of integers that come out."""
+    expect(len(inputs) in (7, 9), "QGemm", inputs)
+    row, row_scale, row_zero, kernel, kernel_scale, kernel_zero, bias, *output = inputs
+    scales, zeros = (row_scale, kernel_scale, *output[:1]), (row_zero, kernel_zero, *output[1:])
+    kernel = kernel_of(kernel, "QGemm", inputs, attributes)
+    expect(
+        row.dtype in (UINT8, INT8)
+        and kernel.dtype in (UINT8, INT8)
+        and bias.dtype == INT32
+        and bias.is_constant
+        and bias.shape in ((), (1,), kernel.shape[1:], (1, *kernel.shape[1:]))
+        and all(scale.dtype == FLOAT and scale.is_constant and not scale.is_zero for scale in scales)
+        and all(zero.dtype in (UINT8, INT8) and zero.is_zero for zero in zeros)
+        and row_zero.dtype == row.dtype
+        and kernel_zero.dtype == kernel.dtype
+        and kernel_zero.shape == kernel_scale.shape
+        and kernel_scale.shape in ((), (1,), kernel.shape[1:])
+        and all(zero.shape in ((), (1,)) for zero in (row_zero, *output[1:]))
+        and all(scale.shape in ((), (1,)) for scale in (row_scale, *output[:1])),
+        "QGemm",
+        inputs,
+    )
+    sums = product([row, kernel], "int8", "QGemm")
+    if not output:
+        return sums
+    # As in a QuantizeLinear.
+    return sums._replace(dtype=output[1].dtype, step=RELU if output[1].dtype == UINT8 else SUMS)
+
+
+def _fused_convolution(inputs: list[Tensor], attributes: Attributes) -> Tensor:
+    """A Conv, what may be added to it, and a function of the sum."""
+    given = attributes.get("activation_params", {}).get("floats", ())
+    expect(
+        len(inputs) in (2, 3, 4)
+        and attributes.get("activation", {}).get("s", "") in FUSED_FUNCTIONS
+        and len(given) <= 2
+        and all(abs(number) <= LARGEST_NUMBER for number in given),
+        "FusedConv",
+        inputs,
+    )
+    sums = convolution(inputs[:3], attributes)
+    return sums if len(inputs) < 4 else met([sums, inputs[3]], "FusedConv")._replace(products=sums.products)
+
+
+def _biased_gelu(inputs: list[Tensor], attributes: Attributes) -> Tensor:
+    expect(len(inputs) == 2, "BiasGelu", inputs)
+    return met(inputs, "BiasGelu")
+
+
+FUSED_FUNCTIONS = ("Clip", "Elu", "HardSigmoid", "LeakyRelu", "Relu", "Selu", "Sigmoid", "Tanh")
+"""That onnxruntime makes part of a Conv or a Gemm."""
+FUSED_OPERATORS: "dict[str, Rule]" = {
+    "FusedConv": _fused_convolution,
+    "FusedGemm": _fused_gemm,
+    "BiasGelu": _biased_gelu,
+    "Gelu": function("Gelu"),
+    "QuickGelu": function("QuickGelu", "alpha"),
+    "QGemm": _quantized_gemm,
+}

@@ -1,0 +1,162 @@
+"""Keras layers with fresh weights, built from their descriptions: a row for each kind, and nothing a file says."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from edgedigits.model_files import layer_kinds as kinds
+from edgedigits.model_files.network_spec import Dense, Dropout, Flatten, LayerSpec, Rescaling, Shape
+from edgedigits.networks.backend import keras
+
+
+def keras_layer(layer: LayerSpec, initializer: keras.Initializer, inputs: Shape) -> keras.Layer:
+    """Build the Keras layer of a description.
+
+    Args:
+        layer: the description.
+        initializer: of its kernels.
+        inputs: shape of what goes in, without the batch.
+    """
+    built: keras.Layer = _BUILT[type(layer)](layer, initializer, inputs)
+    return built
+
+
+def _order(layer: kinds.MapLayer) -> str:
+    return "channels_first" if layer.channels_first else "channels_last"
+
+
+def _moving(layer: kinds.WindowLayer) -> dict[str, Any]:
+    return {
+        "strides": layer.strides,
+        "padding": layer.padding,
+        "data_format": _order(layer),
+        "name": layer.name,
+    }
+
+
+def _convolving(layer: kinds.Convolution) -> dict[str, Any]:
+    return {
+        "dilation_rate": layer.dilation,
+        "activation": layer.activation,
+        "use_bias": layer.use_bias,
+        **_moving(layer),
+    }
+
+
+def _dense(layer: Dense, initializer: keras.Initializer, _: Shape) -> keras.Layer:
+    return keras.layers.Dense(
+        layer.units,
+        layer.activation,
+        use_bias=layer.use_bias,
+        kernel_initializer=initializer,
+        name=layer.name,
+    )
+
+
+def _conv2d(layer: kinds.Conv2D, initializer: keras.Initializer, _: Shape) -> keras.Layer:
+    return keras.layers.Conv2D(
+        layer.filters,
+        layer.window,
+        groups=layer.groups,
+        kernel_initializer=initializer,
+        **_convolving(layer),
+    )
+
+
+def _depthwise(layer: kinds.DepthwiseConv2D, initializer: keras.Initializer, _: Shape) -> keras.Layer:
+    return keras.layers.DepthwiseConv2D(
+        layer.window,
+        depth_multiplier=layer.multiplier,
+        depthwise_initializer=initializer,
+        **_convolving(layer),
+    )
+
+
+def _separable(layer: kinds.SeparableConv2D, initializer: keras.Initializer, _: Shape) -> keras.Layer:
+    return keras.layers.SeparableConv2D(
+        layer.filters,
+        layer.window,
+        depth_multiplier=layer.multiplier,
+        depthwise_initializer=initializer,
+        pointwise_initializer=initializer,
+        **_convolving(layer),
+    )
+
+
+def _pooling(layer: kinds.Pooling2D, *_: Any) -> keras.Layer:
+    kind = keras.layers.MaxPooling2D if layer.kind == "max" else keras.layers.AveragePooling2D
+    return kind(layer.window, **_moving(layer))
+
+
+def _global_pooling(layer: kinds.GlobalPooling2D, *_: Any) -> keras.Layer:
+    is_max = layer.kind == "max"
+    kind = keras.layers.GlobalMaxPooling2D if is_max else keras.layers.GlobalAveragePooling2D
+    return kind(data_format=_order(layer), keepdims=layer.keeps_sides, name=layer.name)
+
+
+def _border(layer: kinds.Border2D, *_: Any) -> keras.Layer:
+    top, bottom, left, right = map(abs, layer.margins)
+    kind = keras.layers.Cropping2D if min(layer.margins) < 0 else keras.layers.ZeroPadding2D
+    return kind(((top, bottom), (left, right)), data_format=_order(layer), name=layer.name)
+
+
+def _normalization(layer: kinds.Normalization, _: Any, inputs: Shape) -> keras.Layer:
+    numbers: dict[str, Any] = {}
+    if layer.mean:
+        shape = tuple(inputs[axis] for axis in layer.axes(inputs))
+        numbers = {
+            key: np.asarray(values if len(values) > 1 else values[0], np.float32)
+            for key, values in (("mean", layer.mean), ("variance", layer.variance))
+        }
+        if len(layer.mean) > 1:
+            numbers = {key: values.reshape(shape) for key, values in numbers.items()}
+    return keras.layers.Normalization(axis=layer.axis or None, name=layer.name, **numbers)
+
+
+def _batch_normalization(layer: kinds.BatchNormalization, *_: Any) -> keras.Layer:
+    return keras.layers.BatchNormalization(
+        axis=layer.axis,
+        epsilon=layer.epsilon,
+        center=layer.center,
+        scale=layer.scale,
+        name=layer.name,
+    )
+
+
+_FUNCTIONS: dict[str, Callable[[kinds.Activation], keras.Layer]] = {
+    "leaky_relu": lambda layer: keras.layers.LeakyReLU(layer.alpha, name=layer.name),
+    "elu": lambda layer: keras.layers.ELU(layer.alpha, name=layer.name),
+    "relu6": lambda layer: keras.layers.ReLU(layer.alpha, name=layer.name),
+}
+"""By Keras' name, functions that have a number of their own; of all others the name is enough."""
+
+
+def _activation(layer: kinds.Activation, *_: Any) -> keras.Layer:
+    if layer.function in _FUNCTIONS:
+        return _FUNCTIONS[layer.function](layer)
+    return keras.layers.Activation(layer.function, name=layer.name)
+
+
+_BUILT: dict[type[LayerSpec], Callable[[Any, keras.Initializer, Shape], keras.Layer]] = {
+    Dense: _dense,
+    Dropout: lambda layer, *_: keras.layers.Dropout(layer.rate, name=layer.name),
+    Flatten: lambda layer, *_: keras.layers.Flatten(
+        "channels_first" if layer.channels_last else None, name=layer.name
+    ),
+    Rescaling: lambda layer, *_: keras.layers.Rescaling(layer.scale, layer.offset, name=layer.name),
+    kinds.Activation: _activation,
+    kinds.Add: lambda layer, *_: keras.layers.Add(name=layer.name),
+    kinds.BatchNormalization: _batch_normalization,
+    kinds.Border2D: _border,
+    kinds.Concatenate: lambda layer, *_: keras.layers.Concatenate(layer.axis, name=layer.name),
+    kinds.Conv2D: _conv2d,
+    kinds.DepthwiseConv2D: _depthwise,
+    kinds.GlobalPooling2D: _global_pooling,
+    kinds.Normalization: _normalization,
+    kinds.PReLU: lambda layer, *_: keras.layers.PReLU(shared_axes=layer.shared_axes or None, name=layer.name),
+    kinds.Pooling2D: _pooling,
+    kinds.Reshape: lambda layer, *_: keras.layers.Reshape(layer.target, name=layer.name),
+    kinds.SeparableConv2D: _separable,
+}
+"""By kind, what makes a Keras layer: of the description, the initializer of kernels, and the shape of what goes in."""
