@@ -127,6 +127,8 @@ def command(
       edgedigits export theirs.keras --format all
       edgedigits export theirs.keras --format tflite --input-scale -1..1
     """
+    if network is not None:
+        _check_alone(click.get_current_context())
     from edgedigits.datasets.read import read_split
     from edgedigits.extras import extra
 
@@ -156,6 +158,13 @@ def command(
         raise SystemExit(1)
 
 
+def _check_alone(context: click.Context) -> None:
+    """Refuse a second way of naming the network."""
+    for option in ("models", "name"):
+        if context.get_parameter_source(option) is not click.core.ParameterSource.DEFAULT:
+            raise click.UsageError(f"expected a network or --{option}, got both")
+
+
 def _possible(
     graph: "InferenceGraph", targets: tuple["Target", ...], progress: "Progress"
 ) -> tuple["Target", ...]:
@@ -169,7 +178,7 @@ def _possible(
         left_out = ", ".join(
             f"{target.precision} {target.format}" for target in targets if target not in held
         )
-        progress.note(f"int8, C and TFLM files are made of Dense networks only; left out: {left_out}")
+        progress.note(f"{graph.arch}: left out, since these are made of Dense networks only: {left_out}")
     return held
 
 

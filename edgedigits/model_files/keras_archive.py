@@ -16,13 +16,8 @@ from edgedigits.contract import CLASSES, IMAGE_SIDE, LARGEST_MODEL, MOST_PRODUCT
 from edgedigits.errors import ContractError, ModelFileError, ModelNotFoundError
 from edgedigits.files import reason
 from edgedigits.model_files.keras_graph import MODELS, TRAIN_AGAIN, Call, Calls, without_idle
-from edgedigits.model_files.layer_kinds import (
-    Activation,
-    BatchNormalization,
-    Convolution,
-    PReLU,
-    channel_orders,
-)
+from edgedigits.model_files.layer_kinds import Activation, BatchNormalization, PReLU, channel_orders
+from edgedigits.model_files.map_layers import Convolution
 from edgedigits.model_files.network_spec import (
     Dense,
     Dropout,

@@ -15,17 +15,19 @@ from edgedigits.model_files.layer_kinds import (
     Activation,
     Add,
     BatchNormalization,
-    Border2D,
     Concatenate,
+    Normalization,
+    PReLU,
+    Reshape,
+)
+from edgedigits.model_files.map_layers import (
+    Border2D,
     Conv2D,
     DepthwiseConv2D,
     GlobalPooling2D,
     Kind,
     Margins,
-    Normalization,
     Pooling2D,
-    PReLU,
-    Reshape,
     SeparableConv2D,
     Window,
 )
@@ -36,41 +38,14 @@ LARGEST_WINDOW = 64
 """Pixels, strides and margins; pictures have 28."""
 MOST_CONSTANTS = PIXELS
 """Numbers that a Normalization layer gives itself."""
-INERT = frozenset(
-    {
-        "ActivityRegularization",
-        "AlphaDropout",
-        "GaussianDropout",
-        "GaussianNoise",
-        "SpatialDropout2D",
-        "AugMix",
-        "AutoContrast",
-        "CutMix",
-        "MixUp",
-        "Equalization",
-        "RandAugment",
-        "RandomBrightness",
-        "RandomColorDegeneration",
-        "RandomColorJitter",
-        "RandomContrast",
-        "RandomCrop",
-        "RandomElasticTransform",
-        "RandomErasing",
-        "RandomFlip",
-        "RandomGaussianBlur",
-        "RandomGrayscale",
-        "RandomHue",
-        "RandomInvert",
-        "RandomPerspective",
-        "RandomPosterization",
-        "RandomRotation",
-        "RandomSaturation",
-        "RandomSharpness",
-        "RandomShear",
-        "RandomTranslation",
-        "RandomZoom",
-    }
-)
+INERT = frozenset({
+    "ActivityRegularization", "AlphaDropout", "GaussianDropout", "GaussianNoise", "SpatialDropout2D", "AugMix",
+    "AutoContrast", "CutMix", "MixUp", "Equalization", "RandAugment", "RandomBrightness", "RandomColorDegeneration",
+    "RandomColorJitter", "RandomContrast", "RandomCrop", "RandomElasticTransform", "RandomErasing", "RandomFlip",
+    "RandomGaussianBlur", "RandomGrayscale", "RandomHue", "RandomInvert", "RandomPerspective",
+    "RandomPosterization", "RandomRotation", "RandomSaturation", "RandomSharpness", "RandomShear",
+    "RandomTranslation", "RandomZoom",
+})  # fmt: skip
 """Layers that do something while a network learns, and nothing afterwards."""
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from edgedigits.model_files import layer_kinds as kinds
+from edgedigits.model_files import map_layers as maps
 from edgedigits.model_files.network_spec import Dense, Dropout, Flatten, LayerSpec, Rescaling, Shape
 from edgedigits.networks.backend import keras
 
@@ -22,11 +23,11 @@ def keras_layer(layer: LayerSpec, initializer: keras.Initializer, inputs: Shape)
     return built
 
 
-def _order(layer: kinds.MapLayer) -> str:
+def _order(layer: maps.MapLayer) -> str:
     return "channels_first" if layer.channels_first else "channels_last"
 
 
-def _moving(layer: kinds.WindowLayer) -> dict[str, Any]:
+def _moving(layer: maps.WindowLayer) -> dict[str, Any]:
     return {
         "strides": layer.strides,
         "padding": layer.padding,
@@ -35,7 +36,7 @@ def _moving(layer: kinds.WindowLayer) -> dict[str, Any]:
     }
 
 
-def _convolving(layer: kinds.Convolution) -> dict[str, Any]:
+def _convolving(layer: maps.Convolution) -> dict[str, Any]:
     return {
         "dilation_rate": layer.dilation,
         "activation": layer.activation,
@@ -54,7 +55,7 @@ def _dense(layer: Dense, initializer: keras.Initializer, _: Shape) -> keras.Laye
     )
 
 
-def _conv2d(layer: kinds.Conv2D, initializer: keras.Initializer, _: Shape) -> keras.Layer:
+def _conv2d(layer: maps.Conv2D, initializer: keras.Initializer, _: Shape) -> keras.Layer:
     return keras.layers.Conv2D(
         layer.filters,
         layer.window,
@@ -64,7 +65,7 @@ def _conv2d(layer: kinds.Conv2D, initializer: keras.Initializer, _: Shape) -> ke
     )
 
 
-def _depthwise(layer: kinds.DepthwiseConv2D, initializer: keras.Initializer, _: Shape) -> keras.Layer:
+def _depthwise(layer: maps.DepthwiseConv2D, initializer: keras.Initializer, _: Shape) -> keras.Layer:
     return keras.layers.DepthwiseConv2D(
         layer.window,
         depth_multiplier=layer.multiplier,
@@ -73,7 +74,7 @@ def _depthwise(layer: kinds.DepthwiseConv2D, initializer: keras.Initializer, _: 
     )
 
 
-def _separable(layer: kinds.SeparableConv2D, initializer: keras.Initializer, _: Shape) -> keras.Layer:
+def _separable(layer: maps.SeparableConv2D, initializer: keras.Initializer, _: Shape) -> keras.Layer:
     return keras.layers.SeparableConv2D(
         layer.filters,
         layer.window,
@@ -84,18 +85,18 @@ def _separable(layer: kinds.SeparableConv2D, initializer: keras.Initializer, _: 
     )
 
 
-def _pooling(layer: kinds.Pooling2D, *_: Any) -> keras.Layer:
+def _pooling(layer: maps.Pooling2D, *_: Any) -> keras.Layer:
     kind = keras.layers.MaxPooling2D if layer.kind == "max" else keras.layers.AveragePooling2D
     return kind(layer.window, **_moving(layer))
 
 
-def _global_pooling(layer: kinds.GlobalPooling2D, *_: Any) -> keras.Layer:
+def _global_pooling(layer: maps.GlobalPooling2D, *_: Any) -> keras.Layer:
     is_max = layer.kind == "max"
     kind = keras.layers.GlobalMaxPooling2D if is_max else keras.layers.GlobalAveragePooling2D
     return kind(data_format=_order(layer), keepdims=layer.keeps_sides, name=layer.name)
 
 
-def _border(layer: kinds.Border2D, *_: Any) -> keras.Layer:
+def _border(layer: maps.Border2D, *_: Any) -> keras.Layer:
     top, bottom, left, right = map(abs, layer.margins)
     kind = keras.layers.Cropping2D if min(layer.margins) < 0 else keras.layers.ZeroPadding2D
     return kind(((top, bottom), (left, right)), data_format=_order(layer), name=layer.name)
@@ -148,15 +149,15 @@ _BUILT: dict[type[LayerSpec], Callable[[Any, keras.Initializer, Shape], keras.La
     kinds.Activation: _activation,
     kinds.Add: lambda layer, *_: keras.layers.Add(name=layer.name),
     kinds.BatchNormalization: _batch_normalization,
-    kinds.Border2D: _border,
+    maps.Border2D: _border,
     kinds.Concatenate: lambda layer, *_: keras.layers.Concatenate(layer.axis, name=layer.name),
-    kinds.Conv2D: _conv2d,
-    kinds.DepthwiseConv2D: _depthwise,
-    kinds.GlobalPooling2D: _global_pooling,
+    maps.Conv2D: _conv2d,
+    maps.DepthwiseConv2D: _depthwise,
+    maps.GlobalPooling2D: _global_pooling,
     kinds.Normalization: _normalization,
     kinds.PReLU: lambda layer, *_: keras.layers.PReLU(shared_axes=layer.shared_axes or None, name=layer.name),
-    kinds.Pooling2D: _pooling,
+    maps.Pooling2D: _pooling,
     kinds.Reshape: lambda layer, *_: keras.layers.Reshape(layer.target, name=layer.name),
-    kinds.SeparableConv2D: _separable,
+    maps.SeparableConv2D: _separable,
 }
 """By kind, what makes a Keras layer: of the description, the initializer of kernels, and the shape of what goes in."""

@@ -114,8 +114,8 @@ def _check_holds(path: Path, graph: InferenceGraph, targets: Sequence[Target]) -
         raise ContractError(
             path,
             f"a chain of Dense layers with relu and a softmax at the end for {', '.join(names)} files",
-            f"{graph.arch}: int8, C and TFLM files are made of Dense networks only",
-            "export it as float32",
+            f"{graph.arch}, and these are made of Dense networks only",
+            "export it with --format onnx or ort, in float32",
         )
 
 

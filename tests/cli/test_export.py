@@ -82,6 +82,46 @@ def test_the_options_name_the_files(
         assert f"exporting {name}" in result.stderr
 
 
+def test_the_network_can_be_an_argument(models: Path, tmp_path: Path) -> None:
+    shutil.copy(models / "digits.keras", tmp_path / "theirs.keras")
+    result = export(tmp_path / "theirs.keras", "--format", "onnx", "--input-scale", "0..1", "--max-drop", "5")
+    assert result.exit_code == 0, result.stderr
+    assert visible(tmp_path) == {"theirs.keras", "theirs.onnx", "theirs.reference.npz", "manifest.json"}
+
+
+def test_a_network_elsewhere_goes_where_out_says(models: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    result = export(models / "digits.keras", "--format", "onnx", "--out", out, "--max-drop", "5")
+    assert result.exit_code == 0, result.stderr
+    assert "digits.onnx" in visible(out)
+
+
+@pytest.mark.parametrize(("option", "value"), [("--models", "."), ("--name", "digits")])
+def test_a_network_is_named_once(option: str, value: str, models: Path) -> None:
+    result = export(models / "digits.keras", "--format", "onnx", option, value)
+    assert result.exit_code == 2
+    assert f"expected a network or {option}, got both" in result.stderr
+
+
+def test_a_convolutional_network_goes_to_what_can_hold_it(tmp_path: Path, models: Path) -> None:
+    layers = keras.layers
+    dense = keras.saving.load_model(models / "digits.keras")
+    network = keras.Sequential(
+        [keras.Input((28, 28, 1)), layers.Conv2D(1, 1, name="copy"), *(layer for layer in dense.layers)]
+    )
+    network.get_layer("copy").set_weights([keras.ops.ones((1, 1, 1, 1)), keras.ops.zeros(1)])
+    network.save(tmp_path / "theirs.keras")
+    result = export(tmp_path / "theirs.keras", "--format", "all", "--input-scale", "0..1", "--max-drop", "5")
+    assert result.exit_code == 0, result.stderr
+    assert {name for name in visible(tmp_path) if name.endswith((".onnx", ".ort", ".tflite", ".c"))} == {
+        "theirs.onnx",
+        "theirs.float16.onnx",
+        "theirs.ort",
+    }
+    assert "left out, since these are made of Dense networks only: float32 tflite" in result.stderr
+    assert export(tmp_path / "theirs.keras", "--format", "c").exit_code == 1
+
+
 def test_json_and_quiet(models: Path, tmp_path: Path) -> None:
     result = export(
         "--format", "onnx", "--opset", "15", "--models", models, "--out", tmp_path, "--json", "--quiet"

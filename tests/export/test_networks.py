@@ -286,7 +286,7 @@ def test_a_format_that_cannot_hold_a_network_says_so_in_one_line(
 ) -> None:
     path = saved("mnist_convnet", folder)
     with pytest.raises(
-        ContractError, match="int8, C and TFLM files are made of Dense networks only"
+        ContractError, match="and these are made of Dense networks only; export it with --format onnx"
     ) as caught:
         export_model(path, [target], *dataset, folder=tmp_path)
     assert "\n" not in str(caught.value)

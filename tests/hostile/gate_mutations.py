@@ -366,7 +366,9 @@ def keras_activation(index: int, name: str) -> Mutation:
 
 
 KERAS_CONFIG: dict[str, Mutation] = {
-    "softmax removed": keras_activation(-1, "linear"),
+    # Without any activation these are logits, which are given the softmax that was there: the same network.
+    "a ReLU for the softmax": keras_activation(-1, "relu"),
+    "tanh for the softmax": keras_activation(-1, "tanh"),
     "sigmoid for softmax": keras_activation(-1, "sigmoid"),
     "first ReLU removed": keras_activation(0, "linear"),
     "last ReLU removed": keras_activation(1, "linear"),

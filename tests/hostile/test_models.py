@@ -314,7 +314,10 @@ ONNX: dict[str, tuple[Callable[[Path], onnx.ModelProto], str]] = {
     "function": (function, "field 25 of a model"),
     "endless loop": (endless_loop, "no whole ONNX model|found an operator Loop"),
     "ten million nodes": (ten_million_nodes, "more than 1,000 entries node"),
-    "another network": (another_network, "found an operator Conv"),
+    "another network": (
+        another_network,
+        r"expected input image uint8 .*found data float32 \(n, 3, 224, 224\)",
+    ),
     "wrong sizes": (wrong_sizes, r"found one of \(n, 784\), \(783, 10\)"),
     "a row for two": (a_row_for_two, "expected a Reshape as edgedigits exports it"),
     "doubles": (doubles, "is of type 11"),

@@ -9,7 +9,7 @@ import numpy as np
 from onnx import TensorProto
 
 from edgedigits.contract import INPUT_NAME, OUTPUT_NAME
-from edgedigits.model_files.layer_kinds import Margins
+from edgedigits.model_files.map_layers import Margins
 from edgedigits.model_files.network_spec import Shape
 from edgedigits_export.formats.onnx_builder import GraphBuilder
 from edgedigits_export.graph.steps import (

@@ -8,6 +8,7 @@ import numpy as np
 
 from edgedigits.input_scale import InputScale
 from edgedigits.model_files import layer_kinds as kinds
+from edgedigits.model_files import map_layers as maps
 from edgedigits.model_files.network_spec import (
     Dense,
     Dropout,
@@ -51,7 +52,7 @@ def lowered(spec: NetworkSpec, weights: Mapping[str, Sequence[Array]], scale: In
     """
     first = True in kinds.channel_orders(spec)
     lowering = _Lowering(first, weights)
-    image = lowering.add(Image((), kinds.neutral(spec.input_shape, first)))
+    image = lowering.add(Image((), maps.neutral(spec.input_shape, first)))
     places = [lowering.add(Scale((image,), scalar(scale.factor), scalar(scale.offset)))]
     for layer, sources, inputs in zip(spec.layers, spec.inputs, spec.entering, strict=True):
         taken = tuple(places[source] for source in sources)
@@ -115,7 +116,7 @@ def _reshape(to: _Lowering, layer: kinds.Reshape, sources: _Sources, inputs: Sha
     target = layer.output_shape(inputs)
     if len(target) == 1:
         return place
-    return to.add(ToMap((place,), kinds.neutral(target, to.channels_first), to.channels_first))
+    return to.add(ToMap((place,), maps.neutral(target, to.channels_first), to.channels_first))
 
 
 def _dense(to: _Lowering, layer: Dense, sources: _Sources, _: Shape) -> int:
@@ -124,11 +125,11 @@ def _dense(to: _Lowering, layer: Dense, sources: _Sources, _: Shape) -> int:
     return to.activated(place, layer.activation)
 
 
-def _convolution(to: _Lowering, layer: kinds.Convolution, sources: _Sources, inputs: Shape) -> int:
+def _convolution(to: _Lowering, layer: maps.Convolution, sources: _Sources, inputs: Shape) -> int:
     arrays = to.arrays(layer)
     bias = arrays.pop() if layer.use_bias else np.zeros(layer.outputs(inputs))
     kernel, groups = arrays[0], getattr(layer, "groups", 1)
-    if not isinstance(layer, kinds.Conv2D):
+    if not isinstance(layer, maps.Conv2D):
         groups = kernel.shape[2]
         kernel = kernel.reshape(*kernel.shape[:2], 1, -1)
     is_last = len(arrays) == 1
@@ -148,18 +149,18 @@ def _convolution(to: _Lowering, layer: kinds.Convolution, sources: _Sources, inp
     return to.activated(place, layer.activation)
 
 
-def _pooling(to: _Lowering, layer: kinds.Pooling2D, sources: _Sources, inputs: Shape) -> int:
+def _pooling(to: _Lowering, layer: maps.Pooling2D, sources: _Sources, inputs: Shape) -> int:
     return to.add(Pool(sources, layer.kind, layer.window, layer.strides, layer.margins(inputs)))
 
 
-def _global_pooling(to: _Lowering, layer: kinds.GlobalPooling2D, sources: _Sources, inputs: Shape) -> int:
+def _global_pooling(to: _Lowering, layer: maps.GlobalPooling2D, sources: _Sources, inputs: Shape) -> int:
     place = to.add(GlobalPool(sources, layer.kind))
     if not layer.keeps_sides:
         return place
     return to.add(ToMap((place,), (1, 1, layer.sides(inputs)[2]), to.channels_first))
 
 
-def _border(to: _Lowering, layer: kinds.Border2D, sources: _Sources, _: Shape) -> int:
+def _border(to: _Lowering, layer: maps.Border2D, sources: _Sources, _: Shape) -> int:
     return to.add(Border(sources, layer.margins))
 
 
@@ -213,15 +214,15 @@ _LOWERED: dict[type[LayerSpec], Callable[[_Lowering, Any, _Sources, Shape], int]
     kinds.Activation: _activation,
     kinds.Add: lambda to, layer, sources, inputs: to.add(Sum(sources)),
     kinds.BatchNormalization: _batch_normalization,
-    kinds.Border2D: _border,
+    maps.Border2D: _border,
     kinds.Concatenate: _concatenate,
-    kinds.Conv2D: _convolution,
-    kinds.DepthwiseConv2D: _convolution,
-    kinds.GlobalPooling2D: _global_pooling,
+    maps.Conv2D: _convolution,
+    maps.DepthwiseConv2D: _convolution,
+    maps.GlobalPooling2D: _global_pooling,
     kinds.Normalization: _normalization,
     kinds.PReLU: _prelu,
-    kinds.Pooling2D: _pooling,
+    maps.Pooling2D: _pooling,
     kinds.Reshape: _reshape,
-    kinds.SeparableConv2D: _convolution,
+    maps.SeparableConv2D: _convolution,
 }
 """By kind, what adds the steps of a layer and returns the place of what it gives."""

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edgedigits.model_files.layer_kinds import Kind, Margins, Window
+from edgedigits.model_files.map_layers import Kind, Margins, Window
 from edgedigits.model_files.network_spec import Shape
 
 Array = npt.NDArray[Any]
