@@ -1,4 +1,4 @@
-"""Reads a ``.tflite`` flatbuffer without running it; ``tflite_graph`` checks what its graph does.
+"""Reads a ``.tflite`` flatbuffer without running it; ``tflite_graph`` and ``tflite_chain`` check what its graph does.
 
 LiteRT follows offsets, indices and shapes as the file states them, and a wrong one ends the process. So the file is
 read here first, field by field.
@@ -11,26 +11,24 @@ from pathlib import Path
 
 from edgedigits.errors import ContractError, ModelFileError
 from edgedigits.format_table import Precision
-from edgedigits.metadata import METADATA_KEY, ModelMetadata
+from edgedigits.metadata import LONGEST_JSON, METADATA_KEY, ModelMetadata
 from edgedigits.model_files.budget import Budget, TooMuchError
 from edgedigits.model_files.flatbuffer import DamagedFlatbufferError, Schema, Table, read_flatbuffer
+from edgedigits.model_files.tflite_chain import NAMES, check_operator_chain
 from edgedigits.model_files.tflite_graph import (
-    OPERATOR_NAMES,
     TYPE_NAMES,
     InconsistentError,
-    check_operator_chain,
     described_tensor,
     require,
 )
+from edgedigits.model_files.tflite_map_operators import MAP_OPTIONS, MAP_SCHEMA
 
-LONGEST_METADATA = 1 << 20
-"""Bytes; those that edgedigits writes are under 2,000."""
 IDENTIFIER = b"TFL3"
 VERSION = 3
 
 _OPTIONS = {8: "fully_connected_options", 9: "softmax_options", 17: "no_options", 37: "no_options",
-            46: "no_options", 89: "no_options"}  # fmt: skip
-"""BuiltinOptions: of FULLY_CONNECTED, SOFTMAX, RESHAPE, CAST, DEQUANTIZE and QUANTIZE."""
+            46: "no_options", 89: "no_options", **MAP_OPTIONS}  # fmt: skip
+"""BuiltinOptions: of FULLY_CONNECTED, SOFTMAX, RESHAPE, CAST, DEQUANTIZE and QUANTIZE, then of other networks."""
 
 SCHEMA: Schema = {
     "model": {
@@ -93,6 +91,7 @@ SCHEMA: Schema = {
         4: ("subgraph_index", "uint32"),
     },
     "named_tensor": {0: ("name", "text"), 1: ("index", "uint32")},
+    **MAP_SCHEMA,
 }
 
 
@@ -106,8 +105,8 @@ class TfliteGraph:
     """Types of all tensors, weights and activations: ``{"int8", "int32"}``."""
     precisions: tuple[Precision, ...]
     """In which the weights are kept, whatever the metadata say: one, but for networks too small to tell."""
-    widths: tuple[int, ...]
-    """Of all layers, the ten classes last."""
+    widths: tuple[int, ...] | None
+    """Of all layers of a chain of Dense layers, the ten classes last; None for any other network."""
     metadata: bytes | None
     """The JSON under ``METADATA_KEY``, if there is any."""
 
@@ -133,7 +132,7 @@ def read_graph(path: Path, content: bytes) -> TfliteGraph:
     except (DamagedFlatbufferError, InconsistentError, TooMuchError) as error:
         raise ModelFileError(path, f"no whole TFLite model ({error})") from error
     return TfliteGraph(
-        operators=tuple(OPERATOR_NAMES[code] for code in chain.operators),
+        operators=tuple(NAMES[code] for code in chain.operators),
         tensor_types=frozenset(TYPE_NAMES[tensor.type] for tensor in tensors),
         precisions=chain.precisions,
         widths=chain.widths,
@@ -181,16 +180,16 @@ def _metadata(model: Table) -> bytes | None:
     if not found:
         return None
     data = model["buffers"][found[-1].get("buffer", 0)].get("data", b"")
-    require(len(data) <= LONGEST_METADATA, f"at most {LONGEST_METADATA:,} bytes of metadata")
+    require(len(data) <= LONGEST_JSON, f"at most {LONGEST_JSON:,} bytes of metadata")
     return bytes(data)
 
 
 def _operator_code(path: Path, code: Table) -> int:
     """Return the BuiltinOperator; files of old converters have it in a field of eight bits."""
     number = max(code.get("code", 0), code.get("deprecated_code", 0))
-    if number not in OPERATOR_NAMES:
+    if number not in NAMES:
         custom = code.get("custom_code")
         found = f"a custom operator {custom}" if custom is not None else f"operator {number}"
-        raise ContractError(path, f"operators {', '.join(OPERATOR_NAMES.values())}", found)
+        raise ContractError(path, f"operators {', '.join(NAMES.values())}", found)
     require("custom_code" not in code, "no custom code of a known operator")
     return int(number)

@@ -48,7 +48,7 @@ def to_onnx(
     """
     builder = GraphBuilder()
     if graph.steps is not None:
-        add_steps(builder, graph.steps, half=precision == "float16")
+        add_steps(builder, graph.steps, precision)
         return builder.model(opset)
     pixels = builder.add("Flatten", [INPUT_NAME], "pixels", axis=1)
     if integer_network is not None:
@@ -214,7 +214,7 @@ class OnnxFormat(ExportFormat):
     """``.onnx`` files."""
 
     tools: ClassVar[tuple[str, ...]] = ("keras", "onnx")
-    any_layers: ClassVar[frozenset[Precision]] = frozenset({"float32", "float16"})
+    any_layers: ClassVar[frozenset[Precision]] = frozenset({"float32", "float16", "dynamic"})
 
     def convert(
         self,

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from onnx import TensorProto
+from onnx import TensorProto, helper
 
 from edgedigits.contract import INPUT_NAME, OUTPUT_NAME
+from edgedigits.format_table import Precision
 from edgedigits.model_files.map_layers import Margins
 from edgedigits.model_files.network_spec import Shape
 from edgedigits_export.formats.onnx_builder import GraphBuilder
@@ -33,19 +34,21 @@ from edgedigits_export.graph.steps import (
 
 CHANNELS_LAST, CHANNELS_FIRST = [0, 2, 3, 1], [0, 3, 1, 2]
 """Orders of a Transpose."""
+WEIGHT_MAX = 127
+"""The largest integer weight; -128 is left out, so that every weight has its negative."""
 MAP_AXES = {0: 2, 1: 3, 2: 1}
 """Of height, width and channels, in a file."""
 
 
-def add_steps(builder: GraphBuilder, steps: tuple[Step, ...], *, half: bool) -> None:
+def add_steps(builder: GraphBuilder, steps: tuple[Step, ...], precision: Precision) -> None:
     """Add all steps of a network.
 
     Args:
         builder: takes the operators.
         steps: the last gives the probabilities.
-        half: whether weights and biases are stored as float16.
+        precision: of weights and biases: float32, float16 or dynamic.
     """
-    writer = _Writer(builder, steps, shapes_of(steps), [], half)
+    writer = _Writer(builder, steps, shapes_of(steps), [], precision)
     for place, step in enumerate(steps):
         writer.names.append(_WRITTEN[type(step)](writer, step, place))
 
@@ -60,7 +63,7 @@ class _Writer:
     """Of what each step gives, as ``steps`` has them."""
     names: list[str]
     """Of the tensors that the steps so far give."""
-    half: bool
+    precision: Precision
 
     def add(self, operator: str, place: int, inputs: list[str], part: str = "", **attributes: Any) -> str:
         """Add an operator of a step; what the last step gives is the graph's output."""
@@ -74,7 +77,7 @@ class _Writer:
 
     def parameter(self, name: str, value: Array) -> str:
         """Add weights or biases."""
-        return self.builder.parameter(name, value, half=self.half)
+        return self.builder.parameter(name, value, half=self.precision == "float16")
 
     def each(self, name: str, values: Array) -> str:
         """Add numbers for the values of a row or a map."""
@@ -119,6 +122,8 @@ def _product(to: _Writer, step: Product, place: int) -> str:
         height, width, channels = to.shapes[before.sources[0]]
         by_pixel = kernel.reshape(height, width, channels, -1)
         kernel = np.ascontiguousarray(np.moveaxis(by_pixel, 2, 0)).reshape(kernel.shape)
+    if to.precision == "dynamic":
+        return _integer_sums(to, place, "MatMulInteger", kernel, 1, step.bias)
     parameters = [to.parameter(f"kernel_{place}", kernel), to.parameter(f"bias_{place}", step.bias)]
     return to.add("Gemm", place, [to.source(step), *parameters])
 
@@ -152,17 +157,49 @@ def _pads(margins: Margins) -> list[int]:
 
 def _convolution(to: _Writer, step: Convolution, place: int) -> str:
     kernel = np.ascontiguousarray(np.transpose(step.kernel, (3, 2, 0, 1)))
+    attributes = {
+        "kernel_shape": list(kernel.shape[2:]),
+        "strides": list(step.strides),
+        "dilations": list(step.dilation),
+        "group": step.groups,
+        "pads": _pads(step.margins),
+    }
+    if to.precision == "dynamic":
+        return _integer_sums(to, place, "ConvInteger", kernel, 0, step.bias, **attributes)
     parameters = [to.parameter(f"kernel_{place}", kernel), to.parameter(f"bias_{place}", step.bias)]
-    return to.add(
-        "Conv",
-        place,
-        [to.source(step), *parameters],
-        kernel_shape=list(kernel.shape[2:]),
-        strides=list(step.strides),
-        dilations=list(step.dilation),
-        group=step.groups,
-        pads=_pads(step.margins),
+    return to.add("Conv", place, [to.source(step), *parameters], **attributes)
+
+
+def _integer_sums(
+    to: _Writer, place: int, operator: str, kernel: Array, axis: int, bias: Array, **attributes: Any
+) -> str:
+    """Add a product of int8 weights, a scale for each output, with values whose range is looked up while it runs.
+
+    Args:
+        to: takes it.
+        place: of the step.
+        operator: MatMulInteger or ConvInteger.
+        kernel: float32, as the operator takes it.
+        axis: of the outputs, in the kernel.
+        bias: float32 (outputs,).
+        **attributes: of the operator.
+    """
+    others = tuple(side for side in range(kernel.ndim) if side != axis)
+    scales = np.maximum(np.abs(kernel).max(axis=others), np.finfo(np.float32).tiny) / WEIGHT_MAX
+    weights = np.rint(kernel / np.expand_dims(scales, others)).astype(np.int8)
+    names = [f"{name}_{place}" for name in ("quantized", "scale", "zero_point")]
+    to.builder.nodes.append(
+        helper.make_node("DynamicQuantizeLinear", [to.source(to.steps[place])], names, name=names[0])
     )
+    inputs = [names[0], to.builder.constant(f"weights_{place}", weights), names[2]]
+    sums = to.add(operator, place, inputs, "_sums", **attributes)
+    values = to.add("Cast", place, [sums], "_floats", to=TensorProto.FLOAT)
+    # Channels of a map come before its sides.
+    sides = (-1, 1, 1) if axis == 0 else (-1,)
+    kept = to.builder.constant(f"weight_scales_{place}", scales.astype(np.float32).reshape(sides))
+    factors = to.add("Mul", place, [names[1], kept], "_factors")
+    products = to.add("Mul", place, [values, factors], "_products")
+    return to.add("Add", place, [products, to.builder.constant(f"bias_{place}", bias.reshape(sides))])
 
 
 def _pool(to: _Writer, step: Pool, place: int) -> str:

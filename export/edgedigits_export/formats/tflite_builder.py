@@ -1,4 +1,4 @@
-"""Collects the operators of a TFLite graph and writes it as a flatbuffer: one image input, one output, the batch free."""
+"""Collects the operators of a TFLite graph and writes it: one image input, one output, the batch free."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -64,7 +64,9 @@ class TfliteBuilder:
         self._tensor(name, shape, "float32", 0)
         return len(self.tensors) - 1
 
-    def add(self, operator: str, inputs: list[int], output: int, options: Any = None, version: int = 1) -> int:
+    def add(
+        self, operator: str, inputs: list[int], output: int, options: Any = None, version: int = 1
+    ) -> int:
         """Add an operator and return the tensor that it gives.
 
         Args:
@@ -116,7 +118,8 @@ class AlignedBuffer(schema.BufferT):
         super().__init__()
         self.data = data
 
-    def Pack(self, builder: Any) -> int:  # noqa: N802
+    def Pack(self, builder: Any) -> int:  # noqa: N802 - the generated code's name
+        """Write the buffer and return where it is."""
         offset = None
         if self.data is not None and len(self.data):
             content = bytes(bytearray(self.data))
@@ -141,7 +144,9 @@ def pack(model: Any) -> bytes:
 def _operator_code(operator: str, version: int) -> schema.OperatorCodeT:
     code = schema.OperatorCodeT()
     code.builtinCode = getattr(schema.BuiltinOperator, operator)
-    code.deprecatedBuiltinCode = min(code.builtinCode, schema.BuiltinOperator.PLACEHOLDER_FOR_GREATER_OP_CODES)
+    code.deprecatedBuiltinCode = min(
+        code.builtinCode, schema.BuiltinOperator.PLACEHOLDER_FOR_GREATER_OP_CODES
+    )
     code.version = version
     return code
 

@@ -4,11 +4,12 @@ The converter takes a concrete function, not the Keras model: no shape arithmeti
 stays free. What comes out is checked operator by operator before anybody sees it.
 """
 
+import contextlib
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
-import flatbuffers
 import numpy as np
 import numpy.typing as npt
 from ai_edge_litert import schema_py_generated as schema
@@ -19,17 +20,17 @@ from edgedigits.errors import ContractError
 from edgedigits.format_table import Precision
 from edgedigits.metadata import METADATA_KEY, ModelMetadata
 from edgedigits.model_files.network_spec import Dense, LayerSpec
-from edgedigits.model_files.tflite_file import IDENTIFIER, read_graph
+from edgedigits.model_files.tflite_file import read_graph
 from edgedigits.native_output import hidden_native_output
 from edgedigits.networks.backend import tf
 from edgedigits_export.formats.export_format import ExportFormat
+from edgedigits_export.formats.tflite_builder import AlignedBuffer, pack
+from edgedigits_export.formats.tflite_steps import steps_to_tflite
 from edgedigits_export.inference_graph import InferenceGraph
 from edgedigits_export.integers.calibration import TFLITE_FORM, IntegerForm
 from edgedigits_export.integers.quantization import IntegerDense, IntegerLayer, IntegerNetwork
 from edgedigits_export.targets import ExportOptions
 
-ALIGNMENT = 16
-"""Bytes: the TFLite schema marks buffers ``force_align: 16``, and microcontrollers rely on it."""
 INT8_OFFSET = 128
 """Between the uint8 that activations are counted in here and the int8 of the file."""
 
@@ -66,9 +67,10 @@ def to_tflite(
     """
     integer = precision == "int8"
     module = graph.module(tf.float32 if integer else tf.uint8)
-    converter = tf.lite.TFLiteConverter.from_concrete_functions(
-        [module.serve.get_concrete_function()], module
-    )
+    with _no_bytecode():
+        converter = tf.lite.TFLiteConverter.from_concrete_functions(
+            [module.serve.get_concrete_function()], module
+        )
     if precision != "float32":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if precision == "float16":
@@ -77,7 +79,7 @@ def to_tflite(
         converter.representative_dataset = _placeholder_images
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         converter.inference_input_type = converter.inference_output_type = getattr(tf, edges)
-    with hidden_native_output():
+    with hidden_native_output(), _no_bytecode():
         content = bytes(converter.convert())
     if integer_network is not None:
         content = _with_integers(content, integer_network)
@@ -86,22 +88,25 @@ def to_tflite(
     return content
 
 
+@contextlib.contextmanager
+def _no_bytecode() -> Iterator[None]:
+    """Have AutoGraph, which imports what it generates from the temporary folder, leave no ``__pycache__`` there."""
+    kept, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    try:
+        yield
+    finally:
+        sys.dont_write_bytecode = kept
+
+
 def add_metadata(content: bytes, metadata: ModelMetadata) -> bytes:
     """Put the metadata into a flatbuffer, and all its buffers on 16-byte boundaries."""
     model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
-    model.buffers.append(_AlignedBuffer(np.frombuffer(metadata.to_json().encode(), np.uint8)))
+    model.buffers.append(AlignedBuffer(np.frombuffer(metadata.to_json().encode(), np.uint8)))
     entry = schema.MetadataT()
     entry.name = METADATA_KEY.encode()
     entry.buffer = len(model.buffers) - 1
     model.metadata = [*(model.metadata or []), entry]
-    return _pack(model)
-
-
-def _pack(model: Any) -> bytes:
-    model.buffers = [_AlignedBuffer(buffer.data) for buffer in model.buffers]
-    builder = flatbuffers.Builder(1 << 17)
-    builder.Finish(model.Pack(builder), IDENTIFIER)
-    return bytes(builder.Output())
+    return pack(model)
 
 
 def _with_integers(content: bytes, network: IntegerNetwork) -> bytes:
@@ -122,14 +127,14 @@ def _with_integers(content: bytes, network: IntegerNetwork) -> bytes:
             tensor = graph.tensors[operator.inputs[place]]
             # The converter keeps equal constants once; ours are each in a buffer of their own.
             model.buffers[tensor.buffer].data = None
-            model.buffers.append(_AlignedBuffer(np.frombuffer(values.tobytes(), np.uint8)))
+            model.buffers.append(AlignedBuffer(np.frombuffer(values.tobytes(), np.uint8)))
             tensor.buffer = len(model.buffers) - 1
             tensor.quantization.scale = steps
             tensor.quantization.zeroPoint = np.zeros(len(steps), np.int64)
         output = graph.tensors[operator.outputs[0]].quantization
         output.scale = np.array([layer.output.scale], np.float32)
         output.zeroPoint = np.array([layer.output.zero_point - INT8_OFFSET], np.int64)
-    return _pack(model)
+    return pack(model)
 
 
 _Parameters = list[tuple[int, npt.NDArray[Any], npt.NDArray[np.float32]]]
@@ -143,27 +148,6 @@ def _dense_parameters(layer: IntegerDense, per_channel: bool) -> _Parameters:
 
 _PARAMETERS: dict[type[IntegerLayer], Callable[[Any, bool], _Parameters]] = {IntegerDense: _dense_parameters}
 """By kind, its constants: of the layer, and of whether each unit has a scale."""
-
-
-class _AlignedBuffer(schema.BufferT):
-    """A buffer that packs as the schema says; the generated Python code forgets ``force_align``."""
-
-    def __init__(self, data: Any) -> None:
-        super().__init__()
-        self.data = data
-
-    def Pack(self, builder: Any) -> int:  # noqa: N802
-        offset = None
-        if self.data is not None and len(self.data):
-            content = bytes(bytearray(self.data))
-            builder.StartVector(1, len(content), ALIGNMENT)
-            builder.head -= len(content)
-            builder.Bytes[builder.head : builder.head + len(content)] = content
-            offset = builder.EndVector()
-        schema.BufferStart(builder)
-        if offset is not None:
-            schema.BufferAddData(builder, offset)
-        return int(schema.BufferEnd(builder))
 
 
 def _placeholder_images() -> Iterator[list[npt.NDArray[np.float32]]]:
@@ -191,6 +175,7 @@ class TfliteFormat(ExportFormat):
     """``.tflite`` files."""
 
     tools = ("tensorflow", "keras")
+    any_layers = frozenset({"float32", "float16", "dynamic"})
 
     def convert(
         self,
@@ -200,6 +185,10 @@ class TfliteFormat(ExportFormat):
         options: ExportOptions,
     ) -> bytes:
         """Make the ``.tflite`` file, which is also what C files are made from, whatever these take themselves."""
+        if graph.steps is not None:
+            content = steps_to_tflite(graph.steps, precision)
+            read_graph(Path("written model"), content)
+            return content
         return to_tflite(
             graph, precision, integer_network=integers, edges=TfliteFormat.edges(self, precision, options)
         )

@@ -1,0 +1,83 @@
+"""TFLite operators of networks that are no chain of Dense layers: their numbers, their names, what they are told.
+
+Schema: https://github.com/tensorflow/tensorflow/blob/master/tensorflow/compiler/mlir/lite/schema/schema.fbs.
+"""
+
+from edgedigits.model_files.flatbuffer import Schema
+
+ADD, AVERAGE_POOL_2D, CONCATENATION, CONV_2D, DEPTHWISE_CONV_2D = 0, 1, 2, 3, 4
+LOGISTIC, MAX_POOL_2D, MUL, RELU, RELU6, TANH, PAD, TRANSPOSE, MEAN = 14, 17, 18, 19, 21, 28, 34, 39, 40
+PRELU, MINIMUM, SLICE, REDUCE_MAX, LEAKY_RELU, ELU, GELU = 54, 57, 65, 82, 98, 111, 150
+MAP_OPERATOR_NAMES = {
+    ADD: "ADD",
+    AVERAGE_POOL_2D: "AVERAGE_POOL_2D",
+    CONCATENATION: "CONCATENATION",
+    CONV_2D: "CONV_2D",
+    DEPTHWISE_CONV_2D: "DEPTHWISE_CONV_2D",
+    ELU: "ELU",
+    GELU: "GELU",
+    LEAKY_RELU: "LEAKY_RELU",
+    LOGISTIC: "LOGISTIC",
+    MAX_POOL_2D: "MAX_POOL_2D",
+    MEAN: "MEAN",
+    MINIMUM: "MINIMUM",
+    MUL: "MUL",
+    PAD: "PAD",
+    PRELU: "PRELU",
+    REDUCE_MAX: "REDUCE_MAX",
+    RELU: "RELU",
+    RELU6: "RELU6",
+    SLICE: "SLICE",
+    TANH: "TANH",
+    TRANSPOSE: "TRANSPOSE",
+}
+"""BuiltinOperator."""
+
+MAP_OPTIONS: dict[int, str] = {
+    1: "convolution_options",
+    2: "depthwise_options",
+    5: "pool_options",
+    10: "concatenation_options",
+    11: "activated_options",
+    21: "activated_options",
+    22: "no_options",
+    26: "no_options",
+    27: "reducer_options",
+    39: "no_options",
+    48: "no_options",
+    75: "leaky_options",
+    116: "gelu_options",
+}
+"""BuiltinOptions: the tables below."""
+MAP_SCHEMA: Schema = {
+    "convolution_options": {
+        0: ("padding", "int8"),
+        1: ("stride_w", "int32"),
+        2: ("stride_h", "int32"),
+        3: ("activation", "int8"),
+        4: ("dilation_w", "int32"),
+        5: ("dilation_h", "int32"),
+    },
+    "depthwise_options": {
+        0: ("padding", "int8"),
+        1: ("stride_w", "int32"),
+        2: ("stride_h", "int32"),
+        3: ("depth_multiplier", "int32"),
+        4: ("activation", "int8"),
+        5: ("dilation_w", "int32"),
+        6: ("dilation_h", "int32"),
+    },
+    "pool_options": {
+        0: ("padding", "int8"),
+        1: ("stride_w", "int32"),
+        2: ("stride_h", "int32"),
+        3: ("filter_width", "int32"),
+        4: ("filter_height", "int32"),
+        5: ("activation", "int8"),
+    },
+    "concatenation_options": {0: ("axis", "int32"), 1: ("activation", "int8")},
+    "activated_options": {0: ("activation", "int8"), 1: ("pot_scale", "bool")},
+    "reducer_options": {0: ("keep_dims", "bool")},
+    "leaky_options": {0: ("alpha", "float32")},
+    "gelu_options": {0: ("approximate", "bool")},
+}
