@@ -59,7 +59,13 @@ def find_subjects(paths: Sequence[Path], with_keras: bool) -> list[Subject]:
     Args:
         paths: model files.
         with_keras: whether ``.keras`` files are to be measured.
+
+    Raises:
+        ModelFileError: an interrupted run left a set of files beside them that is only partly in place, so that they may
+            be of two runs.
     """
+    for folder in {path.parent: None for path in paths}:
+        check_settled(folder)
     subjects = []
     for path in paths:
         if path.suffix != ".keras":
@@ -99,7 +105,6 @@ def model_files(folder: Path, name: str | None = None) -> list[Path]:
     """
     if not folder.is_dir():
         raise ModelNotFoundError(folder, "name a folder, or export some with `edgedigits export`")
-    check_settled(folder)
     found = [
         path
         for row in FORMATS.values()

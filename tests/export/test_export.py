@@ -12,6 +12,7 @@ import pytest
 
 from edgedigits.artifacts.hashes import sha256_file
 from edgedigits.artifacts.manifest import network_entry, read_manifest
+from edgedigits.artifacts.recovery import finish_commits
 from edgedigits.datasets.split import Split
 from edgedigits.errors import ModelNotFoundError, OutputError
 from edgedigits.file_names import file_name
@@ -287,6 +288,8 @@ def test_a_killed_export_leaves_old_files_or_new_ones(
     found = {name: (folder / name).read_bytes() for name in NAMES}
     assert all(found[name] in (OLD, new[name]) for name in NAMES)
     assert OLD in found.values()
+    finish_commits(folder)  # as every command does that writes here
+    found = {name: (folder / name).read_bytes() for name in NAMES}
     network = folder / "digits.keras"
     assert network.read_bytes() == (models / "digits.keras").read_bytes()
     for name in read_manifest(folder)["networks"]["digits"]["files"]:

@@ -73,7 +73,20 @@ def serve_small_files() -> dict[str, bytes]:
     return served
 
 
-TASKS: dict[str, Callable[..., None]] = {"train": train, "export": export, "download": download}
+def command(folder: Path, arguments: list[str]) -> None:
+    """Run a command as a shell would; ``folder`` is where it writes."""
+    from edgedigits.cli import cli
+
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the answers of this process go there
+    cli.main(arguments, standalone_mode=False)
+
+
+TASKS: dict[str, Callable[..., None]] = {
+    "train": train,
+    "export": export,
+    "download": download,
+    "command": command,
+}
 
 
 def carry_out(task: str, folder: str, largest_file: int | None = None, **arguments: Any) -> None:
@@ -98,8 +111,12 @@ def main() -> None:
         # Not our own modules: `training.backend` asks TensorFlow for a first number.
         os.environ.update(KERAS_BACKEND="tensorflow", TF_NUM_INTRAOP_THREADS="1", TF_NUM_INTEROP_THREADS="1")
         for module in (
+            "ai_edge_litert.interpreter",
             "keras",
+            "jinja2",
             "matplotlib.figure",
+            "onnxruntime",
+            "rich.progress",
             "sklearn.datasets",
             "sklearn.model_selection",
             "tf2onnx",

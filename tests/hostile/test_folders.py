@@ -1,6 +1,8 @@
 """Folders made to do harm: whoever only looks at one changes nothing in it, and nothing outside of it."""
 
+import base64
 import hashlib
+import json
 import os
 import shutil
 import stat
@@ -126,3 +128,195 @@ def test_a_reading_command_changes_nothing_in_a_hostile_folder(
     assert (snapshot(models), snapshot(victim)) == before
     if reader.startswith(("info", "verify", "bench", "report")) or reader == "predict":
         assert done.returncode == 0, done.stderr
+
+
+def put_waiting_set(models: Path) -> None:
+    """Leave a set that is complete and not in place, as a writer does that is killed at that moment."""
+    files = {
+        name: (SHIPPED / name).read_bytes() for name in ("digits.onnx", "manifest.json", "reference.npz")
+    }
+    commit = models / f".commit-{TOKEN}"
+    (commit / "set").mkdir(parents=True)
+    (commit / "edgedigits").touch()
+    for name, content in files.items():
+        (commit / "set" / name).write_bytes(content)
+    receipts = {
+        name: {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+        for name, content in files.items()
+    }
+    (commit / "journal.json").write_text(json.dumps({"version": 1, "token": TOKEN, "files": receipts}))
+
+
+@pytest.mark.parametrize("reader", ["verify", "bench", "report", "predict"])
+def test_a_reading_command_leaves_a_waiting_set_to_a_writer(
+    reader: str, place: Path, mnist_source: Source
+) -> None:
+    models, victim = place / "models", place / "victim"
+    put_waiting_set(models)
+    before = snapshot(models), snapshot(victim)
+    done = command(*READERS[reader], where=models)
+    assert (snapshot(models), snapshot(victim)) == before
+    if reader == "predict":  # reads one file, which is whole
+        assert done.returncode == 0
+    else:
+        assert done.returncode == 1
+        lines = done.stderr.splitlines()
+        assert all(
+            "not all are in place yet" in line and "puts them in place first" in line for line in lines
+        )
+    command("report", "--models", ".", "--no-bench", "-q", where=models)
+    assert not list(models.glob(".commit-*"))
+    assert command(*READERS[reader], where=models).returncode == 0
+
+
+# --- Files that lie in a folder, and that nobody named -------------------------------------------------------------
+
+
+def linked(path: Path, victim: Path) -> None:
+    path.replace(victim / f"real-{path.name}")
+    path.symlink_to(victim / f"real-{path.name}")
+
+
+def piped(path: Path, _: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def endless(path: Path, _: Path) -> None:
+    path.unlink()
+    path.symlink_to("/dev/zero")
+
+
+def sparse(path: Path, _: Path) -> None:
+    with path.open("r+b") as file:
+        file.truncate(8 << 30)
+
+
+def a_folder(path: Path, _: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+NASTY = {
+    "link": linked,
+    "pipe": piped,
+    "device without end": endless,
+    "sparse file": sparse,
+    "folder": a_folder,
+}
+OPENED = {
+    "manifest.json": ("report", "--models", ".", "--no-bench", "--out", "../page.html", "-q"),
+    "reference.npz": ("verify", "digits.int8.onnx", "-q"),
+    "digits.h": ("info", "digits.c"),
+}
+"""Files that are opened without being named, and a command that opens them."""
+
+
+@pytest.mark.parametrize("nasty", NASTY)
+@pytest.mark.parametrize("name", OPENED)
+def test_a_file_that_only_lies_there_is_regular_bounded_and_no_link(
+    name: str, nasty: str, place: Path, mnist_source: Source
+) -> None:
+    NASTY[nasty](place / "models" / name, place / "victim")
+    done, peak = measured(OPENED[name], place / "models")
+    assert done.returncode == 1
+    assert done.stderr.startswith("edgedigits: ")
+    assert done.stderr.count("\n") == 1
+    assert name in done.stderr
+    assert peak < MOST_MEBIBYTES
+
+
+MOST_MEBIBYTES = 1_024
+
+
+def measured(arguments: tuple[object, ...], where: Path) -> tuple["subprocess.CompletedProcess[str]", int]:
+    """Run the command; return how it ended, and how many MiB it held at most."""
+    peak = where.parent / "peak"
+    done = subprocess.run(
+        [sys.executable, MEASURED, peak, *map(str, arguments)],
+        cwd=where, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert "Traceback" not in done.stderr, done.stderr
+    return done, int(peak.read_text())
+
+
+MEASURED = Path(__file__).with_name("measured_cli.py")
+
+
+@pytest.mark.parametrize("nasty", NASTY)
+def test_a_report_leaves_out_what_is_no_plot_of_the_folder(nasty: str, place: Path) -> None:
+    (place / "victim" / "secret.txt").write_text("the secret")
+    NASTY[nasty](place / "models" / "plots" / "curves.png", place / "victim")
+    for page_format in ("html", "markdown"):
+        arguments = (
+            "report",
+            "--models",
+            ".",
+            "--no-bench",
+            "--format",
+            page_format,
+            "--out",
+            "../page",
+            "-q",
+        )
+        done, peak = measured(arguments, place / "models")
+        assert done.returncode == 0, done.stderr
+        assert done.stderr.count("plots/curves.png: ") == 1
+        assert done.stderr.endswith("; left out\n")
+        assert peak < MOST_MEBIBYTES
+        page = (place / "page").read_text()
+        assert "Loss, accuracy and learning rate by epoch" not in page
+        assert "Confusion matrix" in page
+
+
+def test_a_report_shows_no_secret_that_a_plot_is_a_link_to(place: Path) -> None:
+    (place / "victim" / "secret.txt").write_text("the secret")
+    plots = place / "models" / "plots"
+    (plots / "curves.png").unlink()
+    (plots / "curves.png").symlink_to(place / "victim" / "secret.txt")
+    os.link(place / "victim" / "secret.txt", plots / "samples.png")  # another name of the same file
+    done = command(
+        "report", "--models", ".", "--no-bench", "--out", "../page.html", "-q", where=place / "models"
+    )
+    assert done.stderr.count("left out") == 2
+    assert base64.b64encode(b"the secret").decode() not in (place / "page.html").read_text()
+
+
+def test_a_report_of_plots_elsewhere_shows_none(place: Path) -> None:
+    (place / "models" / "plots").rename(place / "elsewhere")
+    (place / "models" / "plots").symlink_to(place / "elsewhere")
+    done = command(
+        "report", "--models", ".", "--no-bench", "--out", "../page.html", "-q", where=place / "models"
+    )
+    assert done.stderr.count("plots/curves.png: a link, which is not followed; left out\n") == 1
+    assert "data:image" not in (place / "page.html").read_text()
+
+
+@pytest.mark.parametrize("nasty", [name for name in NASTY if name != "link"])
+@pytest.mark.parametrize("option", ["--labels", "--reference", "FILE"])
+def test_a_file_that_is_named_is_regular_and_bounded(
+    option: str, nasty: str, place: Path, mnist_source: Source
+) -> None:
+    named = place / "named.onnx"
+    shutil.copy(SHIPPED / "digits.onnx", named)
+    NASTY[nasty](named, place / "victim")
+    arguments = {
+        "--labels": ("train", "--labels", named, "--out", place / "new"),
+        "--reference": ("verify", "digits.onnx", "--reference", named, "-q"),
+        "FILE": ("verify", named, "-q"),
+    }[option]
+    done, peak = measured(arguments, place / "models")
+    # What an option refuses itself is wrong usage.
+    assert done.returncode == (
+        2 if option == "--labels" or (option, nasty) == ("--reference", "folder") else 1
+    )
+    assert "named.onnx" in done.stderr
+    assert peak < MOST_MEBIBYTES
+    assert not (place / "new").exists()
+
+
+def test_a_file_that_is_named_may_be_a_link(place: Path, mnist_source: Source) -> None:
+    for name in ("digits.onnx", "reference.npz"):
+        linked(place / "models" / name, place / "victim")
+    done = command("verify", "digits.onnx", "--reference", "reference.npz", "-q", where=place / "models")
+    assert done.returncode == 0, done.stderr
