@@ -193,6 +193,7 @@ def _kernel(kernel: Tensor, operator: str, inputs: list[Tensor], attributes: _At
 
 
 def _add(inputs: list[Tensor], attributes: _Attributes) -> Tensor:
+    _expect(len(inputs) == 2 and inputs[1].is_constant, "Add", inputs)
     return _with_each(inputs, "Add")
 
 
