@@ -138,7 +138,7 @@ def verify_model(
     failures = (
         *faults(probabilities, model.sum_tolerance),
         *_failures(gate, comparison, len(split.labels)),
-        *contradictions(model, network, split, accuracy),
+        *contradictions(model, network, split, accuracy, comparison),
     )
     if not made_by_train and accuracy.percent < LEAST_ACCURACY:
         failures += (_broken(accuracy),)

@@ -477,6 +477,14 @@ RECORD: dict[str, Mutation] = {
     "right answers": verification(correct=9_950),
     "images": verification(images=9_999),
     "not passed": verification(passed=False),
+    "fixed images": verification(fixed=400),
+    "points": verification(difference_points=0.9),
+    "interval": verification(interval_percent=[99.9, 100.0]),
+    "agreement": verification(agreement_percent=90.0),
+    "versions": manifest(lambda network, record: record["versions"].update(python="2.7")),
+    "calibration": manifest(
+        lambda network, record: record.update(calibration={"images": 7, "seed": 7, "indices_sha256": "7"})
+    ),
     "precision": manifest(lambda network, record: record.update(precision="int4")),
     "format": manifest(lambda network, record: record.update(format="pickle")),
     "edges": manifest(lambda network, record: record.update(edges="float32")),
