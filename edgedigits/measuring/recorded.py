@@ -22,7 +22,7 @@ from edgedigits.runtimes.model import Model
 ROUNDING = 1e-4
 """Of points and percent that the manifest keeps."""
 MOST_MOVED = 0.25
-"""Points by which figures of one file may differ between two processors; twice as many images change at most."""
+"""Points by which a figure of one file may differ between two processors."""
 
 
 def recorded_network(model: Model) -> Network | None:
@@ -39,7 +39,7 @@ def contradictions(
     network: Network | None,
     split: Split,
     accuracy: metrics.Accuracy,
-    comparison: metrics.Comparison,
+    comparison: metrics.Comparison | None,
 ) -> tuple[str, ...]:
     """Say where records contradict a file.
 
@@ -48,7 +48,7 @@ def contradictions(
         network: the manifest's entry of its network, see ``recorded_network``.
         split: the images that were asked about.
         accuracy: what was measured on them.
-        comparison: the same against the reference.
+        comparison: the same against the reference that lies beside the file; None where it is another one.
 
     Returns:
         A line for each; none where all agree, or nothing is on record.
@@ -98,7 +98,7 @@ def _of_training(model: Model, network: Network) -> Iterator[str]:
 
 
 def _of_manifest(
-    model: Model, network: Network, record: File, comparison: metrics.Comparison
+    model: Model, network: Network, record: File, comparison: metrics.Comparison | None
 ) -> Iterator[str]:
     """Compare with the manifest's record of the file, and with those of files that it is made with."""
     path = model.path
@@ -128,7 +128,9 @@ def _of_manifest(
         yield from _of_verification(model, record["verification"], comparison)
 
 
-def _of_verification(model: Model, record: Verification, comparison: metrics.Comparison) -> Iterator[str]:
+def _of_verification(
+    model: Model, record: Verification, comparison: metrics.Comparison | None
+) -> Iterator[str]:
     """Compare with what the gate found when the file was exported: one figure with another, and with today's."""
     said, correct, images = model.metadata.accuracy, record["correct"], record["images"]
     if not record["passed"]:
@@ -148,6 +150,8 @@ def _of_verification(model: Model, record: Verification, comparison: metrics.Com
     interval = metrics.wilson_interval(correct, images)
     if max(abs(a - b) for a, b in zip(interval, record["interval_percent"], strict=True)) > 10 * ROUNDING:
         yield "the interval of its accuracy in the manifest is not that of its right answers"
+    if comparison is None:
+        return
     for what, recorded, measured in (
         ("difference", record["difference_points"], comparison.difference),
         ("agreement", record["agreement_percent"], comparison.agreement),

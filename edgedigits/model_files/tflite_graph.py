@@ -106,16 +106,8 @@ def _scales(quantization: Table, kind: int, shape: tuple[int, ...]) -> tuple[flo
 def check_operator_chain(graph: Table, tensors: list[_Tensor], codes: list[int]) -> "FoundChain":
     """Follow the operators, each from tensors that are there to one that was not.
 
-    Args:
-        graph: the only subgraph.
-        tensors: all that it has, as ``described_tensor`` gives them.
-        codes: of the operators that the file declares.
-
-    Returns:
-        The operators, and what network they are.
-
     Raises:
-        InconsistentError: no network that edgedigits exports.
+        InconsistentError: they are no network that edgedigits exports.
     """
     inputs, outputs = graph.get("inputs", ()), graph.get("outputs", ())
     require(all(0 <= index < len(tensors) for index in (*inputs, *outputs)), "edges among the tensors")
@@ -231,9 +223,7 @@ class _Way:
         precisions = {precision for precision, _ in self.layers}
         # TensorFlow's converter leaves small layers of a dynamic file as they are, and so all of a very small network.
         large = {
-            precision
-            for precision, shape in self.layers
-            if precision != "float32" or math.prod(shape) >= _LEAST_DYNAMIC
+            kept for kept, shape in self.layers if kept != "float32" or math.prod(shape) >= _LEAST_DYNAMIC
         }
         if precisions == {"float32", "dynamic"}:
             precisions = large
