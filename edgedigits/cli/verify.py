@@ -64,8 +64,10 @@ def command(
     """Prove that files are as accurate as Keras.
 
     Runs all test images through each file in its own runtime and compares every answer. Needs no
-    TensorFlow. Exit status 1 if any file lost more accuracy than its gate allows, reads fewer than half
-    of the images (networks of `edgedigits train` may), or could not be opened.
+    TensorFlow. Exit status 1 if any file lost more accuracy than its gate allows, is less or more sure of
+    its answers than its network, gives what is no probability, is not what its metadata and the manifest
+    beside it say, reads fewer than half of the images (networks of `edgedigits train` may), or could not
+    be opened.
 
     \b
     Examples:

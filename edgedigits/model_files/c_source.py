@@ -73,11 +73,16 @@ def read_model_array(path: Path, source: str) -> bytes | None:
     """Return the TFLite model that a ``.tflm.c`` file holds; None where the file holds no such array.
 
     Raises:
-        ModelFileError: the array is no list of bytes.
+        ModelFileError: the array is no list of bytes, there are several, or a network in C beside it: what is verified
+            would not be what is compiled.
     """
-    found = _MODEL.search(source)
-    if found is None:
+    code = _COMMENT.sub(" ", source)
+    arrays = list(_MODEL.finditer(code))
+    if not arrays:
         return None
+    if len(arrays) > 1 or "edgedigits_predict" in code:
+        raise ModelFileError(path, "it holds several networks, of which only one would be judged")
+    found = arrays[0]
     try:
         return bytes(int(number) for number in found[1].split(",") if number.strip())
     except ValueError as error:

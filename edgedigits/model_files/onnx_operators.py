@@ -60,7 +60,7 @@ class Tensor(NamedTuple):
 
 
 IMAGE, SUMS, RELU, PROBABILITIES, SCALE = "image", "sums", "relu", "probabilities", "scale"
-"""The way of an image: pixels, then the sums of a layer, those of the last one or kept by a ReLU for the next."""
+"""The way of an image: pixels, then rows, the sums of a layer: of the last one, or kept by a ReLU for the next."""
 
 _Attributes: TypeAlias = "dict[str, Message]"
 
@@ -99,7 +99,6 @@ def _softmax(inputs: list[Tensor], attributes: _Attributes) -> Tensor:
     _expect(
         len(inputs) == 1
         and inputs[0].dtype == FLOAT
-        and _is_row(inputs[0])
         and inputs[0].step == SUMS
         and _int(attributes, "axis", -1) in (-1, 1),
         "Softmax",
@@ -193,6 +192,7 @@ def _kernel(kernel: Tensor, operator: str, inputs: list[Tensor], attributes: _At
 
 
 def _add(inputs: list[Tensor], attributes: _Attributes) -> Tensor:
+    _expect(len(inputs) == 2 and inputs[1].is_constant, "Add", inputs)
     return _with_each(inputs, "Add")
 
 
@@ -214,7 +214,6 @@ def _with_each(inputs: list[Tensor], operator: str) -> Tensor:
     _expect(
         len(inputs) == 2
         and inputs[0].dtype == inputs[1].dtype == FLOAT
-        and _is_row(inputs[0])
         and inputs[0].step == SUMS
         and (inputs[1].is_constant or inputs[1].step == SCALE)
         and inputs[1].shape in ((), (1,), inputs[0].shape[1:], (1, *inputs[0].shape[1:])),

@@ -244,9 +244,7 @@ class _Way:
         precisions = {precision for precision, _ in self.layers}
         # TensorFlow's converter leaves small layers of a dynamic file as they are, and so all of a very small network.
         large = {
-            precision
-            for precision, shape in self.layers
-            if precision != "float32" or math.prod(shape) >= _LEAST_DYNAMIC
+            kept for kept, shape in self.layers if kept != "float32" or math.prod(shape) >= _LEAST_DYNAMIC
         }
         if precisions == {"float32", "dynamic"}:
             precisions = large

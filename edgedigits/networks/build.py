@@ -78,7 +78,7 @@ def load_network(path: Path) -> tuple[keras.Model, NetworkSpec]:
     if not all(np.isfinite(weights).all() for weights in model.get_weights()):
         raise ModelFileError(path, "its weights hold NaN or infinity", TRAIN_AGAIN)
     for layer in weighted_network(model).layers:
-        if not any(weights.any() for weights in layer.arrays[:1]):
+        if not layer.arrays[0].any():
             raise ModelFileError(path, f"all weights of its layer {layer.spec.name} are 0", TRAIN_AGAIN)
     return model, spec
 

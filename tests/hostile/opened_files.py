@@ -190,13 +190,13 @@ class CFile(OpenedFile):
 
     def table(self, name: str) -> np.ndarray:
         """Return the numbers of a table."""
-        found = re.search(rf"{name}\[[0-9]+\] = \{{([^}}]*)\}}", self.text)
+        found = re.search(rf"{name}\[[0-9A-Z]+\] = \{{([^}}]*)\}}", self.text)
         return np.array([int(number) for number in found[1].replace(",", " ").split()])
 
     def set_table(self, name: str, values: np.ndarray) -> None:
         """Put the numbers of a table in."""
         numbers = ", ".join(map(str, values.ravel().tolist()))
-        self.text = re.sub(rf"({name}\[[0-9]+\] = \{{)[^}}]*\}}", rf"\g<1>{numbers}}}", self.text)
+        self.text = re.sub(rf"({name}\[[0-9A-Z]+\] = \{{)[^}}]*\}}", rf"\g<1>{numbers}}}", self.text)
 
     def layers(self) -> list[Layer]:
         found = []
