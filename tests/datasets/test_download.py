@@ -450,7 +450,7 @@ def test_a_redirect_is_never_to_a_less_safe_place(url, location, target):
     if target is not None:
         assert download.redirect_target(url, location) == target
         return
-    with pytest.raises(ValueError, match="redirected to .*, where it is not looked for"):
+    with pytest.raises(ValueError, match=r"redirected to .*, where it is not looked for"):
         download.redirect_target(url, location)
 
 
