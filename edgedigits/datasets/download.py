@@ -89,7 +89,7 @@ def _fetch(mirror: str, file: IdxFile, folder: Path, progress: Progress) -> None
 
 
 def _stream(file: IdxFile, advance: Advance, url: str, output: str, _pooch: object) -> None:
-    """Download to a file that pooch checks afterwards; stop a server that sends too much or too slowly.
+    """Download to a file that pooch checks afterwards; stop a server that sends more than it holds, or too slowly.
 
     Reading may stand still between any two bytes, so it is done by a thread that can be left behind.
     """

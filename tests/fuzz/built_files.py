@@ -73,7 +73,9 @@ class _Flatbuffer:
                 )
             else:
                 if not isinstance(kind, str):
-                    kind = kind[table[self.schema[name][number - 1][0]]]
+                    kind = kind.get(table.get(self.schema[name][number - 1][0]))
+                    if kind is None:  # A union of no known type has nothing that could be written.
+                        continue
                 offsets.append((4, number, self.value(kind, value)))
         laid, at = {}, 4
         for size, number, value in sorted(scalars + offsets, key=lambda field: -field[0]):
