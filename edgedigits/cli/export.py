@@ -118,6 +118,7 @@ def command(
       edgedigits export --format tflite --name theirs --input-scale -1..1
     """
     from edgedigits.datasets.read import read_split
+    from edgedigits.datasets.split import PARTS
     from edgedigits.extras import extra
 
     with extra("train", "exporting"):
@@ -126,18 +127,15 @@ def command(
     targets = _targets(file_format, quantize, selftest=selftest)
     progress = terminal_progress(quiet, needs="train")
     if file_format == "all":
-        left_out = {target.format for target in all_targets() if not target.row.can_be_opened}
-        for left in sorted(left_out):
+        for left in sorted({target.format for target in all_targets() if not target.row.can_be_opened}):
             progress.note(f"nothing here to open {left} files with, and so to verify them: they are left out")
     network = models / file_name(name, "keras")
     finish_commits(out or models)
     graph = load_inference_graph(network)
-    labels = graph.labels
     exported, failed = export_model(
         network,
         targets,
-        read_split(data, "train", labels, progress=progress),
-        read_split(data, "test", labels, progress=progress),
+        *(read_split(data, part, graph.labels, progress=progress) for part in PARTS),
         folder=out,
         graph=graph,
         options=ExportOptions(selftest=selftest, **choices),
