@@ -76,7 +76,7 @@ def check_settled(folder: Path) -> None:
     """
     try:
         opened = Folder.open(folder)
-    except OSError:  # Whoever reads something in it will say so.
+    except (OSError, ValueError):  # Whoever reads something in it will say so.
         return
     with opened:
         until = time.monotonic() + PATIENCE_SECONDS

@@ -1,6 +1,7 @@
 """What is measured and on which images: the model files of a folder, each in the ways that it can be asked."""
 
 import dataclasses
+import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from edgedigits.format_table import FORMATS, format_of
 from edgedigits.input_scale import InputScale
 from edgedigits.measuring.fed_models import open_fed_model
 from edgedigits.measuring.reference import read_reference, reference_path
+from edgedigits.model_files.content import kind_there
 from edgedigits.progress import SILENT, Progress
 from edgedigits.runtimes.keras_model import KerasModel
 from edgedigits.runtimes.model import KerasCall, Model
@@ -103,8 +105,9 @@ def model_files(folder: Path, name: str | None = None) -> list[Path]:
         ModelNotFoundError: there is no such folder.
         ModelFileError: there is none in it.
     """
-    if not folder.is_dir():
-        raise ModelNotFoundError(folder, "name a folder, or export some with `edgedigits export`")
+    advice = "name a folder, or export some with `edgedigits export`"
+    if kind_there(folder, advice) != stat.S_IFDIR:
+        raise ModelNotFoundError(folder, advice)
     found = [
         path
         for row in FORMATS.values()

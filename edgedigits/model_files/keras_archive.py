@@ -13,8 +13,9 @@ from typing import Any
 
 from edgedigits.archives import ARCHIVE_ERRORS, open_archive
 from edgedigits.contract import CLASSES, IMAGE_SIDE, LARGEST_MODEL, MOST_WEIGHTS, PIXELS, WIDEST_LAYER
-from edgedigits.errors import ContractError, ModelFileError, ModelNotFoundError
+from edgedigits.errors import ContractError, ModelFileError
 from edgedigits.files import reason
+from edgedigits.model_files.content import kind_there
 from edgedigits.model_files.network_spec import Dense, Dropout, Flatten, LayerSpec, NetworkSpec, Rescaling
 
 WEIGHTS_MEMBER = "model.weights.h5"
@@ -51,8 +52,7 @@ def read_network_spec(path: Path) -> NetworkSpec:
 
 
 def _read_config(path: Path) -> dict[str, Any]:
-    if not path.exists():
-        raise ModelNotFoundError(path, "train one with `edgedigits train`")
+    kind_there(path, "train one with `edgedigits train`")
     try:
         with open_archive(path, LARGEST_MODEL) as archive:
             members = archive.infolist()
