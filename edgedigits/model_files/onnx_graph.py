@@ -5,7 +5,7 @@ image than they hold. What comes out are probabilities of each image that went i
 """
 
 import math
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -57,16 +57,7 @@ _TYPE_NAMES = {
 }
 
 
-class FoundNetwork(NamedTuple):
-    """What a graph's tensors tell of the network, whatever its metadata say."""
-
-    precision: Precision
-    """In which the weights are kept."""
-    widths: tuple[int, ...]
-    """Of all layers, the ten classes last."""
-
-
-def check_graph(graph: Message, fused: bool = False) -> FoundNetwork:
+def check_graph(graph: Message, fused: bool = False) -> Tensor:
     """Follow a graph from its inputs to its outputs.
 
     Args:
@@ -75,7 +66,7 @@ def check_graph(graph: Message, fused: bool = False) -> FoundNetwork:
             Then ``value`` describes tensors between operators, and is checked as well.
 
     Returns:
-        What network it is.
+        The probabilities, with the precision and the widths of the layers before them.
 
     Raises:
         DamagedGraphError: it does not hold together.
@@ -112,9 +103,9 @@ def check_graph(graph: Message, fused: bool = False) -> FoundNetwork:
     _check_edge("output", graph["output"], EXPECTED_OUTPUT, (OUTPUT_NAME, FLOAT, (None, CLASSES)))
     answers = tensors[OUTPUT_NAME]
     # Constants have no batch that is free, though they may agree with one.
-    if answers.step != PROBABILITIES or answers.precision is None or answers.shape[0] is not None:
+    if answers.step != PROBABILITIES or answers.shape[0] is not None:
         raise ForeignGraphError("a Softmax of the last layer's sums at the end", "another output")
-    return FoundNetwork(answers.precision, answers.widths)
+    return answers
 
 
 def _check_edge(
@@ -200,7 +191,7 @@ def _constant(initializer: Message) -> Tensor:
     )
 
 
-def _values(name: str, dtype: int, raw: Any, data: Any) -> npt.NDArray[Any]:
+def _values(name: str, dtype: int, raw: Any, data: Any) -> "npt.NDArray[Any]":
     """Return the numbers of a constant, which stand as bytes or one by one; those of float16 then as integers."""
     if raw is not None:
         return np.frombuffer(raw, _NUMPY_TYPES[dtype])
