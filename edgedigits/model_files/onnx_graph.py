@@ -22,7 +22,6 @@ from edgedigits.format_table import Precision
 from edgedigits.model_files.onnx_operators import (
     FLOAT,
     FLOAT16,
-    FUSED_OPERATORS,
     IMAGE,
     INT8,
     INT32,
@@ -34,6 +33,7 @@ from edgedigits.model_files.onnx_operators import (
     DamagedGraphError,
     ForeignGraphError,
     Message,
+    Rules,
     Side,
     Tensor,
 )
@@ -57,12 +57,12 @@ _TYPE_NAMES = {
 }
 
 
-def check_graph(graph: Message, fused: bool = False) -> Tensor:
+def check_graph(graph: Message, fused: "Rules | None" = None) -> Tensor:
     """Follow a graph from its inputs to its outputs.
 
     Args:
         graph: as ``onnx_file`` reads it; the nodes in the order in which they run.
-        fused: whether onnxruntime's own operators may be among them, which it makes out of several.
+        fused: onnxruntime's own operators, where such may be among them, which it makes out of several.
             Then ``value`` describes tensors between operators, and is checked as well.
 
     Returns:
@@ -79,10 +79,10 @@ def check_graph(graph: Message, fused: bool = False) -> Tensor:
         _define(tensors, value.get("name", ""), _declared(value)._replace(step=IMAGE))
     for node in graph["node"]:
         operator, domain = node.get("op_type", ""), node.get("domain", "")
-        own = fused and domain == "com.microsoft"
-        if domain not in ("", "ai.onnx") and not own:
+        own = fused if domain == "com.microsoft" else None
+        if domain not in ("", "ai.onnx") and own is None:
             raise ForeignGraphError("operators of ONNX itself", f"a custom operator {domain}.{operator}")
-        follow = (FUSED_OPERATORS if own else OPERATORS).get(operator)
+        follow = (OPERATORS if own is None else own).get(operator)
         if follow is None:
             raise ForeignGraphError(f"operators {', '.join(OPERATORS)}", f"an operator {operator or '?'}")
         try:
@@ -97,7 +97,7 @@ def check_graph(graph: Message, fused: bool = False) -> Tensor:
         for name, output in zip(node["output"], outputs, strict=True):
             _define(tensors, name, output)
     _check_outputs(graph, tensors)
-    if fused:
+    if fused is not None:
         _check_described(graph, tensors)
     _check_edge("input", graph["input"], EXPECTED_INPUT, (INPUT_NAME, UINT8, (None, IMAGE_SIDE, IMAGE_SIDE)))
     _check_edge("output", graph["output"], EXPECTED_OUTPUT, (OUTPUT_NAME, FLOAT, (None, CLASSES)))
@@ -188,6 +188,7 @@ def _constant(initializer: Message) -> Tensor:
         numbers=tuple(values.tolist()) if dtype == INT64 and items <= 4 else (),
         is_zero=not values.any(),
         precision=_PRECISIONS.get(dtype),
+        scales=values.astype(np.float64) if dtype == FLOAT and len(shape) < 2 else None,
     )
 
 

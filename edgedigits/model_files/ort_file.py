@@ -12,6 +12,7 @@ from pathlib import Path
 
 from edgedigits.errors import ContractError, ModelFileError
 from edgedigits.model_files.flatbuffer import DamagedFlatbufferError, Schema, Table, read_flatbuffer
+from edgedigits.model_files.onnx_fused import FUSED_OPERATORS
 from edgedigits.model_files.onnx_graph import check_graph
 from edgedigits.model_files.onnx_operators import DamagedGraphError, ForeignGraphError, Tensor
 
@@ -134,7 +135,7 @@ def check_ort(path: Path, content: bytes) -> Tensor:
     try:
         session = read_flatbuffer(_SCHEMA, "session", content)
         graph = session.get("model", {}).get("graph", {})
-        found = check_graph(_as_onnx(graph), fused=True)
+        found = check_graph(_as_onnx(graph), FUSED_OPERATORS)
         _check_kernel_types(session.get("kernel_types", {}), graph.get("nodes", []))
     except (DamagedFlatbufferError, DamagedGraphError) as error:
         raise ModelFileError(path, f"no whole model in ORT format ({error})") from error
