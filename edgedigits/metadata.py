@@ -149,7 +149,7 @@ class ModelMetadata:
         if self.edges not in ("uint8", "int8"):
             raise ContractError(path, "edges uint8 or int8", repr(self.edges))
 
-    def check_tensors(self, path: Path, precisions: tuple[Precision, ...], edges: str) -> None:
+    def check_tensors(self, path: Path, precisions: "tuple[Precision | None, ...]", edges: str) -> None:
         """Raise ``ContractError`` where the file says something else of itself than its tensors.
 
         Each precision has its own gate: what is believed here decides how far a file may be from its network.
@@ -163,7 +163,7 @@ class ModelMetadata:
             raise ContractError(
                 path,
                 f"tensors of precision {self.precision}, as its metadata say",
-                f"tensors of {' or '.join(precisions)}",
+                f"tensors of {' or '.join(map(str, precisions))}",
             )
         if self.edges != edges:
             raise ContractError(path, f"{self.edges} edges, as its metadata say", f"edges of {edges}")

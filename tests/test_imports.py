@@ -48,6 +48,7 @@ def test_the_predictor_needs_onnxruntime_numpy_and_pillow_only():
         *(
             f"edgedigits.{part}"
             for part in (
+                "answers",
                 "arguments",
                 "contract",
                 "errors",

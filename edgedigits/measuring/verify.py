@@ -124,7 +124,7 @@ def verify_model(
     comparison = metrics.compare(split.labels, reference.probabilities, probabilities)
     gate = _gate(model, max_drop)
     accuracy = metrics.accuracy(split.labels, probabilities.argmax(axis=1))
-    is_own = reference.path.parent == model.path.parent
+    is_own = reference.path is not None and reference.path.parent == model.path.parent
     failures = (
         *faults(probabilities, model.sum_tolerance),
         *_failures(gate, comparison, len(split.labels)),
@@ -161,7 +161,7 @@ def _check_subjects(model: Model, split: Split, reference: Reference) -> None:
             f"one made from {model.metadata.weights_sha256[:12]}…",
         )
     reference.check()
-    reference.check_split(split, reference.path)
+    reference.check_split(split, reference.place)
     reference.check_accuracy(split)
 
 

@@ -14,8 +14,8 @@ from typing import Any
 
 from edgedigits.errors import ContractError, ModelFileError
 from edgedigits.model_files.budget import Budget, TooMuchError
-from edgedigits.model_files.onnx_graph import FoundNetwork, check_graph
-from edgedigits.model_files.onnx_operators import DamagedGraphError, ForeignGraphError, Message
+from edgedigits.model_files.onnx_graph import check_graph
+from edgedigits.model_files.onnx_operators import DamagedGraphError, ForeignGraphError, Message, Tensor
 
 MOST_ITEMS = 1_000
 """Nodes, constants or other entries of one kind. A network of ten layers has under a hundred."""
@@ -94,7 +94,7 @@ MESSAGES: dict[str, dict[int, tuple[str, str]]] = {
 or the name of a message; a kind in brackets may stand there any number of times."""
 
 
-def check_onnx(path: Path, content: bytes) -> FoundNetwork:
+def check_onnx(path: Path, content: bytes) -> Tensor:
     """Refuse what onnxruntime should not be given.
 
     Args:
@@ -102,7 +102,7 @@ def check_onnx(path: Path, content: bytes) -> FoundNetwork:
         content: of the file.
 
     Returns:
-        What network it is, whatever the file says of itself.
+        The probabilities as ``onnx_graph.check_graph`` found them, whatever the file says of itself.
 
     Raises:
         ModelFileError: no whole ONNX model, or a part of it lies elsewhere.

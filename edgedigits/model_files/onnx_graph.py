@@ -5,7 +5,7 @@ image than they hold. What comes out are probabilities of each image that went i
 """
 
 import math
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +23,6 @@ from edgedigits.model_files.budget import Budget
 from edgedigits.model_files.onnx_operators import (
     FLOAT,
     FLOAT16,
-    FUSED_OPERATORS,
     IMAGE,
     INT8,
     INT32,
@@ -35,6 +34,7 @@ from edgedigits.model_files.onnx_operators import (
     DamagedGraphError,
     ForeignGraphError,
     Message,
+    Rules,
     Side,
     Tensor,
 )
@@ -58,26 +58,17 @@ _TYPE_NAMES = {
 }
 
 
-class FoundNetwork(NamedTuple):
-    """What a graph's tensors tell of the network, whatever its metadata say."""
-
-    precision: Precision
-    """In which the weights are kept."""
-    widths: tuple[int, ...]
-    """Of all layers, the ten classes last."""
-
-
-def check_graph(graph: Message, budget: Budget, fused: bool = False) -> FoundNetwork:
+def check_graph(graph: Message, budget: Budget, fused: "Rules | None" = None) -> Tensor:
     """Follow a graph from its inputs to its outputs.
 
     Args:
         graph: as ``onnx_file`` reads it; the nodes in the order in which they run.
         budget: constants are spent from it, as they are declared, taken and made.
-        fused: whether onnxruntime's own operators may be among them, which it makes out of several.
+        fused: onnxruntime's own operators, where such may be among them, which it makes out of several.
             Then ``value`` describes tensors between operators, and is checked as well.
 
     Returns:
-        What network it is.
+        The probabilities, with the precision and the widths of the layers before them.
 
     Raises:
         DamagedGraphError: it does not hold together.
@@ -93,10 +84,10 @@ def check_graph(graph: Message, budget: Budget, fused: bool = False) -> FoundNet
         _define(tensors, value.get("name", ""), _declared(value)._replace(step=IMAGE))
     for node in graph["node"]:
         operator, domain = node.get("op_type", ""), node.get("domain", "")
-        own = fused and domain == "com.microsoft"
-        if domain not in ("", "ai.onnx") and not own:
+        own = fused if domain == "com.microsoft" else None
+        if domain not in ("", "ai.onnx") and own is None:
             raise ForeignGraphError("operators of ONNX itself", f"a custom operator {domain}.{operator}")
-        follow = (FUSED_OPERATORS if own else OPERATORS).get(operator)
+        follow = (OPERATORS if own is None else own).get(operator)
         if follow is None:
             raise ForeignGraphError(f"operators {', '.join(OPERATORS)}", f"an operator {operator or '?'}")
         try:
@@ -113,15 +104,15 @@ def check_graph(graph: Message, budget: Budget, fused: bool = False) -> FoundNet
         for name, output in zip(node["output"], outputs, strict=True):
             _define(tensors, name, output)
     _check_outputs(graph, tensors)
-    if fused:
+    if fused is not None:
         _check_described(graph, tensors)
     _check_edge("input", graph["input"], EXPECTED_INPUT, (INPUT_NAME, UINT8, (None, IMAGE_SIDE, IMAGE_SIDE)))
     _check_edge("output", graph["output"], EXPECTED_OUTPUT, (OUTPUT_NAME, FLOAT, (None, CLASSES)))
     answers = tensors[OUTPUT_NAME]
     # Constants have no batch that is free, though they may agree with one.
-    if answers.step != PROBABILITIES or answers.precision is None or answers.shape[0] is not None:
+    if answers.step != PROBABILITIES or answers.shape[0] is not None:
         raise ForeignGraphError("a Softmax of the last layer's sums at the end", "another output")
-    return FoundNetwork(answers.precision, answers.widths)
+    return answers
 
 
 def _check_edge(
@@ -209,10 +200,11 @@ def _constant(initializer: Message) -> Tensor:
         numbers=tuple(values.tolist()) if dtype == INT64 and items <= 4 else (),
         is_zero=not values.any(),
         precision=_PRECISIONS.get(dtype),
+        scales=values.astype(np.float64) if dtype == FLOAT and len(shape) < 2 else None,
     )
 
 
-def _values(name: str, dtype: int, raw: Any, data: Any) -> npt.NDArray[Any]:
+def _values(name: str, dtype: int, raw: Any, data: Any) -> "npt.NDArray[Any]":
     """Return the numbers of a constant, which stand as bytes or one by one; those of float16 then as integers."""
     if raw is not None:
         return np.frombuffer(raw, _NUMPY_TYPES[dtype])

@@ -3,11 +3,9 @@
 Every rule keeps the batch, so that no constant, however it is shaped, can blow an image up: a row is never longer than
 the constants that it meets. Every rule also knows how far on its way from pixels to probabilities a tensor is, its
 ``Tensor.step``: layers in a chain, each a product with constants, a ReLU between two, a softmax at the end. And each
-product tells what precision its weights are kept in. ``FUSED_OPERATORS`` are what onnxruntime makes of several when it
-optimizes a graph, in files of its own format.
+product tells what precision its weights are kept in.
 
-Operators: https://github.com/onnx/onnx/blob/main/docs/Operators.md; onnxruntime's own:
-https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md.
+Operators: https://github.com/onnx/onnx/blob/main/docs/Operators.md.
 """
 
 import math
@@ -22,6 +20,8 @@ Message: TypeAlias = "dict[str, Any]"
 
 FLOAT, UINT8, INT8, INT32, INT64, FLOAT16 = 1, 2, 3, 6, 7, 10
 """TensorProto.DataType, as far as networks of ours use it."""
+SAME_SCALE = 1e-4
+"""Share by which two scales may differ that are the same, but for rounding."""
 ITEM_BYTES = {FLOAT: 4, UINT8: 1, INT8: 1, INT32: 4, INT64: 8, FLOAT16: 2}
 
 
@@ -55,6 +55,8 @@ class Tensor(NamedTuple):
     """Of a constant, how it is kept; of anything else, how the weights of all layers before it are."""
     is_quantized: bool = False
     """Whether it is the float value of integers."""
+    scales: Any = None
+    """Of what is quantized, what a step is worth, float64; of a float constant of at most one side, its values."""
     widths: tuple[int, ...] = ()
     """Of the layers before it."""
 
@@ -62,10 +64,11 @@ class Tensor(NamedTuple):
 IMAGE, SUMS, RELU, PROBABILITIES, SCALE = "image", "sums", "relu", "probabilities", "scale"
 """The way of an image: pixels, then rows, the sums of a layer: of the last one, or kept by a ReLU for the next."""
 
-_Attributes: TypeAlias = "dict[str, Message]"
+Attributes: TypeAlias = "dict[str, Message]"
 
 
-def _expect(holds: bool, operator: str, inputs: list[Tensor]) -> None:
+def expect(holds: bool, operator: str, inputs: list[Tensor]) -> None:
+    """Raise ``ForeignGraphError`` with the shapes of an operator's inputs, unless it is as it should be."""
     if not holds:
         shapes = ", ".join(f"({', '.join('n' if s is None else str(s) for s in t.shape)})" for t in inputs)
         raise ForeignGraphError(f"a {operator} as edgedigits exports it", f"one of {shapes or 'nothing'}")
@@ -76,27 +79,27 @@ def _is_row(tensor: Tensor) -> bool:
     return len(tensor.shape) == 2 and tensor.shape[1] is not None and tensor.step not in ("", SCALE)
 
 
-def _int(attributes: _Attributes, name: str, default: int) -> int:
+def _int(attributes: Attributes, name: str, default: int) -> int:
     return int(attributes[name].get("i", 0)) if name in attributes else default
 
 
-def _cast(inputs: list[Tensor], attributes: _Attributes) -> Tensor:
-    _expect(len(inputs) == 1 and _int(attributes, "to", 0) == FLOAT, "Cast", inputs)
+def _cast(inputs: list[Tensor], attributes: Attributes) -> Tensor:
+    expect(len(inputs) == 1 and _int(attributes, "to", 0) == FLOAT, "Cast", inputs)
     return inputs[0]._replace(dtype=FLOAT, numbers=())
 
 
-def _identity(inputs: list[Tensor], attributes: _Attributes) -> Tensor:
-    _expect(len(inputs) == 1, "Identity", inputs)
+def _identity(inputs: list[Tensor], attributes: Attributes) -> Tensor:
+    expect(len(inputs) == 1, "Identity", inputs)
     return inputs[0]
 
 
-def _relu(inputs: list[Tensor], attributes: _Attributes) -> Tensor:
-    _expect(len(inputs) == 1 and inputs[0].dtype == FLOAT and inputs[0].step == SUMS, "Relu", inputs)
+def _relu(inputs: list[Tensor], attributes: Attributes) -> Tensor:
+    expect(len(inputs) == 1 and inputs[0].dtype == FLOAT and inputs[0].step == SUMS, "Relu", inputs)
     return inputs[0]._replace(step=RELU)
 
 
-def _softmax(inputs: list[Tensor], attributes: _Attributes) -> Tensor:
-    _expect(
+def _softmax(inputs: list[Tensor], attributes: Attributes) -> Tensor:
+    expect(
         len(inputs) == 1
         and inputs[0].dtype == FLOAT
         and inputs[0].step == SUMS
@@ -113,8 +116,8 @@ def _flat(tensor: Tensor) -> int:
     return math.prod(side for side in sides if side is not None) if None not in sides else -1
 
 
-def _reshape(inputs: list[Tensor], attributes: _Attributes) -> Tensor:
-    _expect(
+def _reshape(inputs: list[Tensor], attributes: Attributes) -> Tensor:
+    expect(
         len(inputs) == 2
         and inputs[0].step == IMAGE
         and len(inputs[0].shape) > 0
@@ -128,8 +131,8 @@ def _reshape(inputs: list[Tensor], attributes: _Attributes) -> Tensor:
     return inputs[0]._replace(shape=(inputs[0].shape[0], inputs[1].numbers[1]))
 
 
-def _flatten(inputs: list[Tensor], attributes: _Attributes) -> Tensor:
-    _expect(
+def _flatten(inputs: list[Tensor], attributes: Attributes) -> Tensor:
+    expect(
         len(inputs) == 1
         and inputs[0].step == IMAGE
         and len(inputs[0].shape) > 1
@@ -141,21 +144,21 @@ def _flatten(inputs: list[Tensor], attributes: _Attributes) -> Tensor:
     return inputs[0]._replace(shape=(inputs[0].shape[0], _flat(inputs[0])))
 
 
-def _matmul(inputs: list[Tensor], attributes: _Attributes) -> Tensor:
-    _expect(
+def _matmul(inputs: list[Tensor], attributes: Attributes) -> Tensor:
+    expect(
         len(inputs) == 2
         and inputs[0].dtype == inputs[1].dtype == FLOAT
         and inputs[0].is_quantized == (inputs[1].precision == "int8"),
         "MatMul",
         inputs,
     )
-    return _product(inputs, inputs[1].precision, "MatMul")
+    return product(inputs, inputs[1].precision, "MatMul")
 
 
-def _product(inputs: list[Tensor], precision: "Precision | None", operator: str) -> Tensor:
+def product(inputs: list[Tensor], precision: "Precision | None", operator: str) -> Tensor:
     """The sums of a layer: a row, which is the image or comes out of a ReLU, times a constant that is not all zeros."""
     row, kernel = inputs
-    _expect(
+    expect(
         _is_row(row)
         and row.step in (IMAGE, RELU)
         and kernel.is_constant
@@ -170,18 +173,28 @@ def _product(inputs: list[Tensor], precision: "Precision | None", operator: str)
     if precision is None or row.precision not in (None, precision):
         raise ForeignGraphError("weights of one precision", f"{row.precision} and {precision}")
     units = kernel.shape[1] or 0
-    return Tensor(FLOAT, (row.shape[0], units), step=SUMS, precision=precision, widths=(*row.widths, units))
+    # What one more in a sum of integers is worth.
+    scales = row.scales * kernel.scales if row.is_quantized and kernel.is_quantized else None
+    return Tensor(
+        FLOAT,
+        (row.shape[0], units),
+        step=SUMS,
+        precision=precision,
+        scales=scales,
+        widths=(*row.widths, units),
+    )
 
 
-def _gemm(inputs: list[Tensor], attributes: _Attributes) -> Tensor:
-    _expect(len(inputs) in (2, 3), "Gemm", inputs)
-    product = _matmul([inputs[0], _kernel(inputs[1], "Gemm", inputs, attributes)], {})
+def gemm(inputs: list[Tensor], attributes: Attributes) -> Tensor:
+    """The sums of a layer, and biases."""
+    expect(len(inputs) in (2, 3), "Gemm", inputs)
+    product = _matmul([inputs[0], kernel_of(inputs[1], "Gemm", inputs, attributes)], {})
     return _add([product, inputs[2]], {}) if len(inputs) == 3 else product
 
 
-def _kernel(kernel: Tensor, operator: str, inputs: list[Tensor], attributes: _Attributes) -> Tensor:
+def kernel_of(kernel: Tensor, operator: str, inputs: list[Tensor], attributes: Attributes) -> Tensor:
     """Return the kernel of a Gemm as a MatMul takes it; nothing is scaled on the way."""
-    _expect(
+    expect(
         len(kernel.shape) == 2
         and not _int(attributes, "transA", 0)
         and all(attributes[name].get("f", 0.0) == 1.0 for name in ("alpha", "beta") if name in attributes),
@@ -191,27 +204,33 @@ def _kernel(kernel: Tensor, operator: str, inputs: list[Tensor], attributes: _At
     return kernel._replace(shape=kernel.shape[::-1]) if _int(attributes, "transB", 0) else kernel
 
 
-def _add(inputs: list[Tensor], attributes: _Attributes) -> Tensor:
-    _expect(len(inputs) == 2 and inputs[1].is_constant, "Add", inputs)
+def _add(inputs: list[Tensor], attributes: Attributes) -> Tensor:
+    expect(len(inputs) == 2 and inputs[1].is_constant, "Add", inputs)
+    sums, bias = inputs
+    # Runtimes that add integers take the biases' steps for granted; those that add floats do not.
+    if bias.is_quantized and not (
+        sums.scales is not None and (abs(bias.scales - sums.scales) <= SAME_SCALE * sums.scales).all()
+    ):
+        raise ForeignGraphError("biases in steps of an input times a weight", "other steps")
     return _with_each(inputs, "Add")
 
 
-def _multiply(inputs: list[Tensor], attributes: _Attributes) -> Tensor:
+def _multiply(inputs: list[Tensor], attributes: Attributes) -> Tensor:
     """Scales: of a row, or of other scales."""
     if len(inputs) == 2 and inputs[0].shape == () and inputs[1].is_constant and len(inputs[1].shape) == 1:
-        _expect(
+        expect(
             inputs[0].dtype == inputs[1].dtype == FLOAT and inputs[0].step == SCALE and not inputs[1].is_zero,
             "Mul",
             inputs,
         )
         return Tensor(FLOAT, inputs[1].shape, step=SCALE)
-    _expect(len(inputs) == 2 and not inputs[1].is_zero, "Mul", inputs)
+    expect(len(inputs) == 2 and not inputs[1].is_zero, "Mul", inputs)
     return _with_each(inputs, "Mul")
 
 
 def _with_each(inputs: list[Tensor], operator: str) -> Tensor:
     """The sums of a layer, and a number for each of them or one for all."""
-    _expect(
+    expect(
         len(inputs) == 2
         and inputs[0].dtype == inputs[1].dtype == FLOAT
         and inputs[0].step == SUMS
@@ -223,8 +242,8 @@ def _with_each(inputs: list[Tensor], operator: str) -> Tensor:
     return inputs[0]
 
 
-def _matmul_integer(inputs: list[Tensor], attributes: _Attributes) -> Tensor:
-    _expect(
+def _matmul_integer(inputs: list[Tensor], attributes: Attributes) -> Tensor:
+    expect(
         len(inputs) in (2, 3)
         and inputs[0].dtype == UINT8
         and inputs[1].dtype in (UINT8, INT8)
@@ -235,19 +254,19 @@ def _matmul_integer(inputs: list[Tensor], attributes: _Attributes) -> Tensor:
         "MatMulInteger",
         inputs,
     )
-    return _product(inputs[:2], "dynamic", "MatMulInteger")._replace(dtype=INT32)
+    return product(inputs[:2], "dynamic", "MatMulInteger")._replace(dtype=INT32)
 
 
-def _dynamic_quantize(inputs: list[Tensor], attributes: _Attributes) -> tuple[Tensor, ...]:
+def _dynamic_quantize(inputs: list[Tensor], attributes: Attributes) -> tuple[Tensor, ...]:
     """Integers of a row, with the scale and the zero point that its own smallest and largest number ask for."""
-    _expect(
+    expect(
         len(inputs) == 1 and inputs[0].dtype == FLOAT and _is_row(inputs[0]), "DynamicQuantizeLinear", inputs
     )
     return inputs[0]._replace(dtype=UINT8), Tensor(FLOAT, (), step=SCALE), Tensor(UINT8, (), step=SCALE)
 
 
-def _quantize(inputs: list[Tensor], attributes: _Attributes) -> Tensor:
-    _expect(
+def _quantize(inputs: list[Tensor], attributes: Attributes) -> Tensor:
+    expect(
         len(inputs) == 3
         and inputs[0].dtype == FLOAT
         and inputs[0].step in (SUMS, RELU)
@@ -261,8 +280,8 @@ def _quantize(inputs: list[Tensor], attributes: _Attributes) -> Tensor:
     return inputs[0]._replace(dtype=inputs[2].dtype, step=step)
 
 
-def _dequantize(inputs: list[Tensor], attributes: _Attributes) -> Tensor:
-    _expect(
+def _dequantize(inputs: list[Tensor], attributes: Attributes) -> Tensor:
+    expect(
         len(inputs) in (2, 3)
         and inputs[0].dtype in (UINT8, INT8, INT32)
         and (len(inputs) == 2 or inputs[2].dtype == inputs[0].dtype),
@@ -270,15 +289,15 @@ def _dequantize(inputs: list[Tensor], attributes: _Attributes) -> Tensor:
         inputs,
     )
     _expect_scale("DequantizeLinear", inputs, attributes)
-    return inputs[0]._replace(dtype=FLOAT, is_quantized=True)
+    return inputs[0]._replace(dtype=FLOAT, is_quantized=True, scales=inputs[1].scales)
 
 
-def _expect_scale(operator: str, inputs: list[Tensor], attributes: _Attributes) -> None:
+def _expect_scale(operator: str, inputs: list[Tensor], attributes: Attributes) -> None:
     """Expect one scale for all, or one for each index of an axis; and zero points of the same shape, all 0."""
     values, scale = inputs[0], inputs[1]
     axis = _int(attributes, "axis", 1)
     per_axis = -len(values.shape) <= axis < len(values.shape) and scale.shape == (values.shape[axis],)
-    _expect(
+    expect(
         scale.dtype == FLOAT
         and scale.is_constant
         and not scale.is_zero
@@ -290,13 +309,14 @@ def _expect_scale(operator: str, inputs: list[Tensor], attributes: _Attributes) 
     )
 
 
-OPERATORS: "dict[str, Callable[[list[Tensor], _Attributes], Tensor | tuple[Tensor, ...]]]" = {
+Rules: TypeAlias = "dict[str, Callable[[list[Tensor], Attributes], Tensor | tuple[Tensor, ...]]]"
+OPERATORS: Rules = {
     "Add": _add,
     "Cast": _cast,
     "DequantizeLinear": _dequantize,
     "DynamicQuantizeLinear": _dynamic_quantize,
     "Flatten": _flatten,
-    "Gemm": _gemm,
+    "Gemm": gemm,
     "Identity": _identity,
     "MatMul": _matmul,
     "MatMulInteger": _matmul_integer,
@@ -305,45 +325,4 @@ OPERATORS: "dict[str, Callable[[list[Tensor], _Attributes], Tensor | tuple[Tenso
     "Relu": _relu,
     "Reshape": _reshape,
     "Softmax": _softmax,
-}
-
-
-def _fused_gemm(inputs: list[Tensor], attributes: _Attributes) -> Tensor:
-    _expect(attributes.get("activation", {}).get("s", "") == "Relu", "FusedGemm", inputs)
-    return _gemm(inputs, attributes)._replace(step=RELU)
-
-
-def _quantized_gemm(inputs: list[Tensor], attributes: _Attributes) -> Tensor:
-    """Values, scale and zero point of a row and of a kernel; a bias; scale and zero point of integers that come out."""
-    _expect(len(inputs) in (7, 9), "QGemm", inputs)
-    row, row_scale, row_zero, kernel, kernel_scale, kernel_zero, bias, *output = inputs
-    scales, zeros = (row_scale, kernel_scale, *output[:1]), (row_zero, kernel_zero, *output[1:])
-    kernel = _kernel(kernel, "QGemm", inputs, attributes)
-    _expect(
-        row.dtype in (UINT8, INT8)
-        and kernel.dtype in (UINT8, INT8)
-        and bias.dtype == INT32
-        and bias.is_constant
-        and bias.shape in ((), (1,), kernel.shape[1:], (1, *kernel.shape[1:]))
-        and all(scale.dtype == FLOAT and scale.is_constant and not scale.is_zero for scale in scales)
-        and all(zero.dtype in (UINT8, INT8) and zero.is_zero for zero in zeros)
-        and row_zero.dtype == row.dtype
-        and kernel_zero.dtype == kernel.dtype
-        and kernel_zero.shape == kernel_scale.shape
-        and kernel_scale.shape in ((), (1,), kernel.shape[1:])
-        and all(zero.shape in ((), (1,)) for zero in (row_zero, *output[1:]))
-        and all(scale.shape in ((), (1,)) for scale in (row_scale, *output[:1])),
-        "QGemm",
-        inputs,
-    )
-    sums = _product([row, kernel], "int8", "QGemm")
-    if not output:
-        return sums
-    # As in a QuantizeLinear.
-    return sums._replace(dtype=output[1].dtype, step=RELU if output[1].dtype == UINT8 else SUMS)
-
-
-FUSED_OPERATORS: "dict[str, Callable[[list[Tensor], _Attributes], Tensor | tuple[Tensor, ...]]]" = {
-    "FusedGemm": _fused_gemm,
-    "QGemm": _quantized_gemm,
 }

@@ -13,8 +13,9 @@ from pathlib import Path
 from edgedigits.errors import ContractError, ModelFileError
 from edgedigits.model_files.budget import Budget, TooMuchError
 from edgedigits.model_files.flatbuffer import DamagedFlatbufferError, Schema, Table, read_flatbuffer
-from edgedigits.model_files.onnx_graph import FoundNetwork, check_graph
-from edgedigits.model_files.onnx_operators import DamagedGraphError, ForeignGraphError
+from edgedigits.model_files.onnx_fused import FUSED_OPERATORS
+from edgedigits.model_files.onnx_graph import check_graph
+from edgedigits.model_files.onnx_operators import DamagedGraphError, ForeignGraphError, Tensor
 
 MOST_NODES = 1_000
 MOST_ARGUMENTS = 16
@@ -118,7 +119,7 @@ _KERNEL_TYPES = {
 onnxruntime believes the file and chooses the code by it: with a wrong entry, code for doubles is given floats."""
 
 
-def check_ort(path: Path, content: bytes) -> FoundNetwork:
+def check_ort(path: Path, content: bytes) -> Tensor:
     """Refuse what onnxruntime should not be given.
 
     Args:
@@ -126,7 +127,7 @@ def check_ort(path: Path, content: bytes) -> FoundNetwork:
         content: of the file.
 
     Returns:
-        What network it is, whatever the file says of itself.
+        The probabilities as ``onnx_graph.check_graph`` found them, whatever the file says of itself.
 
     Raises:
         ModelFileError: no whole file in ORT format, or one that does not hold together.
@@ -136,7 +137,7 @@ def check_ort(path: Path, content: bytes) -> FoundNetwork:
     try:
         session = read_flatbuffer(SCHEMA, "session", content, budget)
         graph = session.get("model", {}).get("graph", {})
-        found = check_graph(_as_onnx(graph), budget, fused=True)
+        found = check_graph(_as_onnx(graph), budget, FUSED_OPERATORS)
         _check_kernel_types(session.get("kernel_types", {}), graph.get("nodes", []))
     except (DamagedFlatbufferError, DamagedGraphError, TooMuchError) as error:
         raise ModelFileError(path, f"no whole model in ORT format ({error})") from error

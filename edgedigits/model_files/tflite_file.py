@@ -1,4 +1,4 @@
-"""Reads a ``.tflite`` flatbuffer without running it; ``tflite_graph`` checks what its graph does.
+"""Reads a ``.tflite`` flatbuffer without running it; ``tflite_graph`` and ``tflite_chain`` check what its graph does.
 
 LiteRT follows offsets, indices and shapes as the file states them, and a wrong one ends the process. So the file is
 read here first, field by field.
@@ -14,11 +14,11 @@ from edgedigits.format_table import Precision
 from edgedigits.metadata import METADATA_KEY, ModelMetadata
 from edgedigits.model_files.budget import Budget, TooMuchError
 from edgedigits.model_files.flatbuffer import DamagedFlatbufferError, Schema, Table, read_flatbuffer
+from edgedigits.model_files.tflite_chain import check_operator_chain
 from edgedigits.model_files.tflite_graph import (
     OPERATOR_NAMES,
     TYPE_NAMES,
     InconsistentError,
-    check_operator_chain,
     described_tensor,
     require,
 )

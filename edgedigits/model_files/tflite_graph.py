@@ -1,41 +1,37 @@
-"""Follows the graph of a ``.tflite`` file tensor by tensor, and refuses what LiteRT should not be given.
+"""Looks at the tensors and operators of a ``.tflite`` file one by one, and refuses what LiteRT should not be given.
 
-A chain of known operators, each with shapes, types and scales that fit, and constants that lie whole in the file. All
-rules keep the batch, so no image grows beyond its weights. The chain leads from the pixels to probabilities: layers
-whose weights are constants, a ReLU between two, a softmax at the end.
+Known operators, each with shapes, types and scales that fit, and constants that lie whole in the file. All rules keep
+the batch, so no image grows beyond its weights. ``tflite_chain`` follows the operators.
 """
 
 import math
 import struct
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from edgedigits.contract import MOST_WEIGHTS, WIDEST_LAYER
-from edgedigits.format_table import Precision
-from edgedigits.model_files.budget import Budget
 from edgedigits.model_files.flatbuffer import Table
 
-_CAST, _DEQUANTIZE, _FULLY_CONNECTED, _QUANTIZE, _RESHAPE, _SOFTMAX = 53, 6, 9, 114, 22, 25
+CAST, DEQUANTIZE, FULLY_CONNECTED, QUANTIZE, RESHAPE, SOFTMAX = 53, 6, 9, 114, 22, 25
 OPERATOR_NAMES = {
-    _CAST: "CAST",
-    _DEQUANTIZE: "DEQUANTIZE",
-    _FULLY_CONNECTED: "FULLY_CONNECTED",
-    _QUANTIZE: "QUANTIZE",
-    _RESHAPE: "RESHAPE",
-    _SOFTMAX: "SOFTMAX",
+    CAST: "CAST",
+    DEQUANTIZE: "DEQUANTIZE",
+    FULLY_CONNECTED: "FULLY_CONNECTED",
+    QUANTIZE: "QUANTIZE",
+    RESHAPE: "RESHAPE",
+    SOFTMAX: "SOFTMAX",
 }
 """BuiltinOperator, as far as networks of ours use it."""
 
-_FLOAT32, _FLOAT16, _INT32, _UINT8, _INT8 = 0, 1, 2, 3, 9
-TYPE_NAMES = {_FLOAT32: "float32", _FLOAT16: "float16", _INT32: "int32", _UINT8: "uint8", _INT8: "int8"}
-_ITEM_BYTES = {_FLOAT32: 4, _FLOAT16: 2, _INT32: 4, _UINT8: 1, _INT8: 1}
+FLOAT32, FLOAT16, INT32, UINT8, INT8 = 0, 1, 2, 3, 9
+TYPE_NAMES = {FLOAT32: "float32", FLOAT16: "float16", INT32: "int32", UINT8: "uint8", INT8: "int8"}
+_ITEM_BYTES = {FLOAT32: 4, FLOAT16: 2, INT32: 4, UINT8: 1, INT8: 1}
 """TensorType, likewise."""
-_FLOATS = {_FLOAT32: "<f4", _FLOAT16: "<f2"}
-_ZERO_POINTS = {_INT32: range(1), _UINT8: range(256), _INT8: range(-128, 128)}
-MOST_OPERATORS = 1_000
-"""A network of ten layers has under thirty."""
+FLOATS = {FLOAT32: "<f4", FLOAT16: "<f2"}
+_ZERO_POINTS = {INT32: range(1), UINT8: range(256), INT8: range(-128, 128)}
 
 
 class InconsistentError(ValueError):
@@ -49,7 +45,7 @@ def require(holds: bool, what: str) -> None:
 
 
 @dataclass(frozen=True)
-class _Tensor:
+class Tensor:
     """What the file says of a tensor, for one image."""
 
     type: int
@@ -59,7 +55,12 @@ class _Tensor:
     """Of a constant."""
 
 
-def described_tensor(table: Table, buffers: list[Table]) -> _Tensor:
+def size(tensor: Tensor) -> int:
+    """Return how many bytes a tensor has for one image."""
+    return _ITEM_BYTES[tensor.type] * math.prod(tensor.shape)
+
+
+def described_tensor(table: Table, buffers: list[Table]) -> Tensor:
     """Return what the file says of a tensor, once its type, sides, scales and constant fit together.
 
     Raises:
@@ -80,12 +81,12 @@ def described_tensor(table: Table, buffers: list[Table]) -> _Tensor:
         data is None or len(data) == math.prod(shape) * _ITEM_BYTES[kind],
         f"{math.prod(shape) * _ITEM_BYTES[kind]:,} bytes of a tensor, found {len(data or b''):,}",
     )
-    if data is not None and kind in _FLOATS:
+    if data is not None and kind in FLOATS:
         require(
-            bool(np.isfinite(np.frombuffer(data, _FLOATS[kind])).all()),
+            bool(np.isfinite(np.frombuffer(data, FLOATS[kind])).all()),
             "weights that are numbers, found NaN or infinity: it gives no numbers, its weights are damaged",
         )
-    return _Tensor(kind, shape, _scales(table.get("quantization", {}), kind, shape), data)
+    return Tensor(kind, shape, _scales(table.get("quantization", {}), kind, shape), data)
 
 
 def _scales(quantization: Table, kind: int, shape: tuple[int, ...]) -> tuple[float, ...]:
@@ -106,183 +107,19 @@ def _scales(quantization: Table, kind: int, shape: tuple[int, ...]) -> tuple[flo
     return scales
 
 
-def check_operator_chain(
-    graph: Table, tensors: list[_Tensor], codes: list[int], budget: Budget
-) -> "FoundChain":
-    """Follow the operators, each from tensors that are there to one that was not.
-
-    Args:
-        graph: the only subgraph.
-        tensors: all that it has, as ``described_tensor`` gives them.
-        codes: of the operators that the file declares.
-        budget: all tensors are spent from it, and what each operator takes.
-
-    Returns:
-        The operators, and what network they are.
-
-    Raises:
-        InconsistentError: no network that edgedigits exports.
-        TooMuchError: the budget is spent.
-    """
-    budget.take(sum(map(_size, tensors)))
-    inputs, outputs = graph.get("inputs", ()), graph.get("outputs", ())
-    require(all(0 <= index < len(tensors) for index in (*inputs, *outputs)), "edges among the tensors")
-    defined = {index for index, tensor in enumerate(tensors) if tensor.data is not None}
-    require(not defined & set(inputs), "inputs that are no constants")
-    require(
-        all(0 < math.prod(tensors[index].shape) <= WIDEST_LAYER for index in inputs)
-        and all(len(tensors[index].shape) > 0 for index in (*inputs, *outputs)),
-        "edges of a usual size with a batch",
-    )
-    way = _Way(tensors, dict.fromkeys(inputs, _IMAGE))
-    defined |= set(inputs)
-    operators = []
-    require(len(graph.get("operators", [])) <= MOST_OPERATORS, f"at most {MOST_OPERATORS:,} operators")
-    for operator in graph.get("operators", []):
-        index = operator.get("code_index", 0)
-        require(index < len(codes), "operators that the file declares")
-        taken, given = operator.get("inputs", ()), operator.get("outputs", ())
-        name = OPERATOR_NAMES[codes[index]]
-        require(all(place == -1 or place in defined for place in taken), f"inputs of {name} that are there")
-        require(len(given) == 1 and 0 <= given[0] < len(tensors), f"one output of {name}")
-        require(given[0] not in defined, f"a new output of {name}")
-        defined.add(given[0])
-        rule = _RULES[codes[index]]
-        options = operator.get("options", {})
-        sources = [None if place == -1 else tensors[place] for place in taken]
-        present = [tensor for tensor in sources if tensor is not None]
-        budget.take(sum(map(_size, present)))
-        budget.step(sum(len(tensor.scales) for tensor in present))
-        require(
-            rule(sources, tensors[given[0]], options),
-            f"a {name} as edgedigits exports it",
-        )
-        way.follow(codes[index], taken, given[0], options)
-        operators.append(codes[index])
-    # A tensor that nothing gives would still be given memory, as much as it declares.
-    require(
-        defined == set(range(len(tensors))), "tensors that are constants, inputs or outputs of an operator"
-    )
-    return FoundChain(tuple(operators), *way.found(outputs))
+_Rule = Callable[["list[Tensor | None]", Tensor, Table], bool]
 
 
-@dataclass(frozen=True)
-class FoundChain:
-    """What a graph's tensors tell, whatever the file says of itself."""
-
-    operators: tuple[int, ...]
-    """Their codes, in the order in which they run."""
-    precisions: tuple[Precision, ...]
-    """In which the weights are kept: one, but for networks too small to tell."""
-    widths: tuple[int, ...]
-    """Of all layers, the ten classes last."""
-
-
-_IMAGE, _SUMS, _RELU, _PROBABILITIES = "image", "sums", "relu", "probabilities"
-_NEXT = {
-    _CAST: {_IMAGE: _IMAGE},
-    _RESHAPE: {_IMAGE: _IMAGE},
-    _QUANTIZE: {_IMAGE: _IMAGE, _PROBABILITIES: _PROBABILITIES},
-    _SOFTMAX: {_SUMS: _PROBABILITIES},
-}
-"""By operator, from which step of its way an image gets to which; layers and weights have rules of their own."""
-
-
-@dataclass
-class _Way:
-    """How far the image has come, and what weights it has met."""
-
-    tensors: list[_Tensor]
-    steps: dict[int, str]
-    """Of each tensor that is computed from the image."""
-    halves: dict[int, int] = field(default_factory=dict)
-    """By tensor, the weights that are kept as float16, of which it is the widened form."""
-    layers: "list[tuple[Precision, tuple[int, ...]]]" = field(default_factory=list)
-    """Precision and shape of the weights of each layer."""
-
-    def follow(self, code: int, taken: tuple[int, ...], given: int, options: Table) -> None:
-        """Go on by an operator whose shapes and types are right."""
-        name = OPERATOR_NAMES[code]
-        if code == _DEQUANTIZE:
-            require(
-                self.tensors[taken[0]].type == _FLOAT16 and self.tensors[taken[0]].data is not None,
-                f"a {name} of weights",
-            )
-            self.halves[given] = taken[0]
-        elif code == _FULLY_CONNECTED:
-            self._layer(taken, given, options)
-        else:
-            step = _NEXT[code].get(self.steps.get(taken[0], ""))
-            require(step is not None, f"a {name} on the way of an image, at its place")
-            self.steps[given] = str(step)
-
-    def _layer(self, taken: tuple[int, ...], given: int, options: Table) -> None:
-        row, kernel, bias = taken
-        require(self.steps.get(row) in (_IMAGE, _RELU), "a layer of the image, or after a ReLU")
-        require(
-            all(
-                place == -1 or place in self.halves or self.tensors[place].data is not None
-                for place in (kernel, bias)
-            ),
-            "weights and biases that are constants",
-        )
-        weights = self.tensors[self.halves.get(kernel, kernel)]
-        require(
-            bool(np.frombuffer(weights.data or b"", _WEIGHT_TYPES[weights.type]).any()),
-            "weights that are not all 0",
-        )
-        precision = _LAYER_PRECISIONS[self.tensors[row].type, weights.type]
-        self.layers.append((precision, weights.shape))
-        self.steps[given] = _RELU if options.get("activation", 0) == 1 else _SUMS
-
-    def found(self, outputs: tuple[int, ...]) -> tuple[tuple[Precision, ...], tuple[int, ...]]:
-        """Return precisions and widths, where the way ends as it should."""
-        require(
-            [self.steps.get(output) for output in outputs] == [_PROBABILITIES],
-            "a SOFTMAX of the last layer's sums at the end",
-        )
-        precisions = {precision for precision, _ in self.layers}
-        # TensorFlow's converter leaves small layers of a dynamic file as they are, and so all of a very small network.
-        large = {
-            kept for kept, shape in self.layers if kept != "float32" or math.prod(shape) >= _LEAST_DYNAMIC
-        }
-        if precisions == {"float32", "dynamic"}:
-            precisions = large
-        require(len(precisions) == 1, "weights of one precision")
-        found: tuple[Precision, ...] = (*precisions,) if large else ("float32", "dynamic")
-        return found, tuple(shape[0] for _, shape in self.layers)
-
-
-_LEAST_DYNAMIC = 1_024
-"""Weights of a layer from which on TensorFlow's converter makes integers of them."""
-_WEIGHT_TYPES = {**_FLOATS, _INT8: "i1"}
-_LAYER_PRECISIONS: dict[tuple[int, int], Precision] = {
-    (_FLOAT32, _FLOAT32): "float32",
-    (_FLOAT32, _FLOAT16): "float16",
-    (_FLOAT32, _INT8): "dynamic",
-    (_INT8, _INT8): "int8",
-}
-"""By the types of what goes into a layer and of its weights; other pairs are refused before."""
-
-
-def _size(tensor: _Tensor) -> int:
-    """Return how many bytes a tensor has for one image."""
-    return _ITEM_BYTES[tensor.type] * math.prod(tensor.shape)
-
-
-_Rule = Callable[["list[_Tensor | None]", _Tensor, Table], bool]
-
-
-def _is_cast(inputs: "list[_Tensor | None]", output: _Tensor, options: Table) -> bool:
+def _is_cast(inputs: "list[Tensor | None]", output: Tensor, options: Table) -> bool:
     match inputs:
-        case [_Tensor() as pixels]:
-            return pixels.shape == output.shape and pixels.type in _ITEM_BYTES and output.type == _FLOAT32
+        case [Tensor() as pixels]:
+            return pixels.shape == output.shape and pixels.type in _ITEM_BYTES and output.type == FLOAT32
     return False
 
 
-def _is_reshape(inputs: "list[_Tensor | None]", output: _Tensor, options: Table) -> bool:
+def _is_reshape(inputs: "list[Tensor | None]", output: Tensor, options: Table) -> bool:
     match inputs:
-        case [_Tensor() as images, _Tensor(type=2, shape=(2,)) as target] if target.data is not None:
+        case [Tensor() as images, Tensor(type=2, shape=(2,)) as target] if target.data is not None:
             row = math.prod(images.shape[1:])
             return (
                 images.shape[:1] == (1,)
@@ -294,9 +131,9 @@ def _is_reshape(inputs: "list[_Tensor | None]", output: _Tensor, options: Table)
     return False
 
 
-def _is_fully_connected(inputs: "list[_Tensor | None]", output: _Tensor, options: Table) -> bool:
+def _is_fully_connected(inputs: "list[Tensor | None]", output: Tensor, options: Table) -> bool:
     match inputs:
-        case [_Tensor(shape=(1, width)) as row, _Tensor(shape=(units, depth)) as kernel, bias]:
+        case [Tensor(shape=(1, width)) as row, Tensor(shape=(units, depth)) as kernel, bias]:
             return (
                 width == depth
                 and units <= WIDEST_LAYER
@@ -308,67 +145,73 @@ def _is_fully_connected(inputs: "list[_Tensor | None]", output: _Tensor, options
     return False
 
 
-def _is_known_precision(row: _Tensor, kernel: _Tensor, bias: _Tensor | None, output: _Tensor) -> bool:
+def _is_known_precision(row: Tensor, kernel: Tensor, bias: Tensor | None, output: Tensor) -> bool:
     types = (row.type, kernel.type, output.type)
-    if types == (_FLOAT32, _FLOAT32, _FLOAT32):
-        return bias is None or bias.type == _FLOAT32
-    if types == (_FLOAT32, _INT8, _FLOAT32):
-        return len(kernel.scales) > 0 and kernel.data is not None and (bias is None or bias.type == _FLOAT32)
-    if types != (_INT8, _INT8, _INT8) or kernel.data is None:
+    if types == (FLOAT32, FLOAT32, FLOAT32):
+        return bias is None or bias.type == FLOAT32
+    if types == (FLOAT32, INT8, FLOAT32):
+        return len(kernel.scales) > 0 and kernel.data is not None and (bias is None or bias.type == FLOAT32)
+    if types != (INT8, INT8, INT8) or kernel.data is None:
         return False
     if not (len(row.scales) == len(output.scales) == 1 and len(kernel.scales) in (1, kernel.shape[0])):
         return False
     # A fixed-point multiplier holds no more.
     if not all(row.scales[0] * scale / output.scales[0] < 2**16 for scale in kernel.scales):
         return False
-    return bias is None or (bias.type == _INT32 and len(bias.scales) in (0, len(kernel.scales)))
+    # The kernels take these steps for granted, to within a fiftieth.
+    steps = [row.scales[0] * scale for scale in kernel.scales]
+    return bias is None or (bias.type == INT32 and (not bias.scales or _are_same(bias.scales, steps)))
 
 
-def _is_softmax(inputs: "list[_Tensor | None]", output: _Tensor, options: Table) -> bool:
+def _are_same(scales: Sequence[float], others: Sequence[float]) -> bool:
+    """Whether scales are the same but for rounding."""
+    return len(scales) == len(others) and all(map(partial(math.isclose, rel_tol=1e-4), scales, others))
+
+
+def _is_softmax(inputs: "list[Tensor | None]", output: Tensor, options: Table) -> bool:
     match inputs:
-        case [_Tensor(shape=(1, _)) as logits]:
+        case [Tensor(shape=(1, _)) as logits]:
             return (
                 logits.shape == output.shape
                 and logits.type == output.type
-                and logits.type in (_FLOAT32, _INT8)
-                and (logits.type == _FLOAT32 or len(logits.scales) == len(output.scales) == 1)
+                and logits.type in (FLOAT32, INT8)
+                and (logits.type == FLOAT32 or len(logits.scales) == len(output.scales) == 1)
                 and options.get("beta", 0.0) == 1.0
             )
     return False
 
 
-def _is_quantize(inputs: "list[_Tensor | None]", output: _Tensor, options: Table) -> bool:
+def _is_quantize(inputs: "list[Tensor | None]", output: Tensor, options: Table) -> bool:
     match inputs:
-        case [_Tensor() as values]:
+        case [Tensor() as values]:
             return (
                 values.shape == output.shape
-                and values.type in (_FLOAT32, _UINT8, _INT8)
-                and output.type in (_UINT8, _INT8)
+                and values.type in (FLOAT32, UINT8, INT8)
+                and output.type in (UINT8, INT8)
                 and len(output.scales) == 1
-                and len(values.scales) == (0 if values.type == _FLOAT32 else 1)
+                and len(values.scales) == (0 if values.type == FLOAT32 else 1)
                 and all(scale / output.scales[0] < 2**16 for scale in values.scales)
             )
     return False
 
 
-def _is_dequantize(inputs: "list[_Tensor | None]", output: _Tensor, options: Table) -> bool:
+def _is_dequantize(inputs: "list[Tensor | None]", output: Tensor, options: Table) -> bool:
     match inputs:
-        case [_Tensor() as weights]:
+        case [Tensor() as weights]:
             return (
                 weights.shape == output.shape
-                and output.type == _FLOAT32
-                and (
-                    weights.type == _FLOAT16 or (weights.type in (_UINT8, _INT8) and len(weights.scales) == 1)
-                )
+                and output.type == FLOAT32
+                and (weights.type == FLOAT16 or (weights.type in (UINT8, INT8) and len(weights.scales) == 1))
             )
     return False
 
 
-_RULES: "dict[int, _Rule]" = {
-    _CAST: _is_cast,
-    _DEQUANTIZE: _is_dequantize,
-    _FULLY_CONNECTED: _is_fully_connected,
-    _QUANTIZE: _is_quantize,
-    _RESHAPE: _is_reshape,
-    _SOFTMAX: _is_softmax,
+RULES: "dict[int, _Rule]" = {
+    CAST: _is_cast,
+    DEQUANTIZE: _is_dequantize,
+    FULLY_CONNECTED: _is_fully_connected,
+    QUANTIZE: _is_quantize,
+    RESHAPE: _is_reshape,
+    SOFTMAX: _is_softmax,
 }
+"""By operator, whether its inputs, its output and its options fit together."""
