@@ -130,6 +130,35 @@ def test_a_reading_command_changes_nothing_in_a_hostile_folder(
         assert done.returncode == 0, done.stderr
 
 
+WRITERS = {
+    "report": (("report", "--models", ".", "--no-bench", "-q"), {"report.html"}),
+    "predict": (("predict", "--model", "digits.onnx", "--save-prepared", ".", PICTURE_FILE), {"0-paint.png"}),
+    "verify": (("verify", "digits.onnx", "--sheet", ".", "-q"), {"digits.onnx.png"}),
+    "data show": (("data", "show", "--out", "samples.png"), {"samples.png"}),
+}  # fmt: skip
+"""Commands that write one file, and which."""
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+def test_a_writing_command_adds_its_file_and_touches_nothing_else(
+    writer: str, place: Path, mnist_source: Source
+) -> None:
+    models, victim = place / "models", place / "victim"
+    put_nasty_entries(models, victim)
+    arguments, files = WRITERS[writer]
+    before = snapshot(models), snapshot(victim)
+    done = command(*arguments, where=models)
+    assert done.returncode == 0, done.stderr
+    after = snapshot(models), snapshot(victim)
+    added = {str(models / name) for name in files}
+    assert after[1] == before[1]
+    assert after[0].keys() - before[0].keys() == added
+    changed = {name for name in before[0] if after[0][name] != before[0][name]}
+    assert changed == {str(models)}  # its own times, for it has a file more
+    (line,) = [line for line in done.stderr.splitlines() if "left alone" in line]
+    assert line.startswith("edgedigits: ")
+
+
 def put_waiting_set(models: Path) -> None:
     """Leave a set that is complete and not in place, as a writer does that is killed at that moment."""
     files = {
