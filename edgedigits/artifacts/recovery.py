@@ -180,10 +180,23 @@ def _sets(folder: Folder) -> tuple[set[str], dict[str, str]]:
 
 
 def _waiting_sets(folder: Folder) -> set[str]:
+    """Return the sets of which a reader must take files to be missing: also those of other users, who only may look."""
     try:
-        return _sets(folder)[0]
+        sets, strange = _sets(folder)
+        return sets | {name for name in strange if _is_of_another_user(folder, name)}
     except OSError:  # It may be searched and not listed.
         return set()
+
+
+def _is_of_another_user(folder: Folder, name: str) -> bool:
+    found = folder.status(name)
+    return (
+        token_of(name, COMMIT_PREFIX) is not None
+        and found is not None
+        and stat.S_ISDIR(found.st_mode)
+        and hasattr(os, "geteuid")
+        and found.st_uid != os.geteuid()
+    )
 
 
 def _finish(folder: Folder) -> dict[str, str]:

@@ -225,11 +225,14 @@ def test_what_is_no_set_of_ours_is_left_alone_and_named(forgery: str, models: Pa
 
 @posix
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root gives files away")
-def test_the_set_of_another_user_is_left_alone(models: Path) -> None:
+def test_the_set_of_another_user_is_left_alone_and_not_read_over(models: Path) -> None:
     os.chown(commit_of(models), 12345, 12345)
     with pytest.warns(LeftAloneWarning, match="of another user"):
         finish_commits(models)
     assert contents(models) == dict.fromkeys(SET, b"old")
+    # Only its owner may finish it, and nobody takes what is there for whole.
+    with pytest.raises(ModelFileError, match="not all are in place yet"):
+        read_manifest(models)
 
 
 PLACES: dict[str, Callable[[Path, Path], object]] = {
