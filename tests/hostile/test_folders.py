@@ -8,6 +8,7 @@ import shutil
 import stat
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -117,7 +118,12 @@ READERS = {
 """Every command that reads, in a models folder."""
 
 
-@pytest.mark.parametrize("reader", READERS)
+def needing_a_compiler(names: Iterable[str], which: str) -> list[object]:
+    """Mark the one that compiles C code."""
+    return [pytest.param(name, marks=[pytest.mark.c_compiler] if name == which else []) for name in names]
+
+
+@pytest.mark.parametrize("reader", needing_a_compiler(READERS, "info c"))
 def test_a_reading_command_changes_nothing_in_a_hostile_folder(
     reader: str, place: Path, mnist_source: Source
 ) -> None:
@@ -242,7 +248,7 @@ OPENED = {
 
 
 @pytest.mark.parametrize("nasty", NASTY)
-@pytest.mark.parametrize("name", OPENED)
+@pytest.mark.parametrize("name", needing_a_compiler(OPENED, "digits.h"))
 def test_a_file_that_only_lies_there_is_regular_bounded_and_no_link(
     name: str, nasty: str, place: Path, mnist_source: Source
 ) -> None:
