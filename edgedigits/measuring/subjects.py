@@ -63,8 +63,8 @@ def find_subjects(paths: Sequence[Path], with_keras: bool) -> list[Subject]:
         with_keras: whether ``.keras`` files are to be measured.
 
     Raises:
-        ModelFileError: an interrupted run left a set of files beside them that is only partly in place, so that they
-            may be of two runs.
+        ModelFileError: an interrupted run left a set of files beside them that is only partly in place: they may be of
+            two runs.
     """
     for folder in {path.parent: None for path in paths}:
         check_settled(folder)

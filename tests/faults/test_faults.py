@@ -149,6 +149,10 @@ OTHERS = {
 """By which commands a folder is looked after, in turn, when one that wrote to it was killed: never by the same."""
 
 
+MOVES = {"train": 16, "export": 16, "predict": len(PREPARED)}
+"""How many files get a name in a run, about: epochs, plots, files, and each set as a whole, before and after."""
+
+
 def order(task: str, folder: Path, seed: int) -> dict[str, object]:
     """What a writer is told to do."""
     if task in ("train", "export"):
@@ -159,16 +163,6 @@ def order(task: str, folder: Path, seed: int) -> dict[str, object]:
         "predict elsewhere": ["predict", "--save-prepared", str(folder), PICTURES[0]],
     }[task]
     return {"task": "command", "folder": str(folder), "arguments": arguments}
-
-
-def wait_for_commit(folder: Path, seconds: float) -> None:
-    """Wait until a set of files counts as written, or so long."""
-    until = time.monotonic() + seconds
-    while time.monotonic() < until and not any(
-        name.startswith(".commit-")
-        for name in os.listdir(folder)  # noqa: PTH208 - the quickest way to look
-    ):
-        pass
 
 
 def whole_runs(heavy: Writers, folder: Path) -> dict[str, float]:
@@ -199,15 +193,14 @@ def test_what_a_killed_command_left_is_finished_by_another(kills: int, heavy: Wr
         index += 1
         assert index < 5 * kills, f"{killed} killed, {in_the_act} in the act"
         task = list(OTHERS)[index % len(OTHERS)]
-        child = heavy.start(**order(task, folder, 1 + index))
-        if task != "predict" and (kills < MOMENTS or chance.random() < 0.4):
-            # While files are put into place, which takes a few thousandths of a second.
-            wait_for_commit(folder, 3 * seconds[task])
-            time.sleep(chance.choice([0, chance.uniform(0, 0.002)]))
+        if chance.random() < 0.5:
+            # While files get their names, which takes a few thousandths of a second.
+            heavy.start(**order(task, folder, 1 + index), killed_at_move=chance.randint(1, MOVES[task]))
         else:
+            child = heavy.start(**order(task, folder, 1 + index))
             time.sleep(chance.uniform(0, seconds[task]))
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(child, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
         status = heavy.wait()
         assert status in (0, -signal.SIGKILL), heavy.last_words()
         killed += status != 0

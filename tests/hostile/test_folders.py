@@ -8,6 +8,7 @@ import shutil
 import stat
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -117,7 +118,12 @@ READERS = {
 """Every command that reads, in a models folder."""
 
 
-@pytest.mark.parametrize("reader", READERS)
+def needing_a_compiler(names: Iterable[str], which: str) -> list[object]:
+    """Mark the one that compiles C code."""
+    return [pytest.param(name, marks=[pytest.mark.c_compiler] if name == which else []) for name in names]
+
+
+@pytest.mark.parametrize("reader", needing_a_compiler(READERS, "info c"))
 def test_a_reading_command_changes_nothing_in_a_hostile_folder(
     reader: str, place: Path, mnist_source: Source
 ) -> None:
@@ -128,6 +134,35 @@ def test_a_reading_command_changes_nothing_in_a_hostile_folder(
     assert (snapshot(models), snapshot(victim)) == before
     if reader.startswith(("info", "verify", "bench", "report")) or reader == "predict":
         assert done.returncode == 0, done.stderr
+
+
+WRITERS = {
+    "report": (("report", "--models", ".", "--no-bench", "-q"), {"report.html"}),
+    "predict": (("predict", "--model", "digits.onnx", "--save-prepared", ".", PICTURE_FILE), {"0-paint.png"}),
+    "verify": (("verify", "digits.onnx", "--sheet", ".", "-q"), {"digits.onnx.png"}),
+    "data show": (("data", "show", "--out", "samples.png"), {"samples.png"}),
+}  # fmt: skip
+"""Commands that write one file, and which."""
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+def test_a_writing_command_adds_its_file_and_touches_nothing_else(
+    writer: str, place: Path, mnist_source: Source
+) -> None:
+    models, victim = place / "models", place / "victim"
+    put_nasty_entries(models, victim)
+    arguments, files = WRITERS[writer]
+    before = snapshot(models), snapshot(victim)
+    done = command(*arguments, where=models)
+    assert done.returncode == 0, done.stderr
+    after = snapshot(models), snapshot(victim)
+    added = {str(models / name) for name in files}
+    assert after[1] == before[1]
+    assert after[0].keys() - before[0].keys() == added
+    changed = {name for name in before[0] if after[0][name] != before[0][name]}
+    assert changed == {str(models)}  # its own times, for it has a file more
+    (line,) = [line for line in done.stderr.splitlines() if "left alone" in line]
+    assert line.startswith("edgedigits: ")
 
 
 def put_waiting_set(models: Path) -> None:
@@ -213,7 +248,7 @@ OPENED = {
 
 
 @pytest.mark.parametrize("nasty", NASTY)
-@pytest.mark.parametrize("name", OPENED)
+@pytest.mark.parametrize("name", needing_a_compiler(OPENED, "digits.h"))
 def test_a_file_that_only_lies_there_is_regular_bounded_and_no_link(
     name: str, nasty: str, place: Path, mnist_source: Source
 ) -> None:
