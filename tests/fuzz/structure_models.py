@@ -147,13 +147,15 @@ def keras_maker() -> Make:
         if chance.random() < 0.9:
             change_json(chance, config)
         content = io.BytesIO()
-        method = chance.choice((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2))
+        method = chance.choice((*(zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) * 10, zipfile.ZIP_BZIP2))
         with zipfile.ZipFile(content, "w", method, compresslevel=1) as archive:
             names = list(members)
             if chance.random() < 0.2:
                 names = chance.choice((names[:-1], names[::-1], [*names, "evil.py"], [*names, "../x"]))
             for name in names:
-                archive.writestr(name, json.dumps(config) if name == "config.json" else members.get(name, b""))
+                archive.writestr(
+                    name, json.dumps(config) if name == "config.json" else members.get(name, b"")
+                )
         return content.getvalue()
 
     return make
