@@ -16,6 +16,9 @@ def seeds(suffix: str) -> list[bytes]:
     return [path.read_bytes() for path in sorted(SEEDS.glob(f"*{suffix}"))]
 
 
+MOST_PIECES = 3_000
+
+
 def rearranged(
     chance: random.Random, pieces: list[Piece], new: Callable[[], Piece], most: int = 5
 ) -> list[Piece]:
@@ -39,6 +42,8 @@ def rearranged(
             pieces[place], pieces[other] = pieces[other], pieces[place]
         else:
             pieces[place] = pieces[place][0], some_bytes(chance)
+        # What is made of what was made many times would be as large as a disk.
+        del pieces[MOST_PIECES:]
     return pieces
 
 
@@ -134,16 +139,16 @@ def jpeg_maker() -> Make:
     def make(chance: random.Random) -> bytes:
         segments, scan = chance.choice(whole)
         segments = rearranged(chance, segments, lambda: new(chance))
-        content = b"\xff\xd8"
+        parts = [b"\xff\xd8"]
         for mark, old in segments:
             body = old
             if mark[1] in (0xC0, 0xC1, 0xC2) and len(body) > 5 and chance.random() < 0.3:
                 sides = [chance.choice((24, 32, *SIDES)) & 0xFFFF for _ in range(2)]
                 body = body[:1] + struct.pack(">HH", *sides) + body[5:]
             padding = chance.choice((b"", b"", b"", b"\xff" * 3, b"\0\1", b"\xff\xd0"))
-            content += padding + mark + struct.pack(">H", len(body) + 2) + body
+            parts += [padding, mark, struct.pack(">H", len(body) + 2), body]
         tail = scan[:-2] + scan[:-2] * chance.choice((0, 0, 0, 1, 20)) + scan[-2:]
-        return content + tail
+        return b"".join((*parts, tail))
 
     return make
 
