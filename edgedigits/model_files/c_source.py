@@ -4,13 +4,19 @@ import json
 import re
 from pathlib import Path
 
+from edgedigits.contract import MOST_WEIGHTS
 from edgedigits.errors import ContractError, ModelFileError
 from edgedigits.metadata import ModelMetadata
 from edgedigits.model_files.content import read_model_bytes
 
 METADATA_TITLE = "Metadata (JSON):"
 _METADATA = re.compile(rf"^ \* {re.escape(METADATA_TITLE)}\n((?: \* .*\n)+)", re.MULTILINE)
-_MODEL = re.compile(r"^const unsigned char edgedigits_model\[[^]]*\] = \{([0-9,\s]*)\};", re.MULTILINE)
+_MODEL = re.compile(r"^const unsigned char edgedigits_model\[[^]\n]{0,80}\] = \{([0-9,\s]*)\};", re.MULTILINE)
+
+LARGEST_ARRAY = MOST_WEIGHTS + (1 << 22)
+"""Bytes of the model in a ``.tflm.c`` file: a weight is one, and there are tables around them."""
+_AT_ONCE = 1 << 20
+"""Characters of an array that are taken apart in one go: a number of it takes fifty bytes in between."""
 
 
 def metadata_comment(metadata: ModelMetadata) -> list[str]:
@@ -53,12 +59,21 @@ def read_model_array(path: Path, source: str) -> bytes | None:
     """Return the TFLite model that a ``.tflm.c`` file holds; None where the file holds no such array.
 
     Raises:
-        ModelFileError: the array is no list of bytes.
+        ModelFileError: the array is no list of bytes, or a longer one than there may be.
     """
     found = _MODEL.search(source)
     if found is None:
         return None
+    start, end = found.span(1)
+    if source.count(",", start, end) > LARGEST_ARRAY:
+        raise ModelFileError(path, f"its array has more than {LARGEST_ARRAY:,} bytes")
+    content = bytearray()
     try:
-        return bytes(int(number) for number in found[1].split(",") if number.strip())
+        while start < end:
+            comma = source.find(",", start + _AT_ONCE, end)
+            stop = end if comma < 0 else comma
+            content += bytes(int(number) for number in source[start:stop].split(",") if number.strip())
+            start = stop + 1
+        return bytes(content)
     except ValueError as error:
         raise ModelFileError(path, "its array is no list of bytes") from error

@@ -14,6 +14,7 @@ from edgedigits.contract import MOST_WEIGHTS, WIDEST_LAYER
 from edgedigits.errors import ContractError, ModelFileError
 from edgedigits.model_files import onnx_file, ort_file, tflite_file
 from edgedigits.model_files.budget import MOST_STEPS, Budget
+from edgedigits.model_files.c_source import read_model_array
 from edgedigits.model_files.flatbuffer import read_flatbuffer
 from edgedigits.model_files.onnx_file import check_onnx
 from edgedigits.model_files.ort_file import check_ort
@@ -305,6 +306,51 @@ def test_an_onnx_file_of_millions_of_fields_is_refused_early(content: bytes, tmp
     found = measure("predict", "--model", path, SEEDS / "gray.png").check()
     assert found.status == 1
     assert "more fields, numbers and letters" in found.err
+
+
+# --- C arrays ------------------------------------------------------------------------------------------------------
+
+ARRAY = "const unsigned char edgedigits_model["
+COMMENT = "/*\n * Metadata (JSON):\n"
+
+
+def numbers_of_one_figure() -> str:
+    return f"{ARRAY}9] = {{{'1,' * (34 << 20)}}};\n"
+
+
+def commas() -> str:
+    return f"{ARRAY}9] = {{{',' * (68 << 20)}}};\n"
+
+
+def names_without_a_bracket() -> str:
+    return f"{ARRAY}\n" * ((68 << 20) // (len(ARRAY) + 1))
+
+
+def arrays_without_an_end() -> str:
+    return f"{ARRAY}9] = {{{'1, ' * 200}\n" * 100_000
+
+
+def metadata_of_arrays() -> str:
+    return COMMENT + " * [" + "[]," * (20 << 20) + "[]]\n */\n" + f"{ARRAY}1] = {{1}};\n"
+
+
+@pytest.mark.parametrize(
+    "make",
+    [numbers_of_one_figure, commas, names_without_a_bracket, arrays_without_an_end, metadata_of_arrays],
+)
+def test_a_c_array_of_too_much_is_refused_in_little_time_and_memory(
+    make: Callable[[], str], tmp_path: Path
+) -> None:
+    path = tmp_path / "digits.tflm.c"
+    path.write_text(make())
+    found = measure("info", path).check()
+    assert found.status == 1
+
+
+def test_an_array_of_several_pieces_is_read_whole() -> None:
+    content = np.random.default_rng(0).bytes(700_000)
+    text = f"{ARRAY}700000] = {{{', '.join(map(str, content))},\n}};\n"
+    assert read_model_array(Path("digits.tflm.c"), text) == content
 
 
 # --- The largest network that there may be is still opened ---------------------------------------------------------
