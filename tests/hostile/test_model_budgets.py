@@ -430,6 +430,51 @@ def test_the_largest_network_is_within_the_budget_and_the_bounds(kind: str, tmp_
     assert found.status == 0, found
 
 
+WIDE = {4: WIDEST_LAYER, 3: 239}
+"""What the widths of the small networks become."""
+
+
+@pytest.mark.parametrize(
+    "seed", ["small.tflite", "small.float16.tflite", "small.dynamic.tflite", "small.int8.tflite"]
+)
+def test_the_largest_tflite_network_is_within_the_budget(seed: str) -> None:
+    def widen(model: Content, graph: Content) -> None:
+        for tensor in graph["tensors"]:
+            old = int(np.prod(tensor.get("shape", ())))
+            for field in ("shape", "shape_signature"):
+                if field in tensor:
+                    tensor[field] = tuple(WIDE.get(side, side) for side in tensor[field])
+            new = int(np.prod(tensor.get("shape", ())))
+            data = model["buffers"][tensor["buffer"]].get("data", b"")
+            if len(data) and new != old:
+                model["buffers"][tensor["buffer"]]["data"] = bytes(len(data) // old * new)
+            numbers = tensor.get("quantization", {})
+            for field in ("scale", "zero_point"):
+                if field in numbers:
+                    count = WIDE.get(len(numbers[field]), len(numbers[field]))
+                    numbers[field] = (numbers[field][0],) * count
+
+    read_graph(Path("digits.tflite"), tflite(seed, widen))
+
+
+@pytest.mark.parametrize("seed", ["small.ort", "small.int8.ort"])
+def test_the_largest_ort_network_is_within_the_budget(seed: str) -> None:
+    def widen(session: Content, graph: Content) -> None:
+        for tensor in graph["initializers"]:
+            old = int(np.prod(tensor.get("dims", ())))
+            tensor["dims"] = tuple(WIDE.get(side, side) for side in tensor.get("dims", ()))
+            tensor["raw_data"] = bytes(tensor["raw_data"])
+            new = int(np.prod(tensor["dims"]))
+            if new != old:
+                tensor["raw_data"] = bytes(len(tensor["raw_data"]) // old * new)
+        for value in graph["values"]:
+            for side in value["type"]["tensor"]["shape"].get("dim", []):
+                if side["value"].get("number") in WIDE:
+                    side["value"]["number"] = WIDE[side["value"]["number"]]
+
+    check_ort(Path("digits.ort"), ort(seed, widen))
+
+
 @pytest.mark.parametrize(
     ("check", "name"),
     [(check_onnx, "small.int8.onnx"), (check_ort, "small.int8.ort"), (read_graph, "small.int8.tflite")],
