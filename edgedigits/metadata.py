@@ -13,6 +13,8 @@ from edgedigits.format_table import PRECISIONS, Precision
 CONTRACT_VERSION = 1
 METADATA_KEY = "edgedigits"
 
+LONGEST_JSON = 1 << 20
+"""Characters of all metadata; those that edgedigits writes are under 2,000."""
 LONGEST_TEXT = 200
 """Characters of any text in a file's metadata."""
 
@@ -91,6 +93,8 @@ class ModelMetadata:
             ContractError: the text is not such metadata, or of a contract that this version does not know.
         """
         try:
+            if len(text) > LONGEST_JSON:
+                raise ValueError(f"more than {LONGEST_JSON:,} characters")
             fields: dict[str, Any] = json.loads(text)
             version = fields["contract"]
             if version == CONTRACT_VERSION:

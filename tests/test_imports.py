@@ -57,6 +57,7 @@ def test_the_predictor_needs_onnxruntime_numpy_and_pillow_only():
                 "format_table",
                 "metadata",
                 "model_files",
+                "model_files.budget",
                 "model_files.content",
                 "model_files.onnx_file",
                 "model_files.onnx_graph",

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from edgedigits.errors import ContractError, ModelFileError
 from edgedigits.format_table import Precision
-from edgedigits.metadata import METADATA_KEY, ModelMetadata
+from edgedigits.metadata import LONGEST_JSON, METADATA_KEY, ModelMetadata
 from edgedigits.model_files.budget import Budget, TooMuchError
 from edgedigits.model_files.flatbuffer import DamagedFlatbufferError, Schema, Table, read_flatbuffer
 from edgedigits.model_files.tflite_chain import check_operator_chain
@@ -23,8 +23,6 @@ from edgedigits.model_files.tflite_graph import (
     require,
 )
 
-LONGEST_METADATA = 1 << 20
-"""Bytes; those that edgedigits writes are under 2,000."""
 IDENTIFIER = b"TFL3"
 VERSION = 3
 
@@ -181,7 +179,7 @@ def _metadata(model: Table) -> bytes | None:
     if not found:
         return None
     data = model["buffers"][found[-1].get("buffer", 0)].get("data", b"")
-    require(len(data) <= LONGEST_METADATA, f"at most {LONGEST_METADATA:,} bytes of metadata")
+    require(len(data) <= LONGEST_JSON, f"at most {LONGEST_JSON:,} bytes of metadata")
     return bytes(data)
 
 

@@ -21,6 +21,7 @@ import numpy as np
 import structure_data
 import structure_models
 import structure_pictures
+import structure_tags
 from mutations import with_png_checksums
 
 from edgedigits.archives import ARCHIVE_ERRORS
@@ -305,10 +306,6 @@ def built(
     return lambda: dataclasses.replace(reader(), repair=None, make=maker())
 
 
-def _idx_maker() -> Callable[[random.Random], bytes]:
-    return structure_data.idx_maker()
-
-
 def _npz_maker() -> Callable[[random.Random], bytes]:
     arrays = {"x_train": IMAGES.tobytes(), "y_train": LABELS.tobytes()}
     return structure_data.npz_maker(arrays, {"x_train": IMAGES.shape, "y_train": LABELS.shape})
@@ -336,12 +333,14 @@ READERS: dict[str, Callable[[], Reader]] = {
     "built-jpeg": built(picture_reader(".jpg"), structure_pictures.jpeg_maker),
     "built-gif": built(picture_reader(".gif"), structure_pictures.gif_maker),
     "built-bmp": built(picture_reader(".bmp"), structure_pictures.bmp_maker),
-    "built-tiff": built(picture_reader(".tif"), structure_pictures.tiff_maker),
+    "built-tiff": built(picture_reader(".tif"), structure_tags.tiff_maker),
     "built-webp": built(picture_reader(".webp"), structure_pictures.webp_maker),
     "built-pnm": built(picture_reader(".pgm", ".pbm", ".ppm"), structure_pictures.pnm_maker),
-    "built-idx": built(idx_reader, _idx_maker),
+    "built-idx": built(idx_reader, structure_data.idx_maker),
     "built-npz": built(npz_reader, _npz_maker),
-    "built-manifest": built(manifest_reader, lambda: structure_data.json_maker(manifest_reader().seeds())),
+    "built-manifest": built(
+        manifest_reader, lambda: structure_data.json_maker(manifest_reader().seeds()[1:])
+    ),
     "built-metadata": built(metadata_reader, lambda: structure_data.json_maker(metadata_reader().seeds())),
     "built-keras": built(keras_reader, structure_models.keras_maker),
     "built-onnx": built(onnx_reader, structure_models.onnx_maker),

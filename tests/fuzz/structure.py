@@ -1,7 +1,7 @@
 """Whole files with another structure: taken apart, changed at random, and built anew without a fault in their form.
 
-What flips bytes breaks lengths and offsets, and is refused there. Here tables are shared, vectors repeated, nodes put in
-another order, operators, shapes and types exchanged, and what comes out is a well-made file that lies.
+What flips bytes breaks lengths and offsets, and is refused there. Here tables are shared, vectors repeated, nodes put
+in another order, operators, shapes and types exchanged, and what comes out is a well-made file that lies.
 """
 
 import math
@@ -9,6 +9,7 @@ import random
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
+from built_files import by_name
 from mutations import EDGES
 
 NUMBERS = {
@@ -34,7 +35,7 @@ FLOATS = (
     255.0,
     1 / 255,
 )
-COUNTS = (0, 1, 2, 2, 3, 7, 50, 300, 2_000)
+COUNTS = (0, 1, 2, 2, 2, 2, 3, 3, 3, 4, 4, 5, 7, 7, 20, 20, 50, 300, 2_000)
 TEXTS = (
     "", "image", "probabilities", "edgedigits", "com.microsoft", "ai.onnx", "Identity", "Cast", "Relu", "Softmax",
     "MatMul", "Gemm", "Add", "Mul", "Reshape", "Flatten", "QuantizeLinear", "DequantizeLinear", "MatMulInteger",
@@ -54,6 +55,12 @@ class Slot(NamedTuple):
     def value(self) -> Any:
         return self.container[self.key]
 
+    def is_there(self) -> bool:
+        """Tell whether the place is still there after other changes."""
+        return (
+            self.key in self.container if isinstance(self.container, dict) else self.key < len(self.container)
+        )
+
     def put(self, value: Any) -> None:
         self.container[self.key] = value
 
@@ -72,8 +79,10 @@ def slots(schema: Any, name: str, table: dict[str, Any], seen: set[int]) -> Iter
     if id(table) in seen:
         return
     seen.add(id(table))
-    fields = {field: (number, kind) for number, (field, kind) in schema[name].items()}
+    fields = by_name(schema)[name]
     for field, value in list(table.items()):
+        if field not in fields:  # A union shares what is of another type.
+            continue
         number, kind = fields[field]
         if not isinstance(kind, str):
             kind = kind.get(table.get(schema[name][number - 1][0]))
@@ -92,14 +101,14 @@ def slots(schema: Any, name: str, table: dict[str, Any], seen: set[int]) -> Iter
 
 def change(chance: random.Random, schema: Any, root: str, tree: dict[str, Any], most: int = 6) -> None:
     """Change a tree in one to a few places."""
+    places: dict[str, list[Slot]] = {}
+    for slot in slots(schema, root, tree, set()):
+        places.setdefault(slot.kind, []).append(slot)
     for _ in range(chance.randint(1, most)):
-        places = list(slots(schema, root, tree, set()))
-        if not places:
-            return
         # A kind first, so that the many tensors do not hide the one softmax.
-        kind = chance.choice(sorted({slot.kind for slot in places}))
-        alike = [slot for slot in places if slot.kind == kind]
-        chance.choice(CHANGES)(chance, schema, chance.choice(alike), alike)
+        alike = [slot for slot in places[chance.choice(sorted(places))] if slot.is_there()]
+        if alike:
+            chance.choice(CHANGES)(chance, schema, chance.choice(alike), alike)
 
 
 def another(chance: random.Random, schema: Any, slot: Slot, alike: list[Slot]) -> None:
@@ -196,9 +205,9 @@ CHANGES: tuple[Change, ...] = (
 # --- JSON ----------------------------------------------------------------------------------------------------------
 
 VALUES = (
-    None, True, False, 0, -1, 1, 10, 784, 1 << 31, 1 << 63, 1 << 64, 10**30, -(10**300), 0.5, 1e308, -0.0, math.nan, math.inf,
-    "", "x", "x" * 250, "y" * 5_000, "\x1b[2J", "\n", "\u202e", "\ud800", "1", "relu", "softmax", "Dense", "Lambda", "0" * 64,
-    [], {}, [[]], [[[[]]]], [0] * 1_000, {"class_name": "Dense"}, ["0"] * 10,
+    None, True, False, 0, -1, 1, 10, 784, 1 << 31, 1 << 63, 1 << 64, 10**30, -(10**300), 0.5, 1e308, -0.0, math.nan,
+    math.inf, "", "x", "x" * 250, "y" * 5_000, "\x1b[2J", "\n", "\u202e", "\ud800", "1", "relu", "softmax", "Dense",
+    "Lambda", "0" * 64, [], {}, [[]], [[[[]]]], [0] * 1_000, {"class_name": "Dense"}, ["0"] * 10,
 )  # fmt: skip
 
 
@@ -211,7 +220,7 @@ def json_slots(tree: Any) -> Iterator[Slot]:
 
 
 def change_json(chance: random.Random, tree: Any, most: int = 5) -> None:
-    """Change a tree of JSON in one to a few places; what is put is a copy, for what holds itself could not be written."""
+    """Change a tree of JSON in one to a few places; what is put is a copy: what holds itself could not be written."""
     for _ in range(chance.randint(1, most)):
         places = list(json_slots(tree))
         if not places:

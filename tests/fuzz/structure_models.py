@@ -147,9 +147,7 @@ def keras_maker() -> Make:
         if chance.random() < 0.9:
             change_json(chance, config)
         content = io.BytesIO()
-        method = chance.choice(
-            (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)
-        )
+        method = chance.choice((*(zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) * 10, zipfile.ZIP_BZIP2))
         with zipfile.ZipFile(content, "w", method, compresslevel=1) as archive:
             names = list(members)
             if chance.random() < 0.2:

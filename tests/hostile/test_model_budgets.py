@@ -14,6 +14,7 @@ from edgedigits.contract import MOST_WEIGHTS, WIDEST_LAYER
 from edgedigits.errors import ContractError, ModelFileError
 from edgedigits.model_files import onnx_file, ort_file, tflite_file
 from edgedigits.model_files.budget import MOST_STEPS, Budget
+from edgedigits.model_files.c_source import read_model_array
 from edgedigits.model_files.flatbuffer import read_flatbuffer
 from edgedigits.model_files.onnx_file import check_onnx
 from edgedigits.model_files.ort_file import check_ort
@@ -307,6 +308,51 @@ def test_an_onnx_file_of_millions_of_fields_is_refused_early(content: bytes, tmp
     assert "more fields, numbers and letters" in found.err
 
 
+# --- C arrays ------------------------------------------------------------------------------------------------------
+
+ARRAY = "const unsigned char edgedigits_model["
+COMMENT = "/*\n * Metadata (JSON):\n"
+
+
+def numbers_of_one_figure() -> str:
+    return f"{ARRAY}9] = {{{'1,' * (34 << 20)}}};\n"
+
+
+def commas() -> str:
+    return f"{ARRAY}9] = {{{',' * (68 << 20)}}};\n"
+
+
+def names_without_a_bracket() -> str:
+    return f"{ARRAY}\n" * ((68 << 20) // (len(ARRAY) + 1))
+
+
+def arrays_without_an_end() -> str:
+    return f"{ARRAY}9] = {{{'1, ' * 200}\n" * 100_000
+
+
+def metadata_of_arrays() -> str:
+    return COMMENT + " * [" + "[]," * (20 << 20) + "[]]\n */\n" + f"{ARRAY}1] = {{1}};\n"
+
+
+@pytest.mark.parametrize(
+    "make",
+    [numbers_of_one_figure, commas, names_without_a_bracket, arrays_without_an_end, metadata_of_arrays],
+)
+def test_a_c_array_of_too_much_is_refused_in_little_time_and_memory(
+    make: Callable[[], str], tmp_path: Path
+) -> None:
+    path = tmp_path / "digits.tflm.c"
+    path.write_text(make())
+    found = measure("info", path).check()
+    assert found.status == 1
+
+
+def test_an_array_of_several_pieces_is_read_whole() -> None:
+    content = np.random.default_rng(0).bytes(700_000)
+    text = f"{ARRAY}700000] = {{{', '.join(map(str, content))},\n}};\n"
+    assert read_model_array(Path("digits.tflm.c"), text) == content
+
+
 # --- The largest network that there may be is still opened ---------------------------------------------------------
 
 
@@ -382,6 +428,51 @@ def test_the_largest_network_is_within_the_budget_and_the_bounds(kind: str, tmp_
     path.write_bytes(widest_onnx(kind))
     found = measure("predict", "--model", path, SEEDS / "gray.png").check()
     assert found.status == 0, found
+
+
+WIDE = {4: WIDEST_LAYER, 3: 239}
+"""What the widths of the small networks become."""
+
+
+@pytest.mark.parametrize(
+    "seed", ["small.tflite", "small.float16.tflite", "small.dynamic.tflite", "small.int8.tflite"]
+)
+def test_the_largest_tflite_network_is_within_the_budget(seed: str) -> None:
+    def widen(model: Content, graph: Content) -> None:
+        for tensor in graph["tensors"]:
+            old = int(np.prod(tensor.get("shape", ())))
+            for field in ("shape", "shape_signature"):
+                if field in tensor:
+                    tensor[field] = tuple(WIDE.get(side, side) for side in tensor[field])
+            new = int(np.prod(tensor.get("shape", ())))
+            data = model["buffers"][tensor["buffer"]].get("data", b"")
+            if len(data) and new != old:
+                model["buffers"][tensor["buffer"]]["data"] = bytes(len(data) // old * new)
+            numbers = tensor.get("quantization", {})
+            for field in ("scale", "zero_point"):
+                if field in numbers:
+                    count = WIDE.get(len(numbers[field]), len(numbers[field]))
+                    numbers[field] = (numbers[field][0],) * count
+
+    read_graph(Path("digits.tflite"), tflite(seed, widen))
+
+
+@pytest.mark.parametrize("seed", ["small.ort", "small.int8.ort"])
+def test_the_largest_ort_network_is_within_the_budget(seed: str) -> None:
+    def widen(session: Content, graph: Content) -> None:
+        for tensor in graph["initializers"]:
+            old = int(np.prod(tensor.get("dims", ())))
+            tensor["dims"] = tuple(WIDE.get(side, side) for side in tensor.get("dims", ()))
+            tensor["raw_data"] = bytes(tensor["raw_data"])
+            new = int(np.prod(tensor["dims"]))
+            if new != old:
+                tensor["raw_data"] = bytes(len(tensor["raw_data"]) // old * new)
+        for value in graph["values"]:
+            for side in value["type"]["tensor"]["shape"].get("dim", []):
+                if side["value"].get("number") in WIDE:
+                    side["value"]["number"] = WIDE[side["value"]["number"]]
+
+    check_ort(Path("digits.ort"), ort(seed, widen))
 
 
 @pytest.mark.parametrize(

@@ -353,6 +353,25 @@ def test_a_picture_that_only_seems_to_be_too_much_is_read(make: Callable[[], byt
     assert found.status == 0
 
 
+@pytest.mark.parametrize("kind", ["pipe", "device", "link to a device", "sparse file"])
+def test_a_picture_is_a_file_of_an_end_and_is_not_waited_for(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "digit.png"
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "sparse file":
+        with path.open("wb") as file:
+            file.truncate(8 << 30)
+    elif not Path("/dev/zero").exists():
+        pytest.skip("there is no endless device")
+    elif kind == "device":
+        path = Path("/dev/zero")
+    else:
+        path.symlink_to("/dev/zero")
+    found = measure("predict", path).check()
+    assert found.status == 1
+    assert "larger than 256 MiB" in found.err if kind == "sparse file" else "a pipe or a device" in found.err
+
+
 # --- Long and narrow -----------------------------------------------------------------------------------------------
 
 NARROW = 60_000_000

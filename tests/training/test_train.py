@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 import time
+import tracemalloc
+import zipfile
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
@@ -543,6 +545,29 @@ def test_a_damaged_checkpoint_is_an_error(
     with pytest.raises(ModelFileError, match=r"checkpoint\.npz: .*; train without --resume to start anew"):
         train(RECIPE, *small, tmp_path, resume=True)
     assert written(tmp_path) == {"checkpoint.npz"}
+
+
+def test_a_checkpoint_of_many_large_arrays_is_refused_before_they_are_unpacked(
+    checkpoint: bytes, small: tuple[Split, Split], tmp_path: Path
+) -> None:
+    """Four more arrays of 200 MB each, in 4 MB."""
+    with np.load(io.BytesIO(checkpoint)) as archive:
+        arrays = {key: archive[key] for key in archive.files}
+    zeros = np.broadcast_to(np.float32(0), (50_000_000,))
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for name in (*arrays, *(f"variable_{index:03}" for index in range(100, 104))):
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, arrays.get(name, zeros), allow_pickle=False)
+    (tmp_path / "checkpoint.npz").write_bytes(content.getvalue())
+    assert len(content.getvalue()) < 16 << 20
+    tracemalloc.start()
+    try:
+        with pytest.raises(ModelFileError, match="its arrays are not those of this network"):
+            train(RECIPE, *small, tmp_path, resume=True)
+        assert tracemalloc.get_traced_memory()[1] < 150_000_000
+    finally:
+        tracemalloc.stop()
 
 
 # A process that is really killed
