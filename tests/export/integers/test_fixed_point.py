@@ -75,7 +75,7 @@ def test_scales_are_multiplied_in_the_precision_of_the_kernels(
     # Not all weights may be 0: this one is of a pixel in the corner, which is 0 itself.
     corner, nothing = np.zeros((4, 784), np.int8), np.zeros((10, 4), np.int8)
     corner[0, 0] = nothing[0, 0] = 1
-    first = int8_layer(corner, None, np.float32([1e-3]), float(inner), 0, relu=False)
+    first = int8_layer(corner, None, np.float32([1e-3]), float(inner), 0, relu=True)
     scales = np.full(1 if per_tensor else 10, weight_scale)
     last = int8_layer(nothing, biases, scales, 1.0, 0, relu=False)
     content = make_model([first, last])
