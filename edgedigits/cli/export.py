@@ -24,6 +24,7 @@ from edgedigits.format_table import FORMATS, PRECISIONS, Precision
 
 if TYPE_CHECKING:
     from edgedigits.measuring.verify import Verification
+    from edgedigits.progress import Progress
     from edgedigits_export import ExportedFile, Target
 
 
@@ -123,12 +124,11 @@ def command(
 
     with extra("train", "exporting"):
         from edgedigits.artifacts.recovery import finish_commits
-        from edgedigits_export import ExportOptions, all_targets, export_model, load_inference_graph
+        from edgedigits_export import ExportOptions, export_model, load_inference_graph
     targets = _targets(file_format, quantize, selftest=selftest)
     progress = terminal_progress(quiet, needs="train")
     if file_format == "all":
-        for left in sorted({target.format for target in all_targets() if not target.row.can_be_opened}):
-            progress.note(f"nothing here to open {left} files with, and so to verify them: they are left out")
+        _note_left_out(progress)
     network = models / file_name(name, "keras")
     finish_commits(out or models)
     graph = load_inference_graph(network)
@@ -144,6 +144,14 @@ def command(
     print_exports(exported, failed, as_json=as_json)
     if failed:
         raise SystemExit(1)
+
+
+def _note_left_out(progress: "Progress") -> None:
+    """Say which formats ``all`` does not mean here."""
+    from edgedigits_export import all_targets
+
+    for left in sorted({target.format for target in all_targets() if not target.row.can_be_opened}):
+        progress.note(f"nothing here to open {left} files with, and so to verify them: they are left out")
 
 
 def _targets(file_format: str, quantize: Precision | None, *, selftest: bool) -> tuple["Target", ...]:

@@ -1,6 +1,5 @@
 """One training run from images to files: fit, scale, score, and leave the files to ``run_files``."""
 
-import contextlib
 from pathlib import Path
 
 from edgedigits.artifacts.recovery import finish_commits
@@ -73,8 +72,7 @@ def train(
         (test_split.images, test_split.labels),
     )
     result = write_results(fitter, history, scaling, train_split, test_split, folder, name, resumed_after)
-    with contextlib.suppress(OSError):  # It is in nobody's way: the next run writes it anew.
-        checkpoint.unlink()
+    checkpoint.unlink(missing_ok=True)
     return result
 
 
