@@ -74,7 +74,7 @@ SEED ?= 0
 fuzz: env ## damaged files through every reader (make fuzz SECONDS=60 SEED=1: seconds for each reader)
 	$(BIN)/python tests/fuzz/fuzz.py --seconds $(SECONDS) --seed $(SEED)
 
-stress: env ## the tests that take minutes: fifty kills, a minute of threads, ten million predictions
+stress: env ## the tests that take minutes: two hundred kills, a minute of threads, ten million predictions
 	$(BIN)/pytest -m stress
 
 format: env ## let ruff format the code and mend what it can
