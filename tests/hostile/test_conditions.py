@@ -1,5 +1,6 @@
 """Every command under conditions that nobody tries by hand: it ends with a status and a line, whatever happens."""
 
+import contextlib
 import importlib
 import os
 import re
@@ -289,16 +290,19 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> tuple[object, ...]:
     return "--data", path, "--labels", "zero,one,two,three,four,five,six,seven,eight,nine"
 
 
-def stopped(number: int, seconds: float, *words: object, **options: Any) -> tuple[int, str]:
-    """Start a command, send it a signal after so many seconds, and return its status and what it said."""
+@contextlib.contextmanager
+def started(*words: object, **options: Any) -> "Iterator[subprocess.Popen[str]]":
+    """A command in a process of its own that hears Ctrl-C, whatever a shell has made of it; it does not outlive us."""
     child = subprocess.Popen(
         [sys.executable, "-m", "edgedigits", *map(str, words)],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL), **options,  # noqa: PLW1509 - no thread runs yet
     )  # fmt: skip
-    time.sleep(seconds)
-    child.send_signal(number)
-    _, said = child.communicate(timeout=120)
-    return child.returncode, said
+    try:
+        yield child
+    finally:
+        child.kill()
+        child.communicate()
 
 
 @needs_shell
@@ -311,7 +315,11 @@ def test_a_stop_at_any_moment_is_a_line_and_leaves_nothing(
     scratch.mkdir()
     seconds = 0.3 + 4 * share
     words = ("train", *SHORT, *small, "--epochs", "100000", "--out", tmp_path / "out")
-    status, said = stopped(number, seconds, *words, env={**os.environ, "TMPDIR": str(scratch)})
+    with started(*words, env={**os.environ, "TMPDIR": str(scratch)}) as child:
+        time.sleep(seconds)
+        child.send_signal(number)
+        _, said = child.communicate(timeout=100)
+    status = child.returncode
     assert_plain(said)
     assert status in (128 + number, -number), said
     assert len(said.splitlines()) <= 1
@@ -324,19 +332,17 @@ def test_a_stop_at_any_moment_is_a_line_and_leaves_nothing(
         assert "--resume`" in said
 
 
+@needs_shell
 def test_a_run_that_has_finished_an_epoch_says_how_to_go_on(
     small: tuple[object, ...], tmp_path: Path
 ) -> None:
     out = tmp_path / "two words"
-    child = subprocess.Popen(
-        [sys.executable, "-m", "edgedigits", "train", *SHORT, *small, "--epochs", "100000", "--out", out],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    deadline = time.monotonic() + 100
-    while not (out / "checkpoint.npz").exists() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    child.send_signal(signal.SIGINT)
-    _, said = child.communicate(timeout=60)
+    with started("train", *SHORT, *small, "--epochs", "100000", "--out", out) as child:
+        deadline = time.monotonic() + 100
+        while not (out / "checkpoint.npz").exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        child.send_signal(signal.SIGINT)
+        _, said = child.communicate(timeout=100)
     assert child.returncode == 130
     (line,) = said.splitlines()
     again = re.fullmatch(r"edgedigits: interrupted; go on with `edgedigits (train .*) --resume`", line)
