@@ -396,7 +396,7 @@ def widest_onnx(kind: str) -> bytes:
         {"name": "pixel zero", "data_type": 2, "dims": (), "raw_data": bytes(1)},
         {"name": "shape", "data_type": 7, "dims": (2,), "raw_data": np.int64([-1, 784]).tobytes()},
     ]
-    whole = (SEEDS / "small.onnx").read_bytes()
+    whole = (SEEDS / ("small.onnx" if kind == "float32" else f"small.{kind}.onnx")).read_bytes()
     import onnx as library
 
     metadata = library.load_model_from_string(whole).metadata_props
