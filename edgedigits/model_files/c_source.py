@@ -11,7 +11,8 @@ from edgedigits.model_files.content import read_model_bytes
 
 METADATA_TITLE = "Metadata (JSON):"
 _METADATA = re.compile(rf"^ \* {re.escape(METADATA_TITLE)}\n((?: \* .*\n)+)", re.MULTILINE)
-_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
+_COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.DOTALL)
+"""One that nothing ends goes on to the end: else each of many would be looked for from its beginning to there."""
 _FLOATS = re.compile(r"\b(?:float|double)\b")
 _WEIGHTS = re.compile(r"^static const int8_t weights_[0-9]+\[", re.MULTILINE)
 _UNITS = re.compile(r"^    \.outputs = ([0-9]{1,5}),", re.MULTILINE)

@@ -5,6 +5,7 @@ for a picture that is not even large. Format: https://netpbm.sourceforge.net/doc
 """
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -130,7 +131,7 @@ def _written(data: bytes, start: int, count: int, highest: int) -> Numbers:
     raise ImageError("cannot be read: it is cut off; save the picture again")
 
 
-def _pieces(data: bytes, start: int) -> "list[bytes] | Any":
+def _pieces(data: bytes, start: int) -> Iterator[bytes]:
     """Give the text from a place on without its comments, in pieces that part no number."""
     comment = b""
     while start < len(data):

@@ -54,7 +54,7 @@ def read_checkpoint(path: Path, fitter: Fitter, split: Split) -> list[Epoch]:
     try:
         # No more than there is in memory already: an archive may have thousands of large arrays in few bytes.
         expected = [(f"variable_{index:03}", array.nbytes) for index, array in enumerate(fitter.state())]
-        with open_npz(path, LARGEST_FILE) as archive:
+        with open_npz(path, LARGEST_FILE, follow=False) as archive:
             if sorted(archive.names) != sorted(["about", *(name for name, _ in expected)]):
                 raise ValueError("other arrays")
             state = [archive.array(name, size) for name, size in expected]

@@ -7,6 +7,7 @@ import io
 import json
 import re
 import zipfile
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,27 +26,27 @@ Layer = list[np.ndarray]
 """Kernel (inputs, units) and bias (units,), in the type that the file keeps them in."""
 
 
-class OpenedFile:
+class OpenedFile(ABC):
     """A file of any format, to be changed."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
+    @abstractmethod
     def layers(self) -> list[Layer]:
         """Return copies of all kernels and biases."""
-        raise NotImplementedError
 
+    @abstractmethod
     def set_layers(self, layers: list[Layer]) -> None:
         """Put kernels and biases in."""
-        raise NotImplementedError
 
+    @abstractmethod
     def change_metadata(self, change: Callable[[dict[str, Any]], object]) -> None:
         """Change what the file says of itself."""
-        raise NotImplementedError
 
+    @abstractmethod
     def save(self) -> None:
         """Write the file in its old place."""
-        raise NotImplementedError
 
 
 class OnnxFile(OpenedFile):

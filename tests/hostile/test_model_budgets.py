@@ -332,13 +332,29 @@ def arrays_without_an_end() -> str:
     return f"{ARRAY}9] = {{{'1, ' * 200}\n" * 100_000
 
 
+def comments_without_an_end() -> str:
+    return "/* " * (20 << 20)
+
+
+def comments_without_an_end_behind_metadata() -> str:
+    return COMMENT + " * {}\n */\n" + f"{ARRAY}1] = {{1}};\n" + "/*a" * (20 << 20)
+
+
 def metadata_of_arrays() -> str:
     return COMMENT + " * [" + "[]," * (20 << 20) + "[]]\n */\n" + f"{ARRAY}1] = {{1}};\n"
 
 
 @pytest.mark.parametrize(
     "make",
-    [numbers_of_one_figure, commas, names_without_a_bracket, arrays_without_an_end, metadata_of_arrays],
+    [
+        numbers_of_one_figure,
+        commas,
+        names_without_a_bracket,
+        arrays_without_an_end,
+        comments_without_an_end,
+        comments_without_an_end_behind_metadata,
+        metadata_of_arrays,
+    ],
 )
 def test_a_c_array_of_too_much_is_refused_in_little_time_and_memory(
     make: Callable[[], str], tmp_path: Path
