@@ -41,15 +41,19 @@ class OpenedFile(ABC):
         """Put kernels and biases in."""
 
     @abstractmethod
-    def change_metadata(self, change: Callable[[dict[str, Any]], object]) -> None:
-        """Change what the file says of itself."""
-
-    @abstractmethod
     def save(self) -> None:
         """Write the file in its old place."""
 
 
-class OnnxFile(OpenedFile):
+class OpenedExport(OpenedFile):
+    """A file that says of itself what it is; a Keras network does not."""
+
+    @abstractmethod
+    def change_metadata(self, change: Callable[[dict[str, Any]], object]) -> None:
+        """Change what the file says of itself."""
+
+
+class OnnxFile(OpenedExport):
     """Float, half, dynamic or int8, and ``.ort`` files by way of the ONNX file that they are made from."""
 
     def __init__(self, path: Path) -> None:
@@ -107,7 +111,7 @@ class OnnxFile(OpenedFile):
 FULLY_CONNECTED, SOFTMAX = 9, 25
 
 
-class TfliteFile(OpenedFile):
+class TfliteFile(OpenedExport):
     """Float, half, dynamic or int8, and the array of a ``.tflm.c``."""
 
     ARRAY = re.compile(r"(const unsigned char edgedigits_model\[[^]]*\] = \{)([0-9,\s]*)(\};)")
@@ -182,7 +186,7 @@ class TfliteFile(OpenedFile):
             self.path.write_bytes(content)
 
 
-class CFile(OpenedFile):
+class CFile(OpenedExport):
     """The text of a ``.c`` file."""
 
     def __init__(self, path: Path) -> None:

@@ -27,6 +27,7 @@ MODELS = CHECKOUT / "models"
 SEVEN = CHECKOUT / "tests" / "golden" / "pictures" / "7-turned-by-exif.jpg"
 AS_NOBODY = ("unshare", "--user", "--map-user=54321", "--map-group=54321", "--")
 """Who we are, under a number without a home and without an entry among the users; root is nobody special so."""
+BRIEF = ("--min-seconds", "0", "--min-samples", "5", "--rounds", "1", "--cold-starts", "1", "--quiet")
 SHORT = ("--arch", "6", "--epochs", "1", "--batch-size", "100", "--validation", "100", "--quiet")
 
 NAMES = {
@@ -334,6 +335,26 @@ def test_a_stop_at_any_moment_is_a_line_and_leaves_nothing(
     assert left <= {"checkpoint.npz"}
     if number == signal.SIGINT and status > 0 and "go on with" in said:
         assert "--resume`" in said
+
+
+@pytest.mark.parametrize("what", ["train", "tflite", "ort", "bench"])
+def test_a_command_leaves_no_temporary_files_and_reports_to_nobody(
+    what: str, small: tuple[object, ...], tmp_path: Path
+) -> None:
+    # TensorFlow generates source there and compiles it; onnxruntime keeps a number for the device in the home.
+    home, scratch, out = (tmp_path / name for name in ("home", "scratch", "out"))
+    home.mkdir()
+    scratch.mkdir()
+    words = {
+        "train": ("train", *SHORT, *small, "--out", out),
+        "bench": ("bench", MODELS / "digits.onnx", MODELS / "digits.tflite", *BRIEF),
+    }.get(what, ("export", "--format", what, "--models", MODELS, "--out", out))
+    withheld = {"ORT_DISABLE_TELEMETRY", "PYTHONDONTWRITEBYTECODE", "XDG_CACHE_HOME"}
+    environment = {name: value for name, value in os.environ.items() if name not in withheld}
+    done = process(*words, env={**environment, "HOME": str(home), "TMPDIR": str(scratch)})
+    assert done.returncode == 0, done.stderr
+    assert not list(scratch.iterdir())
+    assert not [path for path in home.rglob("*") if "onnxruntime" in path.name]
 
 
 @needs_shell

@@ -4,6 +4,8 @@ The converter takes a concrete function, not the Keras model: no shape arithmeti
 stays free. What comes out is checked operator by operator before anybody sees it.
 """
 
+import contextlib
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal
@@ -66,9 +68,10 @@ def to_tflite(
     """
     integer = precision == "int8"
     module = graph.module(tf.float32 if integer else tf.uint8)
-    converter = tf.lite.TFLiteConverter.from_concrete_functions(
-        [module.serve.get_concrete_function()], module
-    )
+    with _no_bytecode():
+        converter = tf.lite.TFLiteConverter.from_concrete_functions(
+            [module.serve.get_concrete_function()], module
+        )
     if precision != "float32":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if precision == "float16":
@@ -77,13 +80,23 @@ def to_tflite(
         converter.representative_dataset = _placeholder_images
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         converter.inference_input_type = converter.inference_output_type = getattr(tf, edges)
-    with hidden_native_output():
+    with hidden_native_output(), _no_bytecode():
         content = bytes(converter.convert())
     if integer_network is not None:
         content = _with_integers(content, integer_network)
     layers = {LAYER_OPERATORS[type(layer.spec)] for layer in graph.network.layers}
     _check_graph(content, EXPECTED_OPERATORS[precision, edges] | layers, precision)
     return content
+
+
+@contextlib.contextmanager
+def _no_bytecode() -> Iterator[None]:
+    """Have AutoGraph, which imports what it generates from the temporary folder, leave no ``__pycache__`` there."""
+    kept, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    try:
+        yield
+    finally:
+        sys.dont_write_bytecode = kept
 
 
 def add_metadata(content: bytes, metadata: ModelMetadata) -> bytes:
