@@ -5,13 +5,15 @@ One place looks at the answers of every runtime.
 """
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from edgedigits.contract import CLASSES
 from edgedigits.errors import ContractError, ModelFileError
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 SUM_TOLERANCE = 2e-3
 """Between the sum of a row and 1. Ten floats of a softmax miss it by 1e-6; what is no softmax misses it by far more."""
@@ -35,7 +37,7 @@ def check_shape(path: Path, answers: Any, images: int) -> None:
         raise ContractError(path, f"answers float32 {(images, CLASSES)} to {images:,} images", found)
 
 
-def are_probabilities(answers: npt.NDArray[np.float32], tolerance: float = SUM_TOLERANCE) -> bool:
+def are_probabilities(answers: "npt.NDArray[np.float32]", tolerance: float = SUM_TOLERANCE) -> bool:
     """Tell whether all rows of answers, float32 (n, 10), are probabilities.
 
     Written so that a NaN, for which no comparison holds, is none.
@@ -53,7 +55,7 @@ def are_probabilities(answers: npt.NDArray[np.float32], tolerance: float = SUM_T
     return bool(np.minimum.reduce(sums) >= 1 - tolerance and np.maximum.reduce(sums) <= 1 + tolerance)
 
 
-def faults(answers: npt.NDArray[np.float32], tolerance: float = SUM_TOLERANCE) -> list[str]:
+def faults(answers: "npt.NDArray[np.float32]", tolerance: float = SUM_TOLERANCE) -> list[str]:
     """Say why answers, float32 (n, 10), are no probabilities; nothing where they are."""
     if not np.isfinite(answers).all():
         return ["some probabilities are not finite numbers"]
@@ -69,7 +71,7 @@ def faults(answers: npt.NDArray[np.float32], tolerance: float = SUM_TOLERANCE) -
     return found
 
 
-def check_probabilities(path: Path, answers: npt.NDArray[np.float32], images: int) -> None:
+def check_probabilities(path: Path, answers: "npt.NDArray[np.float32]", images: int) -> None:
     """Raise an error unless a float model gave probabilities, float32 (n, 10), for each image.
 
     Raises:
@@ -81,7 +83,7 @@ def check_probabilities(path: Path, answers: npt.NDArray[np.float32], images: in
         raise no_probabilities(path, answers)
 
 
-def no_probabilities(path: Path, answers: npt.NDArray[np.float32]) -> ModelFileError:
+def no_probabilities(path: Path, answers: "npt.NDArray[np.float32]") -> ModelFileError:
     """Return the error about answers that are no probabilities."""
     if np.isnan(answers).any():
         return ModelFileError(path, "it gives no numbers: its weights are damaged")

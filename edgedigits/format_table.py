@@ -23,14 +23,15 @@ class Gate(NamedTuple):
     both_ways: bool = False
     """Whether a gain beyond ``max_drop`` fails too: a float file must be the same network, not a luckier one."""
     max_divergence: float | None = None
-    """Largest ``Comparison.divergence`` in nats, for files that round: logits of other than the network's size change
-    no class, and so no accuracy. Six times what rounding does to the shipped network; twice its logits are 4e-3."""
+    """Largest ``Comparison.divergence`` in nats, for files that round: logits of another size than the network's
+    change no class, and so no accuracy. Rounding does 1.7e-4 to the shipped network (float16: 3e-8) and 3.2e-4 to one
+    that reads 90 %; logits twice as large are 4e-3."""
 
 
 GATES: Mapping[Precision, Gate] = {
     "float32": Gate(max_drop=0.02, max_probability_difference=1e-3, both_ways=True),
     "float16": Gate(max_drop=0.10, max_divergence=1e-4),
-    "dynamic": Gate(max_drop=0.10, max_divergence=1e-3),
+    "dynamic": Gate(max_drop=0.10, max_divergence=5e-4),
     "int8": Gate(max_drop=0.20, max_divergence=1e-3),
 }
 """What files of each precision are judged by, where their format has no other bounds."""

@@ -13,6 +13,8 @@ from edgedigits.format_table import PRECISIONS, Precision
 CONTRACT_VERSION = 1
 METADATA_KEY = "edgedigits"
 
+LONGEST_JSON = 1 << 20
+"""Characters of all metadata; those that edgedigits writes are under 2,000."""
 LONGEST_TEXT = 200
 """Characters of any text in a file's metadata."""
 
@@ -95,6 +97,8 @@ class ModelMetadata:
             ContractError: the text is not such metadata, or of a contract that this version does not know.
         """
         try:
+            if len(text) > LONGEST_JSON:
+                raise ValueError(f"more than {LONGEST_JSON:,} characters")
             fields: dict[str, Any] = json.loads(text)
             version = fields["contract"]
             if version == CONTRACT_VERSION:
@@ -155,7 +159,7 @@ class ModelMetadata:
         if self.edges not in ("uint8", "int8"):
             raise ContractError(path, "edges uint8 or int8", repr(self.edges))
 
-    def check_tensors(self, path: Path, precisions: tuple[Precision, ...], edges: str) -> None:
+    def check_tensors(self, path: Path, precisions: "tuple[Precision | None, ...]", edges: str) -> None:
         """Raise ``ContractError`` where the file says something else of itself than its tensors.
 
         Each precision has its own gate: what is believed here decides how far a file may be from its network.
@@ -169,7 +173,7 @@ class ModelMetadata:
             raise ContractError(
                 path,
                 f"tensors of precision {self.precision}, as its metadata say",
-                f"tensors of {' or '.join(precisions)}",
+                f"tensors of {' or '.join(map(str, precisions))}",
             )
         if self.edges != edges:
             raise ContractError(path, f"{self.edges} edges, as its metadata say", f"edges of {edges}")

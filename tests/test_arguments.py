@@ -73,7 +73,7 @@ def test_a_number_out_of_its_range_is_refused_by_name(record: type, field: str, 
 
 
 def test_a_recipe_that_is_changed_is_checked_as_well() -> None:
-    with pytest.raises(ArgumentError, match="epochs: expected 1 or more, got 0"):
+    with pytest.raises(ArgumentError, match="epochs: expected 1 to 100,000, got 0"):
         edge(epochs=0)
 
 

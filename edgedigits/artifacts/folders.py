@@ -13,7 +13,8 @@ from typing import BinaryIO
 
 from edgedigits.files import open_file
 
-_HAS_DESCRIPTORS = os.open in os.supports_dir_fd and os.rename in os.supports_dir_fd  # Windows has none.
+HAS_DESCRIPTORS = os.open in os.supports_dir_fd and os.rename in os.supports_dir_fd
+"""Whether folders can be opened; on Windows they cannot."""
 _FLAGS = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0)
 _NO_FLUSH = {errno.EINVAL, errno.ENOTSUP, errno.EROFS}
 """What a file system answers that has nothing to flush."""
@@ -37,7 +38,7 @@ class Folder:
         Raises:
             OSError: there is none that may be opened.
         """
-        if _HAS_DESCRIPTORS:
+        if HAS_DESCRIPTORS:
             return cls(path, os.open(path, _FLAGS))
         if not path.is_dir():
             kind = NotADirectoryError if path.exists() else FileNotFoundError

@@ -20,7 +20,7 @@ STAGING_PREFIX, COMMIT_PREFIX = ".staging-", ".commit-"
 JOURNAL_NAME, MARK_NAME, SET_NAME = "journal.json", "edgedigits", "set"
 """What lies in such a folder: the journal once the set is complete, the mark of this tool, and the files."""
 VERSION = 1
-LARGEST_JOURNAL, LARGEST_SET, MOST_FILES = 1 << 20, 1 << 30, 1_000
+LARGEST_JOURNAL, LARGEST_SET, MOST_FILES = 256 << 10, 256 << 20, 1_000
 """Bytes of a journal, bytes of all files of a set, and how many there may be: far more than a run writes."""
 _TOKEN = re.compile(r"[0-9a-f]{32}\Z")
 _SHA256 = re.compile(r"[0-9a-f]{64}\Z")

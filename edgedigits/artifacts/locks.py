@@ -55,8 +55,10 @@ def may_be_held(folder: Path) -> bool:
         return True
     try:
         lock = os.open(folder / LOCK_NAME, os.O_RDONLY | _NO_FOLLOW)
-    except OSError:  # Who writes a set has made it.
+    except FileNotFoundError:  # Who writes a set has made it.
         return False
+    except OSError:
+        return True
     try:
         if not stat.S_ISREG(os.fstat(lock).st_mode):
             return False

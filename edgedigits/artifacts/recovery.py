@@ -32,8 +32,8 @@ STALE_SECONDS = 3600.0
 """Age at which the leftovers of a killed writer are removed: far longer than any set of files takes to write."""
 PATIENCE_SECONDS = 2.0
 """How long a reader waits for a writer that is moving a set into place, which takes a few thousandths of a second."""
-MOST_LOOKED_AT = 100
-"""Sets in one folder. There is at most one, but for what others put there."""
+MOST_LOOKED_AT, MOST_FINISHED = 100, 4
+"""Sets in one folder whose journals are read, and whose files. There is at most one, but for what others put there."""
 _DEEPEST = 4
 """Folders below a leftover: more than any set has."""
 
@@ -76,7 +76,7 @@ def check_settled(folder: Path) -> None:
     """
     try:
         opened = Folder.open(folder)
-    except OSError:  # Whoever reads something in it will say so.
+    except (OSError, ValueError):  # Whoever reads something in it will say so.
         return
     with opened:
         until = time.monotonic() + PATIENCE_SECONDS
@@ -180,16 +180,30 @@ def _sets(folder: Folder) -> tuple[set[str], dict[str, str]]:
 
 
 def _waiting_sets(folder: Folder) -> set[str]:
+    """Return the sets of which a reader must take files to be missing: also those of other users, who only may look."""
     try:
-        return _sets(folder)[0]
+        sets, strange = _sets(folder)
+        return sets | {name for name in strange if _is_of_another_user(folder, name)}
     except OSError:  # It may be searched and not listed.
         return set()
 
 
+def _is_of_another_user(folder: Folder, name: str) -> bool:
+    found = folder.status(name)
+    return (
+        token_of(name, COMMIT_PREFIX) is not None
+        and found is not None
+        and stat.S_ISDIR(found.st_mode)
+        and hasattr(os, "geteuid")
+        and found.st_uid != os.geteuid()
+    )
+
+
 def _finish(folder: Folder) -> dict[str, str]:
     """Move all sets of a folder whose lock is held; return those that are not what their journals say."""
-    strange = {}
-    for name in sorted(_sets(folder)[0]):
+    sets = sorted(_sets(folder)[0])
+    strange = dict.fromkeys(sets[MOST_FINISHED:], "one of too many")
+    for name in sets[:MOST_FINISHED]:
         try:
             with folder.inner(name) as opened, opened.inner(SET_NAME) as files:
                 journal = read_journal(opened, name.removeprefix(COMMIT_PREFIX))

@@ -127,26 +127,25 @@ def _dataset(data: Path | None, progress: "Progress") -> tuple["Split", "Split"]
 
 def _predict_samples(out: Path, split: "Split") -> list["SamplePrediction"]:
     """Write one test digit of each class as dark ink on a light sheet, and read the files back as anybody would."""
-    import io
-
     import numpy as np
     from PIL import Image
 
-    from edgedigits.artifacts.staging import write_atomically
+    from edgedigits.artifacts.staging import staged
     from edgedigits.predictor import DigitPredictor
     from edgedigits.reporting.report import SamplePrediction
     from edgedigits.reporting.sheets import sample_indices
 
     predictor = DigitPredictor(out / "digits.onnx")
-    samples = []
-    for index in sample_indices(split.labels, per_class=1, seed=1):
-        ink = Image.fromarray(255 - split.images[index]).resize((140, 140), Image.Resampling.BICUBIC)
-        sheet = Image.fromarray(np.full((200, 240), 255, np.uint8))
-        sheet.paste(ink, (70, 25))
-        buffer = io.BytesIO()
-        sheet.save(buffer, "PNG")
-        path = out / "pictures" / f"{split.labels[index]}.png"
-        write_atomically(path, buffer.getvalue())
+    names, samples = [], []
+    with staged(out) as place:  # A set, because nobody named the subfolder: it may be no link to another.
+        (place / "pictures").mkdir()
+        for index in sample_indices(split.labels, per_class=1, seed=1):
+            ink = Image.fromarray(255 - split.images[index]).resize((140, 140), Image.Resampling.BICUBIC)
+            sheet = Image.fromarray(np.full((200, 240), 255, np.uint8))
+            sheet.paste(ink, (70, 25))
+            names.append(f"pictures/{split.labels[index]}.png")
+            sheet.save(place / names[-1], "PNG")
+    for path in (out / name for name in names):
         prediction = predictor.predict(path)
         echo(f"{path}: {prediction.digit}  {100 * prediction.confidence:.1f} %")
         samples.append(SamplePrediction(path, prediction.digit, prediction.confidence))

@@ -130,6 +130,7 @@ def command(
     if network is not None:
         _check_alone(click.get_current_context())
     from edgedigits.datasets.read import read_split
+    from edgedigits.datasets.split import PARTS
     from edgedigits.extras import extra
 
     with extra("train", "exporting"):
@@ -142,12 +143,10 @@ def command(
     graph = load_inference_graph(network)
     if file_format == "all":
         targets = _possible(graph, targets, progress)
-    labels = graph.labels
     exported, failed = export_model(
         network,
         targets,
-        read_split(data, "train", labels, progress=progress),
-        read_split(data, "test", labels, progress=progress),
+        *(read_split(data, part, graph.labels, progress=progress) for part in PARTS),
         folder=out,
         graph=graph,
         options=ExportOptions(selftest=selftest, **choices),

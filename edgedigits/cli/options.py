@@ -85,6 +85,8 @@ def _lines_of_file(name: str) -> list[str]:
     """
     from edgedigits.files import read_file, reason
 
+    if not name:  # Path("") is the working directory.
+        return []
     try:
         text = read_file(Path(name), LARGEST_LABELS_FILE).decode("utf-8-sig")
     except OSError as error:

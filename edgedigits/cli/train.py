@@ -153,7 +153,10 @@ def _told_how_to_go_on(models: Path, name: str) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt as stop:
-        if not (models / sidecar_name(name, CHECKPOINT)).exists():
+        is_there = False
+        with contextlib.suppress(OSError):  # nobody may look there
+            is_there = (models / sidecar_name(name, CHECKPOINT)).exists()
+        if not is_there:
             raise Interrupted("no epoch was finished and nothing was changed; begin again") from stop
         words = [word for word in sys.argv[1:] if word != "--resume"]
         raise Interrupted(f"go on with `edgedigits {shlex.join([*words, '--resume'])}`") from stop

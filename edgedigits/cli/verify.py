@@ -22,7 +22,9 @@ from edgedigits.errors import EdgeDigitsError
 from edgedigits.file_names import network_name
 
 if TYPE_CHECKING:
+    from edgedigits.datasets.split import Split
     from edgedigits.input_scale import InputScale
+    from edgedigits.measuring.reference import Reference
     from edgedigits.measuring.verify import Verification
     from edgedigits.progress import Progress
     from edgedigits.runtimes.model import Model
@@ -64,8 +66,10 @@ def command(
     """Prove that files are as accurate as Keras.
 
     Runs all test images through each file in its own runtime and compares every answer. Needs no
-    TensorFlow. Exit status 1 if any file lost more accuracy than its gate allows, reads fewer than half
-    of the images (networks of `edgedigits train` may), or could not be opened.
+    TensorFlow. Exit status 1 if any file lost more accuracy than its gate allows, is less or more sure of
+    its answers than its network, gives what is no probability, is not what its metadata and the manifest
+    beside it say, reads fewer than half of the images (networks of `edgedigits train` may), or could not
+    be opened.
 
     \b
     Examples:
@@ -76,8 +80,6 @@ def command(
     from edgedigits.artifacts.recovery import finish_commits
     from edgedigits.artifacts.staging import write_atomically
     from edgedigits.datasets.read import read_split
-    from edgedigits.measuring.reference import read_reference, reference_path
-    from edgedigits.measuring.verify import verify_model
     from edgedigits.reporting.changed_sheet import changed_sheet
 
     progress = terminal_progress(quiet)
@@ -90,20 +92,15 @@ def command(
         raise SystemExit(1)
     split = read_split(data, "test", models[0].metadata.labels, progress=progress)
     for model in models:
-        path = model.path
         try:
-            model.check_classes(split)
-            answers_path = reference or reference_path(path.parent, network_name(path))
-            answers = read_reference(answers_path, named=reference is not None)
-            answers.check_split(split, answers_path)
-            verification = verify_model(model, split, answers, max_drop=max_drop, progress=progress)
+            verification, answers = _verified(model, split, reference, max_drop, progress)
         except EdgeDigitsError as error:
             complain(error)
             broken += 1
             continue
         verifications.append(verification)
         if sheet is not None:
-            picture = sheet / f"{path.name}.png"
+            picture = sheet / f"{model.path.name}.png"
             write_atomically(picture, changed_sheet(verification, model, split, answers))
             progress.note(f"drew {picture}")
     _print_findings(verifications, as_json=as_json)
@@ -132,6 +129,20 @@ def _opened(
             continue
         models.append(model)
     return models, broken
+
+
+def _verified(
+    model: "Model", split: "Split", reference: Path | None, max_drop: float | None, progress: "Progress"
+) -> tuple["Verification", "Reference"]:
+    """Put a file through the gate; return what was found, and the answers that it was compared with."""
+    from edgedigits.measuring.reference import read_reference, reference_path
+    from edgedigits.measuring.verify import verify_model
+
+    model.check_classes(split)
+    answers_path = reference or reference_path(model.path.parent, network_name(model.path))
+    answers = read_reference(answers_path, named=reference is not None)
+    answers.check_split(split, answers_path)
+    return verify_model(model, split, answers, max_drop=max_drop, progress=progress), answers
 
 
 def _print_findings(verifications: list["Verification"], *, as_json: bool) -> None:

@@ -76,7 +76,7 @@ def _fetch(mirror: str, file: IdxFile, folder: Path, progress: Progress) -> None
     pooch.get_logger().setLevel("ERROR")
     name = f"{file.name}.gz"
     with progress.task(name, file.gzip_size) as advance:
-        if (folder / name).is_file() and sha256_file(folder / name) == file.gzip_sha256:
+        if _is_there(folder / name, file):
             return
         with staged_file(folder / name) as place:
             pooch.retrieve(
@@ -88,8 +88,13 @@ def _fetch(mirror: str, file: IdxFile, folder: Path, progress: Progress) -> None
             )
 
 
+def _is_there(path: Path, file: IdxFile) -> bool:
+    """Tell whether a file was downloaded already; one of another size is not read."""
+    return path.is_file() and path.stat().st_size == file.gzip_size and sha256_file(path) == file.gzip_sha256
+
+
 def _stream(file: IdxFile, advance: Advance, url: str, output: str, _pooch: object) -> None:
-    """Download to a file that pooch checks afterwards; stop a server that sends too much or too slowly.
+    """Download to a file that pooch checks afterwards; stop a server that sends more than it holds, or too slowly.
 
     Reading may stand still between any two bytes, so it is done by a thread that can be left behind.
     """

@@ -92,7 +92,7 @@ def _describe_place(path: Path) -> str:
             return "a file that is no .npz"
         next(path.iterdir(), None)
         missing = [name for name in _all_names() if idx_path(path, name) is None]
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: a null byte in the name
         return "nothing there"
     except OSError as error:
         return f"a place that cannot be read ({error.strerror})"

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from edgedigits.contract import CLASSES, LABELS
 
 Part = Literal["train", "test"]
+PARTS: tuple[Part, Part] = ("train", "test")
 
 
 @dataclass(frozen=True)

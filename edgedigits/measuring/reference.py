@@ -39,8 +39,13 @@ class Reference:
     """Name of the dataset."""
     test_sha256: str
     """Of the test split that was asked about."""
-    path: Path = Path(FILE_NAME)
-    """Where it was read, for messages."""
+    path: Path | None = None
+    """Where it was read; None where the network was asked just now."""
+
+    @property
+    def place(self) -> Path:
+        """What messages call it by."""
+        return self.path or Path(FILE_NAME)
 
     def check(self) -> None:
         """Raise ``ModelFileError`` unless a network may have answered so.
@@ -56,10 +61,10 @@ class Reference:
         ):
             found = f"{answers.dtype} {answers.shape}"
             raise ModelFileError(
-                self.path, f"expected probabilities float32 (n, {CLASSES}), found {found}", ADVICE
+                self.place, f"expected probabilities float32 (n, {CLASSES}), found {found}", ADVICE
             )
         if found := "; ".join(faults(answers)):
-            raise ModelFileError(self.path, f"expected the probabilities of a network, but {found}", ADVICE)
+            raise ModelFileError(self.place, f"expected the probabilities of a network, but {found}", ADVICE)
 
     def check_accuracy(self, split: Split) -> None:
         """Raise ``ModelFileError`` unless these answers read the images as the manifest beside them says.
@@ -69,8 +74,10 @@ class Reference:
         """
         if len(self.probabilities) > 1 and not np.ptp(self.probabilities, axis=0).any():
             raise ModelFileError(
-                self.path, "expected answers to images, found the same answer to every one", ADVICE
+                self.place, "expected answers to images, found the same answer to every one", ADVICE
             )
+        if self.path is None:
+            return
         correct = int(np.count_nonzero(self.probabilities.argmax(axis=1) == split.labels))
         # Another machine may sum in another order; what export asks anew may differ from what train asked.
         most = max(1.0, GATES["float32"].max_drop * len(split.labels) / 100)
@@ -80,7 +87,7 @@ class Reference:
                 record["images"] != len(split.labels) or abs(record["correct"] - correct) > most
             ):
                 raise ModelFileError(
-                    self.path,
+                    self.place,
                     f"{correct:,} of its {len(split.labels):,} answers are right, "
                     f"where the manifest says {record['correct']:,} of {record['images']:,}",
                     ADVICE,

@@ -1,6 +1,7 @@
 """What is measured and on which images: the model files of a folder, each in the ways that it can be asked."""
 
 import dataclasses
+import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from edgedigits.format_table import FORMATS, format_of
 from edgedigits.input_scale import InputScale
 from edgedigits.measuring.fed_models import open_fed_model
 from edgedigits.measuring.reference import read_reference, reference_path
+from edgedigits.model_files.content import kind_there
 from edgedigits.progress import SILENT, Progress
 from edgedigits.runtimes.keras_model import KerasModel
 from edgedigits.runtimes.model import KerasCall, Model
@@ -59,7 +61,13 @@ def find_subjects(paths: Sequence[Path], with_keras: bool) -> list[Subject]:
     Args:
         paths: model files.
         with_keras: whether ``.keras`` files are to be measured.
+
+    Raises:
+        ModelFileError: an interrupted run left a set of files beside them that is only partly in place: they may be of
+            two runs.
     """
+    for folder in {path.parent: None for path in paths}:
+        check_settled(folder)
     subjects = []
     for path in paths:
         if path.suffix != ".keras":
@@ -97,9 +105,9 @@ def model_files(folder: Path, name: str | None = None) -> list[Path]:
         ModelNotFoundError: there is no such folder.
         ModelFileError: there is none in it.
     """
-    if not folder.is_dir():
-        raise ModelNotFoundError(folder, "name a folder, or export some with `edgedigits export`")
-    check_settled(folder)
+    advice = "name a folder, or export some with `edgedigits export`"
+    if kind_there(folder, advice) != stat.S_IFDIR:
+        raise ModelNotFoundError(folder, advice)
     found = [
         path
         for row in FORMATS.values()

@@ -118,28 +118,20 @@ def verify_model(
         DatasetError: the reference is of other images.
         ModelFileError: the reference cannot be the answers of this network, or the manifest beside the file is none.
     """
-    model.check_classes(split)
-    if model.metadata.weights_sha256 != reference.weights_sha256:
-        raise ContractError(
-            model.path,
-            f"a file made from the network with weights sha256 {reference.weights_sha256[:12]}…",
-            f"one made from {model.metadata.weights_sha256[:12]}…",
-        )
-    reference.check()
-    reference.check_split(split, reference.path)
+    _check_subjects(model, split, reference)
     network = recorded_network(model)
-    reference.check_accuracy(split)
     probabilities = run_all(model, split, progress)
     comparison = metrics.compare(split.labels, reference.probabilities, probabilities)
     gate = _gate(model, max_drop)
-    if made_by_train is None:
-        made_by_train = _made_by_train(model, network)
     accuracy = metrics.accuracy(split.labels, probabilities.argmax(axis=1))
+    is_own = reference.path is not None and reference.path.parent == model.path.parent
     failures = (
         *faults(probabilities, model.sum_tolerance),
         *_failures(gate, comparison, len(split.labels)),
-        *contradictions(model, network, split, accuracy),
+        *contradictions(model, network, split, accuracy, comparison if is_own else None),
     )
+    if made_by_train is None:
+        made_by_train = _made_by_train(model, network)
     if not made_by_train and accuracy.percent < LEAST_ACCURACY:
         failures += (_broken(accuracy),)
     return Verification(
@@ -157,6 +149,20 @@ def verify_model(
         max_drop=gate.max_drop,
         failures=failures,
     )
+
+
+def _check_subjects(model: Model, split: Split, reference: Reference) -> None:
+    """Raise an error unless model, images and reference belong together and the reference is worth a comparison."""
+    model.check_classes(split)
+    if model.metadata.weights_sha256 != reference.weights_sha256:
+        raise ContractError(
+            model.path,
+            f"a file made from the network with weights sha256 {reference.weights_sha256[:12]}…",
+            f"one made from {model.metadata.weights_sha256[:12]}…",
+        )
+    reference.check()
+    reference.check_split(split, reference.place)
+    reference.check_accuracy(split)
 
 
 def _broken(accuracy: metrics.Accuracy) -> str:

@@ -4,17 +4,24 @@ import json
 import re
 from pathlib import Path
 
+from edgedigits.contract import MOST_WEIGHTS
 from edgedigits.errors import ContractError, ModelFileError
 from edgedigits.metadata import ModelMetadata
 from edgedigits.model_files.content import read_model_bytes
 
 METADATA_TITLE = "Metadata (JSON):"
 _METADATA = re.compile(rf"^ \* {re.escape(METADATA_TITLE)}\n((?: \* .*\n)+)", re.MULTILINE)
-_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
+_COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.DOTALL)
+"""One that nothing ends goes on to the end: else each of many would be looked for from its beginning to there."""
 _FLOATS = re.compile(r"\b(?:float|double)\b")
 _WEIGHTS = re.compile(r"^static const int8_t weights_[0-9]+\[", re.MULTILINE)
 _UNITS = re.compile(r"^    \.outputs = ([0-9]{1,5}),", re.MULTILINE)
-_MODEL = re.compile(r"^const unsigned char edgedigits_model\[[^]]*\] = \{([0-9,\s]*)\};", re.MULTILINE)
+_MODEL = re.compile(r"^const unsigned char edgedigits_model\[[^]\n]{0,80}\] = \{([0-9,\s]*)\};", re.MULTILINE)
+
+LARGEST_ARRAY = MOST_WEIGHTS + (1 << 22)
+"""Bytes of the model in a ``.tflm.c`` file: a weight is one, and there are tables around them."""
+_AT_ONCE = 1 << 20
+"""Characters of an array that are taken apart in one go: a number of it takes fifty bytes in between."""
 
 
 def metadata_comment(metadata: ModelMetadata) -> list[str]:
@@ -73,12 +80,25 @@ def read_model_array(path: Path, source: str) -> bytes | None:
     """Return the TFLite model that a ``.tflm.c`` file holds; None where the file holds no such array.
 
     Raises:
-        ModelFileError: the array is no list of bytes.
+        ModelFileError: the array is no list of bytes, or longer than there may be; there are several, or a network
+            in C beside it: what is verified would not be what is compiled.
     """
-    found = _MODEL.search(source)
-    if found is None:
+    code = _COMMENT.sub(" ", source)
+    arrays = list(_MODEL.finditer(code))
+    if not arrays:
         return None
+    if len(arrays) > 1 or "edgedigits_predict" in code:
+        raise ModelFileError(path, "it holds several networks, of which only one would be judged")
+    start, end = arrays[0].span(1)
+    if code.count(",", start, end) > LARGEST_ARRAY:
+        raise ModelFileError(path, f"its array has more than {LARGEST_ARRAY:,} bytes")
+    content = bytearray()
     try:
-        return bytes(int(number) for number in found[1].split(",") if number.strip())
+        while start < end:
+            comma = code.find(",", start + _AT_ONCE, end)
+            stop = end if comma < 0 else comma
+            content += bytes(int(number) for number in code[start:stop].split(",") if number.strip())
+            start = stop + 1
+        return bytes(content)
     except ValueError as error:
         raise ModelFileError(path, "its array is no list of bytes") from error

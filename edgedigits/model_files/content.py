@@ -1,11 +1,27 @@
 """Reads the bytes of a model file: at most as many as a network for an edge device has, and from a file only."""
 
 import errno
+import stat
 from pathlib import Path
 
 from edgedigits.contract import LARGEST_MODEL
 from edgedigits.errors import ModelFileError, ModelNotFoundError
 from edgedigits.files import read_file, reason
+
+
+def kind_there(path: Path, advice: str) -> int:
+    """Return what kind of thing lies at a path, as ``stat.S_IFMT`` names it.
+
+    Raises:
+        ModelNotFoundError: nothing lies there; the message ends with the advice.
+        ModelFileError: nobody may look, or no system has such names.
+    """
+    try:
+        return stat.S_IFMT(path.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise ModelNotFoundError(path, advice) from error
+    except (OSError, ValueError) as error:
+        raise ModelFileError(path, f"cannot be read ({reason(error)})", "name another") from error
 
 
 def read_model_bytes(path: Path) -> bytes:

@@ -13,8 +13,9 @@ from typing import Any
 
 from edgedigits.archives import ARCHIVE_ERRORS, open_archive
 from edgedigits.contract import CLASSES, IMAGE_SIDE, LARGEST_MODEL, MOST_PRODUCTS, MOST_WEIGHTS, PIXELS
-from edgedigits.errors import ContractError, ModelFileError, ModelNotFoundError
+from edgedigits.errors import ContractError, ModelFileError
 from edgedigits.files import reason
+from edgedigits.model_files.content import kind_there
 from edgedigits.model_files.keras_graph import MODELS, TRAIN_AGAIN, Call, Calls, without_idle
 from edgedigits.model_files.layer_kinds import Activation, BatchNormalization, PReLU, channel_orders
 from edgedigits.model_files.map_layers import Convolution
@@ -63,8 +64,7 @@ def read_network_spec(path: Path) -> NetworkSpec:
 
 
 def _read_config(path: Path) -> dict[str, Any]:
-    if not path.exists():
-        raise ModelNotFoundError(path, "train one with `edgedigits train`")
+    kind_there(path, "train one with `edgedigits train`")
     try:
         with open_archive(path, LARGEST_MODEL) as archive:
             members = archive.infolist()

@@ -14,8 +14,8 @@ from typing import Any
 
 from edgedigits.errors import ContractError, ModelFileError
 from edgedigits.model_files.budget import Budget, TooMuchError
-from edgedigits.model_files.onnx_graph import FoundNetwork, check_graph
-from edgedigits.model_files.onnx_tensors import DamagedGraphError, ForeignGraphError, Message
+from edgedigits.model_files.onnx_graph import check_graph
+from edgedigits.model_files.onnx_tensors import DamagedGraphError, ForeignGraphError, Message, Tensor
 
 MOST_ITEMS = 1_000
 """Nodes, constants or other entries of one kind. A network of ten layers has under a hundred."""
@@ -94,7 +94,7 @@ MESSAGES: dict[str, dict[int, tuple[str, str]]] = {
 or the name of a message; a kind in brackets may stand there any number of times."""
 
 
-def check_onnx(path: Path, content: bytes) -> FoundNetwork:
+def check_onnx(path: Path, content: bytes) -> Tensor:
     """Refuse what onnxruntime should not be given.
 
     Args:
@@ -102,7 +102,7 @@ def check_onnx(path: Path, content: bytes) -> FoundNetwork:
         content: of the file.
 
     Returns:
-        What network it is, whatever the file says of itself.
+        The probabilities as ``onnx_graph.check_graph`` found them, whatever the file says of itself.
 
     Raises:
         ModelFileError: no whole ONNX model, or a part of it lies elsewhere.
@@ -110,7 +110,7 @@ def check_onnx(path: Path, content: bytes) -> FoundNetwork:
     """
     budget = Budget()
     try:
-        model = _decode("model", memoryview(content), budget)
+        model = read_message("model", memoryview(content), budget)
         if "graph" not in model:
             raise DamagedGraphError("it holds no graph")
         return check_graph(model["graph"], budget)
@@ -120,8 +120,21 @@ def check_onnx(path: Path, content: bytes) -> FoundNetwork:
         raise ContractError(path, error.expected, error.found) from error
 
 
-def _decode(kind: str, view: memoryview, budget: Budget) -> Message:
-    """Read a message; fields that it does not have are missing, repeated ones are lists."""
+def read_message(kind: str, view: memoryview, budget: Budget) -> Message:
+    """Read a message field by field.
+
+    Args:
+        kind: of ``MESSAGES``.
+        view: its bytes.
+        budget: fields, numbers and letters are spent from it.
+
+    Returns:
+        Fields by name; those that it does not have are missing, repeated ones are lists.
+
+    Raises:
+        DamagedGraphError: it is no such message.
+        TooMuchError: the budget is spent.
+    """
     fields = MESSAGES[kind]
     message: Message = {name: [] for name, kind in fields.values() if kind[0] == "["}
     at = 0
@@ -167,7 +180,7 @@ def _of_bytes(name: str, kind: str, piece: memoryview, budget: Budget) -> Any:
     if kind == "bytes":
         return piece
     if kind in MESSAGES:
-        return _decode(kind, piece, budget)
+        return read_message(kind, piece, budget)
     budget.step(len(piece))
     if kind == "text":
         try:

@@ -5,7 +5,7 @@ image than they hold. What comes out are probabilities of each image that went i
 """
 
 import math
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -35,6 +35,7 @@ from edgedigits.model_files.onnx_tensors import (
     ForeignGraphError,
     Message,
     Rule,
+    Rules,
     Side,
     Tensor,
 )
@@ -58,26 +59,17 @@ _TYPE_NAMES = {
 }
 
 
-class FoundNetwork(NamedTuple):
-    """What a graph's tensors tell of the network, whatever its metadata say."""
-
-    precision: Precision
-    """In which the weights are kept."""
-    widths: tuple[int, ...] | None
-    """Of the layers of a chain of Dense layers, the ten classes last; None for any other network."""
-
-
-def check_graph(graph: Message, budget: Budget, fused: "dict[str, Rule] | None" = None) -> FoundNetwork:
+def check_graph(graph: Message, budget: Budget, fused: "Rules | None" = None) -> Tensor:
     """Follow a graph from its inputs to its outputs.
 
     Args:
         graph: as ``onnx_file`` reads it; the nodes in the order in which they run.
         budget: constants are spent from it, as they are declared, taken and made.
-        fused: onnxruntime's own operators, where they may be among them: it makes them out of several.
+        fused: onnxruntime's own operators, where such may be among them, which it makes out of several.
             Then ``value`` describes tensors between operators, and is checked as well.
 
     Returns:
-        What network it is.
+        The probabilities, with the precision and the widths of the layers before them.
 
     Raises:
         DamagedGraphError: it does not hold together.
@@ -93,10 +85,10 @@ def check_graph(graph: Message, budget: Budget, fused: "dict[str, Rule] | None" 
         _define(tensors, value.get("name", ""), _declared(value)._replace(step=IMAGE))
     for node in graph["node"]:
         operator, domain = node.get("op_type", ""), node.get("domain", "")
-        own = fused is not None and domain == "com.microsoft"
-        if domain not in ("", "ai.onnx") and not own:
+        own = fused if domain == "com.microsoft" else None
+        if domain not in ("", "ai.onnx") and own is None:
             raise ForeignGraphError("operators of ONNX itself", f"a custom operator {domain}.{operator}")
-        follow = fused.get(operator) if own and fused is not None else _rule(operator)
+        follow = _rule(operator) if own is None else own.get(operator)
         if follow is None:
             raise ForeignGraphError(f"operators {', '.join(OPERATORS)}", f"an operator {operator or '?'}")
         try:
@@ -120,9 +112,9 @@ def check_graph(graph: Message, budget: Budget, fused: "dict[str, Rule] | None" 
     _check_edge("output", graph["output"], EXPECTED_OUTPUT, (OUTPUT_NAME, FLOAT, (None, CLASSES)))
     answers = tensors[OUTPUT_NAME]
     # Constants have no batch that is free, though they may agree with one.
-    if answers.step != PROBABILITIES or answers.precision is None or answers.shape[0] is not None:
+    if answers.step != PROBABILITIES or answers.shape[0] is not None:
         raise ForeignGraphError("a Softmax of the last layer's sums at the end", "another output")
-    return FoundNetwork(answers.precision, None if answers.is_free else answers.widths)
+    return answers
 
 
 def _rule(operator: str) -> "Rule | None":
@@ -219,10 +211,11 @@ def _constant(initializer: Message) -> Tensor:
         numbers=tuple(values.tolist()) if dtype == INT64 and items <= 8 else (),
         is_zero=not values.any(),
         precision=_PRECISIONS.get(dtype),
+        scales=values.astype(np.float64) if dtype == FLOAT and len(shape) < 2 else None,
     )
 
 
-def _values(name: str, dtype: int, raw: Any, data: Any) -> npt.NDArray[Any]:
+def _values(name: str, dtype: int, raw: Any, data: Any) -> "npt.NDArray[Any]":
     """Return the numbers of a constant, which stand as bytes or one by one; those of float16 then as integers."""
     if raw is not None:
         return np.frombuffer(raw, _NUMPY_TYPES[dtype])

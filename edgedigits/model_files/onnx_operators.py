@@ -4,10 +4,9 @@ Every rule keeps the batch, so that no constant, however it is shaped, can blow 
 the constants that it meets. Every rule also knows how far on its way from pixels to probabilities a tensor is, its
 ``Tensor.step``: layers in a chain, each a product with constants, a ReLU between two, a softmax at the end. And each
 product tells what precision its weights are kept in. Operators of networks that are no such chain have their rules in
-``onnx_map_operators``; what onnxruntime makes of several when it optimizes a graph, in ``onnx_fused_operators``.
+``onnx_map_operators``; what onnxruntime makes of several when it optimizes a graph, in ``onnx_fused``.
 
-Operators: https://github.com/onnx/onnx/blob/main/docs/Operators.md; onnxruntime's own:
-https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md.
+Operators: https://github.com/onnx/onnx/blob/main/docs/Operators.md.
 """
 
 import math
@@ -21,6 +20,7 @@ from edgedigits.model_files.onnx_tensors import (
     INT32,
     PROBABILITIES,
     RELU,
+    SAME_SCALE,
     SCALE,
     SUMS,
     UINT8,
@@ -28,7 +28,7 @@ from edgedigits.model_files.onnx_tensors import (
     WAY,
     Attributes,
     ForeignGraphError,
-    Rule,
+    Rules,
     Tensor,
     expect,
     flat,
@@ -136,11 +136,14 @@ def product(inputs: list[Tensor], precision: "Precision | None", operator: str) 
     if precision is None or row.precision not in (None, precision):
         raise ForeignGraphError("weights of one precision", f"{row.precision} and {precision}")
     units = kernel.shape[1] or 0
+    # What one more in a sum of integers is worth.
+    scales = row.scales * kernel.scales if row.is_quantized and kernel.is_quantized else None
     return Tensor(
         FLOAT,
         (row.shape[0], units),
         step=SUMS,
         precision=precision,
+        scales=scales,
         widths=(*row.widths, units),
         is_free=row.is_free,
     )
@@ -166,6 +169,13 @@ def kernel_of(kernel: Tensor, operator: str, inputs: list[Tensor], attributes: A
 
 
 def _add(inputs: list[Tensor], attributes: Attributes) -> Tensor:
+    expect(len(inputs) == 2 and (inputs[1].is_constant or inputs[1].step in WAY), "Add", inputs)
+    sums, bias = inputs
+    # Runtimes that add integers take the biases' steps for granted; those that add floats do not.
+    if (bias.is_constant and bias.is_quantized) and not (
+        sums.scales is not None and (abs(bias.scales - sums.scales) <= SAME_SCALE * sums.scales).all()
+    ):
+        raise ForeignGraphError("biases in steps of an input times a weight", "other steps")
     return _with_each(inputs, "Add")
 
 
@@ -227,7 +237,9 @@ def together(inputs: list[Tensor]) -> Tensor:
     if len(precisions) > 1:
         raise ForeignGraphError("weights of one precision", " and ".join(sorted(map(str, precisions))))
     precision = next(iter(precisions), None)
-    return inputs[0]._replace(step=VALUES, is_free=True, precision=precision, widths=(), products=0)
+    return inputs[0]._replace(
+        step=VALUES, is_free=True, precision=precision, widths=(), products=0, is_quantized=False, scales=None
+    )
 
 
 def _matmul_integer(inputs: list[Tensor], attributes: Attributes) -> Tensor:
@@ -277,7 +289,7 @@ def _dequantize(inputs: list[Tensor], attributes: Attributes) -> Tensor:
         inputs,
     )
     _expect_scale("DequantizeLinear", inputs, attributes)
-    return inputs[0]._replace(dtype=FLOAT, is_quantized=True)
+    return inputs[0]._replace(dtype=FLOAT, is_quantized=True, scales=inputs[1].scales)
 
 
 def _expect_scale(operator: str, inputs: list[Tensor], attributes: Attributes) -> None:
@@ -297,7 +309,7 @@ def _expect_scale(operator: str, inputs: list[Tensor], attributes: Attributes) -
     )
 
 
-OPERATORS: "dict[str, Rule]" = {
+OPERATORS: Rules = {
     "Add": _add,
     "Cast": _cast,
     "DequantizeLinear": _dequantize,

@@ -11,6 +11,8 @@ Message: TypeAlias = "dict[str, Any]"
 
 FLOAT, UINT8, INT8, INT32, INT64, FLOAT16 = 1, 2, 3, 6, 7, 10
 """TensorProto.DataType, as far as networks of ours use it."""
+SAME_SCALE = 1e-4
+"""Share by which two scales may differ that are the same, but for rounding."""
 ITEM_BYTES = {FLOAT: 4, UINT8: 1, INT8: 1, INT32: 4, INT64: 8, FLOAT16: 2}
 
 
@@ -44,6 +46,8 @@ class Tensor(NamedTuple):
     """Of a constant, how it is kept; of anything else, how the weights of all layers before it are."""
     is_quantized: bool = False
     """Whether it is the float value of integers."""
+    scales: Any = None
+    """Of what is quantized, what a step is worth, float64; of a float constant of at most one side, its values."""
     widths: tuple[int, ...] = ()
     """Of the layers before it."""
     is_free: bool = False
@@ -64,6 +68,8 @@ Attributes: TypeAlias = "dict[str, Message]"
 
 Rule: TypeAlias = "Callable[[list[Tensor], Attributes], Tensor | tuple[Tensor, ...]]"
 """Of an operator: from its inputs and attributes to its outputs, or ``ForeignGraphError``."""
+Rules: TypeAlias = "dict[str, Rule]"
+"""By operator."""
 
 
 def expect(holds: bool, operator: str, inputs: list[Tensor]) -> None:

@@ -13,9 +13,9 @@ from pathlib import Path
 from edgedigits.errors import ContractError, ModelFileError
 from edgedigits.model_files.budget import Budget, TooMuchError
 from edgedigits.model_files.flatbuffer import DamagedFlatbufferError, Schema, Table, read_flatbuffer
-from edgedigits.model_files.onnx_fused_operators import FUSED_OPERATORS
-from edgedigits.model_files.onnx_graph import FoundNetwork, check_graph
-from edgedigits.model_files.onnx_tensors import DamagedGraphError, ForeignGraphError
+from edgedigits.model_files.onnx_fused import FUSED_OPERATORS
+from edgedigits.model_files.onnx_graph import check_graph
+from edgedigits.model_files.onnx_tensors import DamagedGraphError, ForeignGraphError, Tensor
 
 MOST_NODES = 1_000
 MOST_ARGUMENTS = 16
@@ -145,7 +145,7 @@ _KERNEL_TYPES: dict[str, _Types] = {
 onnxruntime believes the file and chooses the code by it: with a wrong entry, code for doubles is given floats."""
 
 
-def check_ort(path: Path, content: bytes) -> FoundNetwork:
+def check_ort(path: Path, content: bytes) -> Tensor:
     """Refuse what onnxruntime should not be given.
 
     Args:
@@ -153,7 +153,7 @@ def check_ort(path: Path, content: bytes) -> FoundNetwork:
         content: of the file.
 
     Returns:
-        What network it is, whatever the file says of itself.
+        The probabilities as ``onnx_graph.check_graph`` found them, whatever the file says of itself.
 
     Raises:
         ModelFileError: no whole file in ORT format, or one that does not hold together.

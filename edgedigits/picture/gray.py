@@ -9,7 +9,7 @@ from PIL import Image, ImageFilter
 
 from edgedigits.contract import PIXEL_MAX
 from edgedigits.errors import ImageError
-from edgedigits.picture.levels import DEPTHS, Pixels, as_levels
+from edgedigits.picture.levels import DEPTHS, Pixels, as_levels, levels_by_rows
 from edgedigits.picture.limits import DETAIL_SIDE, check_size
 from edgedigits.picture.scaling import shrunk_image
 
@@ -37,6 +37,8 @@ _UPRIGHT = {
 }
 """What undoes each value of the EXIF orientation tag (EXIF 2.32, section 4.6.4 A)."""
 _ORIENTATION_TAG = 0x0112
+_EXIF_IN_TEXT = "Raw profile type exif"
+"""Name of a text in PNG files that holds Exif in hexadecimal figures."""
 
 
 def gray_of_image(image: Image.Image) -> Pixels:
@@ -49,11 +51,12 @@ def gray_of_image(image: Image.Image) -> Pixels:
     # Pillow has colours of 8 bits only, and takes the upper half of 16.
     is_deep = any(";16" in str(tile[3]) for tile in getattr(image, "tile", ()))
     image.load()
+    _check_exif(image)
     orientation = image.getexif().get(_ORIENTATION_TAG)
     if image.mode == "RGB" and is_deep:
         image = _with_full_range(image)
     if image.mode in ("I", "F") or image.mode.startswith("I;"):
-        image = Image.fromarray(as_levels(np.asarray(image)))
+        image = Image.fromarray(_levels_of(image))
     elif image.mode != "RGBA" and image.has_transparency_data:
         image = image.convert("RGBA")
     elif image.mode == "1":
@@ -68,6 +71,26 @@ def gray_of_image(image: Image.Image) -> Pixels:
             return on_paper(image)
         image = image.convert("RGB")
     return gray_of_colours(image) if image.mode == "RGB" else np.asarray(image)
+
+
+def _check_exif(image: Image.Image) -> None:
+    """Check what Pillow is about to take apart: it may have been unpacked from a few bytes."""
+    exif, packed = image.info.get("exif"), image.info.get(_EXIF_IN_TEXT)
+    if not isinstance(exif, bytes) and isinstance(packed, str):
+        exif = bytes.fromhex("".join(packed.split("\n")[3:]))
+    if isinstance(exif, bytes):
+        from edgedigits.picture.containers import check_exif
+
+        check_exif(exif)
+
+
+def _levels_of(image: Image.Image) -> Pixels:
+    """Return ``as_levels`` of an image of deep gray levels; as an array it would be in memory twice more."""
+
+    def rows(part: slice) -> npt.NDArray[Any]:
+        return np.asarray(image.crop((0, part.start, image.width, min(part.stop, image.height))))
+
+    return levels_by_rows((image.height, image.width), rows)
 
 
 def _with_full_range(image: Image.Image) -> Image.Image:

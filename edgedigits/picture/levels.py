@@ -1,5 +1,7 @@
 """Gray levels as arrays: numbers of any kind -> 0..255, and what is measured of levels. numpy only."""
 
+import math
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -10,8 +12,8 @@ from edgedigits.errors import ImageError, ImageTypeError
 
 Pixels: TypeAlias = npt.NDArray[np.uint8]
 
-_ROWS_AT_ONCE = 256
-"""Rows that are brought to levels 0..255 in one go: in between, a number takes up to sixteen bytes."""
+_NUMBERS_AT_ONCE = 1 << 20
+"""Numbers, in whole rows, that are brought to levels 0..255 in one go: in between, one takes up to sixteen bytes."""
 
 DEPTHS = (PIXEL_MAX, *(2**bits - 1 for bits in (10, 12, 14, 16)))
 """Highest levels of the depths in which integers come."""
@@ -42,22 +44,50 @@ def as_levels(array: npt.NDArray[Any]) -> Pixels:
         raise ImageTypeError(
             f"cannot be read: expected numbers (uint8, uint16, bool or float), got dtype {array.dtype}"
         )
-    lowest, highest = float(array.min()), float(array.max())
+    return levels_by_rows(array.shape, array.__getitem__)
+
+
+def levels_by_rows(shape: tuple[int, ...], rows: Callable[[slice], npt.NDArray[Any]]) -> Pixels:
+    """Read numbers as ``as_levels`` does, a few rows at a time.
+
+    Args:
+        shape: of all numbers; at least one.
+        rows: gives those of some rows, of the same dtype each time.
+
+    Returns:
+        uint8 of that shape.
+
+    Raises:
+        ImageError: as ``as_levels``.
+    """
+    at_once = max(1, _NUMBERS_AT_ONCE // max(1, math.prod(shape[1:])))
+    parts = [slice(start, start + at_once) for start in range(0, shape[0], at_once)]
+    kind = rows(parts[0]).dtype.kind
+    extremes = np.array([(float(part.min()), float(part.max())) for part in map(rows, parts)])
+    ceiling = _ceiling(kind, float(extremes[:, 0].min()), float(extremes[:, 1].max()))
+    levels: Pixels = np.empty(shape, np.uint8)
+    for part in parts:
+        if ceiling == PIXEL_MAX and kind != "f":
+            levels[part] = rows(part)
+        else:
+            levels[part] = np.rint(_narrowed(rows(part)) * np.float32(PIXEL_MAX / ceiling))
+    return levels
+
+
+def _narrowed(numbers: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return numbers in a type that the processor calculates with."""
+    return numbers.astype(np.float64) if numbers.itemsize > np.dtype(np.float64).itemsize else numbers
+
+
+def _ceiling(kind: str, lowest: float, highest: float) -> int:
+    """Return which number is white."""
     if not np.isfinite(lowest + highest):
         raise ImageError("cannot be read: the array holds NaN or infinity")
     ceiling = PIXEL_MAX if kind == "f" else next((top for top in DEPTHS if highest <= top), DEPTHS[-1])
     if lowest < 0 or highest > ceiling:
         expected = "0..1 or 0..255" if kind == "f" else "0..255 or 0..65535"
         raise ImageError(f"cannot be read: expected levels {expected}, found {lowest:g}..{highest:g}")
-    if kind == "b" or (kind == "f" and highest <= 1):
-        ceiling = 1
-    if ceiling == PIXEL_MAX and kind != "f":
-        return array.astype(np.uint8)
-    levels: Pixels = np.empty(array.shape, np.uint8)
-    for start in range(0, len(array), _ROWS_AT_ONCE):
-        rows = array[start : start + _ROWS_AT_ONCE]
-        levels[start : start + _ROWS_AT_ONCE] = np.rint(rows * np.float32(PIXEL_MAX / ceiling))
-    return levels
+    return 1 if kind == "b" or (kind == "f" and highest <= 1) else ceiling
 
 
 Contrast = npt.NDArray[np.float32]

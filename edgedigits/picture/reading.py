@@ -14,6 +14,7 @@ import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
 from edgedigits.errors import ImageError, ImageFileError, ImageNotFoundError, ImageTypeError
+from edgedigits.files import read_file
 from edgedigits.picture import limits
 from edgedigits.picture.gray import gray_of_array, gray_of_image
 from edgedigits.picture.levels import Pixels
@@ -120,8 +121,7 @@ def read_bytes(picture: "str | os.PathLike[str] | os.PathLike[bytes] | bytes | B
     source = Path(_path_text(picture)) if isinstance(picture, (str, os.PathLike)) else picture
     try:
         if isinstance(source, Path):
-            with source.open("rb") as file:
-                data = file.read(limits.MAX_FILE_BYTES + 1)
+            data = read_file(source, limits.MAX_FILE_BYTES)
         else:
             data = source.read(limits.MAX_FILE_BYTES + 1)
     except (OSError, ValueError) as error:
@@ -159,18 +159,27 @@ def decode(data: bytes) -> Image.Image:
 
     A large JPEG is asked for at a fraction of its size, which its format gives almost for nothing.
     """
+    from edgedigits.picture.containers import check_container, check_room_of_webp
+
     if not data:
         raise ImageError("cannot be read: the file is empty; save the picture again")
     kind = next((name for signature, name in _SIGNATURES if data.startswith(signature)), None)
     if kind is None:
         raise ImageError(_UNKNOWN_FORMAT)
+    if kind == "PPM":
+        from edgedigits.picture.pnm import read_pnm
+
+        return read_pnm(data)
+    scans = data.count(_JPEG_SCAN) if kind in ("JPEG", "TIFF") else 0
+    check_container(kind, data, scans)
     if kind == "WEBP":
         # Pillow has libwebp make room for the whole picture as soon as it is opened.
-        check_size(webp_size(data))
+        check_size(size := webp_size(data))
+        check_room_of_webp(size, len(data))
     image = Image.open(io.BytesIO(data), formats=(kind,))
     check_size(image.size, MAX_JPEG_PIXELS if kind == "JPEG" else MAX_PIXELS)
-    if kind == "JPEG" and image.width * image.height * data.count(_JPEG_SCAN) > MAX_SCANNED_PIXELS:
-        raise ImageError(f"cannot be read: {data.count(_JPEG_SCAN):,} passes over its pixels; save it again")
+    if kind == "JPEG" and image.width * image.height * scans > MAX_SCANNED_PIXELS:
+        raise ImageError(f"cannot be read: {scans:,} passes over its pixels; save it again")
     image.draft(image.mode, (DETAIL_SIDE // 2, DETAIL_SIDE // 2))
     return image
 

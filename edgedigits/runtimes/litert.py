@@ -89,7 +89,9 @@ def open_array(path: Path, opening: Opening) -> TfliteModel:
     array = read_model_array(path, read_source(path))
     if array is None:
         raise ModelFileError(path, "expected a .tflite file as an array, found none")
-    return TfliteModel(path, array, opening.threads)
+    model = TfliteModel(path, array, opening.threads)
+    model.companions = (path.with_suffix(".h"),)
+    return model
 
 
 def _tflite_edges(path: Path, interpreter: Any, metadata: ModelMetadata) -> tuple[int, int]:

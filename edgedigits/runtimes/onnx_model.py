@@ -14,9 +14,9 @@ class OnnxModel(Model):
         from edgedigits.runtimes.onnx_session import open_network
 
         threads = thread_count(threads)
-        self._session, metadata, network = open_network(path, threads)
+        self._session, metadata, answers = open_network(path, threads)
         super().__init__(path, metadata, name_and_version("onnxruntime"), threads)
-        self.widths = network.widths
+        self.widths = None if answers.is_free else answers.widths
         self.tells_layers = True
 
     def probabilities(self, pixels: Pixels) -> Probabilities:

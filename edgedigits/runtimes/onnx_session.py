@@ -10,7 +10,7 @@ from edgedigits.errors import ContractError, ModelFileError
 from edgedigits.metadata import METADATA_KEY, ModelMetadata
 from edgedigits.model_files.content import read_model_bytes
 from edgedigits.model_files.onnx_file import check_onnx
-from edgedigits.model_files.onnx_graph import FoundNetwork
+from edgedigits.model_files.onnx_tensors import Tensor
 from edgedigits.runtimes.ort import native, onnxruntime
 
 # onnxruntime's own exceptions share no base but Exception; RuntimeError and ValueError come from its Python side.
@@ -53,13 +53,11 @@ def open_session(path: Path, *, threads: int = 1) -> tuple[onnxruntime.Inference
     return session, metadata
 
 
-def open_network(
-    path: Path, threads: int
-) -> tuple[onnxruntime.InferenceSession, ModelMetadata, FoundNetwork]:
-    """Open an ONNX file as ``open_session`` does, and return also what its tensors say of the network."""
+def open_network(path: Path, threads: int) -> tuple[onnxruntime.InferenceSession, ModelMetadata, Tensor]:
+    """Open an ONNX file as ``open_session`` does, and return also its probabilities as ``check_graph`` found them."""
     threads = threads_of(threads)
     serialized = read_model_bytes(path)
-    network = _check(path, serialized)
+    probabilities = _check(path, serialized)
     try:
         # Without enable_fallback=0, a RuntimeError would make onnxruntime print a banner on standard output.
         session = onnxruntime.InferenceSession(
@@ -71,11 +69,11 @@ def open_network(
     except _OPEN_ERRORS as error:
         raise ModelFileError(path, f"onnxruntime cannot read it ({_short(error)})") from error
     metadata = _read_metadata(session, path)
-    metadata.check_tensors(path, (network.precision,), "uint8")
-    return session, metadata, network
+    metadata.check_tensors(path, (probabilities.precision,), "uint8")
+    return session, metadata, probabilities
 
 
-def _check(path: Path, serialized: bytes) -> FoundNetwork:
+def _check(path: Path, serialized: bytes) -> Tensor:
     # onnxruntime tells its own format by these bytes, whatever the file is called.
     if serialized[4:8] == b"ORTM":
         from edgedigits.model_files.ort_file import check_ort

@@ -3,6 +3,7 @@
 Each runtime is imported only when a file of its format is opened.
 """
 
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,10 +11,13 @@ from edgedigits.arguments import threads_of
 from edgedigits.errors import ModelFileError, ModelNotFoundError
 from edgedigits.file_names import suffixes
 from edgedigits.format_table import format_of, resolve
+from edgedigits.model_files.content import kind_there
 from edgedigits.runtimes.model import KerasCall, Model, Opening
 
 if TYPE_CHECKING:
     from edgedigits.input_scale import InputScale
+
+TRAIN_OR_NAME = "train and export one, or name another"
 
 
 def open_model(
@@ -46,7 +50,7 @@ def open_model(
         raise ModelFileError(
             path, f"expected a file that ends in {', '.join(suffixes())}", "name a model file"
         )
-    if not path.is_file():
-        raise ModelNotFoundError(path, "train and export one, or name another")
+    if kind_there(path, TRAIN_OR_NAME) != stat.S_IFREG:
+        raise ModelNotFoundError(path, TRAIN_OR_NAME)
     model: Model = resolve(row.runtime)(path, opening)
     return model

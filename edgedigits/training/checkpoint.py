@@ -38,7 +38,6 @@ def read_checkpoint(path: Path, fitter: Fitter, split: Split) -> list[Epoch]:
     try:
         with open_npz(path, LARGEST_FILE, follow=False) as archive:
             about = json.loads(archive.text("about"))
-            state = [archive.array(name, LARGEST_FILE) for name in sorted(archive.names) if name != "about"]
         recipe = Recipe.from_dict(about["recipe"])
         history = [Epoch(**record) for record in about["history"]]
         train_sha256 = about["train_sha256"]
@@ -53,7 +52,13 @@ def read_checkpoint(path: Path, fitter: Fitter, split: Split) -> list[Epoch]:
     if train_sha256 != split.sha256:
         raise ModelFileError(path, "the interrupted run had other training images", advice)
     try:
+        # No more than there is in memory already: an archive may have thousands of large arrays in few bytes.
+        expected = [(f"variable_{index:03}", array.nbytes) for index, array in enumerate(fitter.state())]
+        with open_npz(path, LARGEST_FILE, follow=False) as archive:
+            if sorted(archive.names) != sorted(["about", *(name for name, _ in expected)]):
+                raise ValueError("other arrays")
+            state = [archive.array(name, size) for name, size in expected]
         fitter.restore(state)
-    except (ValueError, TypeError) as error:
+    except ARCHIVE_ERRORS as error:
         raise ModelFileError(path, "its arrays are not those of this network", advice) from error
     return history

@@ -78,8 +78,11 @@ class Fitter:
         if recipe.averaging is not None:
             self.network = build_network(network_spec(recipe.arch), recipe.seed, recipe.initializer)
         self._loss, self._targets = _loss_of(recipe)
-        self._run_steps = tf.function(self._steps_graph)
-        self._predict = tf.function(lambda images: self.network(_scaled(images), training=False))
+        # AutoGraph would leave the source that it generates in the temporary folder.
+        self._run_steps = tf.function(self._steps_graph, autograph=False)
+        self._predict = tf.function(
+            lambda images: self.network(_scaled(images), training=False), autograph=False
+        )
         self._upcoming: tuple[int, Future[tuple[Pixels, Labels]]] | None = None
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="next-epoch")
 
@@ -166,8 +169,8 @@ class Fitter:
         """Run steps start..stop-1 of an epoch; return summed loss and number of correct answers."""
         size = self.recipe.batch_size
         weights = self.current_network.trainable_variables
-        loss_sum, correct = tf.constant(0.0), tf.constant(0.0)
-        for step in tf.range(start, stop):
+
+        def run(step: tf.Tensor, loss_sum: tf.Tensor, correct: tf.Tensor) -> tuple[tf.Tensor, ...]:
             batch, truth = images[step * size : (step + 1) * size], labels[step * size : (step + 1) * size]
             with tf.GradientTape() as tape:
                 probabilities = self.current_network(_scaled(batch), training=True)
@@ -176,7 +179,11 @@ class Fitter:
             self._average()
             hits = tf.equal(tf.argmax(probabilities, axis=1, output_type=tf.int32), truth)
             loss_sum += loss * tf.cast(tf.size(truth), tf.float32)
-            correct += tf.reduce_sum(tf.cast(hits, tf.float32))
+            return step + 1, loss_sum, correct + tf.reduce_sum(tf.cast(hits, tf.float32))
+
+        _, loss_sum, correct = tf.while_loop(
+            lambda step, *_: step < stop, run, (start, tf.constant(0.0), tf.constant(0.0))
+        )
         return loss_sum, correct
 
     def _average(self) -> None:

@@ -1,6 +1,5 @@
 """One training run from images to files: fit, scale, score, and leave the files to ``run_files``."""
 
-import contextlib
 from pathlib import Path
 
 from edgedigits.artifacts.recovery import finish_commits
@@ -57,12 +56,7 @@ def train(
     data = training_data(recipe, train_split)
     fitter = Fitter(recipe, data)
     checkpoint = folder / sidecar_name(name, CHECKPOINT)
-    history: list[Epoch] = []
-    if resume and (checkpoint.is_symlink() or checkpoint.exists()):
-        history = read_checkpoint(checkpoint, fitter, train_split)
-        progress.note(f"resuming after epoch {len(history)} of {recipe.epochs}")
-    elif resume:
-        progress.note(f"no interrupted run in {folder}: starting from the first epoch")
+    history = _history(checkpoint, fitter, train_split, progress) if resume else []
     resumed_after = len(history)
     note_every = max(1, recipe.epochs // NOTES)
     for epoch in range(resumed_after + 1, recipe.epochs + 1):
@@ -78,9 +72,18 @@ def train(
         (test_split.images, test_split.labels),
     )
     result = write_results(fitter, history, scaling, train_split, test_split, folder, name, resumed_after)
-    with contextlib.suppress(OSError):  # It is in nobody's way: the next run writes it anew.
-        checkpoint.unlink()
+    checkpoint.unlink(missing_ok=True)
     return result
+
+
+def _history(checkpoint: Path, fitter: Fitter, split: Split, progress: Progress) -> list[Epoch]:
+    """Go on from a checkpoint, where there is one; return the epochs that are finished."""
+    if not (checkpoint.is_symlink() or checkpoint.exists()):
+        progress.note(f"no interrupted run in {checkpoint.parent}: starting from the first epoch")
+        return []
+    history = read_checkpoint(checkpoint, fitter, split)
+    progress.note(f"resuming after epoch {len(history)} of {fitter.recipe.epochs}")
+    return history
 
 
 def _bar_title(epoch: int, recipe: Recipe, history: list[Epoch]) -> str:

@@ -14,7 +14,13 @@ import pytest
 
 from edgedigits.artifacts.folders import Folder
 from edgedigits.artifacts.manifest import read_manifest
-from edgedigits.artifacts.recovery import MOST_LOOKED_AT, STALE_SECONDS, check_settled, finish_commits
+from edgedigits.artifacts.recovery import (
+    MOST_FINISHED,
+    MOST_LOOKED_AT,
+    STALE_SECONDS,
+    check_settled,
+    finish_commits,
+)
 from edgedigits.artifacts.staging import locked, staged, write_atomically
 from edgedigits.errors import ModelFileError, OutputError
 from edgedigits.files import LeftAloneWarning
@@ -225,11 +231,14 @@ def test_what_is_no_set_of_ours_is_left_alone_and_named(forgery: str, models: Pa
 
 @posix
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root gives files away")
-def test_the_set_of_another_user_is_left_alone(models: Path) -> None:
+def test_the_set_of_another_user_is_left_alone_and_not_read_over(models: Path) -> None:
     os.chown(commit_of(models), 12345, 12345)
     with pytest.warns(LeftAloneWarning, match="of another user"):
         finish_commits(models)
     assert contents(models) == dict.fromkeys(SET, b"old")
+    # Only its owner may finish it, and nobody takes what is there for whole.
+    with pytest.raises(ModelFileError, match="not all are in place yet"):
+        read_manifest(models)
 
 
 PLACES: dict[str, Callable[[Path, Path], object]] = {
@@ -283,6 +292,20 @@ def test_any_number_of_things_called_like_a_set_cost_little(tmp_path: Path) -> N
     check_settled(tmp_path)
     assert time.process_time() - started < 2
     assert MOST_LOOKED_AT < 5_000
+
+
+def test_of_many_sets_a_few_are_finished_at_a_time(models: Path) -> None:
+    first = commit_of(models)
+    for digit in "0123456":
+        token = digit * 32
+        copy = Path(shutil.copytree(first, models / f".commit-{token}"))
+        edit(lambda journal, token=token: journal.update(token=token))(copy, copy)
+    with pytest.warns(LeftAloneWarning, match="one of too many"):
+        finish_commits(models)
+    assert len(list(models.glob(".commit-*"))) == 8 - MOST_FINISHED
+    finish_commits(models)
+    assert not list(models.glob(".commit-*"))
+    assert contents(models) == SET
 
 
 def begun(folder: Path, name: str, mark: str = "edgedigits") -> Path:

@@ -140,7 +140,7 @@ def test_a_keras_file_of_other_weights_has_no_names(models: Path, tmp_path: Path
 def test_the_model_card_shows_the_names(models: Path) -> None:
     card = (models / "MODEL_CARD.md").read_text(encoding="utf-8")
     assert "Not trained on MNIST, but on moved." in card
-    assert "\n| 2 two\\|deux | " in card
+    assert "\n| 2 two&#124;deux | " in card
     assert "handwritten" not in card
 
 

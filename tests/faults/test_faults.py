@@ -1,7 +1,7 @@
 """Power cuts, full disks and two at once: what was there stays whole, and the next run works.
 
-Those marked ``stress`` kill fifty times (``make stress``). The short forms of the killed training and the killed export
-stand with the tests of these commands.
+Those marked ``stress`` kill two hundred times (``make stress``). A killed training and a killed export, whose next run
+is the same command, stand with the tests of these commands.
 """
 
 import contextlib
@@ -24,6 +24,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from edgedigits.artifacts.manifest import read_manifest
 from edgedigits.model_files.keras_archive import read_network_spec
@@ -33,7 +34,12 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="forks and kills proc
 
 WRITERS = Path(__file__).with_name("writers.py")
 PIXELS = np.random.default_rng(0).integers(0, 256, (2, 28, 28), np.uint8)
-MOMENTS = 50
+PICTURES = [
+    str(path) for path in sorted((Path(__file__).parents[1] / "golden" / "pictures").glob("*.png"))[:8]
+]
+PREPARED = [Path(path).name for path in PICTURES]
+MOMENTS = 200
+DOWNLOADS = 50
 
 
 class Writers:
@@ -112,7 +118,7 @@ def folder(finished: Path, tmp_path: Path) -> Path:
 
 
 def check_whole(folder: Path) -> dict[str, str]:
-    """Check that the manifest and all its files agree and open; return their hashes."""
+    """Check that nothing waits, and that the manifest and all its files agree and open; return their hashes."""
     files = read_manifest(folder)["networks"]["digits"]["files"]
     found = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in files}
     assert found == {name: receipt["sha256"] for name, receipt in files.items()}
@@ -135,31 +141,80 @@ def kill_after(writers: Writers, seconds: float, **order: object) -> int:
 # --- Killed --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.stress
-@pytest.mark.parametrize("task", ["train", "export"])
-def test_a_killed_run_leaves_whole_files_and_the_next_works(task: str, heavy: Writers, folder: Path) -> None:
-    chance = random.Random(0)  # noqa: S311 - moments, not secrets
-    started = time.monotonic()
-    assert heavy.run(task=task, folder=str(folder), seed=1) == 0
-    whole_run = time.monotonic() - started
-    killed = index = 0
-    while killed < MOMENTS:
-        index += 1
-        # A third of them near the end, where files are put into place.
-        share = chance.uniform(0.8, 1.02) if index % 3 == 0 else chance.uniform(0, 1)
-        order = {"task": task, "folder": str(folder), "seed": 1 + index}
+OTHERS = {
+    "train": ("report", "predict", "report", "predict", "report", "export"),
+    "export": ("predict", "report", "predict", "report", "predict", "train"),
+    "predict": ("report", "predict elsewhere"),
+}
+"""By which commands a folder is looked after, in turn, when one that wrote to it was killed: never by the same."""
+
+
+MOVES = {"train": 16, "export": 16, "predict": len(PREPARED)}
+"""How many files get a name in a run, about: epochs, plots, files, and each set as a whole, before and after."""
+
+
+def order(task: str, folder: Path, seed: int) -> dict[str, object]:
+    """What a writer is told to do."""
+    if task in ("train", "export"):
+        return {"task": task, "folder": str(folder), "seed": seed}
+    arguments = {
+        "report": ["report", "--no-bench", "--models", str(folder), "-q"],
+        "predict": ["predict", "--save-prepared", str(folder), *PICTURES],
+        "predict elsewhere": ["predict", "--save-prepared", str(folder), PICTURES[0]],
+    }[task]
+    return {"task": "command", "folder": str(folder), "arguments": arguments}
+
+
+def whole_runs(heavy: Writers, folder: Path) -> dict[str, float]:
+    """How many seconds each task takes that is going to be killed."""
+    seconds = {}
+    for task in OTHERS:
         started = time.monotonic()
-        status = kill_after(heavy, share * whole_run, **order)
-        assert status in (0, -signal.SIGKILL), heavy.last_words()
-        if status == 0:
-            # Sooner done than killed: the first run was slow.
-            whole_run = min(whole_run, time.monotonic() - started)
+        assert heavy.run(**order(task, folder, 1)) == 0, heavy.last_words()
+        seconds[task] = time.monotonic() - started
+    return seconds
+
+
+def visible(folder: Path) -> set[str]:
+    return {
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*")
+        if path.is_file() and not path.relative_to(folder).parts[0].startswith(".")
+    }
+
+
+@pytest.mark.parametrize("kills", [6, pytest.param(MOMENTS, marks=pytest.mark.stress)], ids=["few", "all"])
+def test_what_a_killed_command_left_is_finished_by_another(kills: int, heavy: Writers, folder: Path) -> None:
+    chance = random.Random(kills)  # noqa: S311 - moments, not secrets
+    seconds = whole_runs(heavy, folder)
+    files = visible(folder)
+    killed, in_the_act, index = 0, 0, 0
+    while killed < kills or not in_the_act:
+        index += 1
+        assert index < 5 * kills, f"{killed} killed, {in_the_act} in the act"
+        task = list(OTHERS)[index % len(OTHERS)]
+        if chance.random() < 0.5:
+            # While files get their names, which takes a few thousandths of a second.
+            heavy.start(**order(task, folder, 1 + index), killed_at_move=chance.randint(1, MOVES[task]))
         else:
-            killed += 1
+            child = heavy.start(**order(task, folder, 1 + index))
+            time.sleep(chance.uniform(0, seconds[task]))
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
+        status = heavy.wait()
+        assert status in (0, -signal.SIGKILL), heavy.last_words()
+        killed += status != 0
+        in_the_act += bool(list(folder.glob(".commit-*")))
+        others = OTHERS[task] if kills >= MOMENTS else OTHERS[task][:2]
+        assert heavy.run(**order(others[index // len(OTHERS) % len(others)], folder, 1 + index)) == 0, (
+            heavy.last_words()
+        )
         check_whole(folder)
-    before = check_whole(folder)
-    assert heavy.run(task=task, folder=str(folder), seed=1_000) == 0, heavy.last_words()
-    assert check_whole(folder) != before
+        assert visible(folder) >= files
+        for picture in PREPARED:
+            with Image.open(folder / picture) as image:
+                image.load()
+                assert image.size == (28, 28)
 
 
 class SlowMirror(BaseHTTPRequestHandler):
@@ -215,7 +270,7 @@ def test_a_killed_download_leaves_whole_files_and_the_next_works(
     assert light.run(task="download", folder=str(folder), mirror=mirror) == 0, light.last_words()
     whole_run = time.monotonic() - started
     killed, met = 0, set()
-    for index in range(MOMENTS):
+    for index in range(DOWNLOADS):
         folder = tmp_path / "mnist"
         if index % 10 == 0:
             shutil.rmtree(folder, ignore_errors=True)

@@ -14,6 +14,20 @@ _FORMS = {
 _ALIGNMENT = 16
 
 
+_BY_NAME: dict[int, tuple[Any, dict[str, dict[str, tuple[int, Any]]]]] = {}
+
+
+def by_name(schema: Any) -> dict[str, dict[str, tuple[int, Any]]]:
+    """Return number and kind of each field of each table of a schema by its name; made once for each schema."""
+    if id(schema) not in _BY_NAME:
+        fields = {
+            name: {field: (number, kind) for number, (field, kind) in table.items()}
+            for name, table in schema.items()
+        }
+        _BY_NAME[id(schema)] = schema, fields
+    return _BY_NAME[id(schema)][1]
+
+
 class _Flatbuffer:
     """A flatbuffer, written from its end: an offset may only lead forward. A place is a distance from the end."""
 
@@ -23,6 +37,7 @@ class _Flatbuffer:
         self.size = 0
         self.places: dict[tuple[int, str], int] = {}
         self.kept: list[object] = []
+        self.fields = by_name(schema)
 
     def put(self, piece: bytes, alignment: int = 1, above: int = 0) -> int:
         """Put a piece before all others, so that what stands ``above`` bytes into it is aligned."""
@@ -62,9 +77,11 @@ class _Flatbuffer:
         return self.put(struct.pack(f"<I{len(places)}I", len(places), *offsets), 4)
 
     def table(self, name: str, table: dict[str, Any]) -> int:
-        fields = {field: (number, kind) for number, (field, kind) in self.schema[name].items()}
+        fields = self.fields[name]
         numbers, scalars, offsets = [-1], [], []
         for field, value in table.items():
+            if field not in fields:
+                continue
             number, kind = fields[field]
             numbers.append(number)
             if isinstance(kind, str) and kind in _FORMS:
@@ -73,7 +90,9 @@ class _Flatbuffer:
                 )
             else:
                 if not isinstance(kind, str):
-                    kind = kind[table[self.schema[name][number - 1][0]]]
+                    kind = kind.get(table.get(self.schema[name][number - 1][0]))
+                    if kind is None:  # A union of no known type has nothing that could be written.
+                        continue
                 offsets.append((4, number, self.value(kind, value)))
         laid, at = {}, 4
         for size, number, value in sorted(scalars + offsets, key=lambda field: -field[0]):

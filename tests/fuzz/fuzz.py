@@ -1,6 +1,7 @@
-"""A mutation fuzzer over all readers: ``python tests/fuzz/fuzz.py --seconds 60``.
+"""A fuzzer over all readers: ``python tests/fuzz/fuzz.py --seconds 60``.
 
-Damaged files go through every reader in processes of their own, so that a crash in native code is seen and survived.
+Damaged files, and whole ones that are built anew with another structure (``built-...``), go through every reader in
+processes of their own, so that a crash in native code is seen and survived.
 Input number i of a run is made from the run's seed and i alone: the process that feeds it needs to remember nothing,
 and whoever watches can make a fatal input again. A find is an input after which the process died, stood still for ten
 seconds, grew by a GiB, or let out another exception than an error of ours of a few lines.
@@ -60,6 +61,8 @@ def make_input(reader, seed: int, index: int, seeds: list[bytes]) -> bytes:
     from mutations import mutated
 
     chance = random.Random(f"{seed}/{index}")  # noqa: S311 - inputs, not secrets
+    if reader.make is not None:
+        return reader.make(chance)
     content = mutated(chance, chance.choice(seeds), seeds)
     if reader.repair is not None and chance.random() < 0.5:
         content = reader.repair(content)

@@ -8,6 +8,7 @@ import dataclasses
 import gzip
 import io
 import json
+import random
 import shutil
 import tempfile
 import zipfile
@@ -17,6 +18,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import structure_data
+import structure_models
+import structure_pictures
+import structure_tags
 from mutations import with_png_checksums
 
 from edgedigits.archives import ARCHIVE_ERRORS
@@ -43,6 +48,8 @@ class Reader:
     seeds: Callable[[], list[bytes]]
     repair: Callable[[bytes], bytes] | None = None
     """What makes checksums right again; applied to every second input."""
+    make: "Callable[[random.Random], bytes] | None" = None
+    """What builds a whole file anew, with another structure; instead of damaging a seed."""
 
 
 def scratch(name: str) -> Path:
@@ -292,6 +299,18 @@ def weights_reader() -> Reader:
     return Reader(read, seeds)
 
 
+def built(
+    reader: Callable[[], Reader], maker: Callable[[], Callable[[random.Random], bytes]]
+) -> Callable[[], Reader]:
+    """Return a reader of whole files that are built anew."""
+    return lambda: dataclasses.replace(reader(), repair=None, make=maker())
+
+
+def _npz_maker() -> Callable[[random.Random], bytes]:
+    arrays = {"x_train": IMAGES.tobytes(), "y_train": LABELS.tobytes()}
+    return structure_data.npz_maker(arrays, {"x_train": IMAGES.shape, "y_train": LABELS.shape})
+
+
 READERS: dict[str, Callable[[], Reader]] = {
     "png": picture_reader(".png", repair=with_png_checksums),
     "jpeg": picture_reader(".jpg"),
@@ -310,5 +329,22 @@ READERS: dict[str, Callable[[], Reader]] = {
     "onnx": onnx_reader,
     "ort": ort_reader,
     "tflite": tflite_reader,
+    "built-png": built(picture_reader(".png"), structure_pictures.png_maker),
+    "built-jpeg": built(picture_reader(".jpg"), structure_pictures.jpeg_maker),
+    "built-gif": built(picture_reader(".gif"), structure_pictures.gif_maker),
+    "built-bmp": built(picture_reader(".bmp"), structure_pictures.bmp_maker),
+    "built-tiff": built(picture_reader(".tif"), structure_tags.tiff_maker),
+    "built-webp": built(picture_reader(".webp"), structure_pictures.webp_maker),
+    "built-pnm": built(picture_reader(".pgm", ".pbm", ".ppm"), structure_pictures.pnm_maker),
+    "built-idx": built(idx_reader, structure_data.idx_maker),
+    "built-npz": built(npz_reader, _npz_maker),
+    "built-manifest": built(
+        manifest_reader, lambda: structure_data.json_maker(manifest_reader().seeds()[1:])
+    ),
+    "built-metadata": built(metadata_reader, lambda: structure_data.json_maker(metadata_reader().seeds())),
+    "built-keras": built(keras_reader, structure_models.keras_maker),
+    "built-onnx": built(onnx_reader, structure_models.onnx_maker),
+    "built-ort": built(ort_reader, structure_models.ort_maker),
+    "built-tflite": built(tflite_reader, structure_models.tflite_maker),
 }
 """Each is made in the process that uses it: a runtime is imported only where it is fuzzed."""

@@ -213,6 +213,8 @@ INT8_ONNX: dict[str, Mutation] = {
     "scale of a hidden layer": on(OnnxFile, scaled("scale_1", 0.1)),
     "scale of the first weights": on(OnnxFile, scaled("kernel_1_scale", 0.1)),
     "scale of the last weights": on(OnnxFile, scaled("kernel_3_scale", 2.0)),
+    "scale of the first biases": on(OnnxFile, scaled("bias_1_scale", 3.0)),
+    "scale of the last biases": on(OnnxFile, scaled("bias_3_scale", 0.8)),
     "scale of zero": on(OnnxFile, scaled("kernel_2_scale", 0.0)),
     "negative scale": on(OnnxFile, scaled("kernel_2_scale", -1.0)),
     "infinite scale": on(OnnxFile, scaled("kernel_3_scale", np.inf)),
@@ -311,9 +313,11 @@ def tflite_zero_point(layer: int, value: int) -> Callable[[TfliteFile], None]:
 
 INT8_TFLITE: dict[str, Mutation] = {
     "scale of a hidden layer": on(TfliteFile, tflite_scales(0, -1, 0.1)),
-    "scale of the logits": on(TfliteFile, tflite_scales(2, -1, 3.0)),
+    "scale of the logits": on(TfliteFile, tflite_scales(2, -1, 0.2)),
     "scale of the first weights": on(TfliteFile, tflite_scales(0, 1, 0.1)),
     "scale of the last weights": on(TfliteFile, tflite_scales(2, 1, 2.0)),
+    "scale of the first biases": on(TfliteFile, tflite_scales(0, 2, 1.001)),
+    "scale of the last biases": on(TfliteFile, tflite_scales(2, 2, 1.01)),
     "scale of zero": on(TfliteFile, tflite_scales(1, 1, 0.0)),
     "negative scale": on(TfliteFile, tflite_scales(1, 1, -1.0)),
     "infinite scale": on(TfliteFile, tflite_scales(1, 1, np.inf)),
@@ -359,6 +363,20 @@ C_CODE: dict[str, Mutation] = {
     "exponentials": tables("exponentials", lambda table: np.sqrt(table / 2**31) * (2**31 - 1)),
     "a layer left out": replaced("    dense(&layer_2, hidden_1, hidden_2);", "    (void)hidden_1;"),
 }
+
+
+def header(old: str, new: str) -> Mutation:
+    def mutate(path: Path) -> None:
+        place = path.with_suffix(".h")
+        text = place.read_text(encoding="utf-8")
+        assert old in text
+        place.write_text(text.replace(old, new), encoding="utf-8")
+
+    return mutate
+
+
+C_CODE["bits of the header"] = header("PROBABILITY_BITS 8", "PROBABILITY_BITS 7")
+C_CODE["pixels of the header"] = header("EDGEDIGITS_PIXELS 784", "EDGEDIGITS_PIXELS 783")
 
 
 def keras_activation(index: int, name: str) -> Mutation:
@@ -465,6 +483,14 @@ RECORD: dict[str, Mutation] = {
     "right answers": verification(correct=9_950),
     "images": verification(images=9_999),
     "not passed": verification(passed=False),
+    "fixed images": verification(fixed=400),
+    "points": verification(difference_points=0.9),
+    "interval": verification(interval_percent=[99.9, 100.0]),
+    "agreement": verification(agreement_percent=90.0),
+    "versions": manifest(lambda network, record: record["versions"].update(python="2.7")),
+    "calibration": manifest(
+        lambda network, record: record.update(calibration={"images": 7, "seed": 7, "indices_sha256": "7"})
+    ),
     "precision": manifest(lambda network, record: record.update(precision="int4")),
     "format": manifest(lambda network, record: record.update(format="pickle")),
     "edges": manifest(lambda network, record: record.update(edges="float32")),
@@ -557,9 +583,15 @@ _OWN: dict[str, dict[str, Mutation]] = {
     "digits.onnx": _FLOAT_ONNX,
     "digits.float16.onnx": _FLOAT_ONNX,
     "digits.dynamic.onnx": {**ONNX_GRAPH, **DYNAMIC_ONNX},
-    "digits.int8.onnx": {**ONNX_GRAPH, **GEMM_GRAPH, **INT8_ONNX},
+    # Integers from 0 on are a ReLU themselves: to remove the operator before them changes nothing.
+    "digits.int8.onnx": {
+        **{kind: mutate for kind, mutate in ONNX_GRAPH.items() if "ReLU removed" not in kind},
+        **GEMM_GRAPH,
+        **INT8_ONNX,
+    },
     "digits.ort": FLOAT_NETWORK,
-    "digits.int8.ort": INT8_ONNX,
+    # onnxruntime leaves the biases' scales out of what it makes of them.
+    "digits.int8.ort": {kind: mutate for kind, mutate in INT8_ONNX.items() if "biases" not in kind},
     "digits.tflite": {**TFLITE_GRAPH, **FLOAT_NETWORK},
     "digits.float16.tflite": {**TFLITE_GRAPH, **FLOAT_NETWORK},
     "digits.dynamic.tflite": {**TFLITE_GRAPH, **DYNAMIC_TFLITE},

@@ -7,6 +7,7 @@ import io
 import json
 import re
 import zipfile
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,30 +26,34 @@ Layer = list[np.ndarray]
 """Kernel (inputs, units) and bias (units,), in the type that the file keeps them in."""
 
 
-class OpenedFile:
+class OpenedFile(ABC):
     """A file of any format, to be changed."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
+    @abstractmethod
     def layers(self) -> list[Layer]:
         """Return copies of all kernels and biases."""
-        raise NotImplementedError
 
+    @abstractmethod
     def set_layers(self, layers: list[Layer]) -> None:
         """Put kernels and biases in."""
-        raise NotImplementedError
 
-    def change_metadata(self, change: Callable[[dict[str, Any]], object]) -> None:
-        """Change what the file says of itself."""
-        raise NotImplementedError
-
+    @abstractmethod
     def save(self) -> None:
         """Write the file in its old place."""
-        raise NotImplementedError
 
 
-class OnnxFile(OpenedFile):
+class OpenedExport(OpenedFile):
+    """A file that says of itself what it is; a Keras network does not."""
+
+    @abstractmethod
+    def change_metadata(self, change: Callable[[dict[str, Any]], object]) -> None:
+        """Change what the file says of itself."""
+
+
+class OnnxFile(OpenedExport):
     """Float, half, dynamic or int8, and ``.ort`` files by way of the ONNX file that they are made from."""
 
     def __init__(self, path: Path) -> None:
@@ -106,7 +111,7 @@ class OnnxFile(OpenedFile):
 FULLY_CONNECTED, SOFTMAX = 9, 25
 
 
-class TfliteFile(OpenedFile):
+class TfliteFile(OpenedExport):
     """Float, half, dynamic or int8, and the array of a ``.tflm.c``."""
 
     ARRAY = re.compile(r"(const unsigned char edgedigits_model\[[^]]*\] = \{)([0-9,\s]*)(\};)")
@@ -181,7 +186,7 @@ class TfliteFile(OpenedFile):
             self.path.write_bytes(content)
 
 
-class CFile(OpenedFile):
+class CFile(OpenedExport):
     """The text of a ``.c`` file."""
 
     def __init__(self, path: Path) -> None:
@@ -190,13 +195,13 @@ class CFile(OpenedFile):
 
     def table(self, name: str) -> np.ndarray:
         """Return the numbers of a table."""
-        found = re.search(rf"{name}\[[0-9]+\] = \{{([^}}]*)\}}", self.text)
+        found = re.search(rf"{name}\[[0-9A-Z]+\] = \{{([^}}]*)\}}", self.text)
         return np.array([int(number) for number in found[1].replace(",", " ").split()])
 
     def set_table(self, name: str, values: np.ndarray) -> None:
         """Put the numbers of a table in."""
         numbers = ", ".join(map(str, values.ravel().tolist()))
-        self.text = re.sub(rf"({name}\[[0-9]+\] = \{{)[^}}]*\}}", rf"\g<1>{numbers}}}", self.text)
+        self.text = re.sub(rf"({name}\[[0-9A-Z]+\] = \{{)[^}}]*\}}", rf"\g<1>{numbers}}}", self.text)
 
     def layers(self) -> list[Layer]:
         found = []

@@ -1,5 +1,6 @@
 """Every command under conditions that nobody tries by hand: it ends with a status and a line, whatever happens."""
 
+import contextlib
 import importlib
 import os
 import re
@@ -26,6 +27,7 @@ MODELS = CHECKOUT / "models"
 SEVEN = CHECKOUT / "tests" / "golden" / "pictures" / "7-turned-by-exif.jpg"
 AS_NOBODY = ("unshare", "--user", "--map-user=54321", "--map-group=54321", "--")
 """Who we are, under a number without a home and without an entry among the users; root is nobody special so."""
+BRIEF = ("--min-seconds", "0", "--min-samples", "5", "--rounds", "1", "--cold-starts", "1", "--quiet")
 SHORT = ("--arch", "6", "--epochs", "1", "--batch-size", "100", "--validation", "100", "--quiet")
 
 NAMES = {
@@ -111,7 +113,11 @@ def assert_refused(status: int, said: str) -> None:
 
 @pytest.mark.parametrize("kind", NAMES)
 @pytest.mark.parametrize("place", PLACES)
-def test_any_name_is_refused_in_a_line(place: str, kind: str, command: Command, tmp_path: Path) -> None:
+def test_any_name_is_refused_in_a_line(
+    place: str, kind: str, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if "--mirror" in place:
+        monkeypatch.delenv("EDGEDIGITS_DATA", raising=False)  # else there is nothing to download
     status, out, said = command(*(word.replace("NAME", NAMES[kind]) for word in PLACES[place]))
     assert_refused(status, said)
     assert_plain(out)
@@ -289,16 +295,19 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> tuple[object, ...]:
     return "--data", path, "--labels", "zero,one,two,three,four,five,six,seven,eight,nine"
 
 
-def stopped(number: int, seconds: float, *words: object, **options: Any) -> tuple[int, str]:
-    """Start a command, send it a signal after so many seconds, and return its status and what it said."""
+@contextlib.contextmanager
+def started(*words: object, **options: Any) -> "Iterator[subprocess.Popen[str]]":
+    """A command in a process of its own that hears Ctrl-C, whatever a shell has made of it; it does not outlive us."""
     child = subprocess.Popen(
         [sys.executable, "-m", "edgedigits", *map(str, words)],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL), **options,  # noqa: PLW1509 - no thread runs yet
     )  # fmt: skip
-    time.sleep(seconds)
-    child.send_signal(number)
-    _, said = child.communicate(timeout=120)
-    return child.returncode, said
+    try:
+        yield child
+    finally:
+        child.kill()
+        child.communicate()
 
 
 @needs_shell
@@ -311,7 +320,11 @@ def test_a_stop_at_any_moment_is_a_line_and_leaves_nothing(
     scratch.mkdir()
     seconds = 0.3 + 4 * share
     words = ("train", *SHORT, *small, "--epochs", "100000", "--out", tmp_path / "out")
-    status, said = stopped(number, seconds, *words, env={**os.environ, "TMPDIR": str(scratch)})
+    with started(*words, env={**os.environ, "TMPDIR": str(scratch)}) as child:
+        time.sleep(seconds)
+        child.send_signal(number)
+        _, said = child.communicate(timeout=100)
+    status = child.returncode
     assert_plain(said)
     assert status in (128 + number, -number), said
     assert len(said.splitlines()) <= 1
@@ -324,19 +337,37 @@ def test_a_stop_at_any_moment_is_a_line_and_leaves_nothing(
         assert "--resume`" in said
 
 
+@pytest.mark.parametrize("what", ["train", "tflite", "ort", "bench"])
+def test_a_command_leaves_no_temporary_files_and_reports_to_nobody(
+    what: str, small: tuple[object, ...], tmp_path: Path
+) -> None:
+    # TensorFlow generates source there and compiles it; onnxruntime keeps a number for the device in the home.
+    home, scratch, out = (tmp_path / name for name in ("home", "scratch", "out"))
+    home.mkdir()
+    scratch.mkdir()
+    words = {
+        "train": ("train", *SHORT, *small, "--out", out),
+        "bench": ("bench", MODELS / "digits.onnx", MODELS / "digits.tflite", *BRIEF),
+    }.get(what, ("export", "--format", what, "--models", MODELS, "--out", out))
+    withheld = {"ORT_DISABLE_TELEMETRY", "PYTHONDONTWRITEBYTECODE", "XDG_CACHE_HOME"}
+    environment = {name: value for name, value in os.environ.items() if name not in withheld}
+    done = process(*words, env={**environment, "HOME": str(home), "TMPDIR": str(scratch)})
+    assert done.returncode == 0, done.stderr
+    assert not list(scratch.iterdir())
+    assert not [path for path in home.rglob("*") if "onnxruntime" in path.name]
+
+
+@needs_shell
 def test_a_run_that_has_finished_an_epoch_says_how_to_go_on(
     small: tuple[object, ...], tmp_path: Path
 ) -> None:
     out = tmp_path / "two words"
-    child = subprocess.Popen(
-        [sys.executable, "-m", "edgedigits", "train", *SHORT, *small, "--epochs", "100000", "--out", out],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    deadline = time.monotonic() + 100
-    while not (out / "checkpoint.npz").exists() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    child.send_signal(signal.SIGINT)
-    _, said = child.communicate(timeout=60)
+    with started("train", *SHORT, *small, "--epochs", "100000", "--out", out) as child:
+        deadline = time.monotonic() + 100
+        while not (out / "checkpoint.npz").exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        child.send_signal(signal.SIGINT)
+        _, said = child.communicate(timeout=100)
     assert child.returncode == 130
     (line,) = said.splitlines()
     again = re.fullmatch(r"edgedigits: interrupted; go on with `edgedigits (train .*) --resume`", line)

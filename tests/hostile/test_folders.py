@@ -1,11 +1,14 @@
 """Folders made to do harm: whoever only looks at one changes nothing in it, and nothing outside of it."""
 
+import base64
 import hashlib
+import json
 import os
 import shutil
 import stat
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -115,7 +118,12 @@ READERS = {
 """Every command that reads, in a models folder."""
 
 
-@pytest.mark.parametrize("reader", READERS)
+def needing_a_compiler(names: Iterable[str], which: str) -> list[object]:
+    """Mark the one that compiles C code."""
+    return [pytest.param(name, marks=[pytest.mark.c_compiler] if name == which else []) for name in names]
+
+
+@pytest.mark.parametrize("reader", needing_a_compiler(READERS, "info c"))
 def test_a_reading_command_changes_nothing_in_a_hostile_folder(
     reader: str, place: Path, mnist_source: Source
 ) -> None:
@@ -126,3 +134,224 @@ def test_a_reading_command_changes_nothing_in_a_hostile_folder(
     assert (snapshot(models), snapshot(victim)) == before
     if reader.startswith(("info", "verify", "bench", "report")) or reader == "predict":
         assert done.returncode == 0, done.stderr
+
+
+WRITERS = {
+    "report": (("report", "--models", ".", "--no-bench", "-q"), {"report.html"}),
+    "predict": (("predict", "--model", "digits.onnx", "--save-prepared", ".", PICTURE_FILE), {"0-paint.png"}),
+    "verify": (("verify", "digits.onnx", "--sheet", ".", "-q"), {"digits.onnx.png"}),
+    "data show": (("data", "show", "--out", "samples.png"), {"samples.png"}),
+}  # fmt: skip
+"""Commands that write one file, and which."""
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+def test_a_writing_command_adds_its_file_and_touches_nothing_else(
+    writer: str, place: Path, mnist_source: Source
+) -> None:
+    models, victim = place / "models", place / "victim"
+    put_nasty_entries(models, victim)
+    arguments, files = WRITERS[writer]
+    before = snapshot(models), snapshot(victim)
+    done = command(*arguments, where=models)
+    assert done.returncode == 0, done.stderr
+    after = snapshot(models), snapshot(victim)
+    added = {str(models / name) for name in files}
+    assert after[1] == before[1]
+    assert after[0].keys() - before[0].keys() == added
+    changed = {name for name in before[0] if after[0][name] != before[0][name]}
+    assert changed == {str(models)}  # its own times, for it has a file more
+    (line,) = [line for line in done.stderr.splitlines() if "left alone" in line]
+    assert line.startswith("edgedigits: ")
+
+
+def put_waiting_set(models: Path) -> None:
+    """Leave a set that is complete and not in place, as a writer does that is killed at that moment."""
+    files = {
+        name: (SHIPPED / name).read_bytes() for name in ("digits.onnx", "manifest.json", "reference.npz")
+    }
+    commit = models / f".commit-{TOKEN}"
+    (commit / "set").mkdir(parents=True)
+    (commit / "edgedigits").touch()
+    for name, content in files.items():
+        (commit / "set" / name).write_bytes(content)
+    receipts = {
+        name: {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+        for name, content in files.items()
+    }
+    (commit / "journal.json").write_text(json.dumps({"version": 1, "token": TOKEN, "files": receipts}))
+
+
+@pytest.mark.parametrize("reader", ["verify", "bench", "report", "predict"])
+def test_a_reading_command_leaves_a_waiting_set_to_a_writer(
+    reader: str, place: Path, mnist_source: Source
+) -> None:
+    models, victim = place / "models", place / "victim"
+    put_waiting_set(models)
+    before = snapshot(models), snapshot(victim)
+    done = command(*READERS[reader], where=models)
+    assert (snapshot(models), snapshot(victim)) == before
+    if reader == "predict":  # reads one file, which is whole
+        assert done.returncode == 0
+    else:
+        assert done.returncode == 1
+        lines = done.stderr.splitlines()
+        assert all(
+            "not all are in place yet" in line and "puts them in place first" in line for line in lines
+        )
+    command("report", "--models", ".", "--no-bench", "-q", where=models)
+    assert not list(models.glob(".commit-*"))
+    assert command(*READERS[reader], where=models).returncode == 0
+
+
+# --- Files that lie in a folder, and that nobody named -------------------------------------------------------------
+
+
+def linked(path: Path, victim: Path) -> None:
+    path.replace(victim / f"real-{path.name}")
+    path.symlink_to(victim / f"real-{path.name}")
+
+
+def piped(path: Path, _: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def endless(path: Path, _: Path) -> None:
+    path.unlink()
+    path.symlink_to("/dev/zero")
+
+
+def sparse(path: Path, _: Path) -> None:
+    with path.open("r+b") as file:
+        file.truncate(8 << 30)
+
+
+def a_folder(path: Path, _: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+NASTY = {
+    "link": linked,
+    "pipe": piped,
+    "device without end": endless,
+    "sparse file": sparse,
+    "folder": a_folder,
+}
+OPENED = {
+    "manifest.json": ("report", "--models", ".", "--no-bench", "--out", "../page.html", "-q"),
+    "reference.npz": ("verify", "digits.int8.onnx", "-q"),
+    "digits.h": ("info", "digits.c"),
+}
+"""Files that are opened without being named, and a command that opens them."""
+
+
+@pytest.mark.parametrize("nasty", NASTY)
+@pytest.mark.parametrize("name", needing_a_compiler(OPENED, "digits.h"))
+def test_a_file_that_only_lies_there_is_regular_bounded_and_no_link(
+    name: str, nasty: str, place: Path, mnist_source: Source
+) -> None:
+    NASTY[nasty](place / "models" / name, place / "victim")
+    done, peak = measured(OPENED[name], place / "models")
+    assert done.returncode == 1
+    assert done.stderr.startswith("edgedigits: ")
+    assert done.stderr.count("\n") == 1
+    assert name in done.stderr
+    assert peak < MOST_MEBIBYTES
+
+
+MOST_MEBIBYTES = 1_024
+
+
+def measured(arguments: tuple[object, ...], where: Path) -> tuple["subprocess.CompletedProcess[str]", int]:
+    """Run the command; return how it ended, and how many MiB it held at most."""
+    peak = where.parent / "peak"
+    done = subprocess.run(
+        [sys.executable, MEASURED, peak, *map(str, arguments)],
+        cwd=where, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert "Traceback" not in done.stderr, done.stderr
+    return done, int(peak.read_text())
+
+
+MEASURED = Path(__file__).with_name("measured_cli.py")
+
+
+@pytest.mark.parametrize("nasty", NASTY)
+def test_a_report_leaves_out_what_is_no_plot_of_the_folder(nasty: str, place: Path) -> None:
+    (place / "victim" / "secret.txt").write_text("the secret")
+    NASTY[nasty](place / "models" / "plots" / "curves.png", place / "victim")
+    for page_format in ("html", "markdown"):
+        arguments = (
+            "report",
+            "--models",
+            ".",
+            "--no-bench",
+            "--format",
+            page_format,
+            "--out",
+            "../page",
+            "-q",
+        )
+        done, peak = measured(arguments, place / "models")
+        assert done.returncode == 0, done.stderr
+        assert done.stderr.count("plots/curves.png: ") == 1
+        assert done.stderr.endswith("; left out\n")
+        assert peak < MOST_MEBIBYTES
+        page = (place / "page").read_text()
+        assert "Loss, accuracy and learning rate by epoch" not in page
+        assert "Confusion matrix" in page
+
+
+def test_a_report_shows_no_secret_that_a_plot_is_a_link_to(place: Path) -> None:
+    (place / "victim" / "secret.txt").write_text("the secret")
+    plots = place / "models" / "plots"
+    (plots / "curves.png").unlink()
+    (plots / "curves.png").symlink_to(place / "victim" / "secret.txt")
+    os.link(place / "victim" / "secret.txt", plots / "samples.png")  # another name of the same file
+    done = command(
+        "report", "--models", ".", "--no-bench", "--out", "../page.html", "-q", where=place / "models"
+    )
+    assert done.stderr.count("left out") == 2
+    assert base64.b64encode(b"the secret").decode() not in (place / "page.html").read_text()
+
+
+def test_a_report_of_plots_elsewhere_shows_none(place: Path) -> None:
+    (place / "models" / "plots").rename(place / "elsewhere")
+    (place / "models" / "plots").symlink_to(place / "elsewhere")
+    done = command(
+        "report", "--models", ".", "--no-bench", "--out", "../page.html", "-q", where=place / "models"
+    )
+    assert done.stderr.count("plots/curves.png: a link, which is not followed; left out\n") == 1
+    assert "data:image" not in (place / "page.html").read_text()
+
+
+@pytest.mark.parametrize("nasty", [name for name in NASTY if name != "link"])
+@pytest.mark.parametrize("option", ["--labels", "--reference", "FILE"])
+def test_a_file_that_is_named_is_regular_and_bounded(
+    option: str, nasty: str, place: Path, mnist_source: Source
+) -> None:
+    named = place / "named.onnx"
+    shutil.copy(SHIPPED / "digits.onnx", named)
+    NASTY[nasty](named, place / "victim")
+    arguments = {
+        "--labels": ("train", "--labels", named, "--out", place / "new"),
+        "--reference": ("verify", "digits.onnx", "--reference", named, "-q"),
+        "FILE": ("verify", named, "-q"),
+    }[option]
+    done, peak = measured(arguments, place / "models")
+    # What an option refuses itself is wrong usage.
+    assert done.returncode == (
+        2 if option == "--labels" or (option, nasty) == ("--reference", "folder") else 1
+    )
+    assert "named.onnx" in done.stderr
+    assert peak < MOST_MEBIBYTES
+    assert not (place / "new").exists()
+
+
+def test_a_file_that_is_named_may_be_a_link(place: Path, mnist_source: Source) -> None:
+    for name in ("digits.onnx", "reference.npz"):
+        linked(place / "models" / name, place / "victim")
+    done = command("verify", "digits.onnx", "--reference", "reference.npz", "-q", where=place / "models")
+    assert done.returncode == 0, done.stderr

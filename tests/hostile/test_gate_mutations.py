@@ -109,6 +109,15 @@ def test_every_format_is_broken_in_at_least_forty_ways(file: str) -> None:
     assert groups >= {"network", "file", "manifest", "reference"}
 
 
+@compiled
+def test_a_header_that_the_manifest_does_not_know_fails(mnist_test: Split, tmp_path: Path) -> None:
+    path = released("digits.c", tmp_path, with_manifest=True)
+    with path.with_suffix(".h").open("a") as file:
+        file.write("/* harmless, but who knows? */\n")
+    found = found_by_the_gate(path, mnist_test)
+    assert "digits.h is not the file that the manifest beside it records: its sha256 is another" in found
+
+
 @pytest.mark.parametrize(
     ("file", "kind"),
     [

@@ -14,6 +14,7 @@ from edgedigits.contract import MOST_WEIGHTS, WIDEST_LAYER
 from edgedigits.errors import ContractError, ModelFileError
 from edgedigits.model_files import onnx_file, ort_file, tflite_file
 from edgedigits.model_files.budget import MOST_STEPS, Budget
+from edgedigits.model_files.c_source import read_model_array
 from edgedigits.model_files.flatbuffer import read_flatbuffer
 from edgedigits.model_files.onnx_file import check_onnx
 from edgedigits.model_files.ort_file import check_ort
@@ -24,6 +25,8 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="measures processes i
 SEEDS = Path(__file__).parents[1] / "fuzz" / "seeds"
 TOO_MUCH = "than any network of edgedigits"
 LONG = "x" * 100_000
+ONES = b"\x01"
+"""Weights of such bytes are no zeros, in any type."""
 MANY = tuple(range(90_000))
 Content = dict[str, Any]
 
@@ -152,7 +155,7 @@ def _more(model: Content, graph: Content, code: int, count: int, kernel: Content
     if code not in codes:
         codes.append(code)
         model["operator_codes"].append({"deprecated_code": code, "code": code, "version": 1})
-    model["buffers"].append({"data": bytes(kernel.pop("bytes"))})
+    model["buffers"].append({"data": ONES * kernel.pop("bytes")})
     graph["tensors"].append({**kernel, "buffer": len(model["buffers"]) - 1, "name": "constant"})
     constant = len(graph["tensors"]) - 1
     row = next(operator for operator in graph["operators"] if codes[operator.get("code_index", 0)] == 9)[
@@ -241,24 +244,24 @@ def one_constant_cast(model: Any) -> None:
     large.raw_data = bytes(1 << 20)
     for index in range(900):
         node = model.graph.node.add(op_type="Cast", input=["large"], output=[f"c{index}"])
-        node.attribute.add(name="to", type=2, i=7)
+        node.attribute.add(name="to", type=2, i=1)
 
 
 def one_kernel_in_many_matmul(model: Any) -> None:
     large = model.graph.initializer.add(name="large", data_type=1, dims=[784, 4096])
-    large.raw_data = bytes(4 * 784 * 4096)
+    large.raw_data = ONES * (4 * 784 * 4096)
     first = next(node for node in model.graph.node if node.op_type in ("MatMul", "Gemm"))
     for index in range(900):
         model.graph.node.add(op_type="MatMul", input=[first.input[0], "large"], output=[f"m{index}"])
 
 
 def constants_of_a_constant(model: Any) -> None:
-    """Each made of the one before: of eight bytes a number where the first had one."""
+    """Each made of the one before: of four bytes a number where the first had one."""
     large = model.graph.initializer.add(name="c0", data_type=2, dims=[1 << 24])
     large.raw_data = bytes(1 << 24)
     for index in range(900):
         node = model.graph.node.add(op_type="Cast", input=[f"c{index}"], output=[f"c{index + 1}"])
-        node.attribute.add(name="to", type=2, i=7)
+        node.attribute.add(name="to", type=2, i=1)
 
 
 ONNX: dict[str, Callable[[Any], object]] = {
@@ -307,6 +310,67 @@ def test_an_onnx_file_of_millions_of_fields_is_refused_early(content: bytes, tmp
     assert "more fields, numbers and letters" in found.err
 
 
+# --- C arrays ------------------------------------------------------------------------------------------------------
+
+ARRAY = "const unsigned char edgedigits_model["
+COMMENT = "/*\n * Metadata (JSON):\n"
+
+
+def numbers_of_one_figure() -> str:
+    return f"{ARRAY}9] = {{{'1,' * (34 << 20)}}};\n"
+
+
+def commas() -> str:
+    return f"{ARRAY}9] = {{{',' * (68 << 20)}}};\n"
+
+
+def names_without_a_bracket() -> str:
+    return f"{ARRAY}\n" * ((68 << 20) // (len(ARRAY) + 1))
+
+
+def arrays_without_an_end() -> str:
+    return f"{ARRAY}9] = {{{'1, ' * 200}\n" * 100_000
+
+
+def comments_without_an_end() -> str:
+    return "/* " * (20 << 20)
+
+
+def comments_without_an_end_behind_metadata() -> str:
+    return COMMENT + " * {}\n */\n" + f"{ARRAY}1] = {{1}};\n" + "/*a" * (20 << 20)
+
+
+def metadata_of_arrays() -> str:
+    return COMMENT + " * [" + "[]," * (20 << 20) + "[]]\n */\n" + f"{ARRAY}1] = {{1}};\n"
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        numbers_of_one_figure,
+        commas,
+        names_without_a_bracket,
+        arrays_without_an_end,
+        comments_without_an_end,
+        comments_without_an_end_behind_metadata,
+        metadata_of_arrays,
+    ],
+)
+def test_a_c_array_of_too_much_is_refused_in_little_time_and_memory(
+    make: Callable[[], str], tmp_path: Path
+) -> None:
+    path = tmp_path / "digits.tflm.c"
+    path.write_text(make())
+    found = measure("info", path).check()
+    assert found.status == 1
+
+
+def test_an_array_of_several_pieces_is_read_whole() -> None:
+    content = np.random.default_rng(0).bytes(700_000)
+    text = f"{ARRAY}700000] = {{{', '.join(map(str, content))},\n}};\n"
+    assert read_model_array(Path("digits.tflm.c"), text) == content
+
+
 # --- The largest network that there may be is still opened ---------------------------------------------------------
 
 
@@ -325,7 +389,7 @@ def widest_onnx(kind: str) -> bytes:
                 "name": f"k{target}",
                 "data_type": code,
                 "dims": (inputs, units),
-                "raw_data": bytes(item * inputs * units),
+                "raw_data": ONES * (item * inputs * units),
             }
         )
         kernel = f"k{target}"
@@ -335,13 +399,20 @@ def widest_onnx(kind: str) -> bytes:
         if kind == "int8":
             nodes.append(_node("DequantizeLinear", [kernel, "scale", "zero"], f"w{target}"))
             kernel = f"w{target}"
-        nodes.append(_node("MatMul", [source, kernel], target))
+        sums = target if target == "logits" else f"s{target}"
+        nodes.append(_node("MatMul", [source, kernel], sums))
+        if target != "logits":
+            nodes.append(_node("Relu", [sums], f"r{target}" if kind == "int8" else target))
+            if kind == "int8":
+                nodes.append(_node("QuantizeLinear", [f"r{target}", "scale", "pixel zero"], f"q{target}"))
+                nodes.append(_node("DequantizeLinear", [f"q{target}", "scale", "pixel zero"], target))
     constants += [
         {"name": "scale", "data_type": 1, "dims": (), "raw_data": np.float32(0.01).tobytes()},
         {"name": "zero", "data_type": 3, "dims": (), "raw_data": bytes(1)},
+        {"name": "pixel zero", "data_type": 2, "dims": (), "raw_data": bytes(1)},
         {"name": "shape", "data_type": 7, "dims": (2,), "raw_data": np.int64([-1, 784]).tobytes()},
     ]
-    whole = (SEEDS / "small.onnx").read_bytes()
+    whole = (SEEDS / ("small.onnx" if kind == "float32" else f"small.{kind}.onnx")).read_bytes()
     import onnx as library
 
     metadata = library.load_model_from_string(whole).metadata_props
@@ -352,7 +423,9 @@ def widest_onnx(kind: str) -> bytes:
         "graph": {
             "name": "widest",
             "node": [
-                _node("Cast", ["image"], "values", to=1),
+                _node("DequantizeLinear", ["image", "scale", "pixel zero"], "values")
+                if kind == "int8"
+                else _node("Cast", ["image"], "values", to=1),
                 _node("Reshape", ["values", "shape"], "row"),
                 *nodes,
                 _node("Softmax", ["logits"], "probabilities"),
@@ -382,6 +455,50 @@ def test_the_largest_network_is_within_the_budget_and_the_bounds(kind: str, tmp_
     path.write_bytes(widest_onnx(kind))
     found = measure("predict", "--model", path, SEEDS / "gray.png").check()
     assert found.status == 0, found
+
+
+WIDE = {4: WIDEST_LAYER, 3: 239}
+"""What the widths of the small networks become."""
+
+
+# None with dynamic ranges: the converter would make integers of layers that are so large.
+@pytest.mark.parametrize("seed", ["small.tflite", "small.float16.tflite", "small.int8.tflite"])
+def test_the_largest_tflite_network_is_within_the_budget(seed: str) -> None:
+    def widen(model: Content, graph: Content) -> None:
+        for tensor in graph["tensors"]:
+            old = int(np.prod(tensor.get("shape", ())))
+            for field in ("shape", "shape_signature"):
+                if field in tensor:
+                    tensor[field] = tuple(WIDE.get(side, side) for side in tensor[field])
+            new = int(np.prod(tensor.get("shape", ())))
+            data = model["buffers"][tensor["buffer"]].get("data", b"")
+            if len(data) and new != old:
+                model["buffers"][tensor["buffer"]]["data"] = ONES * (len(data) // old * new)
+            numbers = tensor.get("quantization", {})
+            for field in ("scale", "zero_point"):
+                if field in numbers:
+                    count = WIDE.get(len(numbers[field]), len(numbers[field]))
+                    numbers[field] = (numbers[field][0],) * count
+
+    read_graph(Path("digits.tflite"), tflite(seed, widen))
+
+
+@pytest.mark.parametrize("seed", ["small.ort", "small.int8.ort"])
+def test_the_largest_ort_network_is_within_the_budget(seed: str) -> None:
+    def widen(session: Content, graph: Content) -> None:
+        for tensor in graph["initializers"]:
+            old = int(np.prod(tensor.get("dims", ())))
+            tensor["dims"] = tuple(WIDE.get(side, side) for side in tensor.get("dims", ()))
+            tensor["raw_data"] = bytes(tensor["raw_data"])
+            new = int(np.prod(tensor["dims"]))
+            if new != old:
+                tensor["raw_data"] = ONES * (len(tensor["raw_data"]) // old * new)
+        for value in graph["values"]:
+            for side in value["type"]["tensor"]["shape"].get("dim", []):
+                if side["value"].get("number") in WIDE:
+                    side["value"]["number"] = WIDE[side["value"]["number"]]
+
+    check_ort(Path("digits.ort"), ort(seed, widen))
 
 
 @pytest.mark.parametrize(

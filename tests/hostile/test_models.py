@@ -17,8 +17,10 @@ import numpy as np
 import onnx
 import pytest
 from ai_edge_litert import schema_py_generated as schema
+from click.testing import CliRunner
 from onnx import TensorProto, helper, numpy_helper
 
+from edgedigits.cli import cli
 from edgedigits.contract import LARGEST_MODEL, WIDEST_LAYER
 from edgedigits.errors import ContractError, EdgeDigitsError, ModelFileError
 from edgedigits.metadata import METADATA_KEY, ModelMetadata
@@ -299,6 +301,70 @@ def two_of_a_name(folder: Path) -> onnx.ModelProto:
     return onnx_model(constants=[constant("kernel", 784, 10), constant("kernel", 784, 10)])
 
 
+def changed_onnx(change: Callable[[onnx.GraphProto], object]) -> Callable[[Path], onnx.ModelProto]:
+    """A small network of two hidden layers, with something changed in its graph."""
+
+    def make(folder: Path) -> onnx.ModelProto:
+        model = onnx.load(SEEDS / "small.onnx")
+        change(model.graph)
+        return model
+
+    return make
+
+
+def node_of(graph: onnx.GraphProto, operator: str) -> onnx.NodeProto:
+    return next(node for node in graph.node if node.op_type == operator)
+
+
+def end_without_softmax(graph: onnx.GraphProto) -> None:
+    softmax = node_of(graph, "Softmax")
+    graph.node.remove(softmax)
+    graph.node[-1].output[0] = "probabilities"
+
+
+def end_in_a_constant(graph: onnx.GraphProto) -> None:
+    node_of(graph, "Softmax").output[0] = "unused"
+    graph.initializer.append(numpy_helper.from_array(np.full((1, 10), 0.1, np.float32), "probabilities"))
+
+
+def end_in_the_softmax_of_a_constant(graph: onnx.GraphProto) -> None:
+    """Whatever the picture, one row of answers."""
+    node_of(graph, "Softmax").input[0] = "always"
+    graph.initializer.append(numpy_helper.from_array(np.eye(10, dtype=np.float32)[:1], "always"))
+
+
+def multiply_activations(graph: onnx.GraphProto) -> None:
+    """(n, 3) by (n, 3): answers for as many pictures as there are values."""
+    gemm = [node for node in graph.node if node.op_type == "Gemm"][-1]
+    gemm.input[:] = [gemm.input[0], gemm.input[0]]
+    gemm.attribute.append(helper.make_attribute("transB", 1))
+
+
+def scale_by_the_picture(graph: onnx.GraphProto) -> None:
+    """A bias that is another row of the batch."""
+    gemm = [node for node in graph.node if node.op_type == "Gemm"][-1]
+    gemm.input[2] = graph.node[2].output[0]
+
+
+def forget_the_picture(graph: onnx.GraphProto) -> None:
+    """The first layer is of a constant row; the picture goes nowhere."""
+    gemm = node_of(graph, "Gemm")
+    graph.initializer.append(numpy_helper.from_array(np.ones((1, 784), np.float32), "always"))
+    gemm.input[0] = "always"
+
+
+def swap_sums(graph: onnx.GraphProto) -> None:
+    node_of(graph, "Softmax").op_type = "Relu"
+
+
+def widen_integers(graph: onnx.GraphProto) -> None:
+    """Sums that are cast to bytes and back."""
+    softmax = node_of(graph, "Softmax")
+    cast = helper.make_node("Cast", [softmax.input[0]], ["bytes"], to=TensorProto.UINT8)
+    graph.node.insert(len(graph.node) - 1, cast)
+    softmax.input[0] = "bytes"
+
+
 ONNX: dict[str, tuple[Callable[[Path], onnx.ModelProto], str]] = {
     "external data": (external_data, "its tensor 'kernel' lies in another file"),
     "gigantic initializer": (gigantic_initializer, "declares 862,017,116,176,384 values and holds 7,840"),
@@ -323,6 +389,29 @@ ONNX: dict[str, tuple[Callable[[Path], onnx.ModelProto], str]] = {
     "doubles": (doubles, "is of type 11"),
     "sparse kernel": (sparse_kernel, "field 15 of a graph"),
     "a tensor from nowhere": (a_tensor_from_nowhere, "takes 'nowhere', which nothing gives"),
+    "no softmax": (
+        changed_onnx(end_without_softmax),
+        "expected a Softmax of the last layer's sums at the end",
+    ),
+    "a constant as output": (changed_onnx(end_in_a_constant), "expected a Softmax of the last layer's sums"),
+    "a softmax of a constant": (
+        changed_onnx(end_in_the_softmax_of_a_constant),
+        "expected a Softmax as edgedigits exports it",
+    ),
+    "a product of activations": (
+        changed_onnx(multiply_activations),
+        "expected a MatMul as edgedigits exports it",
+    ),
+    "a bias of activations": (changed_onnx(scale_by_the_picture), "expected a Add as edgedigits exports it"),
+    "a picture that goes nowhere": (
+        changed_onnx(forget_the_picture),
+        "expected a MatMul as edgedigits exports it",
+    ),
+    "a ReLU for the softmax": (
+        changed_onnx(swap_sums),
+        "expected a Softmax of the last layer's sums at the end",
+    ),
+    "bytes between": (changed_onnx(widen_integers), "expected a Cast as edgedigits exports it"),
     "two of a name": (two_of_a_name, "two tensors or none are called 'kernel'"),
 }
 
@@ -341,15 +430,48 @@ def test_a_hostile_onnx_file_is_refused_with_the_reason(
     assert time.monotonic() - started < SECONDS
 
 
-def test_weights_that_give_no_numbers_are_told_when_a_picture_is_read(tmp_path: Path) -> None:
-    kernel = numpy_helper.from_array(np.full((784, 10), np.nan, np.float32), "kernel")
+@pytest.mark.parametrize(
+    ("weight", "found"),
+    [
+        (np.nan, "it gives no numbers: its weights are damaged, 'kernel' holds NaN or infinity"),
+        (np.inf, "it gives no numbers: its weights are damaged, 'kernel' holds NaN or infinity"),
+        (-np.inf, "it gives no numbers: its weights are damaged, 'kernel' holds NaN or infinity"),
+        (0.0, "expected weights of a trained network, found a layer of zeros only"),
+        (-0.0, "expected weights of a trained network, found a layer of zeros only"),
+    ],
+)
+@pytest.mark.parametrize("one_by_one", [False, True], ids=["bytes", "numbers"])
+def test_weights_that_are_no_networks_are_told_when_the_file_is_opened(
+    weight: float, found: str, one_by_one: bool, tmp_path: Path
+) -> None:
+    kernel = numpy_helper.from_array(np.full((784, 10), weight, np.float32), "kernel")
+    if one_by_one:
+        kernel.ClearField("raw_data")
+        kernel.float_data.extend([weight] * 7_840)
+    path = tmp_path / "digits.onnx"
+    path.write_bytes(onnx_model(constants=[kernel]).SerializeToString())
+    with pytest.raises((ModelFileError, ContractError), match=found):
+        DigitPredictor(path)
+
+
+def test_weights_that_only_together_give_no_numbers_are_told_when_a_picture_is_read(tmp_path: Path) -> None:
+    """Each is a number; their sums are infinite, and the softmax of that is NaN."""
+    kernel = numpy_helper.from_array(np.full((784, 10), 3e38, np.float32), "kernel")
     path = tmp_path / "digits.onnx"
     path.write_bytes(onnx_model(constants=[kernel]).SerializeToString())
     seven = (SEEDS / "gray.png").read_bytes()
+    predictor = DigitPredictor(path)
     with pytest.raises(ModelFileError, match="gives no numbers: its weights are damaged"):
-        DigitPredictor(path).predict(seven)
+        predictor.predict(seven)
     with pytest.raises(ModelFileError, match="gives no numbers"):
-        DigitPredictor(path).predict_batch([seven])
+        predictor.predict_batch([seven])
+    with pytest.raises(ModelFileError, match="gives no numbers"):
+        predictor.probabilities(np.full((5_000, 28, 28), 255, np.uint8))
+    done = CliRunner().invoke(cli, ["predict", "--model", str(path), str(SEEDS / "gray.png")])
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert done.stderr.splitlines() == [
+        f"edgedigits: {path}: it gives no numbers: its weights are damaged; export it again with `edgedigits export`"
+    ]
 
 
 # --- TFLite --------------------------------------------------------------------------------------------------------

@@ -1,4 +1,5 @@
 import io
+import json
 import zipfile
 from pathlib import Path
 
@@ -126,6 +127,103 @@ def test_what_is_no_reference_is_refused(content, reason, path):
     path.write_bytes(content)
     with pytest.raises(ModelFileError, match=rf"reference\.npz: .*{reason}.*; train or export again"):
         read_reference(path)
+
+
+@pytest.mark.parametrize(
+    ("value", "complaint"),
+    [
+        (0.0, "do not sum to 1: 0 to 0"),
+        (0.2, "do not sum to 1: 2 to 2"),
+        (-0.1, "lie outside of 0 to 1: -0.1 to -0.1"),
+        (np.nan, "are not finite numbers"),
+        (np.inf, "are not finite numbers"),
+    ],
+)
+def test_answers_that_are_no_probabilities_are_no_reference(value, complaint, path):
+    path.write_bytes(npz(probabilities=np.full((3, 10), value, np.float32)))
+    with pytest.raises(ModelFileError, match=rf"expected the probabilities of a network, but .*{complaint}"):
+        read_reference(path)
+
+
+def test_one_row_that_is_none_is_enough(path):
+    answers = ANSWERS.probabilities.copy()
+    answers[1, 4] = np.nan
+    path.write_bytes(npz(probabilities=answers))
+    with pytest.raises(ModelFileError, match="are not finite numbers"):
+        read_reference(path)
+
+
+def test_no_answers_are_no_reference(path):
+    path.write_bytes(npz(probabilities=np.empty((0, 10), np.float32)))
+    with pytest.raises(ModelFileError, match=r"found float32 \(0, 10\)"):
+        read_reference(path)
+
+
+def test_the_same_answer_to_every_image_proves_nothing():
+    with pytest.raises(ModelFileError, match="found the same answer to every one"):
+        ANSWERS.check_accuracy(SPLIT)
+
+
+# What the manifest beside it says
+
+SURE = np.eye(10, dtype=np.float32)[SPLIT.labels]
+
+
+def manifest(**changes):
+    training = {
+        "weights_sha256": ANSWERS.weights_sha256,
+        "dataset": {"name": "MNIST", "train_sha256": "", "test_sha256": SPLIT.sha256},
+        "arguments": {},
+        "results": {"test": {"correct": 3, "images": 3, "low": 0.0, "high": 100.0}},
+    }
+    return {
+        "manifest_version": 1,
+        "networks": {"digits": {"training": {**training, **changes}, "files": {}}},
+    }
+
+
+def read_beside(manifest, path, probabilities=SURE):
+    path.write_bytes(npz(probabilities=probabilities))
+    path.with_name("manifest.json").write_text(json.dumps(manifest))
+    return read_reference(path)
+
+
+def test_answers_that_are_as_right_as_the_manifest_says_are_accepted(path):
+    read_beside(manifest(), path).check_accuracy(SPLIT)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"weights_sha256": "cd" * 32}, {"dataset": {"name": "", "train_sha256": "", "test_sha256": "0"}}],
+    ids=["another network", "other images"],
+)
+def test_what_the_manifest_says_of_others_is_no_matter(changes, path):
+    read_beside(manifest(**changes), path, SURE[:, ::-1].copy()).check_accuracy(SPLIT)
+
+
+def test_answers_that_are_less_right_than_the_manifest_says_are_refused(path):
+    found = read_beside(manifest(), path, SURE[:, ::-1].copy())
+    with pytest.raises(ModelFileError, match="0 of its 3 answers are right, where the manifest says 3 of 3"):
+        found.check_accuracy(SPLIT)
+
+
+def test_answers_that_are_more_right_than_the_manifest_says_are_refused(path):
+    results = {"test": {"correct": 1, "images": 3, "low": 0.0, "high": 100.0}}
+    with pytest.raises(ModelFileError, match="3 of its 3 answers are right, where the manifest says 1 of 3"):
+        read_beside(manifest(results=results), path).check_accuracy(SPLIT)
+
+
+@pytest.mark.parametrize("results", [{}, {"test": {"correct": 3}}, {"test": None}, []], ids=str)
+def test_results_of_another_form_are_an_error(results, path):
+    with pytest.raises(ModelFileError, match="not a readable manifest"):
+        read_beside(manifest(results=results), path).check_accuracy(SPLIT)
+
+
+def test_a_reference_that_the_manifest_does_not_know_is_refused(path):
+    data = manifest()
+    data["networks"]["digits"]["files"]["reference.npz"] = {"sha256": "0" * 64, "bytes": 1}
+    with pytest.raises(ModelFileError, match="not the file that the manifest beside it records"):
+        read_beside(data, path)
 
 
 def test_a_folder_is_no_reference(tmp_path):

@@ -9,11 +9,11 @@ from PIL import Image
 
 from edgedigits.contract import LABELS
 from edgedigits.datasets.split import Split
-from edgedigits.errors import ContractError
+from edgedigits.errors import ContractError, EdgeDigitsError
 from edgedigits.format_table import GATES, Precision
 from edgedigits.measuring.reference import Reference, read_reference
 from edgedigits.measuring.verify import run_all, verify_model
-from edgedigits.metadata import ModelMetadata
+from edgedigits.metadata import MeasuredAccuracy, ModelMetadata
 from edgedigits.reporting.changed_sheet import changed_sheet
 from edgedigits.runtimes.model import Model
 from edgedigits.runtimes.opening import open_model
@@ -177,6 +177,64 @@ def test_float_files_must_also_give_the_same_probabilities(
 
 
 @pytest.mark.parametrize(
+    ("precision", "power", "passes"),
+    [
+        ("float16", 1.001, True),
+        ("float16", 1.1, False),
+        ("dynamic", 1.001, True),
+        ("dynamic", 1.5, False),
+        ("dynamic", 0.7, False),
+        ("int8", 1.001, True),
+        ("int8", 1.5, False),
+        ("int8", 0.7, False),
+    ],
+)
+def test_files_that_round_must_be_as_sure_as_their_network(
+    precision: Precision, power: float, passes: bool
+) -> None:
+    """Logits of another size: every class stays, and so does the accuracy."""
+    split = numbered(1_000)
+    reference = answers_of(split.labels)
+    answers = reference**power
+    answers /= answers.sum(axis=1, keepdims=True)
+    found = verify_model(Answers(answers, precision), split, reference_of(split, reference))
+    assert found.comparison.changed == ()
+    assert found.passed is passes
+    if not passes:
+        (failure,) = found.failures
+        assert failure.startswith("its probabilities diverge by ")
+        assert failure.endswith(f" nats, allowed are {GATES[precision].max_divergence:.2g}")
+
+
+@pytest.mark.parametrize(
+    ("max_drop", "changed", "passes"),
+    [
+        (None, 20, True),
+        (None, 21, False),
+        (0.0, 10, True),
+        (0.0, 11, False),
+        (1.0, 100, True),
+        (1.0, 101, False),
+    ],
+)
+def test_a_file_that_gains_what_it_loses_is_another_network(
+    max_drop: float | None, changed: int, passes: bool
+) -> None:
+    """As many right answers as before, but to other images."""
+    split = numbered(1_000)
+    places = np.arange(changed)
+    before, after = (wrong(split.labels, *places[start::2]) for start in (0, 1))
+    found = verify_model(
+        Answers(answers_of(after), "int8"),
+        split,
+        reference_of(split, answers_of(before)),
+        max_drop=max_drop,
+    )
+    assert len(found.comparison.changed) == changed
+    assert any("have another class" in failure for failure in found.failures) is not passes
+
+
+@pytest.mark.parametrize(
     ("max_drop", "broken", "passes"),
     [(0.0, 0, True), (0.0, 1, False), (0.05, 5, True), (0.05, 6, False), (1.0, 100, True), (1.0, 101, False)],
 )
@@ -221,6 +279,75 @@ def test_a_file_of_another_network_is_refused() -> None:
         r"found one made from c0ffeec0ffee…",
     ):
         verify_model(Answers(answers_of(split.labels)), split, reference)
+
+
+# What a reference must be
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        (lambda rows: 0 * rows, "do not sum to 1"),
+        (lambda rows: rows * np.nan, "are not finite numbers"),
+        (lambda rows: rows / 0, "are not finite numbers"),
+        (lambda rows: rows.astype(np.float64), r"found float64 \(100, 10\)"),
+        (lambda rows: rows[:, :9], r"found float32 \(100, 9\)"),
+        (lambda rows: rows[0], r"found float32 \(10,\)"),
+        (lambda rows: np.full_like(rows, 0.1), "found the same answer to every one"),
+        (lambda rows: rows[:-1], "expected answers to 100 test images, found 99"),
+    ],
+)
+@pytest.mark.parametrize("precision", GATES)
+@pytest.mark.filterwarnings("ignore:divide by zero")
+def test_a_reference_that_proves_nothing_is_refused(change, complaint: str, precision: Precision) -> None:
+    split = numbered(100)
+    answers = answers_of(split.labels)
+    with pytest.raises(EdgeDigitsError, match=complaint):
+        verify_model(Answers(answers, precision), split, reference_of(split, change(answers)))
+
+
+# What is on record
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "complaint"),
+    [
+        (MeasuredAccuracy("numbers", 100, 100), None),
+        (MeasuredAccuracy("numbers", 99, 100), None),  # an image at the very edge, on another processor
+        (
+            MeasuredAccuracy("numbers", 98, 100),
+            "reads 100 of 100 images right, where its metadata say 98 of 100",
+        ),
+        (
+            MeasuredAccuracy("numbers", 100, 200),
+            "reads 100 of 100 images right, where its metadata say 100 of 200",
+        ),
+        (MeasuredAccuracy("renamed", 3, 7), None),  # the folder of a dataset may have another name today
+        (
+            MeasuredAccuracy("MNIST", 100, 100),
+            "its metadata tell of its accuracy on MNIST, where numbers is asked",
+        ),
+    ],
+)
+def test_a_file_reads_as_many_images_as_it_says(accuracy: MeasuredAccuracy, complaint: str | None) -> None:
+    split = numbered(100)
+    answers = answers_of(split.labels)
+    model = Answers(answers, "int8")
+    model.metadata = dataclasses.replace(model.metadata, accuracy=accuracy)
+    found = verify_model(model, split, reference_of(split, answers))
+    assert found.failures == (() if complaint is None else (complaint,))
+
+
+@pytest.mark.parametrize(
+    ("widths", "passes"), [((1, 10), True), ((2, 10), False), ((10,), False), (None, True)]
+)
+def test_hidden_layers_are_those_that_the_metadata_tell(widths: tuple[int, ...] | None, passes: bool) -> None:
+    split = numbered(100)
+    answers = answers_of(split.labels)
+    model = Answers(answers)
+    model.widths = widths
+    found = verify_model(model, split, reference_of(split, answers))
+    assert found.passed is passes
 
 
 # The real thing

@@ -8,7 +8,13 @@ from hypothesis import strategies as st
 from edgedigits.contract import LABELS, LARGEST_MODEL
 from edgedigits.errors import ContractError, ModelFileError
 from edgedigits.metadata import CalibrationReceipt, MeasuredAccuracy, ModelMetadata
-from edgedigits.model_files.c_source import metadata_comment, read_metadata, read_model_array, read_source
+from edgedigits.model_files.c_source import (
+    metadata_comment,
+    read_metadata,
+    read_model_array,
+    read_source,
+    read_widths,
+)
 
 PATH = Path("digits.c")
 METADATA = ModelMetadata(
@@ -61,12 +67,63 @@ def test_a_file_that_says_nothing_of_itself_is_refused() -> None:
             "contract version 1, found version 2",
         ),
         (lambda source: source.replace('"int8"', '"float32"'), "precision int8 in a C file, found float32"),
+        (
+            lambda source: source.replace('"uint8"', '"int8"'),
+            "int8 edges, as its metadata say, found edges of uint8",
+        ),
     ],
-    ids=["no JSON", "another contract", "another precision"],
+    ids=["no JSON", "another contract", "another precision", "other edges"],
 )
 def test_damaged_metadata_are_refused(damage, complaint: str) -> None:
     with pytest.raises(ContractError, match=complaint):
         read_metadata(PATH, damage(comment(METADATA)))
+
+
+ARRAY = "\nconst unsigned char edgedigits_model[SIZE] = {\n    1, 2,\n};\n"
+
+
+def test_an_array_in_a_comment_is_none() -> None:
+    assert read_model_array(PATH, f"/*{ARRAY}*/\nint main(void);\n") is None
+    other = ARRAY.replace("1, 2", "3, 4")
+    assert read_model_array(PATH, f"/*{ARRAY}*/{other}") == bytes([3, 4])
+
+
+@pytest.mark.parametrize(
+    "source",
+    [ARRAY + ARRAY, f"#if 0{ARRAY}#else{ARRAY}#endif\n", f"{ARRAY}int edgedigits_predict(void);\n"],
+    ids=["two", "two, one of them left out", "a network in C beside it"],
+)
+def test_of_several_networks_none_is_judged(source: str) -> None:
+    with pytest.raises(ModelFileError, match="it holds several networks, of which only one would be judged"):
+        read_model_array(PATH, source)
+
+
+def layer_source(outputs: tuple[int, ...], before: str = "") -> str:
+    """The tables of an exported file, as far as they tell the widths."""
+    tables = "".join(
+        f"static const int8_t weights_{number}[4] = {{1}};\n    .outputs = {units},\n"
+        for number, units in enumerate(outputs, start=1)
+    )
+    return f"/* A float is none here. */\n{before}{tables}"
+
+
+def test_the_tables_tell_the_widths() -> None:
+    assert read_widths(PATH, layer_source((128, 32, 10))) == (128, 32, 10)
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        (layer_source(()), "a table of int8 weights for every layer"),
+        (layer_source((10,)).replace("int8_t", "int16_t"), "a table of int8 weights for every layer"),
+        (layer_source((10,), "static float factor;\n"), "integers only .*, found a float"),
+        (layer_source((10,), "typedef double real;\n"), "integers only .*, found a double"),
+    ],
+    ids=["no layers", "wider weights", "a float", "a double"],
+)
+def test_code_of_other_numbers_is_refused(source: str, found: str) -> None:
+    with pytest.raises(ContractError, match=found):
+        read_widths(PATH, source)
 
 
 def test_an_array_is_read_back() -> None:

@@ -69,8 +69,10 @@ def test_a_truncated_file_is_an_error(share: float, models: Path, tmp_path: Path
         (lambda kernel: kernel.T, "its weights cannot be read"),
         (lambda kernel: np.full_like(kernel, np.nan), "its weights hold NaN or infinity"),
         (lambda kernel: np.where(kernel == kernel.max(), np.inf, kernel), "its weights hold NaN or infinity"),
+        (np.zeros_like, "all weights of its layer hidden_1 are 0"),
+        (lambda kernel: -0.0 * np.ones_like(kernel), "all weights of its layer hidden_1 are 0"),
     ],
-    ids=["narrower", "transposed", "NaN", "one infinity"],
+    ids=["narrower", "transposed", "NaN", "one infinity", "zeros", "negative zeros"],
 )
 def test_weights_that_are_not_those_of_the_network_are_an_error(
     change, complaint: str, models: Path, tmp_path: Path

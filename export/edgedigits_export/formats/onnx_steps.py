@@ -157,7 +157,7 @@ def _pads(margins: Margins) -> list[int]:
 
 def _convolution(to: _Writer, step: Convolution, place: int) -> str:
     kernel = np.ascontiguousarray(np.transpose(step.kernel, (3, 2, 0, 1)))
-    attributes = {
+    attributes: dict[str, Any] = {
         "kernel_shape": list(kernel.shape[2:]),
         "strides": list(step.strides),
         "dilations": list(step.dilation),

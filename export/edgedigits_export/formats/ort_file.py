@@ -10,6 +10,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+# First: onnxruntime, once imported, has begun to report.
+from edgedigits.runtimes.ort import onnxruntime
+
+# isort: split
 import flatbuffers
 from onnxruntime.tools.ort_format_model.ort_flatbuffers_py.fbs import (
     ArgTypeAndIndex,
@@ -21,7 +25,6 @@ from onnxruntime.tools.ort_format_model.ort_flatbuffers_py.fbs import (
 
 from edgedigits.datasets.split import Split
 from edgedigits.metadata import ModelMetadata
-from edgedigits.runtimes.ort import onnxruntime
 from edgedigits_export.formats.onnx_file import OnnxFormat, add_metadata
 from edgedigits_export.targets import ExportOptions
 

@@ -72,11 +72,15 @@ def test_scales_are_multiplied_in_the_precision_of_the_kernels(
     # They have to be apart by more than a part in the sums, 2**30 at most, for the sums to tell.
     assert abs(in_float32 / in_float64 - 1) > 2**-27
     biases = near_ties(in_float32, in_float64)
-    first = int8_layer(np.zeros((4, 784), np.int8), None, np.float32([1e-3]), float(inner), 0, relu=False)
+    # Not all weights may be 0: this one is of a pixel in the corner, which is 0 itself.
+    corner, nothing = np.zeros((4, 784), np.int8), np.zeros((10, 4), np.int8)
+    corner[0, 0] = nothing[0, 0] = 1
+    first = int8_layer(corner, None, np.float32([1e-3]), float(inner), 0, relu=True)
     scales = np.full(1 if per_tensor else 10, weight_scale)
-    last = int8_layer(np.zeros((10, 4), np.int8), biases, scales, 1.0, 0, relu=False)
+    last = int8_layer(nothing, biases, scales, 1.0, 0, relu=False)
     content = make_model([first, last])
     pixels = dataset[1].images[:1]
+    assert pixels[0, 0, 0] == 0
 
     (found,) = logits_of(read_fixed_point_network(content), pixels)
     ((expected,), _) = reference_answers(content, pixels)
@@ -151,7 +155,7 @@ def test_what_is_no_tflite_file_is_refused() -> None:
     ("change", "complaint"),
     [
         (
-            {"weights": np.zeros((9, 784), np.int8), "biases": None, "weight_scales": np.float32([1])},
+            {"weights": np.ones((9, 784), np.int8), "biases": None, "weight_scales": np.float32([1])},
             "a SOFTMAX as edgedigits exports it",
         ),
         ({"biases": np.full(10, INT32_MAX)}, "sums within int32"),

@@ -1,6 +1,6 @@
-"""What onnxruntime's own operators make of their inputs, into which it fuses several in files of its own format.
+"""What the operators that onnxruntime makes of several, in files of its own format, make of their inputs.
 
-https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md.
+Operators: https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md.
 """
 
 from edgedigits.model_files.onnx_map_operators import LARGEST_NUMBER, convolution, function
@@ -13,7 +13,7 @@ from edgedigits.model_files.onnx_tensors import (
     SUMS,
     UINT8,
     Attributes,
-    Rule,
+    Rules,
     Tensor,
     expect,
 )
@@ -85,7 +85,7 @@ def _biased_gelu(inputs: list[Tensor], attributes: Attributes) -> Tensor:
 
 FUSED_FUNCTIONS = ("Clip", "Elu", "HardSigmoid", "LeakyRelu", "Relu", "Selu", "Sigmoid", "Tanh")
 """That onnxruntime makes part of a Conv or a Gemm."""
-FUSED_OPERATORS: "dict[str, Rule]" = {
+FUSED_OPERATORS: Rules = {
     "FusedConv": _fused_convolution,
     "FusedGemm": _fused_gemm,
     "BiasGelu": _biased_gelu,
