@@ -8,9 +8,14 @@ multiplications of a convolution.
 import math
 from typing import Any
 
+from edgedigits.format_table import Precision
 from edgedigits.model_files.onnx_operators import met, together
 from edgedigits.model_files.onnx_tensors import (
     FLOAT,
+    INT8,
+    INT32,
+    SCALE,
+    UINT8,
     VALUES,
     WAY,
     Attributes,
@@ -67,14 +72,39 @@ def convolution(inputs: list[Tensor], attributes: Attributes) -> Tensor:
     expect(
         len(inputs) in (2, 3)
         and _is_map(inputs[0])
-        and inputs[1].is_constant
         and inputs[1].dtype == FLOAT
-        and len(inputs[1].shape) == 4
-        and min(side or 0 for side in inputs[1].shape) > 0,
+        and all(bias.dtype == FLOAT for bias in inputs[2:]),
         "Conv",
         inputs,
     )
+    return _convolved(inputs, attributes, inputs[1].precision, "Conv")
+
+
+def _integer_convolution(inputs: list[Tensor], attributes: Attributes) -> Tensor:
+    """The same in integers that are made of the values while it runs, and int8 weights."""
+    expect(
+        len(inputs) == 3
+        and inputs[0].dtype == UINT8
+        and _is_map(inputs[0]._replace(dtype=FLOAT))
+        and inputs[1].dtype == INT8
+        and inputs[2].dtype == UINT8
+        and inputs[2].shape == ()
+        and inputs[2].step == SCALE,
+        "ConvInteger",
+        inputs,
+    )
+    return _convolved(inputs[:2], attributes, "dynamic", "ConvInteger")._replace(dtype=INT32)
+
+
+def _convolved(
+    inputs: list[Tensor], attributes: Attributes, precision: "Precision | None", operator: str
+) -> Tensor:
     values, kernel = inputs[:2]
+    expect(
+        kernel.is_constant and len(kernel.shape) == 4 and min(side or 0 for side in kernel.shape) > 0,
+        operator,
+        inputs,
+    )
     outputs, depth, *window = (int(side or 0) for side in kernel.shape)
     groups = whole(attributes, "group", 1)
     places = _places(values.shape[2:], tuple(window), attributes)
@@ -84,19 +114,19 @@ def convolution(inputs: list[Tensor], attributes: Attributes) -> Tensor:
         and values.shape[1] == depth * groups
         and outputs % groups == 0
         and _wholes(attributes, "kernel_shape", tuple(window)) == tuple(window)
-        and all(bias.is_constant and bias.dtype == FLOAT and bias.shape == (outputs,) for bias in inputs[2:]),
-        "Conv",
+        and all(bias.is_constant and bias.shape == (outputs,) for bias in inputs[2:]),
+        operator,
         inputs,
     )
     if kernel.is_zero:
         raise ForeignGraphError("weights of a trained network", "a layer of zeros only")
-    if kernel.precision is None or values.precision not in (None, kernel.precision):
-        raise ForeignGraphError("weights of one precision", f"{values.precision} and {kernel.precision}")
+    if precision is None or values.precision not in (None, precision):
+        raise ForeignGraphError("weights of one precision", f"{values.precision} and {precision}")
     return Tensor(
         FLOAT,
         (values.shape[0], outputs, *places),
         step=VALUES,
-        precision=kernel.precision,
+        precision=precision,
         is_free=True,
         products=math.prod(places) * outputs * depth * math.prod(window),
     )
@@ -234,6 +264,7 @@ MAP_OPERATORS: "dict[str, Rule]" = {
     "Clip": _clip,
     "Concat": _concat,
     "Conv": convolution,
+    "ConvInteger": _integer_convolution,
     "Div": _with("Div"),
     "Elu": function("Elu", "alpha"),
     "Erf": function("Erf"),

@@ -39,7 +39,7 @@ from edgedigits.model_files.onnx_tensors import (
 
 def _cast(inputs: list[Tensor], attributes: Attributes) -> Tensor:
     expect(len(inputs) == 1 and whole(attributes, "to", 0) == FLOAT, "Cast", inputs)
-    return inputs[0]._replace(dtype=FLOAT, numbers=())
+    return inputs[0]._replace(dtype=FLOAT, numbers=(), products=0)
 
 
 def _identity(inputs: list[Tensor], attributes: Attributes) -> Tensor:
@@ -180,8 +180,13 @@ def _add(inputs: list[Tensor], attributes: Attributes) -> Tensor:
 
 
 def _multiply(inputs: list[Tensor], attributes: Attributes) -> Tensor:
-    """Scales: of a row, or of other scales."""
-    if len(inputs) == 2 and inputs[0].shape == () and inputs[1].is_constant and len(inputs[1].shape) == 1:
+    """Scales: of a row or of the channels of a map, or of other scales."""
+    if (
+        len(inputs) == 2
+        and inputs[0].shape == ()
+        and inputs[1].is_constant
+        and (len(inputs[1].shape) == 1 or (len(inputs[1].shape) == 3 and inputs[1].shape[1:] == (1, 1)))
+    ):
         expect(
             inputs[0].dtype == inputs[1].dtype == FLOAT and inputs[0].step == SCALE and not inputs[1].is_zero,
             "Mul",
@@ -221,10 +226,8 @@ def met(inputs: list[Tensor], operator: str) -> Tensor:
     expect(
         one.dtype == other.dtype == FLOAT
         and one.step in WAY
-        and (
-            other.is_constant and fits and None not in sides if other.step == "" else other.shape == one.shape
-        )
-        and (other.step == "" or other.step in WAY),
+        and (other.shape == one.shape if other.step in WAY else fits and None not in sides)
+        and (other.is_constant or other.step in WAY or (other.step == SCALE and one.precision == "dynamic")),
         operator,
         inputs,
     )
@@ -258,9 +261,13 @@ def _matmul_integer(inputs: list[Tensor], attributes: Attributes) -> Tensor:
 
 
 def _dynamic_quantize(inputs: list[Tensor], attributes: Attributes) -> tuple[Tensor, ...]:
-    """Integers of a row, with the scale and the zero point that its own smallest and largest number ask for."""
+    """Integers of a row or a map, with scale and zero point that its own smallest and largest number ask for."""
     expect(
-        len(inputs) == 1 and inputs[0].dtype == FLOAT and is_row(inputs[0]), "DynamicQuantizeLinear", inputs
+        len(inputs) == 1
+        and inputs[0].dtype == FLOAT
+        and (is_row(inputs[0]) or (len(inputs[0].shape) == 4 and inputs[0].step in WAY)),
+        "DynamicQuantizeLinear",
+        inputs,
     )
     return inputs[0]._replace(dtype=UINT8), Tensor(FLOAT, (), step=SCALE), Tensor(UINT8, (), step=SCALE)
 

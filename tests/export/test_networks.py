@@ -20,6 +20,7 @@ from edgedigits.metadata import ModelMetadata
 from edgedigits.model_files.keras_archive import read_network_spec
 from edgedigits.runtimes.opening import open_model
 from edgedigits_export import FORMATS, ExportOptions, Target, export_model, holding, load_inference_graph
+from edgedigits_export.formats import tflite_file
 from edgedigits_export.formats.onnx_file import add_metadata, to_onnx
 from edgedigits_export.formats.ort_file import to_ort
 from edgedigits_export.inference_graph import InferenceGraph
@@ -65,9 +66,13 @@ def loaded(name: str, folder: Path) -> tuple[keras.Model, InferenceGraph]:
 def opened(graph: InferenceGraph, file_format: str, precision: str, folder: Path):
     """Export without the gate, whose accuracy networks of random weights do not have, and open the file."""
     metadata = ModelMetadata(graph.arch, precision, graph.weights_sha256, {})
-    content = add_metadata(to_onnx(graph, precision), metadata)
     path = folder / f"network.{file_format}"
-    path.write_bytes(to_ort(content) if file_format == "ort" else content)
+    if file_format == "tflite":
+        content = tflite_file.TFLITE.convert(graph, None, precision, ExportOptions())
+        path.write_bytes(tflite_file.add_metadata(content, metadata))
+    else:
+        content = add_metadata(to_onnx(graph, precision), metadata)
+        path.write_bytes(to_ort(content) if file_format == "ort" else content)
     return open_model(path)
 
 
@@ -87,16 +92,20 @@ def test_a_network_built_anew_answers_as_keras_does(name: str, folder: Path) -> 
 
 @pytest.mark.parametrize("name", networks.NETWORKS)
 @pytest.mark.parametrize(
-    ("file_format", "precision"), [("onnx", "float32"), ("ort", "float32"), ("onnx", "float16")]
-)
+    ("file_format", "precision"),
+    [
+        ("onnx", "float32"), ("onnx", "float16"), ("onnx", "dynamic"), ("ort", "float32"),
+        ("tflite", "float32"), ("tflite", "float16"), ("tflite", "dynamic"),
+    ],
+)  # fmt: skip
 def test_a_file_of_floats_answers_as_keras_does(
     name: str, file_format: str, precision: str, folder: Path, pixels: np.ndarray, tmp_path: Path
 ) -> None:
     fresh, graph = loaded(name, folder)
     expected = networks.answers(fresh, graph.input_scale.values(pixels))
     model = opened(graph, file_format, precision, tmp_path)
-    # float16 keeps three digits of a weight.
-    near = NEAR if precision == "float32" else 5e-3
+    # float16 keeps three digits of a weight, int8 two.
+    near = {"float32": NEAR, "float16": 1e-3, "dynamic": 1e-2}[precision]
     np.testing.assert_allclose(model.probabilities(pixels), expected, rtol=0, atol=near)
     assert np.ptp(expected, axis=0).max() > 1e-3  # the answers depend on the image
     one = model.probabilities(pixels[:1])
@@ -225,7 +234,7 @@ def test_what_is_easily_done_otherwise_is_done_as_keras_does(
     fresh = keras.models.load_model(tmp_path / "odd.keras")
     graph = load_inference_graph(tmp_path / "odd.keras")
     expected = networks.answers(fresh, graph.input_scale.values(pixels[:60]))
-    for file_format in ("onnx", "ort"):
+    for file_format in ("onnx", "ort", "tflite"):
         found = opened(graph, file_format, "float32", tmp_path).probabilities(pixels[:60])
         np.testing.assert_allclose(found, expected, rtol=0, atol=NEAR)
 
@@ -257,7 +266,8 @@ def test_a_network_goes_through_the_gate_to_every_format_that_holds_it(
     path = trained(name, dataset, tmp_path)
     graph = load_inference_graph(path)
     targets = holding(graph, FORMATS)
-    assert {target.precision for target in targets} == {"float32", "float16"}
+    assert {target.precision for target in targets} == {"float32", "float16", "dynamic"}
+    assert {target.format for target in targets} == {"onnx", "ort", "tflite"}
     exported, failed = export_model(
         path, targets, *dataset, options=ExportOptions(max_drop=1.0, input_scale=UNIT)
     )
