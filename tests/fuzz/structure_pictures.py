@@ -4,6 +4,7 @@ import random
 import struct
 import zlib
 from collections.abc import Callable
+from itertools import accumulate
 
 from mutations import EDGES
 from structure_tags import SEEDS, SIDES, Make, exif
@@ -17,6 +18,8 @@ def seeds(suffix: str) -> list[bytes]:
 
 
 MOST_PIECES = 3_000
+MOST_BYTES = 64 << 20
+"""Of all pieces: four times what the readers take."""
 
 
 def rearranged(
@@ -43,7 +46,8 @@ def rearranged(
         else:
             pieces[place] = pieces[place][0], some_bytes(chance)
         # What is made of what was made many times would be as large as a disk.
-        del pieces[MOST_PIECES:]
+        sizes = accumulate(len(body) for _, body in pieces)
+        del pieces[min(MOST_PIECES, sum(size <= MOST_BYTES for size in sizes)) :]
     return pieces
 
 
