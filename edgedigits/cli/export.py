@@ -110,25 +110,20 @@ def command(
     Every file has to prove on all test images that it is as accurate before it is put in place. A file
     that fails the gate is not written, and the exit status is 1. The same network gives the same bytes.
 
-    Files take pixels, whatever the network was trained on. A network of another author that has no
-    Rescaling layer is asked about training images to find out what that was; --input-scale says it by
-    hand.
+    Files take pixels, whatever the network was trained on. One of another author that has no Rescaling
+    layer is asked about training images to find out what that was; --input-scale says it by hand.
 
     \b
     Examples:
       edgedigits export --format tflite                      # digits.tflite
       edgedigits export --format tflite --quantize           # digits.int8.tflite, integers only
-      edgedigits export --format tflite --quantize float16   # digits.float16.tflite
-      edgedigits export --format onnx --quantize             # digits.int8.onnx
+      edgedigits export --format onnx --quantize float16     # digits.float16.onnx
       edgedigits export --format ort --quantize              # digits.int8.ort, for minimal builds
       edgedigits export --format c --selftest                # digits.c, digits.h, digits_selftest.c
-      edgedigits export --format tflm                        # digits.tflm.c, digits.tflm.h
       edgedigits export --format all --force
       edgedigits export theirs.keras --format all
       edgedigits export theirs.keras --format tflite --input-scale -1..1
     """
-    if network is not None:
-        _check_alone(click.get_current_context())
     from edgedigits.datasets.read import read_split
     from edgedigits.datasets.split import PARTS
     from edgedigits.extras import extra
@@ -138,7 +133,7 @@ def command(
         from edgedigits_export import ExportOptions, export_model, load_inference_graph
     targets = _targets(file_format, quantize, selftest=selftest)
     progress = terminal_progress(quiet, needs="train")
-    network = network or models / file_name(name, "keras")
+    network = _network(click.get_current_context(), network, models, name)
     finish_commits(out or network.parent)
     graph = load_inference_graph(network)
     if file_format == "all":
@@ -153,15 +148,17 @@ def command(
         progress=progress,
     )
     print_exports(exported, failed, as_json=as_json)
-    if failed:
-        raise SystemExit(1)
+    raise SystemExit(1 if failed else 0)
 
 
-def _check_alone(context: click.Context) -> None:
-    """Refuse a second way of naming the network."""
+def _network(context: click.Context, network: Path | None, models: Path, name: str) -> Path:
+    """Return the network's file; one way of naming it is enough."""
+    if network is None:
+        return models / file_name(name, "keras")
     for option in ("models", "name"):
         if context.get_parameter_source(option) is not click.core.ParameterSource.DEFAULT:
             raise click.UsageError(f"expected a network or --{option}, got both")
+    return network
 
 
 def _possible(

@@ -17,6 +17,8 @@ from edgedigits.model_files.onnx_fused import FUSED_OPERATORS
 from edgedigits.model_files.onnx_graph import check_graph
 from edgedigits.model_files.onnx_tensors import DamagedGraphError, ForeignGraphError, Tensor
 
+_VALUE = 1
+"""DimensionValueType of a side that is a number."""
 MOST_NODES = 1_000
 MOST_ARGUMENTS = 16
 """Inputs or outputs of one operator."""
@@ -192,7 +194,11 @@ def _edge(values: dict[str, Table], name: str) -> Table:
         raise DamagedGraphError(f"nothing is known of {name!r}")
     tensor = values[name].get("type", {}).get("tensor", {})
     sides = [side.get("value", {}) for side in tensor.get("shape", {}).get("dim", [])]
-    dimensions = [{"dim_value": side["number"]} if "number" in side else {} for side in sides]
+    # A side of 0 is written as none, which its kind tells from a free one.
+    dimensions = [
+        {"dim_value": side.get("number", 0)} if "number" in side or side.get("kind") == _VALUE else {}
+        for side in sides
+    ]
     kind = {"elem_type": tensor.get("elem_type", 0), "shape": {"dim": dimensions}}
     return {"name": name, "type": {"tensor_type": kind}}
 

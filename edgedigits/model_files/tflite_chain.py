@@ -33,7 +33,12 @@ from edgedigits.model_files.tflite_graph import (
     require,
     size,
 )
-from edgedigits.model_files.tflite_map_operators import CONV_2D, DEPTHWISE_CONV_2D, MAP_OPERATOR_NAMES
+from edgedigits.model_files.tflite_map_operators import (
+    CONV_2D,
+    DEPTHWISE_CONV_2D,
+    MAP_OPERATOR_NAMES,
+    OPTIONS_OF,
+)
 
 MOST_OPERATORS = 1_000
 """A network of ten layers has under thirty."""
@@ -44,6 +49,15 @@ def _is_reshape(inputs: "list[Tensor | None]", output: Tensor, options: Table) -
     return RULES[RESHAPE](inputs, output, options) or maps.reshapes(inputs, output)
 
 
+_OPTIONS_OF = {
+    FULLY_CONNECTED: 8,
+    SOFTMAX: 9,
+    RESHAPE: 17,
+    CAST: 37,
+    DEQUANTIZE: 46,
+    QUANTIZE: 89,
+    **OPTIONS_OF,
+}
 _RULES: dict[int, Rule] = {**RULES, **maps.MAP_RULES, RESHAPE: _is_reshape}
 
 
@@ -81,6 +95,8 @@ def check_operator_chain(
         require(index < len(codes), "operators that the file declares")
         taken, given = operator.get("inputs", ()), operator.get("outputs", ())
         name = NAMES[codes[index]]
+        kinds = (0, _OPTIONS_OF.get(codes[index], 0))
+        require(operator.get("options_type", 0) in kinds, f"options of a {name}")
         require(all(place == -1 or place in defined for place in taken), f"inputs of {name} that are there")
         require(len(given) == 1 and 0 <= given[0] < len(tensors), f"one output of {name}")
         require(given[0] not in defined, f"a new output of {name}")

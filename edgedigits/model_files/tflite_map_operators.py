@@ -33,6 +33,24 @@ MAP_OPERATOR_NAMES = {
 }
 """BuiltinOperator."""
 
+OPTIONS_OF = {
+    ADD: 11,
+    AVERAGE_POOL_2D: 5,
+    CONCATENATION: 10,
+    CONV_2D: 1,
+    DEPTHWISE_CONV_2D: 2,
+    GELU: 116,
+    LEAKY_RELU: 75,
+    MAX_POOL_2D: 5,
+    MEAN: 27,
+    MINIMUM: 39,
+    MUL: 21,
+    PAD: 22,
+    REDUCE_MAX: 27,
+    SLICE: 48,
+    TRANSPOSE: 26,
+}
+"""By operator, its BuiltinOptions; LiteRT takes the defaults where it finds others."""
 MAP_OPTIONS: dict[int, str] = {
     1: "convolution_options",
     2: "depthwise_options",

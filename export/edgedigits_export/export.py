@@ -70,18 +70,12 @@ def export_model(
         DatasetError: other images than the network was trained and scored on; calibration images cannot be chosen.
         QuantizationError: the network has biases that int32 cannot hold.
     """
-    name = network_name(keras_path)
     if keras_path.suffix != ".keras":
         raise _no_archive(keras_path)
-    finish_commits(folder or keras_path.parent)
-    paths = {
-        target: (folder or keras_path.parent) / file_name(name, target.format, target.precision)
-        for target in targets
-    }
-    _check_names(paths, name, options)
+    paths = _paths(keras_path, targets, folder, options)
     graph = graph or load_inference_graph(keras_path)
     _check_holds(keras_path, graph, targets)
-    training = _training_record(keras_path, name, graph)
+    training = _training_record(keras_path, graph)
     check_dataset(keras_path, graph, training, train_split, test_split)
     if graph.spec.head == "logits":
         progress.note(f"{keras_path.name}: ends in logits; its files have a softmax behind them")
@@ -115,7 +109,7 @@ def _check_holds(path: Path, graph: InferenceGraph, targets: Sequence[Target]) -
             path,
             f"a chain of Dense layers with relu and a softmax at the end for {', '.join(names)} files",
             f"{graph.arch}, and these are made of Dense networks only",
-            "export it with --format onnx or ort, in float32",
+            "export it with --format onnx, tflite or ort, without --quantize int8",
         )
 
 
@@ -162,9 +156,9 @@ def _integers(
     return integers
 
 
-def _training_record(keras_path: Path, name: str, graph: InferenceGraph) -> Training | None:
+def _training_record(keras_path: Path, graph: InferenceGraph) -> Training | None:
     """Return what the manifest beside a network says of its training; None where it is about other weights."""
-    training = training_of(read_manifest(keras_path.parent), name)
+    training = training_of(read_manifest(keras_path.parent), network_name(keras_path))
     if training is not None and training["weights_sha256"] != graph.weights_sha256:
         training = None
     return training
@@ -180,8 +174,13 @@ def _reference(graph: InferenceGraph, test_split: Split) -> Reference:
     )
 
 
-def _check_names(paths: dict[Target, Path], name: str, options: ExportOptions) -> None:
-    """Raise ``OutputError`` where a file is there that may not be replaced, or that its format has no name for."""
+def _paths(
+    keras_path: Path, targets: Sequence[Target], folder: Path | None, options: ExportOptions
+) -> dict[Target, Path]:
+    """Return where files will be; ``OutputError`` where one may not be replaced, or its format has no name for it."""
+    name, folder = network_name(keras_path), folder or keras_path.parent
+    finish_commits(folder)
+    paths = {target: folder / file_name(name, target.format, target.precision) for target in targets}
     existing = [
         str(path.with_name(file))
         for target, path in paths.items()
@@ -192,6 +191,7 @@ def _check_names(paths: dict[Target, Path], name: str, options: ExportOptions) -
         raise OutputError(f"{', '.join(existing)}: exists already; give --force to replace it")
     for target in paths:
         _exporter(target).check_name(name)
+    return paths
 
 
 class _GateError(AccuracyError):
@@ -216,17 +216,7 @@ def _export_one(
     exporter = _exporter(target)
     integers = calibrated.network if calibrated else None
     content = exporter.convert(graph, integers, target.precision, options)
-    metadata = ModelMetadata(
-        arch=graph.arch,
-        precision=target.precision,
-        weights_sha256=graph.weights_sha256,
-        tools=versions(*exporter.tools),
-        calibration=calibrated.receipt if calibrated else None,
-        edges=exporter.edges(target.precision, options),
-        labels=graph.labels,
-        input_scale=choice.receipt if choice else None,
-        head="logits" if graph.spec.head == "logits" else None,
-    )
+    metadata = _metadata(target, graph, calibrated, choice, options)
     with locked(path.parent), staged(path.parent) as staging:
         staged_path = staging / path.name
         # First without the accuracy, to measure it; then with it, and once more through the gate: what is put in
@@ -263,6 +253,28 @@ def _export_one(
         )
         write_record(exported, target, staging, record.fields, choice, reference)
     return exported
+
+
+def _metadata(
+    target: Target,
+    graph: InferenceGraph,
+    calibrated: Calibrated | None,
+    choice: InputChoice | None,
+    options: ExportOptions,
+) -> ModelMetadata:
+    """Return what a file says of itself before its accuracy is known."""
+    exporter = _exporter(target)
+    return ModelMetadata(
+        arch=graph.arch,
+        precision=target.precision,
+        weights_sha256=graph.weights_sha256,
+        tools=versions(*exporter.tools),
+        calibration=calibrated.receipt if calibrated else None,
+        edges=exporter.edges(target.precision, options),
+        labels=graph.labels,
+        input_scale=choice.receipt if choice else None,
+        head="logits" if graph.spec.head == "logits" else None,
+    )
 
 
 def _exporter(target: Target) -> ExportFormat:

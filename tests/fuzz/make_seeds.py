@@ -10,16 +10,22 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import keras
 import numpy as np
 from PIL import Image, ImageDraw
 
 from edgedigits.datasets.bundled_digits import load_bundled_digits
+from edgedigits.file_names import file_name
+from edgedigits.metadata import ModelMetadata
 from edgedigits.training.recipe import Recipe
 from edgedigits.training.train import train
-from edgedigits_export import FORMATS, ExportOptions, export_model
+from edgedigits_export import FORMATS, ExportOptions, export_model, load_inference_graph
+from edgedigits_export.formats.onnx_file import ONNX
+from edgedigits_export.formats.ort_file import to_ort
+from edgedigits_export.formats.tflite_file import TFLITE
 
 SEEDS = Path(__file__).parent / "seeds"
-NAME = "small"
+NAME, MAPS = "small", "small-maps"
 WIDTHS = (4, 3)
 
 
@@ -88,7 +94,39 @@ def write_networks() -> None:
         shutil.copy(file.path, SEEDS / f"{NAME}.uint8.tflite")
 
 
+def write_maps() -> None:
+    """Make a network with one layer of most kinds, random weights, and its files of floats."""
+    layers = keras.layers
+    keras.utils.set_random_seed(0)
+    image = keras.Input((28, 28, 1))
+    values = layers.ZeroPadding2D(((0, 1), (2, 0)))(layers.Conv2D(2, 3, 3, activation="relu")(image))
+    values = layers.Cropping2D(((1, 0), (0, 1)))(layers.LeakyReLU()(values))
+    inner = layers.DepthwiseConv2D(3, padding="same", depth_multiplier=2, activation="silu")(values)
+    inner = layers.PReLU(shared_axes=[1, 2])(layers.Conv2D(2, 1, dilation_rate=1, activation="gelu")(inner))
+    values = layers.Add()([values, inner])
+    branches = [layers.MaxPooling2D()(values), layers.AveragePooling2D(2)(values)]
+    values = layers.Concatenate()(branches)
+    values = layers.Conv2D(4, 2, groups=2, activation="elu")(values)
+    ends = [layers.GlobalMaxPooling2D()(values), layers.GlobalAveragePooling2D()(values)]
+    values = layers.Dense(8, "tanh")(layers.Flatten()(layers.Reshape((2, 2, 2))(layers.Concatenate()(ends))))
+    model = keras.Model(image, layers.Dense(10, "softmax")(layers.Activation("hard_sigmoid")(values)))
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch, f"{MAPS}.keras")
+        model.save(path)
+        shutil.copy(path, SEEDS)
+        graph = load_inference_graph(path)
+    for row, precision in ((ONNX, "float32"), (ONNX, "dynamic"), (TFLITE, "float32"), (TFLITE, "float16")):
+        content = row.convert(graph, None, precision, ExportOptions())
+        name = file_name(MAPS, "onnx" if row is ONNX else "tflite", precision)
+        metadata = ModelMetadata(graph.arch, precision, graph.weights_sha256, {})
+        (stamped,) = row.stamp(name, content, metadata, ExportOptions(), load_bundled_digits()[1]).values()
+        (SEEDS / name).write_bytes(stamped)
+        if name.endswith(f"{MAPS}.onnx"):
+            (SEEDS / f"{MAPS}.ort").write_bytes(to_ort(stamped))
+
+
 if __name__ == "__main__":
     SEEDS.mkdir(exist_ok=True)
     write_pictures()
     write_networks()
+    write_maps()

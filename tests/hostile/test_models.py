@@ -497,8 +497,8 @@ def to_custom_code(model: schema.ModelT) -> None:
     model.operatorCodes[0].customCode = b"Backdoor"
 
 
-def to_convolution(model: schema.ModelT) -> None:
-    model.operatorCodes[-1].builtinCode = model.operatorCodes[-1].deprecatedBuiltinCode = 3
+def to_lookup(model: schema.ModelT) -> None:
+    model.operatorCodes[-1].builtinCode = model.operatorCodes[-1].deprecatedBuiltinCode = 7
 
 
 def to_gigantic_tensor(model: schema.ModelT) -> None:
@@ -601,7 +601,7 @@ def to_reshape_to_two(model: schema.ModelT) -> None:
 
 TFLITE: dict[str, tuple[Callable[[schema.ModelT], object], str, str]] = {
     "custom operator": (to_custom_code, "small.tflite", "found a custom operator Backdoor"),
-    "another operator": (to_convolution, "small.tflite", "found operator 3"),
+    "another operator": (to_lookup, "small.tflite", "found operator 7"),
     "gigantic tensor": (to_gigantic_tensor, "small.tflite", "tensors as large as a network's"),
     "gigantic kernel": (to_gigantic_kernel, "small.tflite", "bytes of a tensor, found"),
     "a tensor before the first": (
