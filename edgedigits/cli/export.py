@@ -105,7 +105,7 @@ def command(
     """Convert a network to TFLite, ONNX, ORT format and C.
 
     NETWORK is a .keras file, of any author; without it, that of --models and --name. Networks of other
-    layers than Dense ones, with convolutions for instance, go to files of floats.
+    layers than Dense ones, with convolutions for instance, go to all but int8 and C files.
 
     Every file has to prove on all test images that it is as accurate before it is put in place. A file
     that fails the gate is not written, and the exit status is 1. The same network gives the same bytes.
@@ -127,22 +127,16 @@ def command(
       edgedigits export theirs.keras --format all
       edgedigits export theirs.keras --format tflite --input-scale -1..1
     """
-    if network is not None:
-        _check_alone(click.get_current_context())
+    network = _network_path(network, models, name)
     from edgedigits.datasets.read import read_split
     from edgedigits.datasets.split import PARTS
     from edgedigits.extras import extra
 
     with extra("train", "exporting"):
-        from edgedigits.artifacts.recovery import finish_commits
-        from edgedigits_export import ExportOptions, export_model, load_inference_graph
+        from edgedigits_export import ExportOptions, export_model
     targets = _targets(file_format, quantize, selftest=selftest)
     progress = terminal_progress(quiet, needs="train")
-    network = network or models / file_name(name, "keras")
-    finish_commits(out or network.parent)
-    graph = load_inference_graph(network)
-    if file_format == "all":
-        targets = _possible(graph, targets, progress)
+    graph, targets = _load(network, out, targets, progress, are_all=file_format == "all")
     exported, failed = export_model(
         network,
         targets,
@@ -157,11 +151,27 @@ def command(
         raise SystemExit(1)
 
 
-def _check_alone(context: click.Context) -> None:
-    """Refuse a second way of naming the network."""
+def _network_path(network: Path | None, models: Path, name: str) -> Path:
+    """Return where the network lies, which is named in one of two ways."""
+    if network is None:
+        return models / file_name(name, "keras")
     for option in ("models", "name"):
-        if context.get_parameter_source(option) is not click.core.ParameterSource.DEFAULT:
+        source = click.get_current_context().get_parameter_source(option)
+        if source is not click.core.ParameterSource.DEFAULT:
             raise click.UsageError(f"expected a network or --{option}, got both")
+    return network
+
+
+def _load(
+    network: Path, out: Path | None, targets: tuple["Target", ...], progress: "Progress", *, are_all: bool
+) -> tuple["InferenceGraph", tuple["Target", ...]]:
+    """Return the network, and what is to be made of it: where all formats are meant, what can be."""
+    from edgedigits.artifacts.recovery import finish_commits
+    from edgedigits_export import load_inference_graph
+
+    finish_commits(out or network.parent)
+    graph = load_inference_graph(network)
+    return graph, _possible(graph, targets, progress) if are_all else targets
 
 
 def _possible(

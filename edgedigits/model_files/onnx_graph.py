@@ -88,7 +88,7 @@ def check_graph(graph: Message, budget: Budget, fused: "Rules | None" = None) ->
         own = fused if domain == "com.microsoft" else None
         if domain not in ("", "ai.onnx") and own is None:
             raise ForeignGraphError("operators of ONNX itself", f"a custom operator {domain}.{operator}")
-        follow = _rule(operator) if own is None else own.get(operator)
+        follow = _rule(operator, own)
         if follow is None:
             raise ForeignGraphError(f"operators {', '.join(OPERATORS)}", f"an operator {operator or '?'}")
         try:
@@ -117,13 +117,19 @@ def check_graph(graph: Message, budget: Budget, fused: "Rules | None" = None) ->
     return answers
 
 
-def _rule(operator: str) -> "Rule | None":
-    """Return the rule of an operator of ONNX; those of networks that few have are loaded when they are met."""
-    if operator in OPERATORS:
-        return OPERATORS[operator]
-    from edgedigits.model_files.onnx_map_operators import MAP_OPERATORS
+def _rule(operator: str, fused: "Rules | None") -> "Rule | None":
+    """Return the rule of an operator of ONNX, or of onnxruntime where such are given; None where it has none.
 
-    return MAP_OPERATORS.get(operator)
+    Rules of other layers than Dense ones are loaded when one of their operators is met: few networks have them.
+    """
+    dense = OPERATORS if fused is None else fused
+    if operator in dense:
+        return dense[operator]
+    if fused is None:
+        from edgedigits.model_files.onnx_map_operators import MAP_OPERATORS as OTHERS
+    else:
+        from edgedigits.model_files.onnx_map_fused import FUSED_MAP_OPERATORS as OTHERS
+    return OTHERS.get(operator)
 
 
 def _check_edge(

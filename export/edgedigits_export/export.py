@@ -70,18 +70,10 @@ def export_model(
         DatasetError: other images than the network was trained and scored on; calibration images cannot be chosen.
         QuantizationError: the network has biases that int32 cannot hold.
     """
-    name = network_name(keras_path)
-    if keras_path.suffix != ".keras":
-        raise _no_archive(keras_path)
-    finish_commits(folder or keras_path.parent)
-    paths = {
-        target: (folder or keras_path.parent) / file_name(name, target.format, target.precision)
-        for target in targets
-    }
-    _check_names(paths, name, options)
+    paths = _paths(keras_path, targets, folder or keras_path.parent, options)
     graph = graph or load_inference_graph(keras_path)
     _check_holds(keras_path, graph, targets)
-    training = _training_record(keras_path, name, graph)
+    training = _training_record(keras_path, graph)
     check_dataset(keras_path, graph, training, train_split, test_split)
     if graph.spec.head == "logits":
         progress.note(f"{keras_path.name}: ends in logits; its files have a softmax behind them")
@@ -101,8 +93,21 @@ def export_model(
     return exported, failed
 
 
+def _paths(
+    keras_path: Path, targets: Sequence[Target], folder: Path, options: ExportOptions
+) -> dict[Target, Path]:
+    """Return where the files are to be, once what an earlier command left in that folder is in order."""
+    if keras_path.suffix != ".keras":
+        raise _no_archive(keras_path)
+    finish_commits(folder)
+    name = network_name(keras_path)
+    paths = {target: folder / file_name(name, target.format, target.precision) for target in targets}
+    _check_names(paths, name, options)
+    return paths
+
+
 def holding(graph: InferenceGraph, targets: Sequence[Target]) -> tuple[Target, ...]:
-    """Return those targets whose files can hold a network: all for Dense layers, files of floats for others."""
+    """Return those targets whose files can hold a network: all for Dense layers, all but integers for others."""
     return tuple(target for target in targets if _exporter(target).can_hold(graph, target.precision))
 
 
@@ -115,7 +120,7 @@ def _check_holds(path: Path, graph: InferenceGraph, targets: Sequence[Target]) -
             path,
             f"a chain of Dense layers with relu and a softmax at the end for {', '.join(names)} files",
             f"{graph.arch}, and these are made of Dense networks only",
-            "export it with --format onnx or ort, in float32",
+            "export it with --format onnx, tflite or ort, in float32",
         )
 
 
@@ -162,9 +167,9 @@ def _integers(
     return integers
 
 
-def _training_record(keras_path: Path, name: str, graph: InferenceGraph) -> Training | None:
+def _training_record(keras_path: Path, graph: InferenceGraph) -> Training | None:
     """Return what the manifest beside a network says of its training; None where it is about other weights."""
-    training = training_of(read_manifest(keras_path.parent), name)
+    training = training_of(read_manifest(keras_path.parent), network_name(keras_path))
     if training is not None and training["weights_sha256"] != graph.weights_sha256:
         training = None
     return training
@@ -216,17 +221,7 @@ def _export_one(
     exporter = _exporter(target)
     integers = calibrated.network if calibrated else None
     content = exporter.convert(graph, integers, target.precision, options)
-    metadata = ModelMetadata(
-        arch=graph.arch,
-        precision=target.precision,
-        weights_sha256=graph.weights_sha256,
-        tools=versions(*exporter.tools),
-        calibration=calibrated.receipt if calibrated else None,
-        edges=exporter.edges(target.precision, options),
-        labels=graph.labels,
-        input_scale=choice.receipt if choice else None,
-        head="logits" if graph.spec.head == "logits" else None,
-    )
+    metadata = _metadata(target, graph, calibrated, choice, options)
     with locked(path.parent), staged(path.parent) as staging:
         staged_path = staging / path.name
         # First without the accuracy, to measure it; then with it, and once more through the gate: what is put in
@@ -263,6 +258,28 @@ def _export_one(
         )
         write_record(exported, target, staging, record.fields, choice, reference)
     return exported
+
+
+def _metadata(
+    target: Target,
+    graph: InferenceGraph,
+    calibrated: Calibrated | None,
+    choice: InputChoice | None,
+    options: ExportOptions,
+) -> ModelMetadata:
+    """Return what a file says of itself before its accuracy is known."""
+    exporter = _exporter(target)
+    return ModelMetadata(
+        arch=graph.arch,
+        precision=target.precision,
+        weights_sha256=graph.weights_sha256,
+        tools=versions(*exporter.tools),
+        calibration=calibrated.receipt if calibrated else None,
+        edges=exporter.edges(target.precision, options),
+        labels=graph.labels,
+        input_scale=choice.receipt if choice else None,
+        head="logits" if graph.spec.head == "logits" else None,
+    )
 
 
 def _exporter(target: Target) -> ExportFormat:
