@@ -104,6 +104,7 @@ def check_graph(graph: Message, budget: Budget, fused: "Rules | None" = None) ->
         if len(node["output"]) != len(outputs):
             raise ForeignGraphError(f"{len(outputs)} outputs of a {operator}", str(len(node["output"])))
         for name, output in zip(node["output"], outputs, strict=True):
+            budget.hold(0 if output.is_constant else _count(output))
             _define(tensors, name, output._replace(products=0) if output.products else output)
     _check_outputs(graph, tensors)
     if fused is not None:
@@ -150,7 +151,12 @@ def _described(name: str, dtype: int, shape: tuple[Side, ...]) -> str:
 
 def _size(tensor: Tensor) -> int:
     """Return how many bytes a tensor has, for one image where its batch is free."""
-    return ITEM_BYTES.get(tensor.dtype, 8) * math.prod(side for side in tensor.shape if side is not None)
+    return ITEM_BYTES.get(tensor.dtype, 8) * _count(tensor)
+
+
+def _count(tensor: Tensor) -> int:
+    """Return how many values a tensor has, for one image where its batch is free."""
+    return math.prod(side for side in tensor.shape if side is not None)
 
 
 def _check_described(graph: Message, tensors: dict[str, Tensor]) -> None:

@@ -304,14 +304,32 @@ REFUSED = {
     ),
     "more work than a chip can do": (
         lambda: functional(
-            layers.ZeroPadding2D(60),
             layers.Conv2D(40, 9, padding="same"),
-            layers.Conv2D(64, 25, padding="same"),
+            layers.Conv2D(64, 27, padding="same"),
             layers.GlobalMaxPooling2D(),
             dense(),
             shape=(28, 28, 1),
         ),
-        "at most .* multiplications for one image|at most .* values between",
+        "at most 1,073,741,824 multiplications for one image",
+    ),
+    "a map of a million values": (
+        lambda: functional(
+            layers.ZeroPadding2D(60),
+            layers.Conv2D(64, 3),
+            layers.GlobalMaxPooling2D(),
+            dense(),
+            shape=(28, 28, 1),
+        ),
+        "at most 262,144 values that one of its layers makes of an image, found 1,364,224",
+    ),
+    "many maps": (
+        lambda: functional(
+            *(layers.Conv2D(200, 1, name=f"maps_{place}") for place in range(30)),
+            layers.GlobalMaxPooling2D(),
+            dense(),
+            shape=(28, 28, 1),
+        ),
+        "at most 4,194,304 values between its layers",
     ),
 }
 
