@@ -2,6 +2,7 @@
 
 import struct
 import time
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -264,3 +265,17 @@ def test_a_tflite_file_of_maps_is_refused_in_little_time(
     change(maps)
     content = flatbuffer(tflite_file.SCHEMA, "model", maps.model, b"TFL3")
     refused(read_graph, content, tmp_path / "digits.tflite", reason)
+
+
+def test_a_shape_of_millions_of_sides_is_not_taken_apart(tmp_path: Path) -> None:
+    maps = TfliteMaps()
+    sides = 3_000_000
+    target = maps.tensor(2, (sides,), np.full(sides, 1 << 20, np.int32).tobytes())
+    maps.add(RESHAPE, (1, 784), 17, {}, target)
+    content = flatbuffer(tflite_file.SCHEMA, "model", maps.model, b"TFL3")
+    tracemalloc.start()
+    try:
+        refused(read_graph, content, tmp_path / "digits.tflite", "a RESHAPE as edgedigits exports it")
+        assert tracemalloc.get_traced_memory()[1] < len(content)
+    finally:
+        tracemalloc.stop()
