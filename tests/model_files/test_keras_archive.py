@@ -4,6 +4,7 @@ import io
 import json
 import math
 import sys
+import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -459,6 +460,32 @@ def test_a_graph_that_is_none_is_refused_in_one_line(change, reason, branched_fi
         read_network_spec(path)
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 1_500
+
+
+@pytest.mark.parametrize("order", [1, -1], ids=["in order", "backwards"])
+def test_many_calls_of_a_layer_of_which_nothing_is_left_end_early(order, tmp_path):
+    """Such layers are no calls of the network, and each of theirs waits for the one before."""
+    first = keras.Input((28, 28), name="image")
+    last = layers.Dense(10, "softmax", name="last")(
+        layers.Flatten()(layers.GaussianNoise(0.1, name="noise")(first))
+    )
+    small = saved(keras.Model(first, last), tmp_path)
+
+    def change(config: dict[str, Any]) -> None:
+        noise = graph_of(config, "noise")
+        (node,) = noise["inbound_nodes"]
+        text = json.dumps(node)
+        chain = [node] + [
+            json.loads(text.replace('["image", 0, 0]', f'["noise", {place}, 0]')) for place in range(3_000)
+        ]
+        noise["inbound_nodes"] = chain
+        config["config"]["layers"] = config["config"]["layers"][::order]
+
+    path = with_config(small, tmp_path / "digits.keras", change)
+    started = time.monotonic()
+    with pytest.raises(ContractError, match="at most 100 layers, found 3,"):
+        read_network_spec(path)
+    assert time.monotonic() - started < 5
 
 
 @pytest.mark.parametrize(
