@@ -26,6 +26,8 @@ POLARITY = "white on black"
 WIDEST_LAYER = 16_384
 MOST_WEIGHTS = 1 << 24
 """Weights and biases of the largest network that is opened: 64 MiB in float32, where the default one has 0.4 MiB."""
+LARGEST_MAP = 1 << 18
+"""Values of an image between two layers, 16 times the widest Dense layer: a thousand images then take 1 GiB there."""
 MOST_PRODUCTS = 1 << 30
 """Multiplications by a weight that one image may take: ten thousand images then take a core an hour."""
 LARGEST_MODEL = 72 << 20

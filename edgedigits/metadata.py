@@ -178,6 +178,21 @@ class ModelMetadata:
         if self.edges != edges:
             raise ContractError(path, f"{self.edges} edges, as its metadata say", f"edges of {edges}")
 
+    def check_layers(self, path: Path, *, are_dense: bool) -> None:
+        """Raise ``ContractError`` where the file says that its layers are Dense ones, and they are not.
+
+        A network of other layers may have what would be damage in one of Dense layers: a ReLU less, for instance.
+
+        Args:
+            path: of the file, for the message.
+            are_dense: whether its tensors are a chain of Dense layers with a ReLU between two.
+        """
+        # Only chains of Dense layers are called by their widths.
+        if self.arch[:1].isdigit() and not are_dense:
+            raise ContractError(
+                path, f"Dense layers {self.arch} in a chain, as its metadata say", "other layers"
+            )
+
 
 _EXAMPLES: dict[type, Any] = {
     MeasuredAccuracy: MeasuredAccuracy("MNIST", 9_800, 10_000),

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +18,8 @@ NOT_FOR_HELP = HEAVY | {
     "requests",
     "rich",
 }
+
+MODELS = Path(__file__).parents[1] / "models"
 
 
 def loaded_by(code: str) -> set[str]:
@@ -88,6 +91,14 @@ def test_the_predictor_needs_onnxruntime_numpy_and_pillow_only():
     }
     assert {"numpy", "onnxruntime"} <= loaded
     assert not loaded & (NOT_FOR_HELP - {"PIL", "numpy", "onnxruntime"} | {"click"})
+
+
+@pytest.mark.parametrize("file", ["digits.onnx", "digits.int8.onnx", "digits.ort", "digits.int8.ort"])
+def test_a_dense_network_is_opened_without_the_rules_of_other_layers(file):
+    path = MODELS / file
+    loaded = loaded_by(f"from edgedigits import DigitPredictor; DigitPredictor({str(path)!r})")
+    assert "edgedigits.model_files.onnx_operators" in loaded
+    assert not {name for name in loaded if name.startswith("edgedigits.model_files.onnx_map")}
 
 
 @pytest.mark.parametrize(

@@ -105,7 +105,7 @@ def command(
     """Convert a network to TFLite, ONNX, ORT format and C.
 
     NETWORK is a .keras file, of any author; without it, that of --models and --name. Networks of other
-    layers than Dense ones, with convolutions for instance, go to files of floats.
+    layers than Dense ones, with convolutions for instance, go to all but int8 and C files.
 
     Every file has to prove on all test images that it is as accurate before it is put in place. A file
     that fails the gate is not written, and the exit status is 1. The same network gives the same bytes.
@@ -124,20 +124,16 @@ def command(
       edgedigits export theirs.keras --format all
       edgedigits export theirs.keras --format tflite --input-scale -1..1
     """
+    network = _network_path(network, models, name)
     from edgedigits.datasets.read import read_split
     from edgedigits.datasets.split import PARTS
     from edgedigits.extras import extra
 
     with extra("train", "exporting"):
-        from edgedigits.artifacts.recovery import finish_commits
-        from edgedigits_export import ExportOptions, export_model, load_inference_graph
+        from edgedigits_export import ExportOptions, export_model
     targets = _targets(file_format, quantize, selftest=selftest)
     progress = terminal_progress(quiet, needs="train")
-    network = _network(click.get_current_context(), network, models, name)
-    finish_commits(out or network.parent)
-    graph = load_inference_graph(network)
-    if file_format == "all":
-        targets = _possible(graph, targets, progress)
+    graph, targets = _load(network, out, targets, progress, are_all=file_format == "all")
     exported, failed = export_model(
         network,
         targets,
@@ -148,17 +144,31 @@ def command(
         progress=progress,
     )
     print_exports(exported, failed, as_json=as_json)
-    raise SystemExit(1 if failed else 0)
+    if failed:
+        raise SystemExit(1)
 
 
-def _network(context: click.Context, network: Path | None, models: Path, name: str) -> Path:
-    """Return the network's file; one way of naming it is enough."""
+def _network_path(network: Path | None, models: Path, name: str) -> Path:
+    """Return where the network lies, which is named in one of two ways."""
     if network is None:
         return models / file_name(name, "keras")
     for option in ("models", "name"):
-        if context.get_parameter_source(option) is not click.core.ParameterSource.DEFAULT:
+        source = click.get_current_context().get_parameter_source(option)
+        if source is not click.core.ParameterSource.DEFAULT:
             raise click.UsageError(f"expected a network or --{option}, got both")
     return network
+
+
+def _load(
+    network: Path, out: Path | None, targets: tuple["Target", ...], progress: "Progress", *, are_all: bool
+) -> tuple["InferenceGraph", tuple["Target", ...]]:
+    """Return the network, and what is to be made of it: where all formats are meant, what can be."""
+    from edgedigits.artifacts.recovery import finish_commits
+    from edgedigits_export import load_inference_graph
+
+    finish_commits(out or network.parent)
+    graph = load_inference_graph(network)
+    return graph, _possible(graph, targets, progress) if are_all else targets
 
 
 def _possible(

@@ -63,9 +63,11 @@ def contradictions(
 
 def _of_its_own(model: Model, split: Split, accuracy: metrics.Accuracy) -> Iterator[str]:
     """Compare with the file's metadata."""
-    said_layers, found_layers = model.metadata.arch, _layers_of(model)
-    if found_layers is not None and said_layers not in found_layers:
-        yield f"its metadata say that its hidden layers are {said_layers}, its tensors {found_layers[0] or 'none'}"
+    if model.widths is not None:
+        # A network may be a chain of Dense layers in its file only, once what lay between them is folded.
+        found = arch_text(model.widths[:-1]), "-".join(f"dense{width}" for width in model.widths)
+        if (arch := model.metadata.arch) not in found:
+            yield f"its metadata say that its hidden layers are {arch}, its tensors {found[0] or 'none'}"
     said = model.metadata.accuracy
     if said is None:
         return
@@ -78,16 +80,6 @@ def _of_its_own(model: Model, split: Split, accuracy: metrics.Accuracy) -> Itera
             f"reads {accuracy.correct:,} of {accuracy.images:,} images right, "
             f"where its metadata say {said.correct:,} of {said.images:,}"
         )
-
-
-def _layers_of(model: Model) -> tuple[str, ...] | None:
-    """Return how the layers of a file may read in its metadata; None where its tensors do not tell."""
-    if model.widths is not None:
-        # A network may be a chain of Dense layers in its file only, once what lay between them is folded.
-        return arch_text(model.widths[:-1]), "-".join(f"dense{width}" for width in model.widths)
-    said = model.metadata.arch
-    # Only a chain of Dense layers is called by widths.
-    return ("other layers than Dense ones",) if model.tells_layers and said[:1].isdigit() else None
 
 
 def _agree(said: MeasuredAccuracy, measured: metrics.Accuracy, model: Model) -> bool:

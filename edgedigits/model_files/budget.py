@@ -4,7 +4,7 @@ The size of a file says little: a text, a vector or a constant of a few bytes ma
 and whoever reads the file pays each time. So what counts is what is visited, every time that it is.
 """
 
-from edgedigits.contract import MOST_PRODUCTS, MOST_WEIGHTS
+from edgedigits.contract import LARGEST_MAP, MOST_PRODUCTS, MOST_WEIGHTS
 
 MOST_STEPS = 1_000_000
 """Tables, fields, numbers outside of constants and bytes of texts. A file of edgedigits takes some thousands, one with
@@ -13,6 +13,10 @@ MOST_BYTES = 4 * 4 * MOST_WEIGHTS + (1 << 20)
 """Bytes of all constants as they are declared, as an operator takes them (runtimes keep a copy in an order of their
 own) and as one operator makes them out of others. The largest float16 network takes three quarters of it: the weights,
 those weights again as a Cast takes them, and twice as float32."""
+
+
+MOST_VALUES = 2 * LARGEST_MAP
+"""Of an image at once: what a layer makes, and margins around it."""
 
 
 class TooMuchError(ValueError):
@@ -49,6 +53,16 @@ class Budget:
             raise TooMuchError(
                 "its constants and what is made of them are larger than any network of edgedigits"
             )
+
+    @staticmethod
+    def hold(count: int) -> None:
+        """Allow so many values of one image at once; runtimes hold them for every image that they are given.
+
+        Raises:
+            TooMuchError: they are too many.
+        """
+        if count > MOST_VALUES:
+            raise TooMuchError("more values of an image at once than any network of edgedigits")
 
     def multiply(self, count: int) -> None:
         """Spend multiplications of one image.

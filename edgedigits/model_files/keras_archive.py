@@ -12,7 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from edgedigits.archives import ARCHIVE_ERRORS, open_archive
-from edgedigits.contract import CLASSES, IMAGE_SIDE, LARGEST_MODEL, MOST_PRODUCTS, MOST_WEIGHTS, PIXELS
+from edgedigits.contract import (
+    CLASSES,
+    IMAGE_SIDE,
+    LARGEST_MAP,
+    LARGEST_MODEL,
+    MOST_PRODUCTS,
+    MOST_WEIGHTS,
+    PIXELS,
+)
 from edgedigits.errors import ContractError, ModelFileError
 from edgedigits.files import reason
 from edgedigits.model_files.content import kind_there
@@ -208,6 +216,7 @@ def _check_network(path: Path, spec: NetworkSpec) -> None:
     bounds = (
         (spec.parameters, MOST_WEIGHTS, "weights"),
         (sum(map(math.prod, shapes)), MOST_ACTIVATIONS, "values between its layers"),
+        (max(map(math.prod, shapes)), LARGEST_MAP, "values that one of its layers makes of an image"),
         (spec.products, MOST_PRODUCTS, "multiplications for one image"),
     )
     for count, most, what in bounds:

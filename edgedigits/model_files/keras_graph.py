@@ -64,9 +64,7 @@ class Calls:
         if depth > DEEPEST:
             raise self._refused(f"models in at most {DEEPEST} others", f"deeper ones, at {name}")
         inner: list[_Config] = config["config"]["layers"]
-        self.count += len(inner)
-        if self.count > MOST_LAYERS:
-            raise self._refused(f"at most {MOST_LAYERS} layers", f"{self.count:,}")
+        self._add(len(inner))
         for place, layer in enumerate(inner, start=1):
             self._check_trusted(layer, place, name or "the model")
         layers = [
@@ -97,7 +95,8 @@ class Calls:
             for layer in layers
             for node, call in enumerate(layer.config.get("inbound_nodes", []))
         ]
-        self.count += len(waiting) - len(layers)
+        # Each round looks at all that still wait.
+        self._add(len(waiting) - len(layers))
         while waiting:
             ready = [call for call in waiting if all(source in given for source in call[2])]
             if not ready:
@@ -108,6 +107,12 @@ class Calls:
                 given[output] = self._call(layer, tuple(given[source] for source in sources), depth)
             waiting = [call for call in waiting if call[1] not in given]
         return given[last]
+
+    def _add(self, count: int) -> None:
+        """Count layers, and further calls of some, as far as a network may have so many."""
+        self.count += count
+        if self.count > MOST_LAYERS:
+            raise self._refused(f"at most {MOST_LAYERS} layers", f"{self.count:,}")
 
     def _call(self, layer: "_Layer", sources: tuple[int, ...], depth: int) -> int:
         config = layer.config

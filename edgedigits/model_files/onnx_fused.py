@@ -3,12 +3,12 @@
 Operators: https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md.
 """
 
-from edgedigits.model_files.onnx_map_operators import LARGEST_NUMBER, convolution, function
-from edgedigits.model_files.onnx_operators import gemm, kernel_of, met, product, together
+from edgedigits.model_files.onnx_operators import gemm, kernel_of, product, together
 from edgedigits.model_files.onnx_tensors import (
     FLOAT,
     INT8,
     INT32,
+    LARGEST_NUMBER,
     RELU,
     SUMS,
     UINT8,
@@ -63,33 +63,9 @@ def _quantized_gemm(inputs: list[Tensor], attributes: Attributes) -> Tensor:
     return sums._replace(dtype=output[1].dtype, step=RELU if output[1].dtype == UINT8 else SUMS)
 
 
-def _fused_convolution(inputs: list[Tensor], attributes: Attributes) -> Tensor:
-    """A Conv, what may be added to it, and a function of the sum."""
-    given = attributes.get("activation_params", {}).get("floats", ())
-    expect(
-        len(inputs) in (2, 3, 4)
-        and attributes.get("activation", {}).get("s", "") in FUSED_FUNCTIONS
-        and len(given) <= 2
-        and all(abs(number) <= LARGEST_NUMBER for number in given),
-        "FusedConv",
-        inputs,
-    )
-    sums = convolution(inputs[:3], attributes)
-    return sums if len(inputs) < 4 else met([sums, inputs[3]], "FusedConv")._replace(products=sums.products)
-
-
-def _biased_gelu(inputs: list[Tensor], attributes: Attributes) -> Tensor:
-    expect(len(inputs) == 2, "BiasGelu", inputs)
-    return met(inputs, "BiasGelu")
-
-
 FUSED_FUNCTIONS = ("Clip", "Elu", "HardSigmoid", "LeakyRelu", "Relu", "Selu", "Sigmoid", "Tanh")
 """That onnxruntime makes part of a Conv or a Gemm."""
 FUSED_OPERATORS: Rules = {
-    "FusedConv": _fused_convolution,
     "FusedGemm": _fused_gemm,
-    "BiasGelu": _biased_gelu,
-    "Gelu": function("Gelu"),
-    "QuickGelu": function("QuickGelu", "alpha"),
     "QGemm": _quantized_gemm,
 }

@@ -88,7 +88,7 @@ def check_graph(graph: Message, budget: Budget, fused: "Rules | None" = None) ->
         own = fused if domain == "com.microsoft" else None
         if domain not in ("", "ai.onnx") and own is None:
             raise ForeignGraphError("operators of ONNX itself", f"a custom operator {domain}.{operator}")
-        follow = _rule(operator) if own is None else own.get(operator)
+        follow = _rule(operator, own)
         if follow is None:
             raise ForeignGraphError(f"operators {', '.join(OPERATORS)}", f"an operator {operator or '?'}")
         try:
@@ -104,6 +104,7 @@ def check_graph(graph: Message, budget: Budget, fused: "Rules | None" = None) ->
         if len(node["output"]) != len(outputs):
             raise ForeignGraphError(f"{len(outputs)} outputs of a {operator}", str(len(node["output"])))
         for name, output in zip(node["output"], outputs, strict=True):
+            budget.hold(0 if output.is_constant else _count(output))
             _define(tensors, name, output._replace(products=0) if output.products else output)
     _check_outputs(graph, tensors)
     if fused is not None:
@@ -117,13 +118,19 @@ def check_graph(graph: Message, budget: Budget, fused: "Rules | None" = None) ->
     return answers
 
 
-def _rule(operator: str) -> "Rule | None":
-    """Return the rule of an operator of ONNX; those of networks that few have are loaded when they are met."""
-    if operator in OPERATORS:
-        return OPERATORS[operator]
-    from edgedigits.model_files.onnx_map_operators import MAP_OPERATORS
+def _rule(operator: str, fused: "Rules | None") -> "Rule | None":
+    """Return the rule of an operator of ONNX, or of onnxruntime where such are given; None where it has none.
 
-    return MAP_OPERATORS.get(operator)
+    Rules of other layers than Dense ones are loaded when one of their operators is met: few networks have them.
+    """
+    dense = OPERATORS if fused is None else fused
+    if operator in dense:
+        return dense[operator]
+    if fused is None:
+        from edgedigits.model_files.onnx_map_operators import MAP_OPERATORS as OTHERS
+    else:
+        from edgedigits.model_files.onnx_map_fused import FUSED_MAP_OPERATORS as OTHERS
+    return OTHERS.get(operator)
 
 
 def _check_edge(
@@ -144,7 +151,12 @@ def _described(name: str, dtype: int, shape: tuple[Side, ...]) -> str:
 
 def _size(tensor: Tensor) -> int:
     """Return how many bytes a tensor has, for one image where its batch is free."""
-    return ITEM_BYTES.get(tensor.dtype, 8) * math.prod(side for side in tensor.shape if side is not None)
+    return ITEM_BYTES.get(tensor.dtype, 8) * _count(tensor)
+
+
+def _count(tensor: Tensor) -> int:
+    """Return how many values a tensor has, for one image where its batch is free."""
+    return math.prod(side for side in tensor.shape if side is not None)
 
 
 def _check_described(graph: Message, tensors: dict[str, Tensor]) -> None:

@@ -14,6 +14,7 @@ from edgedigits.model_files.onnx_tensors import (
     FLOAT,
     INT8,
     INT32,
+    LARGEST_NUMBER,
     SCALE,
     UINT8,
     VALUES,
@@ -28,8 +29,6 @@ from edgedigits.model_files.onnx_tensors import (
 
 LARGEST_SIDE = 1 << 16
 """Of a map, a window, a stride, a dilation or a margin."""
-LARGEST_NUMBER = 1e9
-"""Of what a function is given besides its values."""
 
 
 def _is_map(tensor: Tensor) -> bool:

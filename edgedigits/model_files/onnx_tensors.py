@@ -13,6 +13,8 @@ FLOAT, UINT8, INT8, INT32, INT64, FLOAT16 = 1, 2, 3, 6, 7, 10
 """TensorProto.DataType, as far as networks of ours use it."""
 SAME_SCALE = 1e-4
 """Share by which two scales may differ that are the same, but for rounding."""
+LARGEST_NUMBER = 1e9
+"""Of what a function is given besides its values."""
 ITEM_BYTES = {FLOAT: 4, UINT8: 1, INT8: 1, INT32: 4, INT64: 8, FLOAT16: 2}
 
 

@@ -113,6 +113,8 @@ def check_operator_chain(
         )
         budget.multiply(maps.products(codes[index], sources, tensors[given[0]], options))
         way.follow(codes[index], taken, given[0], options)
+        # What is widened are weights.
+        budget.hold(math.prod(tensors[given[0]].shape) if codes[index] != DEQUANTIZE else 0)
         operators.append(codes[index])
     # A tensor that nothing gives would still be given memory, as much as it declares.
     require(

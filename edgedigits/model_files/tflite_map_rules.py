@@ -285,6 +285,7 @@ def reshapes(inputs: "list[Tensor | None]", output: Tensor) -> bool:
             return (
                 is_value(values)
                 and _is_moved(values, output)
+                and sides == len(output.shape)
                 and struct.unpack(f"<{sides}i", target.data) == (-1, *output.shape[1:])
                 and math.prod(values.shape) == math.prod(output.shape)
             )

@@ -35,6 +35,7 @@ class TfliteModel(Model):
 
         graph = read_graph(path, content)
         metadata = metadata_of(path, graph)
+        metadata.check_layers(path, are_dense=graph.widths is not None)
         threads = thread_count(threads)
         try:
             with hidden_native_output():
@@ -51,7 +52,6 @@ class TfliteModel(Model):
         self._dequantized = dequantization_table(self._signed)
         super().__init__(path, metadata, name_and_version("ai-edge-litert"), threads)
         self.widths = graph.widths
-        self.tells_layers = True
         if metadata.precision == "int8":
             self.sum_tolerance = QUANTIZED_SUM_TOLERANCE
 

@@ -49,8 +49,6 @@ class Model(ABC):
     widths: tuple[int, ...] | None = None
     """Of all layers as the file's tensors have them, the ten classes last; None where they are no chain of Dense
     layers, or where only the metadata tell."""
-    tells_layers: bool = False
-    """Whether the file's tensors tell what layers it has."""
 
     companions: tuple[Path, ...] = ()
     """Other files without which it would not be what it is: the header of a C file."""

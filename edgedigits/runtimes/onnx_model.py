@@ -17,7 +17,6 @@ class OnnxModel(Model):
         self._session, metadata, answers = open_network(path, threads)
         super().__init__(path, metadata, name_and_version("onnxruntime"), threads)
         self.widths = None if answers.is_free else answers.widths
-        self.tells_layers = True
 
     def probabilities(self, pixels: Pixels) -> Probabilities:
         """Run the model; see ``Model.probabilities``."""

@@ -47,7 +47,7 @@ def open_session(path: Path, *, threads: int = 1) -> tuple[onnxruntime.Inference
         ModelNotFoundError: there is no such file.
         ModelFileError: it is no whole ONNX model, or onnxruntime cannot read it.
         ContractError: it is no edgedigits model, has other operators, takes or gives something else than the
-            contract says, or says another precision of itself than its tensors have.
+            contract says, or says another precision or other layers of itself than its tensors have.
     """
     session, metadata, _ = open_network(path, threads)
     return session, metadata
@@ -70,6 +70,7 @@ def open_network(path: Path, threads: int) -> tuple[onnxruntime.InferenceSession
         raise ModelFileError(path, f"onnxruntime cannot read it ({_short(error)})") from error
     metadata = _read_metadata(session, path)
     metadata.check_tensors(path, (probabilities.precision,), "uint8")
+    metadata.check_layers(path, are_dense=not probabilities.is_free)
     return session, metadata, probabilities
 
 

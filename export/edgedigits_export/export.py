@@ -96,7 +96,7 @@ def export_model(
 
 
 def holding(graph: InferenceGraph, targets: Sequence[Target]) -> tuple[Target, ...]:
-    """Return those targets whose files can hold a network: all for Dense layers, files of floats for others."""
+    """Return those targets whose files can hold a network: all for Dense layers, all but integers for others."""
     return tuple(target for target in targets if _exporter(target).can_hold(graph, target.precision))
 
 

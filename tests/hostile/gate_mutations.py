@@ -208,6 +208,21 @@ GEMM_GRAPH: dict[str, Mutation] = {
     "beta": on(OnnxFile, lambda file: file.node("Gemm").attribute.append(helper.make_attribute("beta", 0.0))),
     "a layer of activations only": on(OnnxFile, kernel_of_activations),
 }  # fmt: skip
+
+
+def twice(file: OnnxFile) -> None:
+    """The last layer's sums are added to themselves."""
+    softmax = file.node("Softmax")
+    place = list(file.model.graph.node).index(softmax)
+    file.model.graph.node.insert(place, helper.make_node("Add", [softmax.input[0]] * 2, ["inserted"]))
+    softmax.input[0] = "inserted"
+
+
+OTHER_ONNX_LAYERS: dict[str, Mutation] = {
+    "tanh before the softmax": on(OnnxFile, lambda file: insert_before(file, file.node("Softmax"), "Tanh")),
+    "sums added to themselves": on(OnnxFile, twice),
+}
+"""What networks of other layers may have; a file that says that it has Dense ones may not."""
 INT8_ONNX: dict[str, Mutation] = {
     "scale of the pixels": on(OnnxFile, scaled("scale_0", 3.0)),
     "scale of a hidden layer": on(OnnxFile, scaled("scale_1", 0.1)),
@@ -290,6 +305,9 @@ TFLITE_GRAPH: dict[str, Mutation] = {
     "a constant as output": on(TfliteFile, tflite_constant_output),
     "a layer of activations only": on(TfliteFile, tflite_activations_only),
 }
+
+
+OTHER_TFLITE_LAYERS = ("a ReLU before the softmax", "first ReLU removed", "last ReLU removed")
 
 
 def tflite_scales(layer: int, place: int, factor: float) -> Callable[[TfliteFile], None]:
@@ -623,3 +641,14 @@ def mutations_of(name: str) -> dict[str, Mutation]:
     precision = infix if infix in ("float16", "dynamic", "int8") else "float32"
     found.pop(f"metadata: called {'int8' if name in ('digits.c', 'digits.tflm.c') else precision}", None)
     return found
+
+
+def other_layers_of(name: str) -> dict[str, Mutation]:
+    """Return the ways to give a shipped file of Dense layers others, which are no damage in a network that has them.
+
+    Args:
+        name: of the file, one of ``FILES``.
+    """
+    if "tfl" in name:
+        return {kind: TFLITE_GRAPH[kind] for kind in OTHER_TFLITE_LAYERS}
+    return OTHER_ONNX_LAYERS if name.endswith(("onnx", "ort")) else {}

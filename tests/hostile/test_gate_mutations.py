@@ -15,7 +15,7 @@ from click.testing import CliRunner
 
 from edgedigits.cli import cli
 from edgedigits.datasets.split import Split
-from edgedigits.errors import EdgeDigitsError
+from edgedigits.errors import ContractError, EdgeDigitsError
 from edgedigits.measuring.reference import read_reference
 from edgedigits.measuring.verify import verify_model
 from edgedigits.runtimes.opening import open_model
@@ -30,7 +30,9 @@ def beside(name: str) -> ModuleType:
 
 
 opened = beside("opened_files").opened
-FILES, mutations_of = (getattr(beside("gate_mutations"), name) for name in ("FILES", "mutations_of"))
+FILES, mutations_of, other_layers_of = (
+    getattr(beside("gate_mutations"), name) for name in ("FILES", "mutations_of", "other_layers_of")
+)
 MODELS = Path(__file__).parents[2] / "models"
 LEAST_KINDS = 40
 
@@ -100,6 +102,19 @@ def test_no_mutation_passes(file: str, kind: str, mnist_test: Split, tmp_path: P
     found = found_by_the_gate(path, mnist_test)
     assert found
     assert all(line.isprintable() for line in found)
+
+
+@pytest.mark.parametrize(
+    ("file", "kind"),
+    [pytest.param(file, kind, id=f"{file}: {kind}") for file in FILES for kind in other_layers_of(file)],
+)
+def test_a_file_that_says_dense_layers_and_has_others_is_not_even_opened(
+    file: str, kind: str, tmp_path: Path
+) -> None:
+    path = released(file, tmp_path, with_manifest=False)
+    other_layers_of(file)[kind](path)
+    with pytest.raises(ContractError, match=r"Dense layers 128-32.* as its metadata say, found other layers"):
+        open_model(path)
 
 
 @pytest.mark.parametrize("file", FILES)

@@ -497,8 +497,13 @@ def to_custom_code(model: schema.ModelT) -> None:
     model.operatorCodes[0].customCode = b"Backdoor"
 
 
-def to_lookup(model: schema.ModelT) -> None:
-    model.operatorCodes[-1].builtinCode = model.operatorCodes[-1].deprecatedBuiltinCode = 7
+def to_operator(number: int) -> Callable[[schema.ModelT], None]:
+    """Call the last of the operators another one."""
+
+    def change(model: schema.ModelT) -> None:
+        model.operatorCodes[-1].builtinCode = model.operatorCodes[-1].deprecatedBuiltinCode = number
+
+    return change
 
 
 def to_gigantic_tensor(model: schema.ModelT) -> None:
@@ -601,7 +606,9 @@ def to_reshape_to_two(model: schema.ModelT) -> None:
 
 TFLITE: dict[str, tuple[Callable[[schema.ModelT], object], str, str]] = {
     "custom operator": (to_custom_code, "small.tflite", "found a custom operator Backdoor"),
-    "another operator": (to_lookup, "small.tflite", "found operator 7"),
+    "another operator": (to_operator(99), "small.tflite", "found operator 99"),
+    "a loop": (to_operator(119), "small.tflite", "found operator 119"),
+    "a convolution of rows": (to_operator(3), "small.tflite", "a CONV_2D as edgedigits exports it"),
     "gigantic tensor": (to_gigantic_tensor, "small.tflite", "tensors as large as a network's"),
     "gigantic kernel": (to_gigantic_kernel, "small.tflite", "bytes of a tensor, found"),
     "a tensor before the first": (

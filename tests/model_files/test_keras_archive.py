@@ -4,6 +4,7 @@ import io
 import json
 import math
 import sys
+import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -304,14 +305,32 @@ REFUSED = {
     ),
     "more work than a chip can do": (
         lambda: functional(
-            layers.ZeroPadding2D(60),
             layers.Conv2D(40, 9, padding="same"),
-            layers.Conv2D(64, 25, padding="same"),
+            layers.Conv2D(64, 27, padding="same"),
             layers.GlobalMaxPooling2D(),
             dense(),
             shape=(28, 28, 1),
         ),
-        "at most .* multiplications for one image|at most .* values between",
+        "at most 1,073,741,824 multiplications for one image",
+    ),
+    "a map of a million values": (
+        lambda: functional(
+            layers.ZeroPadding2D(60),
+            layers.Conv2D(64, 3),
+            layers.GlobalMaxPooling2D(),
+            dense(),
+            shape=(28, 28, 1),
+        ),
+        "at most 262,144 values that one of its layers makes of an image, found 1,364,224",
+    ),
+    "many maps": (
+        lambda: functional(
+            *(layers.Conv2D(200, 1, name=f"maps_{place}") for place in range(30)),
+            layers.GlobalMaxPooling2D(),
+            dense(),
+            shape=(28, 28, 1),
+        ),
+        "at most 4,194,304 values between its layers",
     ),
 }
 
@@ -441,6 +460,32 @@ def test_a_graph_that_is_none_is_refused_in_one_line(change, reason, branched_fi
         read_network_spec(path)
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 1_500
+
+
+@pytest.mark.parametrize("order", [1, -1], ids=["in order", "backwards"])
+def test_many_calls_of_a_layer_of_which_nothing_is_left_end_early(order, tmp_path):
+    """Such layers are no calls of the network, and each of theirs waits for the one before."""
+    first = keras.Input((28, 28), name="image")
+    last = layers.Dense(10, "softmax", name="last")(
+        layers.Flatten()(layers.GaussianNoise(0.1, name="noise")(first))
+    )
+    small = saved(keras.Model(first, last), tmp_path)
+
+    def change(config: dict[str, Any]) -> None:
+        noise = graph_of(config, "noise")
+        (node,) = noise["inbound_nodes"]
+        text = json.dumps(node)
+        chain = [node] + [
+            json.loads(text.replace('["image", 0, 0]', f'["noise", {place}, 0]')) for place in range(3_000)
+        ]
+        noise["inbound_nodes"] = chain
+        config["config"]["layers"] = config["config"]["layers"][::order]
+
+    path = with_config(small, tmp_path / "digits.keras", change)
+    started = time.monotonic()
+    with pytest.raises(ContractError, match="at most 100 layers, found 3,"):
+        read_network_spec(path)
+    assert time.monotonic() - started < 5
 
 
 @pytest.mark.parametrize(
