@@ -608,7 +608,7 @@ TFLITE: dict[str, tuple[Callable[[schema.ModelT], object], str, str]] = {
     "custom operator": (to_custom_code, "small.tflite", "found a custom operator Backdoor"),
     "another operator": (to_operator(99), "small.tflite", "found operator 99"),
     "a loop": (to_operator(119), "small.tflite", "found operator 119"),
-    "a convolution of rows": (to_operator(3), "small.tflite", "a CONV_2D as edgedigits exports it"),
+    "a convolution of rows": (to_operator(3), "small.tflite", "options of a CONV_2D"),
     "gigantic tensor": (to_gigantic_tensor, "small.tflite", "tensors as large as a network's"),
     "gigantic kernel": (to_gigantic_kernel, "small.tflite", "bytes of a tensor, found"),
     "a tensor before the first": (
