@@ -7,6 +7,7 @@ caller would expect, so ``except FileNotFoundError`` and ``except ValueError`` w
     ├── ModelNotFoundError  (FileNotFoundError)  no model file at that path
     ├── ModelFileError      (ValueError)         the file is no model: truncated, altered, of another kind
     ├── ContractError       (ValueError)         a model, but not one that takes and gives what contract.py says
+    │   └── ForeignModelError  (ValueError)      a model that edgedigits did not make
     ├── ImageError          (ValueError)         a picture that cannot be read or shows nothing
     │   ├── ImageNotFoundError  (FileNotFoundError)  no picture, or no folder of pictures, at that path
     │   ├── ImageFileError  (OSError)            a picture that the system does not let us read
@@ -71,6 +72,19 @@ class ContractError(EdgeDigitsError, ValueError):
         self, path: Path, expected: str, found: str, advice: str = "export it again with `edgedigits export`"
     ) -> None:
         super().__init__(f"{path}: expected {expected}, found {found}; {advice}")
+
+
+class ForeignModelError(ContractError, ValueError):
+    """A model that edgedigits did not make: it says nothing of itself that could be checked."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        super().__init__(
+            path,
+            "a file that `edgedigits export` wrote",
+            "a model that was not made by edgedigits",
+            "export the Keras network that it comes from: `edgedigits export NETWORK.keras --format all`",
+        )
 
 
 class ImageError(EdgeDigitsError, ValueError):

@@ -32,6 +32,7 @@ EXAMPLES = [
     (errors.ModelFileError(PATH, "cut off", "copy it"), ValueError, "models/digits.onnx: cut off; copy it"),
     (
         errors.ContractError(PATH, "uint8", "float32", "export it"),
+        errors.ForeignModelError(PATH),
         ValueError,
         "models/digits.onnx: expected uint8, found float32; export it",
     ),

@@ -17,9 +17,11 @@ from edgedigits.cli.options import (
     terminal_progress,
     threads_option,
 )
-from edgedigits.cli.terminal import echo
+from edgedigits.cli.terminal import complain, echo
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from edgedigits.input_scale import InputScale
     from edgedigits.measuring.bench_result import BenchResult
     from edgedigits.measuring.subjects import Subject
@@ -60,7 +62,7 @@ if TYPE_CHECKING:
 )
 @quiet_option
 def command(
-    files: tuple[Path, ...],
+    files: "Sequence[Path]",
     models: Path,
     threads: int,
     min_seconds: float,
@@ -106,8 +108,8 @@ def command(
         finish_commits(plot.parent)
         check_output(plot)
     progress = terminal_progress(quiet)
-    with_keras = keras and find_spec("tensorflow") is not None
-    subjects = find_subjects(files or model_files(models), with_keras)
+    files, left_out = _without_foreign(files or model_files(models))
+    subjects = find_subjects(files, keras and find_spec("tensorflow") is not None)
     _check_something_left(subjects, keras)
     subjects = fed_subjects(subjects, data, input_scale, progress)
     split = read_test_split(subjects, data, progress)
@@ -118,6 +120,20 @@ def command(
         points = [TradeOffPoint(row.name, row.accuracy, row.latency.p50, row.bytes) for row in result.rows]
         write_atomically(plot, trade_off(points))
         progress.note(f"drew {plot}")
+    raise SystemExit(1 if left_out else 0)
+
+
+def _without_foreign(paths: "Sequence[Path]") -> "tuple[list[Path], int]":
+    """Return the files that edgedigits made, and how many others there were; each of these is told."""
+    from edgedigits.measuring.subjects import foreign_files
+
+    foreign = foreign_files(paths)
+    for error in foreign:
+        complain(error)
+    if foreign and len(foreign) == len(paths):
+        raise SystemExit(1)
+    others = {error.path for error in foreign}
+    return [path for path in paths if path not in others], len(foreign)
 
 
 def _check_something_left(subjects: "list[Subject]", keras: bool) -> None:

@@ -10,13 +10,14 @@ from edgedigits.artifacts.recovery import check_settled
 from edgedigits.contract import LABELS
 from edgedigits.datasets.read import read_split
 from edgedigits.datasets.split import Split
-from edgedigits.errors import ModelFileError, ModelNotFoundError
+from edgedigits.errors import ForeignModelError, ModelFileError, ModelNotFoundError
 from edgedigits.file_names import SELFTEST_ENDING, network_name
 from edgedigits.format_table import FORMATS, format_of
 from edgedigits.input_scale import InputScale
 from edgedigits.measuring.fed_models import open_fed_model
 from edgedigits.measuring.reference import read_reference, reference_path
-from edgedigits.model_files.content import kind_there
+from edgedigits.model_files.content import kind_there, read_model_bytes
+from edgedigits.model_files.foreign import is_foreign
 from edgedigits.progress import SILENT, Progress
 from edgedigits.runtimes.keras_model import KerasModel
 from edgedigits.runtimes.model import KerasCall, Model
@@ -120,6 +121,19 @@ def model_files(folder: Path, name: str | None = None) -> list[Path]:
     if not found:
         raise ModelFileError(folder, "no model files in this folder", "export some with `edgedigits export`")
     return found
+
+
+def foreign_files(paths: Sequence[Path]) -> list[ForeignModelError]:
+    """Return an error for each ``.onnx`` and ``.tflite`` file that edgedigits did not make.
+
+    Raises:
+        ModelNotFoundError, ModelFileError: one cannot be read.
+    """
+    return [
+        ForeignModelError(path)
+        for path in paths
+        if path.suffix in {".onnx", ".tflite"} and is_foreign(read_model_bytes(path))
+    ]
 
 
 def read_test_split(subjects: Sequence[Subject], data: Path | None, progress: Progress = SILENT) -> Split:

@@ -170,3 +170,13 @@ def test_a_missing_extra_is_one_line_with_the_install(
     assert done.stderr == (
         f"edgedigits: {purpose} needs an extra that is not installed: pip install 'edgedigits[{extra}]'\n"
     )
+
+
+def test_a_model_of_another_tool_is_told_and_the_others_are_measured(models: Path, tmp_path: Path) -> None:
+    theirs = tmp_path / "theirs.onnx"
+    theirs.write_bytes(b"\x08\x07\x3a\x03abc")  # a version, and a graph
+    result = bench(theirs, models / "digits.int8.onnx", "--csv", "--quiet")
+    assert result.exit_code == 1
+    assert f"{theirs}: expected a file that `edgedigits export` wrote" in result.stderr
+    assert "digits.int8.onnx," in result.stdout
+    assert theirs.name not in result.stdout
