@@ -78,7 +78,6 @@ class ForeignModelError(ContractError, ValueError):
     """A model that edgedigits did not make: it says nothing of itself that could be checked."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
         super().__init__(
             path,
             "a file that `edgedigits export` wrote",

@@ -32,9 +32,14 @@ EXAMPLES = [
     (errors.ModelFileError(PATH, "cut off", "copy it"), ValueError, "models/digits.onnx: cut off; copy it"),
     (
         errors.ContractError(PATH, "uint8", "float32", "export it"),
-        errors.ForeignModelError(PATH),
         ValueError,
         "models/digits.onnx: expected uint8, found float32; export it",
+    ),
+    (
+        errors.ForeignModelError(PATH),
+        ValueError,
+        "models/digits.onnx: expected a file that `edgedigits export` wrote, found a model that was not made by "
+        "edgedigits; export the Keras network that it comes from: `edgedigits export NETWORK.keras --format all`",
     ),
     (errors.ImageError("seven.png: no ink"), ValueError, "seven.png: no ink"),
     (errors.DatasetError("mnist: gone"), ValueError, "mnist: gone"),

@@ -18,6 +18,7 @@ from edgedigits.cli.options import (
     threads_option,
 )
 from edgedigits.cli.terminal import complain, echo
+from edgedigits.errors import ForeignModelError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -128,12 +129,11 @@ def _without_foreign(paths: "Sequence[Path]") -> "tuple[list[Path], int]":
     from edgedigits.measuring.subjects import foreign_files
 
     foreign = foreign_files(paths)
-    for error in foreign:
-        complain(error)
+    for path in foreign:
+        complain(ForeignModelError(path))
     if foreign and len(foreign) == len(paths):
         raise SystemExit(1)
-    others = {error.path for error in foreign}
-    return [path for path in paths if path not in others], len(foreign)
+    return [path for path in paths if path not in foreign], len(foreign)
 
 
 def _check_something_left(subjects: "list[Subject]", keras: bool) -> None:

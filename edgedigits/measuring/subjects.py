@@ -10,7 +10,7 @@ from edgedigits.artifacts.recovery import check_settled
 from edgedigits.contract import LABELS
 from edgedigits.datasets.read import read_split
 from edgedigits.datasets.split import Split
-from edgedigits.errors import ForeignModelError, ModelFileError, ModelNotFoundError
+from edgedigits.errors import ModelFileError, ModelNotFoundError
 from edgedigits.file_names import SELFTEST_ENDING, network_name
 from edgedigits.format_table import FORMATS, format_of
 from edgedigits.input_scale import InputScale
@@ -123,16 +123,14 @@ def model_files(folder: Path, name: str | None = None) -> list[Path]:
     return found
 
 
-def foreign_files(paths: Sequence[Path]) -> list[ForeignModelError]:
-    """Return an error for each ``.onnx`` and ``.tflite`` file that edgedigits did not make.
+def foreign_files(paths: Sequence[Path]) -> list[Path]:
+    """Return the ``.onnx`` and ``.tflite`` files that edgedigits did not make.
 
     Raises:
         ModelNotFoundError, ModelFileError: one cannot be read.
     """
     return [
-        ForeignModelError(path)
-        for path in paths
-        if path.suffix in {".onnx", ".tflite"} and is_foreign(read_model_bytes(path))
+        path for path in paths if path.suffix in {".onnx", ".tflite"} and is_foreign(read_model_bytes(path))
     ]
 
 
