@@ -38,8 +38,10 @@ EXAMPLES = [
     (
         errors.ForeignModelError(PATH),
         ValueError,
-        "models/digits.onnx: expected a file that `edgedigits export` wrote, found a model that was not made by "
-        "edgedigits; export the Keras network that it comes from: `edgedigits export NETWORK.keras --format all`",
+        (
+            "models/digits.onnx: expected a file that `edgedigits export` wrote, found a model that was not made by "
+            "edgedigits; export the Keras network that it comes from: `edgedigits export NETWORK.keras --format all`"
+        ),
     ),
     (errors.ImageError("seven.png: no ink"), ValueError, "seven.png: no ink"),
     (errors.DatasetError("mnist: gone"), ValueError, "mnist: gone"),
