@@ -77,11 +77,11 @@ class ContractError(EdgeDigitsError, ValueError):
 class ForeignModelError(ContractError, ValueError):
     """A model that edgedigits did not make: it says nothing of itself that could be checked."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, expected: str, found: str) -> None:
         super().__init__(
             path,
-            "a file that `edgedigits export` wrote",
-            "a model that was not made by edgedigits",
+            expected,
+            f"{found}: the model was not made by edgedigits",
             "export the Keras network that it comes from: `edgedigits export NETWORK.keras --format all`",
         )
 

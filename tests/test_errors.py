@@ -36,10 +36,10 @@ EXAMPLES = [
         "models/digits.onnx: expected uint8, found float32; export it",
     ),
     (
-        errors.ForeignModelError(PATH),
+        errors.ForeignModelError(PATH, "a file that we wrote", "another one"),
         ValueError,
         (
-            "models/digits.onnx: expected a file that `edgedigits export` wrote, found a model that was not made by "
+            "models/digits.onnx: expected a file that we wrote, found another one: the model was not made by "
             "edgedigits; export the Keras network that it comes from: `edgedigits export NETWORK.keras --format all`"
         ),
     ),

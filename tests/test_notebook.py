@@ -137,6 +137,7 @@ def test_the_notebook_runs_on_mnist(
     assert float(accuracy.split()[2]) > 90
 
 
+@pytest.mark.stress
 def test_the_notebook_runs_without_mnist_and_says_so(
     notebook: NotebookNode, workplace: Path, scratch: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -394,7 +394,7 @@ def field(number: int, body: bytes) -> bytes:
             "image",
             Graphs.FLOAT,
             ["n", 784],
-            "expected input image uint8 (n, 28, 28), found image float32 (n, 784); export it again",
+            "found image float32 (n, 784): the model was not made by edgedigits; export the Keras network that",
         ),
         ("x", Graphs.UINT8, ["n", 28, 28], "found x uint8 (n, 28, 28)"),
         ("image", Graphs.UINT8, [1, 28, 28], "found image uint8 (1, 28, 28)"),

@@ -127,10 +127,11 @@ def command(
 def _without_foreign(paths: "Sequence[Path]") -> "tuple[list[Path], int]":
     """Return the files that edgedigits made, and how many others there were; each of these is told."""
     from edgedigits.measuring.subjects import foreign_files
+    from edgedigits.model_files.foreign import WRITTEN
 
     foreign = foreign_files(paths)
     for path in foreign:
-        complain(ForeignModelError(path))
+        complain(ForeignModelError(path, WRITTEN, "another one"))
     if foreign and len(foreign) == len(paths):
         raise SystemExit(1)
     return [path for path in paths if path not in foreign], len(foreign)

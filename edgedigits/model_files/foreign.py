@@ -1,11 +1,15 @@
 """Tells whole model files of other tools from damaged ones of edgedigits, once a file has been refused."""
 
+import struct
+
 from edgedigits.metadata import METADATA_KEY
 
+WRITTEN = "a file that `edgedigits export` wrote"
+"""What is expected where a model of another tool is found."""
 _TFLITE = b"TFL3"
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
-_GRAPH = 7
-"""Field of an ONNX model."""
+_GRAPH, _BUFFERS = 7, 4
+"""Fields of an ONNX and of a TFLite model."""
 
 
 def is_foreign(content: bytes) -> bool:
@@ -15,7 +19,20 @@ def is_foreign(content: bytes) -> bool:
     """
     if METADATA_KEY.encode() in content:
         return False
-    return content[4:8] == _TFLITE or _is_onnx(content)
+    return _is_tflite(content) if content[4:8] == _TFLITE else _is_onnx(content)
+
+
+def _is_tflite(content: bytes) -> bool:
+    """Whether a flatbuffer has buffers, and begins and ends within the content as far as these go."""
+    try:
+        (root,) = struct.unpack_from("<I", content)
+        vtable = root - struct.unpack_from("<i", content, root)[0]
+        (field,) = struct.unpack_from("<H", content, vtable + 4 + 2 * _BUFFERS)
+        vector = root + field + struct.unpack_from("<I", content, root + field)[0]
+        (count,) = struct.unpack_from("<I", content, vector)
+    except struct.error:
+        return False
+    return bool(vtable > 0 and field > 0 and vector + 4 + 4 * count <= len(content))
 
 
 def _is_onnx(content: bytes) -> bool:

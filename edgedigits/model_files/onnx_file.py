@@ -12,7 +12,7 @@ import struct
 from pathlib import Path
 from typing import Any
 
-from edgedigits.errors import ContractError, ModelFileError
+from edgedigits.errors import ContractError, ForeignModelError, ModelFileError
 from edgedigits.model_files.budget import Budget, TooMuchError
 from edgedigits.model_files.onnx_graph import check_graph
 from edgedigits.model_files.onnx_tensors import DamagedGraphError, ForeignGraphError, Message, Tensor
@@ -114,10 +114,18 @@ def check_onnx(path: Path, content: bytes) -> Tensor:
         if "graph" not in model:
             raise DamagedGraphError("it holds no graph")
         return check_graph(model["graph"], budget)
-    except (DamagedGraphError, TooMuchError) as error:
+    except TooMuchError as error:
         raise ModelFileError(path, f"no whole ONNX model ({error})") from error
-    except ForeignGraphError as error:
-        raise ContractError(path, error.expected, error.found) from error
+    except (DamagedGraphError, ForeignGraphError) as error:
+        # Only here: whoever opens a file of ours needs none of it.
+        from edgedigits.model_files.foreign import WRITTEN, is_foreign
+
+        if isinstance(error, ForeignGraphError):
+            kind = ForeignModelError if is_foreign(content) else ContractError
+            raise kind(path, error.expected, error.found) from error
+        if is_foreign(content):
+            raise ForeignModelError(path, WRITTEN, "another one") from error
+        raise ModelFileError(path, f"no whole ONNX model ({error})") from error
 
 
 def read_message(kind: str, view: memoryview, budget: Budget) -> Message:

@@ -8,7 +8,7 @@ import numpy as np
 
 from edgedigits.answers import QUANTIZED_SUM_TOLERANCE
 from edgedigits.contract import EXPECTED_INPUT, EXPECTED_OUTPUT, IMAGE_SIDE, describe_tensor
-from edgedigits.errors import ContractError, ForeignModelError, ModelFileError
+from edgedigits.errors import ContractError, ModelFileError
 from edgedigits.extras import extra
 from edgedigits.metadata import ModelMetadata
 from edgedigits.model_files.content import read_model_bytes
@@ -31,15 +31,9 @@ class TfliteModel(Model):
         with extra("tflite", "opening .tflite files"):
             from ai_edge_litert.interpreter import Interpreter
 
-            from edgedigits.model_files.foreign import is_foreign
             from edgedigits.model_files.tflite_file import metadata_of, read_graph
 
-        try:
-            graph = read_graph(path, content)
-        except (ModelFileError, ContractError) as error:
-            if is_foreign(content):
-                raise ForeignModelError(path) from error
-            raise
+        graph = read_graph(path, content)
         metadata = metadata_of(path, graph)
         metadata.check_layers(path, are_dense=graph.widths is not None)
         threads = thread_count(threads)

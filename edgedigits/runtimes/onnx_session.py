@@ -6,7 +6,7 @@ The predictor and ``runtimes`` both come through this door, so no ONNX file is r
 from pathlib import Path
 
 from edgedigits.arguments import threads_of
-from edgedigits.errors import ContractError, ForeignModelError, ModelFileError
+from edgedigits.errors import ContractError, ModelFileError
 from edgedigits.metadata import METADATA_KEY, ModelMetadata
 from edgedigits.model_files.content import read_model_bytes
 from edgedigits.model_files.onnx_file import check_onnx
@@ -80,14 +80,7 @@ def _check(path: Path, serialized: bytes) -> Tensor:
         from edgedigits.model_files.ort_file import check_ort
 
         return check_ort(path, serialized)
-    try:
-        return check_onnx(path, serialized)
-    except (ModelFileError, ContractError) as error:
-        from edgedigits.model_files.foreign import is_foreign
-
-        if is_foreign(serialized):
-            raise ForeignModelError(path) from error
-        raise
+    return check_onnx(path, serialized)
 
 
 def session_options(threads: int) -> onnxruntime.SessionOptions:

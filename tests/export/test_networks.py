@@ -246,7 +246,8 @@ def trained(name: str, data: tuple[Split, Split], folder: Path) -> Path:
     keras.utils.set_random_seed(2)
     model = networks.NETWORKS[name]()
     ends_in_logits = name in ("quickstart_logits", "tflite_tutorial")
-    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=ends_in_logits))
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=ends_in_logits)
+    model.compile("adam", loss, steps_per_execution=50)
     values = (data[0].images / np.float32(255)).reshape(-1, *model.input_shape[1:])
     model.fit(
         values[:6_000],
@@ -259,7 +260,7 @@ def trained(name: str, data: tuple[Split, Split], folder: Path) -> Path:
     return folder / f"{name}.keras"
 
 
-@pytest.mark.parametrize("name", ["tflite_tutorial", "nested"])
+@pytest.mark.parametrize("name", ["tflite_tutorial", pytest.param("nested", marks=pytest.mark.stress)])
 def test_a_network_goes_through_the_gate_to_every_format_that_holds_it(
     name: str, dataset: tuple[Split, Split], tmp_path: Path
 ) -> None:

@@ -183,7 +183,7 @@ def visible(folder: Path) -> set[str]:
     }
 
 
-@pytest.mark.parametrize("kills", [6, pytest.param(MOMENTS, marks=pytest.mark.stress)], ids=["few", "all"])
+@pytest.mark.parametrize("kills", [3, pytest.param(MOMENTS, marks=pytest.mark.stress)], ids=["few", "all"])
 def test_what_a_killed_command_left_is_finished_by_another(kills: int, heavy: Writers, folder: Path) -> None:
     chance = random.Random(kills)  # noqa: S311 - moments, not secrets
     seconds = whole_runs(heavy, folder)

@@ -25,7 +25,7 @@ from edgedigits.picture.prepare import prepare
 from edgedigits.picture.reading import Picture, webp_size
 
 SEEDS = Path(__file__).parents[1] / "fuzz" / "seeds"
-PICTURES = sorted(path for path in SEEDS.iterdir() if not path.name.startswith("small."))
+PICTURES = sorted(path for path in SEEDS.iterdir() if not path.name.startswith("small"))
 SECONDS = 10.0
 MEBIBYTES = 1024
 

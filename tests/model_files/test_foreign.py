@@ -62,7 +62,7 @@ def theirs(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 def test_a_model_of_another_tool_is_called_that(theirs: Path) -> None:
     with pytest.raises(
-        ForeignModelError, match=r"not made by edgedigits; export the Keras network"
+        ForeignModelError, match=r"model was not made by edgedigits; export the Keras network"
     ) as caught:
         open_model(theirs)
     assert "\n" not in str(caught.value)

@@ -50,7 +50,9 @@ def quantized_model(opset: int = 17, **gemm: int) -> onnx.ModelProto:
         [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["n", 10])],
         constants,
     )
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
+    return helper.make_model(
+        graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8, producer_name="edgedigits"
+    )
 
 
 @pytest.mark.parametrize("gemm", [{}, {"transB": 1}], ids=["kernel as it is", "kernel turned"])

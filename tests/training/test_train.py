@@ -125,7 +125,9 @@ def test_three_epochs_on_mnist_reach_96_percent(mnist_source: Source, models: Pa
     assert test["images"] == 10_000
 
 
-@pytest.mark.parametrize("widths", [(17, 5, 3), (256, 128, 32), (1,)], ids=arch_text)
+@pytest.mark.parametrize(
+    "widths", [(17, 5, 3), pytest.param((256, 128, 32), marks=pytest.mark.stress), (1,)], ids=arch_text
+)
 def test_any_widths_build_and_train(
     widths: tuple[int, ...], small: tuple[Split, Split], tmp_path: Path
 ) -> None:

@@ -194,8 +194,13 @@ INTEGER_FILES = tuple(Target(name, "int8") for name in ("tflite", "onnx", "ort",
 
 @pytest.mark.parametrize(
     "odd",
-    ["constant, 0", "constant, 1e-12", "ten constants in the second layer", "tiny activations"],
-)  # fmt: skip
+    [
+        "constant, 0",
+        "constant, 1e-12",
+        pytest.param("ten constants in the second layer", marks=pytest.mark.stress),
+        pytest.param("tiny activations", marks=pytest.mark.stress),
+    ],
+)
 def test_the_files_pass_the_gate(
     odd: str, models: Path, mnist_train: Split, mnist_test: Split, tmp_path: Path
 ) -> None:
