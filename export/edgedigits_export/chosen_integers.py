@@ -20,6 +20,7 @@ from edgedigits_export.integers.calibration import (
     calibrate,
     draw_calibration_images,
 )
+from edgedigits_export.integers.graph_kernels import IntegerGraph
 from edgedigits_export.targets import ExportOptions
 
 CALIBRATION_IMAGES = 25_000
@@ -79,7 +80,8 @@ class ChosenIntegers:
     def calibrated(self, form: IntegerForm) -> Calibrated:
         """Return the integers of a form."""
         if form not in self._calibrated:
-            self._calibrated[form] = calibrate(self._graph.network, self._draws, self._validation, form)
+            floats = self._graph.steps or self._graph.network
+            self._calibrated[form] = calibrate(floats, self._draws, self._validation, form)
         return self._calibrated[form]
 
 
@@ -118,7 +120,10 @@ def note_calibration(file: str, calibrated: Calibrated, progress: Progress) -> N
             f"{file}: other calibration images change validation accuracy by {calibrated.draw_difference:+.2f} points; "
             "a larger --calibration-size makes it steadier"
         )
-    if calibrated.without_vnni is not None and (pairs := calibrated.network.saturating_pairs):
+    network = calibrated.network
+    if calibrated.without_vnni is None or isinstance(network, IntegerGraph):
+        return
+    if pairs := network.saturating_pairs:
         progress.note(
             f"{file}: {pairs:,} pairs of weights can exceed 16 bits on x86 CPUs without VNNI; validation accuracy is "
             f"{calibrated.without_vnni.accuracy:.2f} % there, {calibrated.score.accuracy:.2f} % elsewhere "

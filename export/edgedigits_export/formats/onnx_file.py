@@ -25,6 +25,7 @@ from edgedigits_export.formats.onnx_builder import GraphBuilder
 from edgedigits_export.formats.onnx_steps import add_steps
 from edgedigits_export.inference_graph import InferenceGraph
 from edgedigits_export.integers.calibration import ONNX_FORM, REDUCED_ONNX_FORM, IntegerForm
+from edgedigits_export.integers.graph_kernels import IntegerGraph
 from edgedigits_export.integers.quantization import IntegerDense, IntegerLayer, IntegerNetwork
 from edgedigits_export.targets import DEFAULT_OPSET, ExportOptions
 
@@ -219,12 +220,13 @@ class OnnxFormat(ExportFormat):
     def convert(
         self,
         graph: InferenceGraph,
-        integers: IntegerNetwork | None,
+        integers: IntegerNetwork | IntegerGraph | None,
         precision: Precision,
         options: ExportOptions,
     ) -> bytes:
         """See ``ExportFormat.convert``."""
-        return to_onnx(graph, precision, opset=options.opset, integer_network=integers)
+        network = integers if isinstance(integers, IntegerNetwork) else None
+        return to_onnx(graph, precision, opset=options.opset, integer_network=network)
 
     def stamp(
         self, model: str, content: bytes, metadata: ModelMetadata, options: ExportOptions, split: Split

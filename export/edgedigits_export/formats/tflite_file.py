@@ -23,8 +23,10 @@ from edgedigits.model_files.tflite_file import IDENTIFIER, read_graph
 from edgedigits.native_output import hidden_native_output
 from edgedigits.networks.backend import tf
 from edgedigits_export.formats.export_format import ExportFormat
+from edgedigits_export.formats.tflite_integer_steps import integers_to_tflite
 from edgedigits_export.inference_graph import InferenceGraph
 from edgedigits_export.integers.calibration import TFLITE_FORM, IntegerForm
+from edgedigits_export.integers.graph_kernels import IntegerGraph
 from edgedigits_export.integers.quantization import IntegerDense, IntegerLayer, IntegerNetwork
 from edgedigits_export.targets import ExportOptions
 
@@ -195,14 +197,17 @@ class TfliteFormat(ExportFormat):
     def convert(
         self,
         graph: InferenceGraph,
-        integers: IntegerNetwork | None,
+        integers: IntegerNetwork | IntegerGraph | None,
         precision: Precision,
         options: ExportOptions,
     ) -> bytes:
         """Make the ``.tflite`` file, which is also what C files are made from, whatever these take themselves."""
-        return to_tflite(
-            graph, precision, integer_network=integers, edges=TfliteFormat.edges(self, precision, options)
-        )
+        edges = TfliteFormat.edges(self, precision, options)
+        if isinstance(integers, IntegerGraph):
+            content = integers_to_tflite(integers, edges)
+            read_graph(Path("written model"), content)
+            return content
+        return to_tflite(graph, precision, integer_network=integers, edges=edges)
 
     def stamp(
         self, model: str, content: bytes, metadata: ModelMetadata, options: ExportOptions, split: Split

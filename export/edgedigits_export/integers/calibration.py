@@ -23,6 +23,10 @@ from edgedigits.errors import DatasetError, QuantizationError
 from edgedigits.measuring import metrics
 from edgedigits.metadata import CalibrationReceipt
 from edgedigits.networks.weighted import WeightedNetwork
+from edgedigits_export.graph.steps import Step
+from edgedigits_export.integers.equivalence import FloatArray
+from edgedigits_export.integers.graph_kernels import IntegerGraph
+from edgedigits_export.integers.graph_quantization import RoundedGraph, rounded_network
 from edgedigits_export.integers.grids import RANGE_METHODS
 from edgedigits_export.integers.quantization import (
     REDUCED_WEIGHT_BITS,
@@ -30,7 +34,6 @@ from edgedigits_export.integers.quantization import (
     IntegerNetwork,
     RoundedNetwork,
     divergence,
-    round_weights,
 )
 
 LEAST_IMAGES = 10
@@ -104,7 +107,7 @@ REDUCED_ONNX_FORM = IntegerForm(per_channel=True, bits=REDUCED_WEIGHT_BITS, inte
 class Calibrated:
     """An integer network, and how it was chosen."""
 
-    network: IntegerNetwork
+    network: IntegerNetwork | IntegerGraph
     form: IntegerForm
     draw: CalibrationReceipt
     left_out: int
@@ -119,7 +122,7 @@ class Calibrated:
     """What other calibration images give; None where too few were left for them."""
     without_vnni: Score | None
     """What onnxruntime makes of it on an x86 CPU without VNNI, computed with 16-bit sums of two products; None for
-    TFLite files, whose kernels add in 32 bits."""
+    TFLite files, whose kernels add in 32 bits, and for networks of other layers than Dense ones."""
 
     @property
     def receipt(self) -> CalibrationReceipt:
@@ -177,7 +180,7 @@ class Calibrated:
                 "stable": self.stable,
             },
             "without_vnni": None
-            if self.without_vnni is None
+            if self.without_vnni is None or isinstance(self.network, IntegerGraph)
             else {
                 "saturating_pairs": self.network.saturating_pairs,
                 "validation": _as_json(self.without_vnni),
@@ -204,7 +207,7 @@ def _as_json(score: Score) -> dict[str, float]:
 
 
 def calibrate(
-    floats: WeightedNetwork,
+    floats: WeightedNetwork | tuple[Step, ...],
     draws: Sequence[CalibrationSet],
     validation: Validation,
     form: IntegerForm,
@@ -212,7 +215,7 @@ def calibrate(
     """Turn a network into integers, with the ranges that the validation images like best.
 
     Args:
-        floats: the network; its first layer takes pixels from 0 to 255.
+        floats: the network, as Dense layers or as steps, folded; takes pixels from 0 to 255.
         draws: calibration images, and a second draw to compare with where there is one.
         validation: what judges the ways to choose the ranges.
         form: what kind of integers.
@@ -220,17 +223,21 @@ def calibrate(
     Raises:
         QuantizationError: int32 cannot hold a bias, whichever way the ranges are chosen.
     """
+    expected = validation.probabilities.astype(np.float64)
+    if not isinstance(floats, WeightedNetwork):
+        # Ten sigmoids add up to something else.
+        expected /= expected.sum(axis=1, keepdims=True)
 
-    def score(network: IntegerNetwork, *, rounded: bool = False, saturating: bool = False) -> Score:
-        logits = network.logits(validation.images, rounded=rounded, saturating=saturating)
-        accuracy = metrics.accuracy(validation.labels, logits.argmax(axis=1))
-        return Score(accuracy.percent, divergence(validation.probabilities.astype(np.float64), logits))
+    def score(network: IntegerNetwork | IntegerGraph, *, rounded: bool = False) -> Score:
+        return _score(network.logits(validation.images, rounded=rounded), validation, expected)
 
-    def with_ranges(rounded: RoundedNetwork, hidden: str, logits: str) -> IntegerNetwork:
+    def with_ranges(
+        rounded: RoundedNetwork | RoundedGraph, hidden: str, logits: str
+    ) -> IntegerNetwork | IntegerGraph:
         return rounded.with_ranges(RANGE_METHODS[hidden], RANGE_METHODS[logits])
 
     weights = [
-        round_weights(floats, draw.images, per_channel=form.per_channel, bits=form.bits) for draw in draws
+        rounded_network(floats, draw.images, per_channel=form.per_channel, bits=form.bits) for draw in draws
     ]
     hidden_scores = _scores(lambda method: score(with_ranges(weights[0], method, "min-max")))
     hidden = _best(hidden_scores)
@@ -251,8 +258,15 @@ def calibrate(
         logits_scores=logits_scores,
         second_draw=draws[1].receipt if second else None,
         second_score=scores[1] if second else None,
-        without_vnni=None if form.integer_logits else score(networks[0], saturating=True),
+        without_vnni=None
+        if form.integer_logits or isinstance(networks[0], IntegerGraph)
+        else _score(networks[0].logits(validation.images, saturating=True), validation, expected),
     )
+
+
+def _score(logits: FloatArray, validation: Validation, expected: FloatArray) -> Score:
+    accuracy = metrics.accuracy(validation.labels, logits.argmax(axis=1))
+    return Score(accuracy.percent, divergence(expected, logits))
 
 
 def draw_calibration_images(
