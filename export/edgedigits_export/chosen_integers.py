@@ -28,6 +28,9 @@ CALIBRATION_IMAGES = 25_000
 mean, and by 0.04 (ONNX) and 0.06 (TFLite) at most; two of 5,000 by 0.03, and 0.08. Pictures unlike MNIST's suffer more
 from the rounding: of 291 by other people the shipped network misreads 3, int8 files of three draws of 5,000 images 4 to
 6, of 15,000 to 27,500 images 2 to 4."""
+CALIBRATION_IMAGES_OF_MAPS = 5_000
+"""The same of networks that are no chain of Dense layers: each image is hundreds of places of a map, and costs as many
+times as much."""
 
 
 def check_dataset(
@@ -98,10 +101,11 @@ def calibration_images(
     recipe = Recipe() if training is None else _recipe(path, training)
     fit, held_out = validation_indices(train_split.labels, recipe.validation, recipe.seed)
     images = train_split.images[held_out]
+    usual = CALIBRATION_IMAGES if graph.steps is None else CALIBRATION_IMAGES_OF_MAPS
     draws = draw_calibration_images(
         train_split,
         fit,
-        size=options.calibration_size or min(CALIBRATION_IMAGES, len(fit) // 2),
+        size=options.calibration_size or min(usual, len(fit) // 2),
         seed=options.seed,
         held_back=np.concatenate([images, test_split.images]),
     )

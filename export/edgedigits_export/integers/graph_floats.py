@@ -37,8 +37,8 @@ from edgedigits_export.integers.graph_windows import convolved, largest, patches
 Pixels = npt.NDArray[np.uint8]
 FloatArray = npt.NDArray[np.float64]
 
-BATCH = 100
-"""Images that are computed at once: the widest maps of usual networks then stay within 30 MB."""
+BATCH = 25
+"""Images that are computed at once: the widest maps of usual networks then stay within 10 MB."""
 SAMPLED = 2**18
 """Values of a step that are kept to choose its range from, besides the lowest and the highest of all."""
 ROWS = 2**15
@@ -158,10 +158,10 @@ def computed(steps: tuple[Step, ...], pixels: Pixels) -> list[Array]:
     return values
 
 
-def batches(pixels: Pixels) -> Iterator[Pixels]:
-    """Yield images, a batch at a time."""
-    for start in range(0, len(pixels), BATCH):
-        yield pixels[start : start + BATCH]
+def batches(pixels: Pixels, size: int = BATCH) -> Iterator[Pixels]:
+    """Yield images, a batch of a size at a time."""
+    for start in range(0, len(pixels), size):
+        yield pixels[start : start + size]
 
 
 @dataclass

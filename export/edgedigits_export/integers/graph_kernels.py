@@ -55,6 +55,8 @@ from edgedigits_export.integers.graph_windows import convolved, largest, totals
 from edgedigits_export.integers.grids import Grid
 from edgedigits_export.integers.rounding import LEVELS
 
+BATCH = 20
+"""Images that are computed at once: what is computed of sums in 64 bits stays in the caches of a processor."""
 EXACT_IN_FLOAT32 = 2**24
 ADDED_BITS = 20
 """By which reference kernels shift what they add up."""
@@ -110,7 +112,7 @@ class IntegerGraph:
         """
         last = self.steps[-1].sources[0]
         parts = []
-        for batch in batches(pixels):
+        for batch in batches(pixels, BATCH):
             if rounded or not isinstance(self.steps[last], IntegerProduct):
                 parts.append(_dequantized(self.integers(batch, last + 1)[last], self.grids[last]))
             else:
@@ -138,7 +140,9 @@ def _sums(step: IntegerProduct | IntegerConvolution, values: Int8s, source: Grid
     whole = values.astype(dtype) - dtype(zero_point(source))
     kernel = step.kernel.astype(dtype)
     sums = whole @ kernel if isinstance(step, IntegerProduct) else convolved(step, whole, kernel)
-    return np.asarray(sums.astype(np.int64) + step.bias)
+    whole_sums = sums.astype(np.int64)
+    whole_sums += step.bias
+    return np.asarray(whole_sums)
 
 
 def _weighted(step: Any, sources: Grids, target: Grid, values: Int8s) -> Int8s:

@@ -52,14 +52,23 @@ def rescaled(values: Int64s, multipliers: Any, shifts: Any) -> Int64s:
     That is first to the 31 bits of the multipliers, halves up, and from there, halves away from 0.
     """
     # Shifts count from those 31 bits: fewer are to the left, before the multiplication.
-    doubled = ((values << np.maximum(31 - shifts, 0)) * multipliers + (1 << 30)) >> 31
-    return shifted(doubled, np.maximum(shifts - 31, 0))
+    left, right = np.maximum(31 - shifts, 0), np.maximum(shifts - 31, 0)
+    doubled = np.asarray(values << left if np.any(left) else values, np.int64) * multipliers
+    doubled += 1 << 30
+    doubled >>= 31
+    return shifted(doubled, right)
 
 
 def shifted(values: Int64s, bits: Any) -> Int64s:
     """Return values / 2**bits, rounded to nearest, halves away from 0: gemmlowp's ``RoundingDivideByPOT``."""
     half = (np.int64(1) << bits) >> 1
-    return np.asarray(np.sign(values) * ((np.abs(values) + half) >> bits))
+    rounded = values >> 63  # -1 below 0: a half goes down there
+    if not np.all(bits):
+        rounded *= np.asarray(bits > 0)
+    rounded += values
+    rounded += half
+    rounded >>= bits
+    return np.asarray(rounded)
 
 
 def _multipliers(factors: Sequence[float]) -> tuple[Int64s, Int64s]:
