@@ -1,5 +1,6 @@
 """The integers of one export: calibration images away from validation, and each kind of integers chosen once."""
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -81,7 +82,9 @@ class ChosenIntegers:
         self._calibrated: dict[IntegerForm, Calibrated] = {}
 
     def calibrated(self, form: IntegerForm) -> Calibrated:
-        """Return the integers of a form."""
+        """Return the integers of a form; of maps each channel has a scale, which costs no runtime any time."""
+        if self._graph.steps is not None:
+            form = dataclasses.replace(form, per_channel=True)
         if form not in self._calibrated:
             floats = self._graph.steps or self._graph.network
             self._calibrated[form] = calibrate(floats, self._draws, self._validation, form)

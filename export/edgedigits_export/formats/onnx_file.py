@@ -22,6 +22,7 @@ from edgedigits.networks.weighted import WeightedDense, WeightedLayer
 from edgedigits.progress import Progress
 from edgedigits_export.formats.export_format import ExportFormat, FormatRecord
 from edgedigits_export.formats.onnx_builder import GraphBuilder
+from edgedigits_export.formats.onnx_integer_steps import add_integer_steps
 from edgedigits_export.formats.onnx_steps import add_steps
 from edgedigits_export.inference_graph import InferenceGraph
 from edgedigits_export.integers.calibration import ONNX_FORM, REDUCED_ONNX_FORM, IntegerForm
@@ -37,7 +38,7 @@ def to_onnx(
     precision: Precision = "float32",
     *,
     opset: int = DEFAULT_OPSET,
-    integer_network: IntegerNetwork | None = None,
+    integer_network: IntegerNetwork | IntegerGraph | None = None,
 ) -> bytes:
     """Convert a network to an ONNX model without metadata.
 
@@ -48,6 +49,9 @@ def to_onnx(
         integer_network: the same network in integers, for ``int8`` only.
     """
     builder = GraphBuilder()
+    if isinstance(integer_network, IntegerGraph):
+        add_integer_steps(builder, integer_network)
+        return builder.model(opset)
     if graph.steps is not None:
         add_steps(builder, graph.steps, half=precision == "float16")
         return builder.model(opset)
@@ -225,8 +229,7 @@ class OnnxFormat(ExportFormat):
         options: ExportOptions,
     ) -> bytes:
         """See ``ExportFormat.convert``."""
-        network = integers if isinstance(integers, IntegerNetwork) else None
-        return to_onnx(graph, precision, opset=options.opset, integer_network=network)
+        return to_onnx(graph, precision, opset=options.opset, integer_network=integers)
 
     def stamp(
         self, model: str, content: bytes, metadata: ModelMetadata, options: ExportOptions, split: Split
