@@ -39,7 +39,7 @@ from edgedigits.training.recipe import Recipe
 from edgedigits.training.splits import validation_indices
 from edgedigits_export import ExportOptions, Target, export_model
 from edgedigits_export.inference_graph import InferenceGraph, load_inference_graph
-from edgedigits_export.integers.calibration import choose_calibration_images
+from edgedigits_export.integers.calibration_images import choose_calibration_images
 
 MODELS = ROOT / "models"
 TARGETS = (Target("tflite", "int8"), Target("onnx", "int8"))

@@ -1,5 +1,6 @@
 """The integers of one export: calibration images away from validation, and each kind of integers chosen once."""
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,14 +13,9 @@ from edgedigits.progress import Progress
 from edgedigits.training.recipe import Recipe
 from edgedigits.training.splits import validation_indices
 from edgedigits_export.inference_graph import InferenceGraph
-from edgedigits_export.integers.calibration import (
-    Calibrated,
-    CalibrationSet,
-    IntegerForm,
-    Validation,
-    calibrate,
-    draw_calibration_images,
-)
+from edgedigits_export.integers.calibration import Calibrated, IntegerForm, Validation, calibrate
+from edgedigits_export.integers.calibration_images import CalibrationSet, draw_calibration_images
+from edgedigits_export.integers.graph_kernels import IntegerGraph
 from edgedigits_export.targets import ExportOptions
 
 CALIBRATION_IMAGES = 25_000
@@ -27,6 +23,9 @@ CALIBRATION_IMAGES = 25_000
 mean, and by 0.04 (ONNX) and 0.06 (TFLite) at most; two of 5,000 by 0.03, and 0.08. Pictures unlike MNIST's suffer more
 from the rounding: of 291 by other people the shipped network misreads 3, int8 files of three draws of 5,000 images 4 to
 6, of 15,000 to 27,500 images 2 to 4."""
+CALIBRATION_IMAGES_OF_MAPS = 5_000
+"""The same of networks that are no chain of Dense layers: each image is hundreds of places of a map, and costs as many
+times as much."""
 
 
 def check_dataset(
@@ -77,9 +76,12 @@ class ChosenIntegers:
         self._calibrated: dict[IntegerForm, Calibrated] = {}
 
     def calibrated(self, form: IntegerForm) -> Calibrated:
-        """Return the integers of a form."""
+        """Return the integers of a form; of maps each channel has a scale, which costs no runtime any time."""
+        if self._graph.steps is not None:
+            form = dataclasses.replace(form, per_channel=True)
         if form not in self._calibrated:
-            self._calibrated[form] = calibrate(self._graph.network, self._draws, self._validation, form)
+            floats = self._graph.steps or self._graph.network
+            self._calibrated[form] = calibrate(floats, self._draws, self._validation, form)
         return self._calibrated[form]
 
 
@@ -96,10 +98,11 @@ def calibration_images(
     recipe = Recipe() if training is None else _recipe(path, training)
     fit, held_out = validation_indices(train_split.labels, recipe.validation, recipe.seed)
     images = train_split.images[held_out]
+    usual = CALIBRATION_IMAGES if graph.steps is None else CALIBRATION_IMAGES_OF_MAPS
     draws = draw_calibration_images(
         train_split,
         fit,
-        size=options.calibration_size or min(CALIBRATION_IMAGES, len(fit) // 2),
+        size=options.calibration_size or min(usual, len(fit) // 2),
         seed=options.seed,
         held_back=np.concatenate([images, test_split.images]),
     )
@@ -118,7 +121,10 @@ def note_calibration(file: str, calibrated: Calibrated, progress: Progress) -> N
             f"{file}: other calibration images change validation accuracy by {calibrated.draw_difference:+.2f} points; "
             "a larger --calibration-size makes it steadier"
         )
-    if calibrated.without_vnni is not None and (pairs := calibrated.network.saturating_pairs):
+    network = calibrated.network
+    if calibrated.without_vnni is None or isinstance(network, IntegerGraph):
+        return
+    if pairs := network.saturating_pairs:
         progress.note(
             f"{file}: {pairs:,} pairs of weights can exceed 16 bits on x86 CPUs without VNNI; validation accuracy is "
             f"{calibrated.without_vnni.accuracy:.2f} % there, {calibrated.score.accuracy:.2f} % elsewhere "

@@ -177,6 +177,8 @@ def _selftest_pictures(tflite: bytes, split: Split) -> list[SelftestPicture]:
 class CFormat(TfliteFormat):
     """``.c`` files: the integers of the int8 ``.tflite`` file as C99, with a header."""
 
+    any_layers = frozenset()
+
     def stamp(
         self, model: str, content: bytes, metadata: ModelMetadata, options: ExportOptions, split: Split
     ) -> dict[str, bytes]:

@@ -15,6 +15,7 @@ from edgedigits.runtimes.model import Model
 from edgedigits_export.boards.firmware import FirmwareFigures
 from edgedigits_export.inference_graph import InferenceGraph
 from edgedigits_export.integers.calibration import IntegerForm
+from edgedigits_export.integers.graph_kernels import IntegerGraph
 from edgedigits_export.integers.quantization import IntegerNetwork
 from edgedigits_export.targets import ExportOptions
 
@@ -49,7 +50,7 @@ class ExportFormat(ABC):
     def convert(
         self,
         graph: InferenceGraph,
-        integers: IntegerNetwork | None,
+        integers: IntegerNetwork | IntegerGraph | None,
         precision: Precision,
         options: ExportOptions,
     ) -> bytes:

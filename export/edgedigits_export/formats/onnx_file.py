@@ -22,9 +22,11 @@ from edgedigits.networks.weighted import WeightedDense, WeightedLayer
 from edgedigits.progress import Progress
 from edgedigits_export.formats.export_format import ExportFormat, FormatRecord
 from edgedigits_export.formats.onnx_builder import GraphBuilder
+from edgedigits_export.formats.onnx_integer_steps import add_integer_steps
 from edgedigits_export.formats.onnx_steps import add_steps
 from edgedigits_export.inference_graph import InferenceGraph
 from edgedigits_export.integers.calibration import ONNX_FORM, REDUCED_ONNX_FORM, IntegerForm
+from edgedigits_export.integers.graph_kernels import IntegerGraph
 from edgedigits_export.integers.quantization import IntegerDense, IntegerLayer, IntegerNetwork
 from edgedigits_export.targets import DEFAULT_OPSET, ExportOptions
 
@@ -36,7 +38,7 @@ def to_onnx(
     precision: Precision = "float32",
     *,
     opset: int = DEFAULT_OPSET,
-    integer_network: IntegerNetwork | None = None,
+    integer_network: IntegerNetwork | IntegerGraph | None = None,
 ) -> bytes:
     """Convert a network to an ONNX model without metadata.
 
@@ -47,6 +49,9 @@ def to_onnx(
         integer_network: the same network in integers, for ``int8`` only.
     """
     builder = GraphBuilder()
+    if isinstance(integer_network, IntegerGraph):
+        add_integer_steps(builder, integer_network)
+        return builder.model(opset)
     if graph.steps is not None:
         add_steps(builder, graph.steps, precision)
         return builder.model(opset)
@@ -219,7 +224,7 @@ class OnnxFormat(ExportFormat):
     def convert(
         self,
         graph: InferenceGraph,
-        integers: IntegerNetwork | None,
+        integers: IntegerNetwork | IntegerGraph | None,
         precision: Precision,
         options: ExportOptions,
     ) -> bytes:

@@ -47,16 +47,21 @@ class TfliteBuilder:
             tensor.quantization = _quantization(scales, np.zeros(len(scales), np.int64), axis)
         return len(self.tensors) - 1
 
-    def computed(self, name: str, shape: Shape, kind: str = "float32") -> int:
+    def computed(
+        self, name: str, shape: Shape, kind: str = "float32", grid: tuple[float, int] | None = None
+    ) -> int:
         """Add a tensor that an operator gives, or the input, and return its place.
 
         Args:
             name: of the tensor.
             shape: without the batch.
             kind: one of ``TYPES``.
+            grid: of integers, what a step is worth and which one stands for 0.
         """
         tensor = self._tensor(name, (1, *shape), kind, 0)
         tensor.shapeSignature = np.array([-1, *shape], np.int32)
+        if grid is not None:
+            tensor.quantization = _quantization(grid[:1], grid[1:], 0)
         return len(self.tensors) - 1
 
     def widened(self, name: str, shape: Shape) -> int:

@@ -25,9 +25,11 @@ from edgedigits.native_output import hidden_native_output
 from edgedigits.networks.backend import tf
 from edgedigits_export.formats.export_format import ExportFormat
 from edgedigits_export.formats.tflite_builder import AlignedBuffer, pack
+from edgedigits_export.formats.tflite_integer_steps import integers_to_tflite
 from edgedigits_export.formats.tflite_steps import steps_to_tflite
 from edgedigits_export.inference_graph import InferenceGraph
 from edgedigits_export.integers.calibration import TFLITE_FORM, IntegerForm
+from edgedigits_export.integers.graph_kernels import IntegerGraph
 from edgedigits_export.integers.quantization import IntegerDense, IntegerLayer, IntegerNetwork
 from edgedigits_export.targets import ExportOptions
 
@@ -175,23 +177,27 @@ class TfliteFormat(ExportFormat):
     """``.tflite`` files."""
 
     tools = ("tensorflow", "keras")
-    any_layers = frozenset({"float32", "float16", "dynamic"})
+    any_layers = frozenset({"float32", "float16", "dynamic", "int8"})
 
     def convert(
         self,
         graph: InferenceGraph,
-        integers: IntegerNetwork | None,
+        integers: IntegerNetwork | IntegerGraph | None,
         precision: Precision,
         options: ExportOptions,
     ) -> bytes:
         """Make the ``.tflite`` file, which is also what C files are made from, whatever these take themselves."""
-        if graph.steps is not None:
-            content = steps_to_tflite(graph.steps, precision)
-            read_graph(Path("written model"), content)
-            return content
-        return to_tflite(
-            graph, precision, integer_network=integers, edges=TfliteFormat.edges(self, precision, options)
+        edges = TfliteFormat.edges(self, precision, options)
+        if graph.steps is None:
+            network = integers if isinstance(integers, IntegerNetwork) else None
+            return to_tflite(graph, precision, integer_network=network, edges=edges)
+        content = (
+            integers_to_tflite(integers, edges)
+            if isinstance(integers, IntegerGraph)
+            else steps_to_tflite(graph.steps, precision)
         )
+        read_graph(Path("written model"), content)
+        return content
 
     def stamp(
         self, model: str, content: bytes, metadata: ModelMetadata, options: ExportOptions, split: Split

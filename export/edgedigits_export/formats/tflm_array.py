@@ -76,6 +76,8 @@ def _measure_micro(tflite: bytes, split: Split, progress: Progress) -> dict[str,
 class TflmFormat(TfliteFormat):
     """``.tflm.c`` files: the int8 ``.tflite`` file as a C array, with a header."""
 
+    any_layers = frozenset()
+
     def stamp(
         self, model: str, content: bytes, metadata: ModelMetadata, options: ExportOptions, split: Split
     ) -> dict[str, bytes]:

@@ -1,9 +1,7 @@
 """Representative images: they set the ranges of an integer file, so they decide how much accuracy survives.
 
-They come from the training split only, every class with its share, chosen by a seed. A picture that also is a
-validation or test image is left out: a file must not be tuned on what judges it. Several ways to choose the ranges are
-tried, and the validation images say which one is kept; a second draw of images, none of them in the first, says how
-much of it was chance.
+Several ways to choose the ranges are tried, and the validation images say which one is kept; a second draw of images,
+none of them in the first, says how much of it was chance. ``calibration_images`` draws them.
 """
 
 import contextlib
@@ -14,15 +12,16 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.model_selection import train_test_split
 
-from edgedigits.artifacts.hashes import sha256_bytes
-from edgedigits.contract import CLASSES
-from edgedigits.datasets.split import Split
-from edgedigits.errors import DatasetError, QuantizationError
+from edgedigits.errors import QuantizationError
 from edgedigits.measuring import metrics
 from edgedigits.metadata import CalibrationReceipt
 from edgedigits.networks.weighted import WeightedNetwork
+from edgedigits_export.graph.steps import Step
+from edgedigits_export.integers.calibration_images import CalibrationSet
+from edgedigits_export.integers.equivalence import FloatArray
+from edgedigits_export.integers.graph_kernels import IntegerGraph
+from edgedigits_export.integers.graph_quantization import RoundedGraph, rounded_network
 from edgedigits_export.integers.grids import RANGE_METHODS
 from edgedigits_export.integers.quantization import (
     REDUCED_WEIGHT_BITS,
@@ -30,31 +29,10 @@ from edgedigits_export.integers.quantization import (
     IntegerNetwork,
     RoundedNetwork,
     divergence,
-    round_weights,
 )
 
-LEAST_IMAGES = 10
 STABLE_POINTS = 0.05
 """Percentage points of validation accuracy by which two draws of calibration images may differ."""
-
-
-@dataclass(frozen=True)
-class CalibrationSet:
-    """Images for the converter, with the receipt that says which they are."""
-
-    images: npt.NDArray[np.uint8]
-    """Shape (n, 28, 28)."""
-    indices: npt.NDArray[np.int64]
-    """Where they stand in the training file, sorted, shape (n,)."""
-    seed: int
-    left_out: int = 0
-    """Images that could have been chosen but for a validation or test image that is the same picture."""
-
-    @property
-    def receipt(self) -> CalibrationReceipt:
-        """What a file says of them."""
-        sha256 = sha256_bytes(self.indices.astype("<i8").tobytes())
-        return CalibrationReceipt(images=len(self.images), seed=self.seed, indices_sha256=sha256)
 
 
 @dataclass(frozen=True)
@@ -104,7 +82,7 @@ REDUCED_ONNX_FORM = IntegerForm(per_channel=True, bits=REDUCED_WEIGHT_BITS, inte
 class Calibrated:
     """An integer network, and how it was chosen."""
 
-    network: IntegerNetwork
+    network: IntegerNetwork | IntegerGraph
     form: IntegerForm
     draw: CalibrationReceipt
     left_out: int
@@ -119,7 +97,7 @@ class Calibrated:
     """What other calibration images give; None where too few were left for them."""
     without_vnni: Score | None
     """What onnxruntime makes of it on an x86 CPU without VNNI, computed with 16-bit sums of two products; None for
-    TFLite files, whose kernels add in 32 bits."""
+    TFLite files, whose kernels add in 32 bits, and for networks of other layers than Dense ones."""
 
     @property
     def receipt(self) -> CalibrationReceipt:
@@ -177,7 +155,7 @@ class Calibrated:
                 "stable": self.stable,
             },
             "without_vnni": None
-            if self.without_vnni is None
+            if self.without_vnni is None or isinstance(self.network, IntegerGraph)
             else {
                 "saturating_pairs": self.network.saturating_pairs,
                 "validation": _as_json(self.without_vnni),
@@ -204,7 +182,7 @@ def _as_json(score: Score) -> dict[str, float]:
 
 
 def calibrate(
-    floats: WeightedNetwork,
+    floats: WeightedNetwork | tuple[Step, ...],
     draws: Sequence[CalibrationSet],
     validation: Validation,
     form: IntegerForm,
@@ -212,7 +190,7 @@ def calibrate(
     """Turn a network into integers, with the ranges that the validation images like best.
 
     Args:
-        floats: the network; its first layer takes pixels from 0 to 255.
+        floats: the network, as Dense layers or as steps, folded; takes pixels from 0 to 255.
         draws: calibration images, and a second draw to compare with where there is one.
         validation: what judges the ways to choose the ranges.
         form: what kind of integers.
@@ -220,17 +198,21 @@ def calibrate(
     Raises:
         QuantizationError: int32 cannot hold a bias, whichever way the ranges are chosen.
     """
+    expected = validation.probabilities.astype(np.float64)
+    if not isinstance(floats, WeightedNetwork):
+        # Ten sigmoids add up to something else.
+        expected /= expected.sum(axis=1, keepdims=True)
 
-    def score(network: IntegerNetwork, *, rounded: bool = False, saturating: bool = False) -> Score:
-        logits = network.logits(validation.images, rounded=rounded, saturating=saturating)
-        accuracy = metrics.accuracy(validation.labels, logits.argmax(axis=1))
-        return Score(accuracy.percent, divergence(validation.probabilities.astype(np.float64), logits))
+    def score(network: IntegerNetwork | IntegerGraph, *, rounded: bool = False) -> Score:
+        return _score(network.logits(validation.images, rounded=rounded), validation, expected)
 
-    def with_ranges(rounded: RoundedNetwork, hidden: str, logits: str) -> IntegerNetwork:
+    def with_ranges(
+        rounded: RoundedNetwork | RoundedGraph, hidden: str, logits: str
+    ) -> IntegerNetwork | IntegerGraph:
         return rounded.with_ranges(RANGE_METHODS[hidden], RANGE_METHODS[logits])
 
     weights = [
-        round_weights(floats, draw.images, per_channel=form.per_channel, bits=form.bits) for draw in draws
+        rounded_network(floats, draw.images, per_channel=form.per_channel, bits=form.bits) for draw in draws
     ]
     hidden_scores = _scores(lambda method: score(with_ranges(weights[0], method, "min-max")))
     hidden = _best(hidden_scores)
@@ -251,90 +233,12 @@ def calibrate(
         logits_scores=logits_scores,
         second_draw=draws[1].receipt if second else None,
         second_score=scores[1] if second else None,
-        without_vnni=None if form.integer_logits else score(networks[0], saturating=True),
+        without_vnni=None
+        if form.integer_logits or isinstance(networks[0], IntegerGraph)
+        else _score(networks[0].logits(validation.images, saturating=True), validation, expected),
     )
 
 
-def draw_calibration_images(
-    split: Split,
-    fit_indices: npt.NDArray[np.int64],
-    *,
-    size: int,
-    seed: int,
-    held_back: npt.NDArray[np.uint8],
-) -> list[CalibrationSet]:
-    """Draw calibration images, and as many others for comparison as there are left, up to the same number.
-
-    Args:
-        split: the training file's images.
-        fit_indices: which of them were fitted on; validation images are not among these.
-        size: how many to choose; all that are left, where leaving copies out leaves no such choice.
-        seed: the same seed chooses the same images.
-        held_back: validation and test images, shape (m, 28, 28). Training images that are one of these pictures are
-            not chosen.
-
-    Raises:
-        DatasetError: fewer images than asked for.
-    """
-    usable = without_copies(split, fit_indices, held_back)
-    left_out = len(fit_indices) - len(usable)
-    if left_out and LEAST_IMAGES <= len(usable) < size + CLASSES and size <= len(fit_indices):
-        # What could have been chosen but for a few copies is as many as there are without them.
-        size = len(usable)
-    first = choose_calibration_images(split, usable, size=size, seed=seed, left_out=left_out)
-    rest = np.setdiff1d(usable, first.indices)
-    # A stratified choice has to leave at least one image of each class, or nothing.
-    count = size if len(rest) - size >= CLASSES else len(rest)
-    if count < LEAST_IMAGES:
-        return [first]
-    return [first, choose_calibration_images(split, rest, size=count, seed=seed, left_out=left_out)]
-
-
-def choose_calibration_images(
-    split: Split, usable: npt.NDArray[np.int64], *, size: int, seed: int, left_out: int = 0
-) -> CalibrationSet:
-    """Choose images by chance, every class with its share.
-
-    Args:
-        split: the training file's images.
-        usable: indices of those that may be chosen.
-        size: how many to choose.
-        seed: the same seed chooses the same images.
-        left_out: how many were fitted on but are not usable.
-
-    Raises:
-        DatasetError: fewer images than asked for.
-    """
-    if not LEAST_IMAGES <= size <= len(usable):
-        also = f" and are no validation or test image ({left_out:,} are)" if left_out else ""
-        raise DatasetError(
-            f"expected a calibration size from {LEAST_IMAGES} to the {len(usable):,} images that were fitted "
-            f"on{also}, got {size}; choose another --calibration-size"
-        )
-    chosen = usable
-    if size < len(usable):
-        try:
-            chosen, _ = train_test_split(
-                usable, train_size=size, stratify=split.labels[usable], random_state=seed
-            )
-        except ValueError as error:
-            raise DatasetError(f"no stratified choice of {size} images: {error}") from error
-    chosen = np.sort(chosen)
-    return CalibrationSet(split.images[chosen], chosen, seed, left_out)
-
-
-def without_copies(
-    split: Split, indices: npt.NDArray[np.int64], held_back: npt.NDArray[np.uint8]
-) -> npt.NDArray[np.int64]:
-    """Return the indices whose pictures are not held back.
-
-    Pictures are compared, not indices: a copy of a test image in the training file is a leak as well.
-
-    Args:
-        split: the images.
-        indices: which of them to look at.
-        held_back: pictures, shape (m, 28, 28).
-    """
-    known = {image.tobytes() for image in held_back}
-    usable = [index for index in indices if split.images[index].tobytes() not in known]
-    return np.array(usable, np.int64)
+def _score(logits: FloatArray, validation: Validation, expected: FloatArray) -> Score:
+    accuracy = metrics.accuracy(validation.labels, logits.argmax(axis=1))
+    return Score(accuracy.percent, divergence(expected, logits))

@@ -63,7 +63,23 @@ def round_with_feedback(
     Returns:
         Weights, (inputs, units).
     """
-    together = values.T @ values / len(values)
+    return round_by_products(kernel, values.T @ values / len(values), scales, largest)
+
+
+def round_by_products(
+    kernel: FloatArray, together: FloatArray, scales: npt.NDArray[np.float32], largest: int
+) -> npt.NDArray[np.int8]:
+    """Round a kernel as ``round_with_feedback`` does.
+
+    Args:
+        kernel: (inputs, units).
+        together: mean products of each pair of inputs, (inputs, inputs); is changed.
+        scales: what one step of each unit's weights is worth, (units,).
+        largest: the largest integer weight.
+
+    Returns:
+        Weights, (inputs, units).
+    """
     energy = np.diag(together)
     together[np.diag_indices_from(together)] += DAMPING * energy.mean() or 1.0
     # Inputs that matter most come first, as long as there are others left to make up for them.

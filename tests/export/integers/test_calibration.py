@@ -17,10 +17,12 @@ from edgedigits_export.integers.calibration import (
     REDUCED_ONNX_FORM,
     TFLITE_FORM,
     Calibrated,
-    CalibrationSet,
     Score,
     Validation,
     calibrate,
+)
+from edgedigits_export.integers.calibration_images import (
+    CalibrationSet,
     choose_calibration_images,
     draw_calibration_images,
     without_copies,

@@ -13,14 +13,8 @@ from edgedigits.networks.build import load_network, set_weights, weighted_networ
 from edgedigits.networks.weighted import WeightedDense, WeightedNetwork, softmax
 from edgedigits.training.splits import validation_indices
 from edgedigits_export import ExportOptions, Target, export_model
-from edgedigits_export.integers.calibration import (
-    ONNX_FORM,
-    TFLITE_FORM,
-    CalibrationSet,
-    IntegerForm,
-    Validation,
-    calibrate,
-)
+from edgedigits_export.integers.calibration import ONNX_FORM, TFLITE_FORM, IntegerForm, Validation, calibrate
+from edgedigits_export.integers.calibration_images import CalibrationSet
 from edgedigits_export.integers.equivalence import SLACK
 from edgedigits_export.integers.equivalence import absorb_constants as absorb_in_network
 from edgedigits_export.integers.rounding import BIAS_STEPS, LEAST_SCALE_SHARE, quantize_biases, weight_scales

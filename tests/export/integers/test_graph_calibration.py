@@ -1,0 +1,159 @@
+"""Networks of any layers, trained briefly: what is lost where they become integers, and how it was chosen."""
+
+import dataclasses
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import keras
+import numpy as np
+import pytest
+
+from edgedigits.datasets.split import Split
+from edgedigits.errors import QuantizationError
+from edgedigits_export import load_inference_graph
+from edgedigits_export.formats.tflite_integer_steps import integers_to_tflite
+from edgedigits_export.graph.steps import Function, Image, Pool, Product, Step, ToMap, ToRow
+from edgedigits_export.inference_graph import InferenceGraph
+from edgedigits_export.integers.calibration import TFLITE_FORM, Calibrated, Validation, calibrate
+from edgedigits_export.integers.calibration_images import CalibrationSet
+from edgedigits_export.integers.graph_equivalence import centered, equalized
+from edgedigits_export.integers.graph_floats import computed
+from edgedigits_export.integers.graph_preparation import prepared
+from edgedigits_export.integers.graph_quantization import round_graph
+from edgedigits_export.integers.grids import Grid, min_max
+from edgedigits_export.integers.reference_kernels import reference_answers
+
+
+def beside(name: str) -> ModuleType:
+    """Import a module of the folder above: tests are no package."""
+    path = Path(__file__).parents[1] / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(name, path)
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+networks = beside("networks")
+TRAINED = {"leaky": 1, "lenet": 1, "mnist_convnet": 1, "modern_functions": 4, "inception": 1}
+"""By name, for how many epochs."""
+MOST_LOST = 0.3
+"""Percentage points."""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("graphs")
+
+
+def trained(name: str, folder: Path, split: Split) -> InferenceGraph:
+    keras.utils.set_random_seed(3)
+    model = networks.NETWORKS[name]()
+    model.compile("adam", "sparse_categorical_crossentropy")
+    values = (split.images[:6_000] / np.float32(255)).reshape(-1, *model.input_shape[1:])
+    epochs = 8 if len(values) < 6_000 else TRAINED[name]
+    model.fit(values, split.labels[:6_000], batch_size=32, epochs=epochs, verbose=0)
+    model.save(folder / f"{name}.keras")
+    return load_inference_graph(folder / f"{name}.keras")
+
+
+def calibrated(graph: InferenceGraph, split: Split) -> Calibrated:
+    size = min(500, len(split.images) // 4)
+    draws = [
+        CalibrationSet(split.images[start : start + size], np.arange(start, start + size), 0)
+        for start in (0, size)
+    ]
+    images = split.images[-2 * size :]
+    validation = Validation(images, split.labels[-2 * size :], graph.reference_probabilities(images))
+    return calibrate(graph.steps, draws, validation, TFLITE_FORM)
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_integers_lose_next_to_nothing(name: str, dataset: tuple[Split, Split], folder: Path) -> None:
+    graph = trained(name, folder, dataset[0])
+    chosen = calibrated(graph, dataset[0])
+    pixels, labels = dataset[1].images[:2_000], dataset[1].labels[:2_000]
+    floats = graph.reference_probabilities(pixels)
+    logits = reference_answers(integers_to_tflite(chosen.network), pixels)[0]
+    accuracies = [100 * np.mean(answers.argmax(axis=1) == labels) for answers in (floats, logits)]
+    assert accuracies[0] > 80
+    assert accuracies[0] - accuracies[1] <= MOST_LOST
+    assert chosen.second_score is not None
+    assert abs(chosen.draw_difference) < 1
+    best = chosen.hidden_scores[chosen.hidden_method].divergence
+    assert best == min(score.divergence for score in chosen.hidden_scores.values())
+    kept = chosen.to_dict()
+    assert kept["hidden_method"] in ("min-max", "percentile", "mse")
+    assert "logits" in kept["ranges"]
+    assert kept["without_vnni"] is None
+
+
+@pytest.mark.parametrize("name", networks.NETWORKS)
+def test_what_is_prepared_and_equalized_computes_the_same(
+    name: str, dataset: tuple[Split, Split], folder: Path
+) -> None:
+    if name in networks.DENSE:
+        return
+    networks.built(name).save(folder / f"{name}.random.keras")
+    graph = load_inference_graph(folder / f"{name}.random.keras")
+    pixels = dataset[1].images[:50]
+    steps = centered(prepared(graph.steps))
+    expected = networks.answers(graph.keras_model, graph.input_scale.values(pixels))
+    for found in (prepared(graph.steps), steps, equalized(steps, dataset[0].images[:50])):
+        np.testing.assert_allclose(computed(found, pixels)[-1], expected, rtol=0, atol=1e-5)
+
+
+def constant_channels(dead: float, constant: float) -> tuple[Step, ...]:
+    """Return a network with a channel that is all but nothing, and one that is a constant."""
+    generator = np.random.default_rng(1)
+    kernel = generator.normal(0, 0.02, (784, 8)).astype(np.float32)
+    kernel[:, 0] *= dead
+    kernel[:, 1] = 0
+    bias = np.float32([dead, constant, 0, 0, 0, 0, 0, 0])
+    last = generator.normal(0, 0.3, (4, 10)).astype(np.float32)
+    return (
+        Image((), (784,)),
+        Product((0,), kernel, bias),
+        Function((1,), "relu"),
+        ToMap((2,), (2, 1, 4), channels_first=False),
+        Pool((3,), "max", (2, 1), (2, 1), (0, 0, 0, 0)),
+        ToRow((4,), channels_first=False),
+        Product((5,), last, np.zeros(10, np.float32)),
+        Function((6,), "softmax"),
+    )
+
+
+@pytest.mark.parametrize("dead", [0.0, 1e-30, 1e-6])
+@pytest.mark.parametrize("constant", [0.0, 3.0, -50.0])
+def test_channels_that_say_nothing_cost_the_others_nothing(
+    dead: float, constant: float, dataset: tuple[Split, Split]
+) -> None:
+    steps, images = constant_channels(dead, constant), dataset[0].images[:200]
+    graph = round_graph(steps, images, per_channel=True, bits=8).with_ranges(min_max, min_max)
+    floats = computed(centered(prepared(steps)), images)[-2]
+    off = graph.logits(images) - floats
+    assert off.std() < 0.02 * floats.std()
+
+
+def test_a_network_that_gives_the_same_for_every_image(dataset: tuple[Split, Split]) -> None:
+    steps = (
+        Image((), (784,)),
+        Product((0,), np.zeros((784, 10), np.float32), np.zeros(10, np.float32)),
+        Function((1,), "softmax"),
+    )
+    images = dataset[0].images[:20]
+    graph = round_graph(steps, images, per_channel=True, bits=8).with_ranges(min_max, min_max)
+    _, probabilities = reference_answers(integers_to_tflite(graph), images)
+    assert (probabilities == 26).all()
+
+
+def test_a_bias_that_no_integer_holds_is_refused(dataset: tuple[Split, Split]) -> None:
+    steps, images = constant_channels(1.0, 1.0), dataset[0].images[:20]
+    last = steps[6]
+    # What all classes have in common is no matter, and these have it not.
+    heavy = dataclasses.replace(last, bias=np.arange(10, dtype=np.float32) * 1e4)
+    rounded = round_graph((*steps[:6], heavy, steps[7]), images, per_channel=True, bits=8)
+    rounded.with_ranges(min_max, min_max)
+    with pytest.raises(QuantizationError, match="expected biases that int32 can hold"):
+        rounded.with_ranges(lambda values, logits: Grid.covering(0, values.max() / 1e4), min_max)
