@@ -272,3 +272,23 @@ def test_layers_that_follow_each_other_in_unusual_order(pixels: np.ndarray, tmp_
     networks.randomized(model).save(tmp_path / "odd.keras")
     graph = in_integers(steps_of(tmp_path / "odd.keras"), pixels[:100], "percentile")
     check_equal(graph, pixels)
+
+
+@pytest.mark.parametrize("function", ["relu", "leaky_relu", "silu", "elu", "tanh", "gelu"])
+@pytest.mark.parametrize("sizes", [(1e-6, 1e4), (1e-12, 1.0), (1e6, 1e-3)], ids=str)
+def test_branches_of_very_different_sizes(
+    sizes: tuple[float, float], function: str, pixels: np.ndarray
+) -> None:
+    """The kernels multiply by no more than they can, and answer the same where that leaves nothing of a branch."""
+    steps = (
+        Image((), (784,)),
+        product(0, 784, 12, 1, sizes[0] / 100),
+        product(0, 784, 12, 2, sizes[1] / 100),
+        Function((1,), function, 0.2 if function == "leaky_relu" else 1.0),
+        Sum((3, 2)),
+        Sum((4, 1, 2)),
+        Joined((5, 3, 1), 0),
+        product(6, 36, 10, 3, 0.1 / max(sizes)),
+        Function((7,), "softmax"),
+    )
+    check_equal(in_integers(steps, pixels[:50], "mse"), pixels[:50])
