@@ -7,7 +7,7 @@ from edgedigits.model_files.flatbuffer import Schema
 
 ADD, AVERAGE_POOL_2D, CONCATENATION, CONV_2D, DEPTHWISE_CONV_2D = 0, 1, 2, 3, 4
 LOGISTIC, MAX_POOL_2D, MUL, RELU, RELU6, TANH, PAD, TRANSPOSE, MEAN = 14, 17, 18, 19, 21, 28, 34, 39, 40
-PRELU, MINIMUM, SLICE, REDUCE_MAX, LEAKY_RELU, ELU, GELU = 54, 57, 65, 82, 98, 111, 150
+EXP, PRELU, MINIMUM, SLICE, REDUCE_MAX, LEAKY_RELU, ELU, GELU = 47, 54, 57, 65, 82, 98, 111, 150
 MAP_OPERATOR_NAMES = {
     ADD: "ADD",
     AVERAGE_POOL_2D: "AVERAGE_POOL_2D",
@@ -15,6 +15,7 @@ MAP_OPERATOR_NAMES = {
     CONV_2D: "CONV_2D",
     DEPTHWISE_CONV_2D: "DEPTHWISE_CONV_2D",
     ELU: "ELU",
+    EXP: "EXP",
     GELU: "GELU",
     LEAKY_RELU: "LEAKY_RELU",
     LOGISTIC: "LOGISTIC",
@@ -39,6 +40,7 @@ OPTIONS_OF = {
     CONCATENATION: 10,
     CONV_2D: 1,
     DEPTHWISE_CONV_2D: 2,
+    EXP: 33,
     GELU: 116,
     LEAKY_RELU: 75,
     MAX_POOL_2D: 5,
@@ -61,6 +63,7 @@ MAP_OPTIONS: dict[int, str] = {
     22: "no_options",
     26: "no_options",
     27: "reducer_options",
+    33: "no_options",
     39: "no_options",
     48: "no_options",
     75: "leaky_options",

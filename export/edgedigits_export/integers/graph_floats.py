@@ -100,7 +100,7 @@ def _erf(values: Array) -> Array:
 FUNCTIONS: dict[str, Callable[[Array], Array]] = {
     "exp": lambda values: np.exp(np.minimum(values, 0)),
     "gelu": lambda values: values * (0.5 + 0.5 * _erf(values * np.sqrt(0.5).astype(values.dtype))),
-    "sigmoid": lambda values: 1 / (1 + np.exp(-values)),
+    "sigmoid": lambda values: 0.5 + 0.5 * np.tanh(0.5 * values),
     "softmax": _softmax,
     "tanh": np.tanh,
 }

@@ -12,16 +12,27 @@ import pytest
 
 from edgedigits.datasets.split import Split
 from edgedigits.errors import QuantizationError
+from edgedigits.progress import SILENT
 from edgedigits_export import load_inference_graph
+from edgedigits_export.chosen_integers import ChosenIntegers, note_calibration
 from edgedigits_export.formats.tflite_integer_steps import integers_to_tflite
 from edgedigits_export.graph.steps import Function, Image, Pool, Product, Step, ToMap, ToRow
 from edgedigits_export.inference_graph import InferenceGraph
-from edgedigits_export.integers.calibration import TFLITE_FORM, Calibrated, Validation, calibrate
+from edgedigits_export.integers.calibration import (
+    ONNX_FORM,
+    REDUCED_ONNX_FORM,
+    TFLITE_FORM,
+    Calibrated,
+    IntegerForm,
+    Validation,
+    calibrate,
+)
 from edgedigits_export.integers.calibration_images import CalibrationSet
 from edgedigits_export.integers.graph_equivalence import centered, equalized
 from edgedigits_export.integers.graph_floats import computed
 from edgedigits_export.integers.graph_preparation import prepared
 from edgedigits_export.integers.graph_quantization import round_graph
+from edgedigits_export.integers.graph_steps import Weighted
 from edgedigits_export.integers.grids import Grid, min_max
 from edgedigits_export.integers.reference_kernels import reference_answers
 
@@ -157,3 +168,30 @@ def test_a_bias_that_no_integer_holds_is_refused(dataset: tuple[Split, Split]) -
     rounded.with_ranges(min_max, min_max)
     with pytest.raises(QuantizationError, match="expected biases that int32 can hold"):
         rounded.with_ranges(lambda values, logits: Grid.covering(0, values.max() / 1e4), min_max)
+
+
+@pytest.mark.parametrize(
+    ("form", "largest"), [(ONNX_FORM, 127), (REDUCED_ONNX_FORM, 63)], ids=["8 bits", "7 bits"]
+)
+def test_an_export_chooses_the_integers_of_each_form_once(
+    form: IntegerForm, largest: int, dataset: tuple[Split, Split], folder: Path
+) -> None:
+    networks.built("tflite_tutorial").save(folder / "tutorial.keras")
+    graph, split = load_inference_graph(folder / "tutorial.keras"), dataset[0]
+    draw = CalibrationSet(split.images[:50], np.arange(50), 0)
+    images = split.images[-50:]
+    validation = Validation(images, split.labels[-50:], graph.reference_probabilities(images))
+    integers = ChosenIntegers(graph, [draw], validation)
+    chosen = integers.calibrated(form)
+    assert integers.calibrated(form) is chosen
+    assert chosen.second_score is chosen.without_vnni is None
+    assert (chosen.form.per_channel, chosen.form.bits) == (True, form.bits)
+    kernels = [step.kernel for step in chosen.network.steps if isinstance(step, Weighted)]
+    assert len(kernels) == 2
+    for kernel in kernels:
+        each = np.abs(kernel.reshape(-1, kernel.shape[-1])).max(axis=0)
+        # Rounding with feedback may end a little lower.
+        assert each.max() == largest
+        assert each.min() > 0.8 * largest
+    # Nothing to say where there is neither a second draw nor a count of what other processors lose.
+    note_calibration("a.int8.onnx", chosen, SILENT)

@@ -18,7 +18,7 @@ from edgedigits.model_files.keras_archive import read_network_spec
 from edgedigits_export import load_inference_graph
 from edgedigits_export.formats.tflite_integer_steps import integers_to_tflite, write_integers
 from edgedigits_export.graph.lowering import lowered
-from edgedigits_export.graph.steps import Function, Image, Joined, Product, Step, Sum, ToMap, ToRow
+from edgedigits_export.graph.steps import Function, Image, Joined, Pool, Product, Step, Sum, ToMap, ToRow
 from edgedigits_export.integers.graph_kernels import IntegerGraph
 from edgedigits_export.integers.graph_quantization import round_graph
 from edgedigits_export.integers.grids import RANGE_METHODS
@@ -139,6 +139,12 @@ def product(source: int, inputs: int, outputs: int, seed: int, size: float = 1.0
     return Product((source,), kernel, generator.normal(0, 0.1, outputs).astype(np.float32))
 
 
+SMALL = (
+    Image((), (28, 28, 1)),
+    Pool((0,), "average", (4, 4), (4, 4), (0, 0, 0, 0)),
+    ToRow((1,), channels_first=False),
+)
+"""The picture in 49 numbers: rounding with feedback takes its time for more."""
 FUNCTIONS = {
     "elu": 1.0,
     "elu of 2": 2.0,
@@ -164,10 +170,10 @@ def test_a_function_is_that_of_floats(function: str, branches: int, pixels: np.n
     """Of small values that nobody else takes; of small and large ones that another step takes, too."""
     name = function.split(" ", maxsplit=1)[0]
     for seed, size in ((0, 0.03), (1, 0.3))[:branches]:
-        steps: list[Step] = [Image((), (784,)), product(0, 784, 12, seed, size / 5)]
-        steps.append(Function((1,), name, FUNCTIONS[function]))
+        steps: list[Step] = [*SMALL, product(2, 49, 12, seed, size / 5)]
+        steps.append(Function((3,), name, FUNCTIONS[function]))
         if branches == 2:
-            steps.append(Joined((1, 2), 0))
+            steps.append(Joined((3, 4), 0))
         steps += [product(len(steps) - 1, 12 * branches, 10, 5), Function((len(steps),), "softmax")]
         graph = in_integers(tuple(steps), pixels[:100], "min-max")
         check_equal(graph, pixels)
@@ -182,8 +188,9 @@ def in_floats(steps: tuple[Step, ...], pixels: np.ndarray) -> np.ndarray:
     """Compute rows with Keras' own functions."""
     import keras
 
-    values = [pixels.reshape(len(pixels), -1).astype(np.float32)]
-    for step in steps[1:]:
+    small = pixels.reshape(-1, 7, 4, 7, 4).mean(axis=(2, 4), dtype=np.float32)
+    values = [pixels, pixels, small.reshape(len(pixels), -1)]
+    for step in steps[3:]:
         taken = [values[source] for source in step.sources]
         if isinstance(step, Product):
             values.append(taken[0] @ step.kernel + step.bias)
@@ -204,15 +211,15 @@ def in_floats(steps: tuple[Step, ...], pixels: np.ndarray) -> np.ndarray:
 
 def test_three_branches_of_one_value_and_a_head_of_sigmoids(pixels: np.ndarray) -> None:
     steps = (
-        Image((), (784,)),
-        product(0, 784, 12, 1, 0.05),
-        Function((1,), "tanh"),
-        Function((1,), "sigmoid"),
-        Function((1,), "relu"),
-        Sum((2, 3, 4, 1)),
-        Joined((2, 3, 5), 0),
-        product(6, 36, 10, 2, 2.0),
-        Function((7,), "sigmoid"),
+        *SMALL,
+        product(2, 49, 12, 1, 0.05),
+        Function((3,), "tanh"),
+        Function((3,), "sigmoid"),
+        Function((3,), "relu"),
+        Sum((4, 5, 6, 3)),
+        Joined((4, 5, 7), 0),
+        product(8, 36, 10, 2, 2.0),
+        Function((9,), "sigmoid"),
     )
     graph = in_integers(steps, pixels[:100], "mse")
     found = check_equal(graph, pixels)[-1] / 256 + 0.5
@@ -272,3 +279,23 @@ def test_layers_that_follow_each_other_in_unusual_order(pixels: np.ndarray, tmp_
     networks.randomized(model).save(tmp_path / "odd.keras")
     graph = in_integers(steps_of(tmp_path / "odd.keras"), pixels[:100], "percentile")
     check_equal(graph, pixels)
+
+
+@pytest.mark.parametrize("function", ["relu", "leaky_relu", "silu", "elu", "tanh", "gelu"])
+@pytest.mark.parametrize("sizes", [(1e-6, 1e4), (1e-12, 1.0), (1e6, 1e-3)], ids=str)
+def test_branches_of_very_different_sizes(
+    sizes: tuple[float, float], function: str, pixels: np.ndarray
+) -> None:
+    """The kernels multiply by no more than they can, and answer the same where that leaves nothing of a branch."""
+    steps = (
+        *SMALL,
+        product(2, 49, 12, 1, sizes[0] / 100),
+        product(2, 49, 12, 2, sizes[1] / 100),
+        Function((3,), function, 0.2 if function == "leaky_relu" else 1.0),
+        Sum((5, 4)),
+        Sum((6, 3, 4)),
+        Joined((7, 5, 3), 0),
+        product(8, 36, 10, 3, 0.1 / max(sizes)),
+        Function((9,), "softmax"),
+    )
+    check_equal(in_integers(steps, pixels[:50], "mse"), pixels[:50])
