@@ -9,7 +9,7 @@ import math
 from typing import Any
 
 from edgedigits.format_table import Precision
-from edgedigits.model_files.onnx_operators import met, together
+from edgedigits.model_files.onnx_operators import expect_steps, met, together
 from edgedigits.model_files.onnx_tensors import (
     FLOAT,
     INT8,
@@ -39,6 +39,16 @@ def _is_map(tensor: Tensor) -> bool:
         and tensor.dtype == FLOAT
         and tensor.step in WAY
     )
+
+
+def _moved(inputs: list[Tensor]) -> Tensor:
+    """What becomes of an image where values only change their places: of the same type."""
+    return together(inputs)._replace(dtype=inputs[0].dtype)
+
+
+def _is_movable(tensor: Tensor) -> bool:
+    """Whether a tensor is a map in floats or in integers."""
+    return tensor.dtype in (FLOAT, UINT8) and _is_map(tensor._replace(dtype=FLOAT))
 
 
 def _wholes(attributes: Attributes, name: str, default: tuple[int, ...]) -> tuple[int, ...]:
@@ -76,6 +86,10 @@ def convolution(inputs: list[Tensor], attributes: Attributes) -> Tensor:
         "Conv",
         inputs,
     )
+    values, kernel = inputs[:2]
+    for bias in inputs[2:]:
+        is_counted = values.is_quantized and kernel.is_quantized
+        expect_steps(bias, values.scales * kernel.scales if is_counted else None)
     return _convolved(inputs, attributes, inputs[1].precision, "Conv")
 
 
@@ -134,7 +148,8 @@ def _convolved(
 def _pool(operator: str) -> Rule:
     def follow(inputs: list[Tensor], attributes: Attributes) -> Tensor:
         window = _wholes(attributes, "kernel_shape", ())
-        expect(len(inputs) == 1 and _is_map(inputs[0]) and len(window) == 2, operator, inputs)
+        is_map = _is_movable if operator == "MaxPool" else _is_map
+        expect(len(inputs) == 1 and is_map(inputs[0]) and len(window) == 2, operator, inputs)
         places = _places(inputs[0].shape[2:], window, attributes)
         pads = _wholes(attributes, "pads", (0, 0, 0, 0))
         expect(
@@ -149,7 +164,7 @@ def _pool(operator: str) -> Rule:
         )
         shape = (*inputs[0].shape[:2], *places)
         # Each place looks at its whole window.
-        return together(inputs)._replace(shape=shape, products=_count(shape) * math.prod(window))
+        return _moved(inputs)._replace(shape=shape, products=_count(shape) * math.prod(window))
 
     return follow
 
@@ -170,8 +185,10 @@ def _global_pool(operator: str) -> Rule:
 def _pad(inputs: list[Tensor], attributes: Attributes) -> Tensor:
     """Zeros around a map, or less of it; pixels and channels stay as many as they are."""
     expect(
-        len(inputs) == 2
-        and _is_map(inputs[0])
+        len(inputs) in (2, 3)
+        and all(zero.is_constant and zero.shape == () for zero in inputs[2:])
+        and all(zero.dtype == inputs[0].dtype for zero in inputs[2:])
+        and _is_movable(inputs[0])
         and inputs[1].shape == (8,)
         and len(inputs[1].numbers) == 8
         and attributes.get("mode", {}).get("s", b"constant") in (b"constant", "constant")
@@ -185,7 +202,7 @@ def _pad(inputs: list[Tensor], attributes: Attributes) -> Tensor:
         for side, pad, other in zip(inputs[0].shape[2:], before[2:], behind[2:], strict=True)
     ]
     expect(min(sides) > 0 and not any((*before[:2], *behind[:2])), "Pad", inputs)
-    return together(inputs[:1])._replace(shape=(*inputs[0].shape[:2], *sides))
+    return _moved(inputs[:1])._replace(shape=(*inputs[0].shape[:2], *sides))
 
 
 def _concat(inputs: list[Tensor], attributes: Attributes) -> Tensor:
@@ -195,7 +212,8 @@ def _concat(inputs: list[Tensor], attributes: Attributes) -> Tensor:
         len(inputs) > 1
         and 0 < axis < len(first.shape)
         and all(
-            one.dtype == FLOAT
+            one.dtype == first.dtype
+            and one.dtype in (FLOAT, UINT8)
             and one.step in WAY
             and one.shape[axis : axis + 1] != (None,)
             and (*one.shape[:axis], *one.shape[axis + 1 :]) == (*first.shape[:axis], *first.shape[axis + 1 :])
@@ -206,16 +224,18 @@ def _concat(inputs: list[Tensor], attributes: Attributes) -> Tensor:
         inputs,
     )
     total = sum(int(one.shape[axis] or 0) for one in inputs)
-    return together(inputs)._replace(shape=(*first.shape[:axis], total, *first.shape[axis + 1 :]))
+    return _moved(inputs)._replace(shape=(*first.shape[:axis], total, *first.shape[axis + 1 :]))
 
 
 def _transpose(inputs: list[Tensor], attributes: Attributes) -> Tensor:
     """Channels to the end, or from the end to their place."""
     order = _wholes(attributes, "perm", ())
     expect(
-        len(inputs) == 1 and _is_map(inputs[0]) and order in ((0, 2, 3, 1), (0, 3, 1, 2)), "Transpose", inputs
+        len(inputs) == 1 and _is_movable(inputs[0]) and order in ((0, 2, 3, 1), (0, 3, 1, 2)),
+        "Transpose",
+        inputs,
     )
-    return together(inputs)._replace(shape=tuple(inputs[0].shape[axis] for axis in order))
+    return _moved(inputs)._replace(shape=tuple(inputs[0].shape[axis] for axis in order))
 
 
 def function(operator: str, *numbers: str) -> Rule:
@@ -240,11 +260,15 @@ def function(operator: str, *numbers: str) -> Rule:
 def _clip(inputs: list[Tensor], attributes: Attributes) -> Tensor:
     expect(
         len(inputs) == 3
-        and all(bound.is_constant and bound.dtype == FLOAT and bound.shape == () for bound in inputs[1:]),
+        and inputs[0].dtype in (FLOAT, UINT8)
+        and inputs[0].step in WAY
+        and all(
+            bound.is_constant and bound.dtype == inputs[0].dtype and bound.shape == () for bound in inputs[1:]
+        ),
         "Clip",
         inputs,
     )
-    return function("Clip")(inputs[:1], attributes)  # type: ignore[return-value]
+    return _moved(inputs[:1])
 
 
 def _with(operator: str) -> Rule:
@@ -267,6 +291,7 @@ MAP_OPERATORS: "dict[str, Rule]" = {
     "Div": _with("Div"),
     "Elu": function("Elu", "alpha"),
     "Erf": function("Erf"),
+    "Exp": function("Exp"),
     "GlobalAveragePool": _global_pool("GlobalAveragePool"),
     "GlobalMaxPool": _global_pool("GlobalMaxPool"),
     "HardSigmoid": function("HardSigmoid", "alpha", "beta"),

@@ -10,6 +10,7 @@ Operators: https://github.com/onnx/onnx/blob/main/docs/Operators.md.
 """
 
 import math
+from typing import Any
 
 from edgedigits.contract import WIDEST_LAYER
 from edgedigits.format_table import Precision
@@ -67,14 +68,14 @@ def _softmax(inputs: list[Tensor], attributes: Attributes) -> Tensor:
 
 def _can_be_shaped(tensor: Tensor) -> bool:
     """Whether a tensor is the image, or floats that a layer made of it."""
-    return tensor.step == IMAGE or (tensor.step in WAY and tensor.dtype == FLOAT)
+    return tensor.step == IMAGE or (tensor.step in WAY and tensor.dtype in (FLOAT, UINT8))
 
 
 def _shaped(tensor: Tensor, shape: tuple[int, ...]) -> Tensor:
     """The same values in another shape; in a chain of Dense layers only the image needs another."""
     if tensor.step == IMAGE:
         return tensor._replace(shape=(tensor.shape[0], *shape))
-    return together([tensor])._replace(shape=(tensor.shape[0], *shape))
+    return together([tensor])._replace(shape=(tensor.shape[0], *shape), dtype=tensor.dtype)
 
 
 def _reshape(inputs: list[Tensor], attributes: Attributes) -> Tensor:
@@ -171,12 +172,17 @@ def kernel_of(kernel: Tensor, operator: str, inputs: list[Tensor], attributes: A
 def _add(inputs: list[Tensor], attributes: Attributes) -> Tensor:
     expect(len(inputs) == 2 and (inputs[1].is_constant or inputs[1].step in WAY), "Add", inputs)
     sums, bias = inputs
-    # Runtimes that add integers take the biases' steps for granted; those that add floats do not.
-    if (bias.is_constant and bias.is_quantized) and not (
-        sums.scales is not None and (abs(bias.scales - sums.scales) <= SAME_SCALE * sums.scales).all()
+    if bias.is_constant:
+        expect_steps(bias, sums.scales)
+    return _with_each(inputs, "Add")
+
+
+def expect_steps(bias: Tensor, steps: Any) -> None:
+    """Refuse biases in other steps than an input times a weight: runtimes that add integers take these for granted."""
+    if bias.is_quantized and not (
+        steps is not None and (abs(bias.scales - steps) <= SAME_SCALE * steps).all()
     ):
         raise ForeignGraphError("biases in steps of an input times a weight", "other steps")
-    return _with_each(inputs, "Add")
 
 
 def _multiply(inputs: list[Tensor], attributes: Attributes) -> Tensor:
@@ -276,15 +282,18 @@ def _quantize(inputs: list[Tensor], attributes: Attributes) -> Tensor:
     expect(
         len(inputs) == 3
         and inputs[0].dtype == FLOAT
-        and inputs[0].step in (SUMS, RELU)
+        and inputs[0].step in WAY
         and inputs[2].dtype in (UINT8, INT8),
         "QuantizeLinear",
         inputs,
     )
+    values, _, zero = inputs
     _expect_scale("QuantizeLinear", inputs, attributes)
+    if values.step not in (SUMS, RELU) or not zero.is_zero:
+        return together([values])._replace(dtype=zero.dtype)
     # Unsigned integers from 0 on are a ReLU; onnxruntime leaves out the one before them.
-    step = RELU if inputs[2].dtype == UINT8 else inputs[0].step
-    return inputs[0]._replace(dtype=inputs[2].dtype, step=step)
+    step = RELU if zero.dtype == UINT8 else values.step
+    return values._replace(dtype=zero.dtype, step=step)
 
 
 def _dequantize(inputs: list[Tensor], attributes: Attributes) -> Tensor:
@@ -300,7 +309,10 @@ def _dequantize(inputs: list[Tensor], attributes: Attributes) -> Tensor:
 
 
 def _expect_scale(operator: str, inputs: list[Tensor], attributes: Attributes) -> None:
-    """Expect one scale for all, or one for each index of an axis; and zero points of the same shape, all 0."""
+    """Expect one scale for all, or one for each index of an axis, and zero points of the same shape.
+
+    Those of weights and biases are all 0.
+    """
     values, scale = inputs[0], inputs[1]
     axis = whole(attributes, "axis", 1)
     per_axis = -len(values.shape) <= axis < len(values.shape) and scale.shape == (values.shape[axis],)
@@ -308,8 +320,11 @@ def _expect_scale(operator: str, inputs: list[Tensor], attributes: Attributes) -
         scale.dtype == FLOAT
         and scale.is_constant
         and not scale.is_zero
-        and (scale.shape in ((), (1,)) or per_axis)
-        and all(zero.is_zero and zero.shape == scale.shape for zero in inputs[2:])
+        and (scale.shape in ((), (1,)) or (per_axis and values.is_constant))
+        and all(
+            zero.is_constant and zero.shape == scale.shape and (zero.is_zero or not values.is_constant)
+            for zero in inputs[2:]
+        )
         and not whole(attributes, "block_size", 0),
         operator,
         inputs,

@@ -219,7 +219,7 @@ class OnnxFormat(ExportFormat):
     """``.onnx`` files."""
 
     tools: ClassVar[tuple[str, ...]] = ("keras", "onnx")
-    any_layers: ClassVar[frozenset[Precision]] = frozenset({"float32", "float16", "dynamic"})
+    any_layers: ClassVar[frozenset[Precision]] = frozenset({"float32", "float16", "dynamic", "int8"})
 
     def convert(
         self,
