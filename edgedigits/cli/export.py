@@ -62,7 +62,7 @@ if TYPE_CHECKING:
 @click.option(
     "--calibration-size",
     type=click.IntRange(10, MOST_IMAGES),
-    help="Training images that set the ranges of int8 files. [default: 25,000, or half of what there is]",
+    help="Training images that set the ranges of int8 files. [default: 25,000, of networks with maps 5,000, or half of what there is]",
 )
 @click.option(
     "--seed", type=click.IntRange(0, LARGEST_SEED), default=0, show_default=True, help="Of their choice."
@@ -105,7 +105,7 @@ def command(
     """Convert a network to TFLite, ONNX, ORT format and C.
 
     NETWORK is a .keras file, of any author; without it, that of --models and --name. Networks of other
-    layers than Dense ones, with convolutions for instance, go to all but int8 and C files.
+    layers than Dense ones, with convolutions for instance, go to all but int8 ORT, C and TFLM files.
 
     Every file has to prove on all test images that it is as accurate before it is put in place. A file
     that fails the gate is not written, and the exit status is 1. The same network gives the same bytes.

@@ -96,7 +96,7 @@ def export_model(
 
 
 def holding(graph: InferenceGraph, targets: Sequence[Target]) -> tuple[Target, ...]:
-    """Return those targets whose files can hold a network: all for Dense layers, all but integers for others."""
+    """Return those targets whose files can hold a network: all for Dense layers, for others but some of integers."""
     return tuple(target for target in targets if _exporter(target).can_hold(graph, target.precision))
 
 
@@ -109,7 +109,7 @@ def _check_holds(path: Path, graph: InferenceGraph, targets: Sequence[Target]) -
             path,
             f"a chain of Dense layers with relu and a softmax at the end for {', '.join(names)} files",
             f"{graph.arch}, and these are made of Dense networks only",
-            "export it with --format onnx, tflite or ort, without --quantize int8",
+            "export it with --format onnx or tflite",
         )
 
 

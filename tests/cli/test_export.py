@@ -121,8 +121,12 @@ def test_a_convolutional_network_goes_to_what_can_hold_it(tmp_path: Path, models
         "theirs.tflite",
         "theirs.float16.tflite",
         "theirs.dynamic.tflite",
+        "theirs.int8.onnx",
+        "theirs.int8.tflite",
     }
-    assert "left out, since these are made of Dense networks only: int8 tflite" in result.stderr
+    assert (
+        "left out, since these are made of Dense networks only: int8 ort, int8 c, int8 tflm" in result.stderr
+    )
     assert export(tmp_path / "theirs.keras", "--format", "c").exit_code == 1
 
 
