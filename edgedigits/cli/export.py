@@ -62,8 +62,7 @@ if TYPE_CHECKING:
 @click.option(
     "--calibration-size",
     type=click.IntRange(10, MOST_IMAGES),
-    help="Training images that set the ranges of int8 files. [default: 25,000, or 5,000 where a network has maps; half of "
-    "them, where there are fewer]",
+    help="Training images that set the ranges of int8 files. [default: 25,000, with maps 5,000, or half of what there is]",
 )
 @click.option(
     "--seed", type=click.IntRange(0, LARGEST_SEED), default=0, show_default=True, help="Of their choice."
