@@ -26,7 +26,7 @@ from edgedigits.networks.weighted import WeightedNetwork
 from edgedigits_export.graph.steps import Step
 from edgedigits_export.integers.equivalence import FloatArray
 from edgedigits_export.integers.graph_kernels import IntegerGraph
-from edgedigits_export.integers.graph_quantization import Rounded, rounded_network
+from edgedigits_export.integers.graph_quantization import Rounded, round_network
 from edgedigits_export.integers.grids import RANGE_METHODS
 from edgedigits_export.integers.quantization import (
     REDUCED_WEIGHT_BITS,
@@ -233,9 +233,7 @@ def calibrate(
     def with_ranges(rounded: Rounded, hidden: str, logits: str) -> IntegerNetwork | IntegerGraph:
         return rounded.with_ranges(RANGE_METHODS[hidden], RANGE_METHODS[logits])
 
-    weights = [
-        rounded_network(floats, draw.images, form.bits, per_channel=form.per_channel) for draw in draws
-    ]
+    weights = [round_network(floats, draw.images, form.bits, per_channel=form.per_channel) for draw in draws]
     hidden_scores = _scores(lambda method: score(with_ranges(weights[0], method, "min-max")))
     hidden = _best(hidden_scores)
     logits_scores, logits = {}, "min-max"

@@ -193,7 +193,7 @@ def round_graph(steps: tuple[Step, ...], images: Pixels, *, per_channel: bool, b
     return RoundedGraph(steps, weights, seen.samples)
 
 
-def rounded_network(
+def round_network(
     floats: WeightedNetwork | tuple[Step, ...], images: Pixels, bits: int, *, per_channel: bool
 ) -> Rounded:
     """Round the weights of a network: see ``quantization.round_weights`` and ``round_graph``.
