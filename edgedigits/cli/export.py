@@ -62,7 +62,7 @@ if TYPE_CHECKING:
 @click.option(
     "--calibration-size",
     type=click.IntRange(10, MOST_IMAGES),
-    help="Training images that set the ranges of int8 files. [default: 25,000, with maps 5,000, or half of what there is]",
+    help="Training images that set the ranges of int8 files. [default: 25,000, of maps 5,000, or half of all]",
 )
 @click.option(
     "--seed", type=click.IntRange(0, LARGEST_SEED), default=0, show_default=True, help="Of their choice."

@@ -24,7 +24,7 @@ from edgedigits_export.formats import tflite_file
 from edgedigits_export.formats.onnx_file import ONNX, add_metadata, to_onnx
 from edgedigits_export.formats.ort_file import to_ort
 from edgedigits_export.inference_graph import InferenceGraph
-from edgedigits_export.integers.graph_quantization import rounded_network
+from edgedigits_export.integers.graph_quantization import round_network
 from edgedigits_export.integers.grids import RANGE_METHODS
 
 
@@ -121,7 +121,7 @@ def test_a_file_of_integers_answers_nearly_as_keras_does(
 ) -> None:
     fresh, graph = loaded(name, folder)
     ranges = RANGE_METHODS["min-max"]
-    rounded = rounded_network(graph.steps, pixels, per_channel=True, bits=8)
+    rounded = round_network(graph.steps, pixels, 8, per_channel=True)
     exporter = tflite_file.TFLITE if file_format == "tflite" else ONNX
     content = exporter.convert(graph, rounded.with_ranges(ranges, ranges), "int8", ExportOptions())
     edges = exporter.edges("int8", ExportOptions())

@@ -21,13 +21,12 @@ from edgedigits_export.graph.steps import Step
 from edgedigits_export.integers.calibration_images import CalibrationSet
 from edgedigits_export.integers.equivalence import FloatArray
 from edgedigits_export.integers.graph_kernels import IntegerGraph
-from edgedigits_export.integers.graph_quantization import RoundedGraph, rounded_network
+from edgedigits_export.integers.graph_quantization import Rounded, round_network
 from edgedigits_export.integers.grids import RANGE_METHODS
 from edgedigits_export.integers.quantization import (
     REDUCED_WEIGHT_BITS,
     WEIGHT_BITS,
     IntegerNetwork,
-    RoundedNetwork,
     divergence,
 )
 
@@ -200,20 +199,16 @@ def calibrate(
     """
     expected = validation.probabilities.astype(np.float64)
     if not isinstance(floats, WeightedNetwork):
-        # Ten sigmoids add up to something else.
-        expected /= expected.sum(axis=1, keepdims=True)
+        # Ten sigmoids add up to something else, or to nothing.
+        expected /= np.maximum(expected.sum(axis=1, keepdims=True), np.finfo(np.float32).tiny)
 
     def score(network: IntegerNetwork | IntegerGraph, *, rounded: bool = False) -> Score:
         return _score(network.logits(validation.images, rounded=rounded), validation, expected)
 
-    def with_ranges(
-        rounded: RoundedNetwork | RoundedGraph, hidden: str, logits: str
-    ) -> IntegerNetwork | IntegerGraph:
+    def with_ranges(rounded: Rounded, hidden: str, logits: str) -> IntegerNetwork | IntegerGraph:
         return rounded.with_ranges(RANGE_METHODS[hidden], RANGE_METHODS[logits])
 
-    weights = [
-        rounded_network(floats, draw.images, per_channel=form.per_channel, bits=form.bits) for draw in draws
-    ]
+    weights = [round_network(floats, draw.images, form.bits, per_channel=form.per_channel) for draw in draws]
     hidden_scores = _scores(lambda method: score(with_ranges(weights[0], method, "min-max")))
     hidden = _best(hidden_scores)
     logits_scores, logits = {}, "min-max"

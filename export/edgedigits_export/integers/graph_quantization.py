@@ -120,6 +120,10 @@ class RoundedGraph:
         return step
 
 
+Rounded = RoundedNetwork | RoundedGraph
+"""A network of either kind with rounded weights."""
+
+
 def chosen_grids(
     steps: tuple[Step, ...], samples: list[FloatArray], hidden: RangeMethod, logits: RangeMethod
 ) -> list[Grid]:
@@ -189,16 +193,16 @@ def round_graph(steps: tuple[Step, ...], images: Pixels, *, per_channel: bool, b
     return RoundedGraph(steps, weights, seen.samples)
 
 
-def rounded_network(
-    floats: WeightedNetwork | tuple[Step, ...], images: Pixels, *, per_channel: bool, bits: int
-) -> RoundedNetwork | RoundedGraph:
+def round_network(
+    floats: WeightedNetwork | tuple[Step, ...], images: Pixels, bits: int, *, per_channel: bool
+) -> Rounded:
     """Round the weights of a network: see ``quantization.round_weights`` and ``round_graph``.
 
     Args:
         floats: Dense layers, or steps.
         images: see there.
-        per_channel: see there.
         bits: see there.
+        per_channel: see there.
     """
     if isinstance(floats, WeightedNetwork):
         return round_weights(floats, images, per_channel=per_channel, bits=bits)

@@ -12,6 +12,9 @@ from edgedigits_export.graph.steps import Convolution, Pool
 
 Array = npt.NDArray[Any]
 
+LAID_OUT = 2**24
+"""Numbers that are laid out for a product at once: 64 MiB of float32, or one image's."""
+
 
 def taps(
     values: Array, window: Window, strides: Window, dilation: Window, margins: Margins, fill: float = 0.0
@@ -69,14 +72,23 @@ def convolved(step: Convolution, values: Array, kernel: Array) -> Array:
         return np.asarray(sum(part * weight for part, weight in zip(parts, weights, strict=True)))
     if groups == 1 and kernel.shape[:2] == (1, 1) and step.strides == (1, 1) and not any(step.margins):
         return np.asarray(values @ kernel[0, 0])
-    taken = patches(step, values)
     rows = kernel.reshape(-1, outputs)
-    if groups == 1:
-        return np.asarray(taken[..., 0, :] @ rows)
-    parts_of_outputs = [
-        taken[..., group, :] @ rows[:, group * each : (group + 1) * each] for group in range(groups)
+    height, width, _ = step.shape(values.shape[1:])
+    images = max(1, LAID_OUT // (height * width * len(rows) * groups))
+    return np.concatenate(
+        [
+            _products(patches(step, values[start : start + images]), rows, each)
+            for start in range(0, len(values), images)
+        ]
+    )
+
+
+def _products(taken: Array, rows: Array, each: int) -> Array:
+    """Return the sums of patches, (n, height, width, outputs), of so many outputs of each group."""
+    parts = [
+        taken[..., group, :] @ rows[:, group * each : (group + 1) * each] for group in range(taken.shape[3])
     ]
-    return np.concatenate(parts_of_outputs, axis=3)
+    return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=3)
 
 
 def largest(step: Pool, values: Array) -> Array:
