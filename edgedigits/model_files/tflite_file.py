@@ -9,12 +9,11 @@ Schema: https://github.com/tensorflow/tensorflow/blob/master/tensorflow/compiler
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgedigits.errors import ContractError, ForeignModelError, ModelFileError
+from edgedigits.errors import ContractError, ModelFileError
 from edgedigits.format_table import Precision
 from edgedigits.metadata import LONGEST_JSON, METADATA_KEY, ModelMetadata
 from edgedigits.model_files.budget import Budget, TooMuchError
 from edgedigits.model_files.flatbuffer import DamagedFlatbufferError, Schema, Table, read_flatbuffer
-from edgedigits.model_files.foreign import WRITTEN, is_foreign
 from edgedigits.model_files.tflite_chain import NAMES, check_operator_chain
 from edgedigits.model_files.tflite_graph import (
     TYPE_NAMES,
@@ -130,15 +129,7 @@ def read_graph(path: Path, content: bytes) -> TfliteGraph:
         tensors = [described_tensor(table, buffers) for table in graph.get("tensors", [])]
         chain = check_operator_chain(graph, tensors, codes, budget)
         metadata = _metadata(model)
-    except ContractError as error:
-        if is_foreign(content):
-            raise ForeignModelError(path, WRITTEN, "other operators") from error
-        raise
-    except TooMuchError as error:
-        raise ModelFileError(path, f"no whole TFLite model ({error})") from error
-    except (DamagedFlatbufferError, InconsistentError) as error:
-        if is_foreign(content):
-            raise ForeignModelError(path, WRITTEN, "another one") from error
+    except (DamagedFlatbufferError, InconsistentError, TooMuchError) as error:
         raise ModelFileError(path, f"no whole TFLite model ({error})") from error
     return TfliteGraph(
         operators=tuple(NAMES[code] for code in chain.operators),
