@@ -1,12 +1,16 @@
-"""Int8 TFLite files of any widths and scales, made without a converter."""
+"""Int8 TFLite files of any widths and scales, made without a converter; and the folder that tests here import from."""
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import flatbuffers
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
+
+sys.path.append(str(Path(__file__).parent))
 
 Int8 = schema.TensorType.INT8
 

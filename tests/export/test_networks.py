@@ -2,12 +2,10 @@
 
 import dataclasses
 import functools
-import importlib.util
-import sys
 from pathlib import Path
-from types import ModuleType
 
 import keras
+import networks
 import numpy as np
 import onnx
 import pytest
@@ -27,16 +25,6 @@ from edgedigits_export.inference_graph import InferenceGraph
 from edgedigits_export.integers.graph_quantization import round_network
 from edgedigits_export.integers.grids import RANGE_METHODS
 
-
-def beside(name: str) -> ModuleType:
-    """Import a module that lies beside this one: tests are no package."""
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
-    module = sys.modules[name] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-networks = beside("networks")
 NEAR = 1e-4
 """In every probability; float32 in another order gives 2e-7."""
 

@@ -4,14 +4,13 @@ The files are the shipped ones and the images MNIST's test images: one thing at 
 is opened and verified as ``edgedigits verify`` does it.
 """
 
-import importlib.util
 import shutil
-import sys
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 from click.testing import CliRunner
+from gate_mutations import FILES, mutations_of, other_layers_of
+from opened_files import opened
 
 from edgedigits.cli import cli
 from edgedigits.datasets.split import Split
@@ -20,19 +19,6 @@ from edgedigits.measuring.reference import read_reference
 from edgedigits.measuring.verify import verify_model
 from edgedigits.runtimes.opening import open_model
 
-
-def beside(name: str) -> ModuleType:
-    """Import a module that lies beside this one: tests are no package."""
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
-    module = sys.modules[name] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-opened = beside("opened_files").opened
-FILES, mutations_of, other_layers_of = (
-    getattr(beside("gate_mutations"), name) for name in ("FILES", "mutations_of", "other_layers_of")
-)
 MODELS = Path(__file__).parents[2] / "models"
 LEAST_KINDS = 40
 

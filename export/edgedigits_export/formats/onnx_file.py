@@ -28,9 +28,8 @@ from edgedigits_export.inference_graph import InferenceGraph
 from edgedigits_export.integers.calibration import ONNX_FORM, REDUCED_ONNX_FORM, IntegerForm
 from edgedigits_export.integers.graph_kernels import IntegerGraph
 from edgedigits_export.integers.quantization import IntegerDense, IntegerLayer, IntegerNetwork
+from edgedigits_export.integers.rounding import symmetric
 from edgedigits_export.targets import DEFAULT_OPSET, ExportOptions
-
-DYNAMIC_WEIGHT_MAX = 127
 
 
 def to_onnx(
@@ -140,9 +139,9 @@ def _dynamic_layers(builder: GraphBuilder, graph: InferenceGraph, pixels: str) -
 
 
 def _dynamic_dense(builder: GraphBuilder, layer: WeightedDense, quantized: _Quantized, index: int) -> str:
-    scales = np.maximum(np.abs(layer.kernel).max(axis=0), np.finfo(np.float32).tiny) / DYNAMIC_WEIGHT_MAX
-    weights = builder.constant(f"weights_{index}", np.rint(layer.kernel / scales).astype(np.int8))
-    factors = builder.constant(f"weight_scales_{index}", scales.astype(np.float32))
+    whole, scales = symmetric(layer.kernel, 1)
+    weights = builder.constant(f"weights_{index}", whole)
+    factors = builder.constant(f"weight_scales_{index}", scales)
     inputs = [quantized.values, weights, *([quantized.zero_point] if quantized.zero_point else [])]
     sums = builder.add("MatMulInteger", inputs, f"sums_{index}")
     values = builder.add("Cast", [sums], f"float_sums_{index}", to=TensorProto.FLOAT)

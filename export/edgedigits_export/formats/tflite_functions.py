@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from edgedigits_export.formats.tflite_writer import TfliteWriter
@@ -9,6 +10,10 @@ from edgedigits_export.graph.steps import Function
 
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
 """Klambauer et al. 2017, Self-Normalizing Neural Networks."""
+
+
+def _number(to: TfliteWriter, name: str, value: float) -> int:
+    return to.builder.constant(name, np.array([value], np.float32))
 
 
 def _operator(operator: str, options: type | None = None) -> "_Function":
@@ -26,7 +31,7 @@ def _bounded_relu(to: TfliteWriter, step: Function, place: int) -> int:
         return to.add("RELU6", place, [to.source(step)])
     shape = to.shapes[place]
     above = to.add("RELU", place, [to.source(step)], part="_above", shape=shape)
-    most = to.number(f"most_{place}", step.alpha)
+    most = _number(to, f"most_{place}", step.alpha)
     return to.add("MINIMUM", place, [above, most], schema.MaximumMinimumOptionsT())
 
 
@@ -43,16 +48,16 @@ def _two_sided(to: TfliteWriter, step: Function, place: int, below: float, above
     value, shape = to.source(step), to.shapes[place]
     if below == above == 1:
         return to.add("ELU", place, [value])
-    zero = to.number(f"zero_{place}", 0)
+    zero = _number(to, f"zero_{place}", 0)
     negative = to.add(
         "MINIMUM", place, [value, zero], schema.MaximumMinimumOptionsT(), part="_negative", shape=shape
     )
     curve = to.add("ELU", place, [negative], part="_curve", shape=shape)
-    factor = to.number(f"below_{place}", below)
+    factor = _number(to, f"below_{place}", below)
     curve = to.add("MUL", place, [curve, factor], schema.MulOptionsT(), part="_below", shape=shape)
     line = to.add("RELU", place, [value], part="_line", shape=shape)
     if above != 1:
-        factor = to.number(f"above_{place}", above)
+        factor = _number(to, f"above_{place}", above)
         line = to.add("MUL", place, [line, factor], schema.MulOptionsT(), part="_above", shape=shape)
     return to.add("ADD", place, [line, curve], schema.AddOptionsT())
 
@@ -60,7 +65,7 @@ def _two_sided(to: TfliteWriter, step: Function, place: int, below: float, above
 def _hard_sigmoid(to: TfliteWriter, step: Function, place: int) -> int:
     options = schema.AddOptionsT()
     options.fusedActivationFunction = schema.ActivationFunctionType.RELU6
-    three, sixth = to.number(f"three_{place}", 3), to.number(f"sixth_{place}", 1 / 6)
+    three, sixth = _number(to, f"three_{place}", 3), _number(to, f"sixth_{place}", 1 / 6)
     shape = to.shapes[place]
     bounded = to.add("ADD", place, [to.source(step), three], options, part="_bounded", shape=shape)
     return to.add("MUL", place, [bounded, sixth], schema.MulOptionsT())

@@ -1,6 +1,6 @@
 """Writes a network in integers as TFLite operators on int8: no float in the file, nothing for a converter to choose.
 
-Versions of operators: see ``tflite_steps``.
+Versions of operators: see ``tflite_writer``.
 """
 
 from collections.abc import Callable
@@ -10,20 +10,14 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from edgedigits.contract import IMAGE_SIDE, INPUT_NAME, OUTPUT_NAME
-from edgedigits.model_files.map_layers import Margins, Window
+from edgedigits.model_files.network_spec import Shape
 from edgedigits_export.formats.tflite_builder import TfliteBuilder
-from edgedigits_export.formats.tflite_integer_writer import GROUPED_VERSION, VERSIONS, IntegerWriter
-from edgedigits_export.formats.tflite_steps import CHANNELS_FIRST, CHANNELS_LAST
+from edgedigits_export.formats.tflite_writer import MOVED, TfliteWriter
 from edgedigits_export.graph.steps import (
-    Border,
+    Array,
     Function,
-    GlobalPool,
     Image,
-    Joined,
-    Pool,
     Step,
-    ToMap,
-    ToRow,
 )
 from edgedigits_export.integers.graph_kernels import IntegerGraph
 from edgedigits_export.integers.graph_preparation import activation_name
@@ -42,6 +36,35 @@ from edgedigits_export.integers.graph_steps import (
 )
 from edgedigits_export.integers.grids import PIXEL_GRID
 
+VERSIONS = {
+    "ADD": 2,
+    "AVERAGE_POOL_2D": 2,
+    "CONCATENATION": 2,
+    "CONV_2D": 3,
+    "DEPTHWISE_CONV_2D": 3,
+    "EXP": 2,
+    "FULLY_CONNECTED": 4,
+    "GELU": 2,
+    "LEAKY_RELU": 2,
+    "LOGISTIC": 2,
+    "MAX_POOL_2D": 2,
+    "MEAN": 2,
+    "MUL": 2,
+    "PAD": 2,
+    "PRELU": 1,
+    "QUANTIZE": 2,
+    "REDUCE_MAX": 2,
+    "RELU": 2,
+    "RELU6": 2,
+    "RESHAPE": 1,
+    "SLICE": 2,
+    "SOFTMAX": 2,
+    "TANH": 2,
+    "TRANSPOSE": 2,
+}
+"""Of each operator, the first that takes int8."""
+GROUPED_VERSION = 6
+"""Of a CONV_2D whose outputs take some of the inputs each."""
 FUSED = {
     "linear": schema.ActivationFunctionType.NONE,
     "relu": schema.ActivationFunctionType.RELU,
@@ -76,6 +99,45 @@ def write_integers(graph: IntegerGraph, edges: Literal["uint8", "int8"]) -> tupl
     return builder.model(image, answer), writer.tensors
 
 
+class IntegerWriter(TfliteWriter):
+    """What has been written of integers: every tensor on the grid of its step."""
+
+    def __init__(
+        self, builder: TfliteBuilder, graph: IntegerGraph, image: int, edges: Literal["uint8", "int8"]
+    ) -> None:
+        super().__init__(builder, graph.steps, image)
+        self.grids, self.edges = graph.grids, edges
+
+    def computed(self, name: str, place: int, shape: Shape) -> int:
+        """See ``TfliteWriter.computed``."""
+        grid = self.grids[place]
+        return self.builder.computed(name, shape, "int8", (grid.scale, grid.zero_point - SIGN))
+
+    def version(self, operator: str) -> int:
+        """See ``TfliteWriter.version``."""
+        return VERSIONS[operator]
+
+    def names_output(self, place: int) -> bool:
+        """See ``TfliteWriter.names_output``; of uint8 it is another operator's."""
+        return self.edges == "int8" and super().names_output(place)
+
+    def weighted(self, step: Any, kernel: Array, place: int, axis: int) -> list[int]:
+        """Add weights and biases and return their tensors.
+
+        Args:
+            step: that has them.
+            kernel: as the file has it.
+            place: of the step.
+            axis: of the outputs.
+        """
+        scales = step.scales[:1] if np.all(step.scales == step.scales[0]) else step.scales
+        sums = np.float32(self.grids[step.sources[0]].scale) * scales
+        return [
+            self.builder.constant(f"kernel_{place}", kernel, scales, axis if len(scales) > 1 else 0),
+            self.builder.constant(f"bias_{place}", step.bias, sums),
+        ]
+
+
 def _fused(step: Bounded) -> int:
     return int(FUSED[activation_name(step)])
 
@@ -98,21 +160,11 @@ def _product(to: IntegerWriter, step: IntegerProduct, place: int) -> int:
 
 
 def _convolution(to: IntegerWriter, step: IntegerConvolution, place: int) -> int:
-    window: Window = (step.kernel.shape[0], step.kernel.shape[1])
-    channels = to.shapes[step.sources[0]][2]
-    is_depthwise = step.groups == channels and step.groups > 1
-    options: Any = schema.DepthwiseConv2DOptionsT() if is_depthwise else schema.Conv2DOptionsT()
+    value, kernel, axis, options = to.convolved(step, place)
     options.fusedActivationFunction = _fused(step)
-    options.strideH, options.strideW = step.strides
-    options.dilationHFactor, options.dilationWFactor = step.dilation
-    value = to.padded(place, step.margins, window, options)
-    if is_depthwise:
-        options.depthMultiplier = step.kernel.shape[3] // channels
-        weights = to.weighted(step, np.moveaxis(step.kernel, 2, 0), place, 3)
-        return to.add("DEPTHWISE_CONV_2D", place, [value, *weights], options)
-    weights = to.weighted(step, np.moveaxis(step.kernel, 3, 0), place, 0)
-    version = GROUPED_VERSION if step.groups > 1 else 1
-    return to.add("CONV_2D", place, [value, *weights], options, version)
+    operator = "DEPTHWISE_CONV_2D" if axis == 3 else "CONV_2D"
+    version = GROUPED_VERSION if step.groups > 1 and axis == 0 else 1
+    return to.add(operator, place, [value, *to.weighted(step, kernel, place, axis)], options, version)
 
 
 def _sum(to: IntegerWriter, step: ClampedSum, place: int) -> int:
@@ -130,20 +182,6 @@ def _slopes(to: IntegerWriter, step: IntegerSlopes, place: int) -> int:
     return to.add(
         "PRELU", place, [to.source(step), to.builder.constant(f"slopes_{place}", step.slopes, scale)]
     )
-
-
-def _pool(to: IntegerWriter, step: Pool, place: int) -> int:
-    options = schema.Pool2DOptionsT()
-    options.strideH, options.strideW = step.strides
-    options.filterHeight, options.filterWidth = step.window
-    value = to.padded(place, step.margins, step.window, options)
-    return to.add("MAX_POOL_2D" if step.kind == "max" else "AVERAGE_POOL_2D", place, [value], options)
-
-
-def _global_pool(to: IntegerWriter, step: GlobalPool, place: int) -> int:
-    axes = to.builder.constant(f"axes_{place}", np.array([1, 2], np.int32))
-    operator = "REDUCE_MAX" if step.kind == "max" else "MEAN"
-    return to.add(operator, place, [to.source(step), axes], schema.ReducerOptionsT())
 
 
 def _function(to: IntegerWriter, step: Function, place: int) -> int:
@@ -182,59 +220,17 @@ def _requantized(to: IntegerWriter, step: Requantized, place: int) -> int:
     return to.add("QUANTIZE", place, [to.source(step)], schema.QuantizeOptionsT())
 
 
-def _border(to: IntegerWriter, step: Border, place: int) -> int:
-    value = to.source(step)
-    top, bottom, left, right = step.margins
-    added: Margins = (max(top, 0), max(bottom, 0), max(left, 0), max(right, 0))
-    cuts = added != step.margins
-    if any(added):
-        value = to.bordered(place, value, added, "_wide" if cuts else "")
-    if cuts:
-        begin = np.array([0, max(-top, 0), max(-left, 0), 0], np.int32)
-        size = np.array([-1, *to.shapes[place]], np.int32)
-        parts = [to.builder.constant(f"begin_{place}", begin), to.builder.constant(f"size_{place}", size)]
-        value = to.add("SLICE", place, [value, *parts], schema.SliceOptionsT())
-    return value
-
-
-def _to_row(to: IntegerWriter, step: ToRow, place: int) -> int:
-    value = to.source(step)
-    height, width, channels = to.shapes[step.sources[0]]
-    if step.channels_first and channels > 1 and height * width > 1:
-        value = to.moved(place, value, CHANNELS_FIRST, (channels, height, width), "_first")
-    return to.reshaped(place, value, to.shapes[place])
-
-
-def _to_map(to: IntegerWriter, step: ToMap, place: int) -> int:
-    height, width, channels = step.given
-    if not step.channels_first or channels == 1 or height * width == 1:
-        return to.reshaped(place, to.source(step), step.given)
-    shaped = to.reshaped(place, to.source(step), (channels, height, width), "_first")
-    return to.moved(place, shaped, CHANNELS_LAST, step.given)
-
-
-def _joined(to: IntegerWriter, step: Joined, place: int) -> int:
-    options = schema.ConcatenationOptionsT()
-    options.axis = step.axis + 1
-    return to.add("CONCATENATION", place, [to.tensors[source] for source in step.sources], options)
-
-
 _WRITTEN: dict[type[Step], Callable[[Any, Any, int], int]] = {
-    Border: _border,
+    **MOVED,
     Clamped: _clamped,
     ClampedSum: _sum,
     Function: _function,
     Gated: _gated,
-    GlobalPool: _global_pool,
     Image: _image,
     IntegerConvolution: _convolution,
     IntegerProduct: _product,
     IntegerSlopes: _slopes,
-    Joined: _joined,
     Plus: _plus,
-    Pool: _pool,
     Requantized: _requantized,
-    ToMap: _to_map,
-    ToRow: _to_row,
 }
 """By kind, what adds a step and returns the tensor that it gives."""

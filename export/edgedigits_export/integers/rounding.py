@@ -7,6 +7,8 @@ from edgedigits.errors import QuantizationError
 
 FloatArray = npt.NDArray[np.float64]
 
+SYMMETRIC_MAX = 127
+"""The largest integer weight; -128 is left out, so that every weight has its negative."""
 LEVELS = 255
 """Steps between the lowest and the highest uint8."""
 DAMPING = 0.01
@@ -47,6 +49,24 @@ def weight_scales(
     least = max(LEAST_SCALE_SHARE * scales.max(), float(np.finfo(np.float32).tiny))
     positive: npt.NDArray[np.float32] = np.maximum(scales, least).astype(np.float32)
     return positive
+
+
+def symmetric(
+    values: npt.NDArray[np.float32], axis: int
+) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.float32]]:
+    """Round weights to the nearest of 255 steps, as many below 0 as above, with a scale for each output.
+
+    Args:
+        values: float32.
+        axis: of the outputs.
+
+    Returns:
+        int8 of the same shape, and what a step is worth, float32 (outputs,).
+    """
+    others = tuple(side for side in range(values.ndim) if side != axis)
+    largest = np.abs(values).max(axis=others)
+    scales = np.maximum(largest, np.finfo(np.float32).tiny * SYMMETRIC_MAX) / np.float32(SYMMETRIC_MAX)
+    return np.rint(values / np.expand_dims(scales, others)).astype(np.int8), scales
 
 
 def round_with_feedback(

@@ -1,11 +1,9 @@
 """Networks of any layers in integers, in ONNX files: onnxruntime computes them in integers, and they answer alike."""
 
-import importlib.util
-import sys
 from collections import Counter
 from pathlib import Path
-from types import ModuleType
 
+import networks
 import numpy as np
 import onnx
 import onnxruntime
@@ -22,17 +20,6 @@ from edgedigits_export.integers.graph_quantization import round_graph
 from edgedigits_export.integers.graph_steps import IntegerConvolution, IntegerProduct
 from edgedigits_export.integers.grids import min_max
 
-
-def beside(name: str) -> ModuleType:
-    """Import a module of the folder above: tests are no package."""
-    path = Path(__file__).parents[1] / f"{name}.py"
-    spec = importlib.util.spec_from_file_location(name, path)
-    module = sys.modules[name] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-networks = beside("networks")
 FLOAT_KERNELS = {"Conv", "FusedConv", "Gemm", "FusedGemm", "MatMul", "FusedMatMul"}
 CLUTTER = {"Shape", "Gather", "Slice", "Squeeze", "Unsqueeze", "Cast", "Identity"}
 NEAR = 0.01

@@ -1,12 +1,10 @@
 """Networks of any layers, trained briefly: what is lost where they become integers, and how it was chosen."""
 
 import dataclasses
-import importlib.util
-import sys
 from pathlib import Path
-from types import ModuleType
 
 import keras
+import networks
 import numpy as np
 import pytest
 
@@ -36,17 +34,6 @@ from edgedigits_export.integers.graph_steps import Weighted
 from edgedigits_export.integers.grids import Grid, min_max
 from edgedigits_export.integers.reference_kernels import reference_answers
 
-
-def beside(name: str) -> ModuleType:
-    """Import a module of the folder above: tests are no package."""
-    path = Path(__file__).parents[1] / f"{name}.py"
-    spec = importlib.util.spec_from_file_location(name, path)
-    module = sys.modules[name] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-networks = beside("networks")
 TRAINED = {"leaky": 1, "lenet": 1, "mnist_convnet": 1, "modern_functions": 4, "inception": 1}
 """By name, for how many epochs."""
 MOST_LOST = 0.3

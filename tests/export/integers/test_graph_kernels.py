@@ -1,11 +1,9 @@
 """Networks of any layers in integers: every integer that of LiteRT's reference kernels."""
 
 import functools
-import importlib.util
-import sys
 from pathlib import Path
-from types import ModuleType
 
+import networks
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
@@ -23,17 +21,6 @@ from edgedigits_export.integers.graph_kernels import IntegerGraph
 from edgedigits_export.integers.graph_quantization import round_graph
 from edgedigits_export.integers.grids import RANGE_METHODS
 
-
-def beside(name: str) -> ModuleType:
-    """Import a module of the folder above: tests are no package."""
-    path = Path(__file__).parents[1] / f"{name}.py"
-    spec = importlib.util.spec_from_file_location(name, path)
-    module = sys.modules[name] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-networks = beside("networks")
 FLOATS = {schema.TensorType.FLOAT32, schema.TensorType.FLOAT16}
 CLUTTER = {"SHAPE", "STRIDED_SLICE", "PACK", "DEQUANTIZE", "CAST"}
 
