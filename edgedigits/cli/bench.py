@@ -18,7 +18,6 @@ from edgedigits.cli.options import (
     threads_option,
 )
 from edgedigits.cli.terminal import complain, echo
-from edgedigits.errors import ForeignModelError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -127,14 +126,14 @@ def command(
 def _without_foreign(paths: "Sequence[Path]") -> "tuple[list[Path], int]":
     """Return the files that edgedigits made, and how many others there were; each of these is told."""
     from edgedigits.measuring.subjects import foreign_files
-    from edgedigits.model_files.foreign import WRITTEN
 
     foreign = foreign_files(paths)
-    for path in foreign:
-        complain(ForeignModelError(path, WRITTEN, "another one"))
-    if foreign and len(foreign) == len(paths):
+    for error in foreign.values():
+        complain(error)
+    left = [path for path in paths if path not in foreign]
+    if not left:
         raise SystemExit(1)
-    return [path for path in paths if path not in foreign], len(foreign)
+    return left, len(foreign)
 
 
 def _check_something_left(subjects: "list[Subject]", keras: bool) -> None:

@@ -10,14 +10,14 @@ from edgedigits.artifacts.recovery import check_settled
 from edgedigits.contract import LABELS
 from edgedigits.datasets.read import read_split
 from edgedigits.datasets.split import Split
-from edgedigits.errors import ModelFileError, ModelNotFoundError
+from edgedigits.errors import ForeignModelError, ModelFileError, ModelNotFoundError
 from edgedigits.file_names import SELFTEST_ENDING, network_name
 from edgedigits.format_table import FORMATS, format_of
 from edgedigits.input_scale import InputScale
 from edgedigits.measuring.fed_models import open_fed_model
 from edgedigits.measuring.reference import read_reference, reference_path
 from edgedigits.model_files.content import kind_there, read_model_bytes
-from edgedigits.model_files.foreign import is_foreign
+from edgedigits.model_files.foreign import foreign_error
 from edgedigits.progress import SILENT, Progress
 from edgedigits.runtimes.keras_model import KerasModel
 from edgedigits.runtimes.model import KerasCall, Model
@@ -123,15 +123,15 @@ def model_files(folder: Path, name: str | None = None) -> list[Path]:
     return found
 
 
-def foreign_files(paths: Sequence[Path]) -> list[Path]:
-    """Return the ``.onnx`` and ``.tflite`` files that edgedigits did not make.
+def foreign_files(paths: Sequence[Path]) -> dict[Path, ForeignModelError]:
+    """Return the ``.onnx`` and ``.tflite`` files that edgedigits did not make, and the error that says so of each.
 
     Raises:
         ModelNotFoundError, ModelFileError: one cannot be read.
     """
-    return [
-        path for path in paths if path.suffix in {".onnx", ".tflite"} and is_foreign(read_model_bytes(path))
-    ]
+    kinds = [path for path in paths if path.suffix in {".onnx", ".tflite"}]
+    errors = {path: foreign_error(path, read_model_bytes(path)) for path in kinds}
+    return {path: error for path, error in errors.items() if error is not None}
 
 
 def read_test_split(subjects: Sequence[Subject], data: Path | None, progress: Progress = SILENT) -> Split:

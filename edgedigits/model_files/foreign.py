@@ -1,15 +1,38 @@
 """Tells whole model files of other tools from damaged ones of edgedigits, once a file has been refused."""
 
 import struct
+from pathlib import Path
 
+from edgedigits.errors import ForeignModelError
 from edgedigits.metadata import METADATA_KEY
+from edgedigits.model_files.budget import TooMuchError
+from edgedigits.model_files.onnx_file import BYTES, FIXED32, FIXED64, VARINT, varint
+from edgedigits.model_files.onnx_tensors import DamagedGraphError, ForeignGraphError
 
-WRITTEN = "a file that `edgedigits export` wrote"
-"""What is expected where a model of another tool is found."""
 _TFLITE = b"TFL3"
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+_FIXED = {FIXED32: 4, FIXED64: 8}
+"""Bytes of a number of that kind."""
 _GRAPH, _BUFFERS = 7, 4
 """Fields of an ONNX and of a TFLite model."""
+
+
+def foreign_error(
+    path: Path, content: bytes, refused: BaseException | None = None
+) -> ForeignModelError | None:
+    """Return the error that says that another tool made a file; None where edgedigits did, or nothing is whole.
+
+    Args:
+        path: of the file, for the message.
+        content: of the file.
+        refused: the error that it was refused with, which may tell what was found.
+    """
+    reason = None if refused is None else refused.__cause__
+    # What has spent the budget is damaged, whoever made it.
+    if isinstance(reason, TooMuchError) or not is_foreign(content):
+        return None
+    if isinstance(reason, ForeignGraphError):
+        return ForeignModelError(path, reason.expected, reason.found)
+    return ForeignModelError(path, "a file that `edgedigits export` wrote", "another one")
 
 
 def is_foreign(content: bytes) -> bool:
@@ -37,28 +60,16 @@ def _is_tflite(content: bytes) -> bool:
 
 def _is_onnx(content: bytes) -> bool:
     """Whether the bytes are a whole protobuf message with a graph where an ONNX model has it."""
-    at, has_graph = 0, False
-    while at < len(content):
-        tag, at = _varint(content, at)
-        kind = tag & 7
-        if kind == _VARINT:
-            _, at = _varint(content, at)
-        elif kind == _BYTES:
-            length, at = _varint(content, at)
-            at += length
-            has_graph = has_graph or tag >> 3 == _GRAPH
-        elif kind in (_FIXED32, _FIXED64):
-            at += 4 if kind == _FIXED32 else 8
-        else:
-            return False
-    return has_graph and at == len(content)
-
-
-def _varint(content: bytes, at: int) -> tuple[int, int]:
-    """Return a number and where it ends; a place behind the content where it has no end."""
-    number = 0
-    for place in range(at, min(at + 10, len(content))):
-        number |= (content[place] & 0x7F) << 7 * (place - at)
-        if content[place] < 0x80:
-            return number, place + 1
-    return 0, len(content) + 1
+    view, at, has_graph = memoryview(content), 0, False
+    try:
+        while at < len(view):
+            tag, at = varint(view, at)
+            kind = tag & 7
+            if kind not in {VARINT, BYTES, *_FIXED}:
+                return False
+            value, at = varint(view, at) if kind not in _FIXED else (_FIXED[kind], at)
+            at += 0 if kind == VARINT else value
+            has_graph = has_graph or (tag >> 3 == _GRAPH and kind == BYTES)
+    except DamagedGraphError:
+        return False
+    return has_graph and at == len(view)

@@ -12,7 +12,7 @@ import struct
 from pathlib import Path
 from typing import Any
 
-from edgedigits.errors import ContractError, ForeignModelError, ModelFileError
+from edgedigits.errors import ContractError, ModelFileError
 from edgedigits.model_files.budget import Budget, TooMuchError
 from edgedigits.model_files.onnx_graph import check_graph
 from edgedigits.model_files.onnx_tensors import DamagedGraphError, ForeignGraphError, Message, Tensor
@@ -22,7 +22,7 @@ MOST_ITEMS = 1_000
 MOST_NUMBERS = 100_000
 """Numbers of one tensor that stand one by one, not as raw bytes; few do."""
 
-_VARINT, _BYTES, _FIXED32 = 0, 2, 5
+VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 """Wire types."""
 
 MESSAGES: dict[str, dict[int, tuple[str, str]]] = {
@@ -114,18 +114,10 @@ def check_onnx(path: Path, content: bytes) -> Tensor:
         if "graph" not in model:
             raise DamagedGraphError("it holds no graph")
         return check_graph(model["graph"], budget)
-    except TooMuchError as error:
+    except (DamagedGraphError, TooMuchError) as error:
         raise ModelFileError(path, f"no whole ONNX model ({error})") from error
-    except (DamagedGraphError, ForeignGraphError) as error:
-        # Only here: whoever opens a file of ours needs none of it.
-        from edgedigits.model_files.foreign import WRITTEN, is_foreign
-
-        if isinstance(error, ForeignGraphError):
-            kind = ForeignModelError if is_foreign(content) else ContractError
-            raise kind(path, error.expected, error.found) from error
-        if is_foreign(content):
-            raise ForeignModelError(path, WRITTEN, "another one") from error
-        raise ModelFileError(path, f"no whole ONNX model ({error})") from error
+    except ForeignGraphError as error:
+        raise ContractError(path, error.expected, error.found) from error
 
 
 def read_message(kind: str, view: memoryview, budget: Budget) -> Message:
@@ -148,7 +140,7 @@ def read_message(kind: str, view: memoryview, budget: Budget) -> Message:
     at = 0
     while at < len(view):
         budget.step()
-        tag, at = _varint(view, at)
+        tag, at = varint(view, at)
         if tag >> 3 not in fields:
             raise DamagedGraphError(f"field {tag >> 3} of a {kind} is none that edgedigits writes")
         name, form = fields[tag >> 3]
@@ -172,15 +164,15 @@ def read_message(kind: str, view: memoryview, budget: Budget) -> Message:
 def _value(
     name: str, kind: str, wire_type: int, view: memoryview, at: int, budget: Budget
 ) -> tuple[Any, int]:
-    if wire_type == _VARINT and kind in ("int", "ints"):
-        number, at = _varint(view, at)
+    if wire_type == VARINT and kind in ("int", "ints"):
+        number, at = varint(view, at)
         return _signed(number) if kind == "int" else [_signed(number)], at
-    if wire_type == _FIXED32 and kind in ("float", "floats"):
+    if wire_type == FIXED32 and kind in ("float", "floats"):
         number = struct.unpack("<f", _piece(view, at, 4))[0]
         return number if kind == "float" else [number], at + 4
-    if wire_type != _BYTES or kind in ("int", "float"):
+    if wire_type != BYTES or kind in ("int", "float"):
         raise DamagedGraphError(f"{name} in another encoding")
-    length, at = _varint(view, at)
+    length, at = varint(view, at)
     return _of_bytes(name, kind, _piece(view, at, length), budget), at + length
 
 
@@ -201,7 +193,7 @@ def _of_bytes(name: str, kind: str, piece: memoryview, budget: Budget) -> Any:
         return struct.unpack(f"<{len(piece) // 4}f", piece)
     numbers, at = [], 0
     while at < len(piece):
-        number, at = _varint(piece, at)
+        number, at = varint(piece, at)
         numbers.append(_signed(number))
     return numbers
 
@@ -212,7 +204,12 @@ def _piece(view: memoryview, at: int, length: int) -> memoryview:
     return view[at : at + length]
 
 
-def _varint(view: memoryview, at: int) -> tuple[int, int]:
+def varint(view: memoryview, at: int) -> tuple[int, int]:
+    """Return a number of protobuf's variable length, and where it ends.
+
+    Raises:
+        DamagedGraphError: it has no end.
+    """
     number = shift = 0
     for place in range(at, min(at + 10, len(view))):
         byte = view[place]

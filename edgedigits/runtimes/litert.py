@@ -8,10 +8,9 @@ import numpy as np
 
 from edgedigits.answers import QUANTIZED_SUM_TOLERANCE
 from edgedigits.contract import EXPECTED_INPUT, EXPECTED_OUTPUT, IMAGE_SIDE, describe_tensor
-from edgedigits.errors import ContractError, ForeignModelError, ModelFileError
+from edgedigits.errors import ContractError, ModelFileError
 from edgedigits.extras import extra
 from edgedigits.metadata import ModelMetadata
-from edgedigits.model_files.budget import TooMuchError
 from edgedigits.model_files.content import read_model_bytes
 from edgedigits.native_output import hidden_native_output
 from edgedigits.picture.levels import Pixels
@@ -32,15 +31,15 @@ class TfliteModel(Model):
         with extra("tflite", "opening .tflite files"):
             from ai_edge_litert.interpreter import Interpreter
 
-            from edgedigits.model_files.foreign import WRITTEN, is_foreign
             from edgedigits.model_files.tflite_file import metadata_of, read_graph
 
         try:
             graph = read_graph(path, content)
         except (ModelFileError, ContractError) as error:
-            # What has spent the budget is damaged, whoever made it.
-            if is_foreign(content) and not isinstance(error.__cause__, TooMuchError):
-                raise ForeignModelError(path, WRITTEN, "another one") from error
+            from edgedigits.model_files.foreign import foreign_error
+
+            if (foreign := foreign_error(path, content, error)) is not None:
+                raise foreign from error
             raise
         metadata = metadata_of(path, graph)
         metadata.check_layers(path, are_dense=graph.widths is not None)

@@ -80,7 +80,15 @@ def _check(path: Path, serialized: bytes) -> Tensor:
         from edgedigits.model_files.ort_file import check_ort
 
         return check_ort(path, serialized)
-    return check_onnx(path, serialized)
+    try:
+        return check_onnx(path, serialized)
+    except (ModelFileError, ContractError) as error:
+        # Only here: whoever opens a file of ours needs none of it.
+        from edgedigits.model_files.foreign import foreign_error
+
+        if (foreign := foreign_error(path, serialized, error)) is not None:
+            raise foreign from error
+        raise
 
 
 def session_options(threads: int) -> onnxruntime.SessionOptions:

@@ -6,10 +6,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from edgedigits_export.formats.tflite_writer import TfliteWriter
-from edgedigits_export.graph.steps import Function
-
-SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
-"""Klambauer et al. 2017, Self-Normalizing Neural Networks."""
+from edgedigits_export.graph.steps import SELU_ALPHA, SELU_SCALE, Function
 
 
 def _number(to: TfliteWriter, name: str, value: float) -> int:

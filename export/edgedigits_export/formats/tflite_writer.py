@@ -5,7 +5,6 @@ Maps are (n, height, width, channels) in a file, rows (n, numbers).
 Versions of operators: https://github.com/tensorflow/tensorflow/blob/master/tensorflow/compiler/mlir/lite/tools/versioning/op_version.cc.
 """
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -14,7 +13,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from edgedigits.contract import OUTPUT_NAME
-from edgedigits.model_files.map_layers import Margins, Window
+from edgedigits.model_files.map_layers import Margins, Window, same_margins
 from edgedigits.model_files.network_spec import Shape
 from edgedigits_export.formats.tflite_builder import TfliteBuilder
 from edgedigits_export.graph.steps import (
@@ -117,7 +116,8 @@ class TfliteWriter(ABC):
         dilation: Window = step.dilation if isinstance(step, Convolution) else (1, 1)
         if not any(step.margins):
             return self.source(step)
-        if step.margins == _same_margins(self.shapes[step.sources[0]], window, step.strides, dilation):
+        sides = zip(self.shapes[step.sources[0]][:2], window, step.strides, dilation, strict=True)
+        if step.margins == tuple(margin for side in sides for margin in same_margins(*side)):
             options.padding = schema.Padding.SAME
             return self.source(step)
         return self.bordered(place, self.source(step), step.margins, "_padded")
@@ -136,17 +136,6 @@ class TfliteWriter(ABC):
             options.depthMultiplier = step.kernel.shape[3] // channels
             return value, np.ascontiguousarray(np.moveaxis(step.kernel, 2, 0)), 3, options
         return value, np.ascontiguousarray(np.moveaxis(step.kernel, 3, 0)), 0, options
-
-
-def _same_margins(inputs: Shape, window: Window, strides: Window, dilation: Window) -> Margins:
-    """Return the margins that the padding SAME stands for."""
-    found = []
-    for side, length, stride, step in zip(inputs, window, strides, dilation, strict=False):
-        reach = (length - 1) * step + 1
-        total = max((math.ceil(side / stride) - 1) * stride + reach - side, 0)
-        found += [total // 2, total - total // 2]
-    top, bottom, left, right = found
-    return top, bottom, left, right
 
 
 def _pool(to: TfliteWriter, step: Pool, place: int) -> int:

@@ -16,6 +16,9 @@ from edgedigits.model_files.network_spec import Shape
 
 Array = npt.NDArray[Any]
 
+SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
+"""Klambauer et al. 2017, Self-Normalizing Neural Networks."""
+
 
 @dataclass(frozen=True, eq=False)
 class Step:

@@ -12,6 +12,8 @@ import numpy as np
 
 from edgedigits_export.graph.folding import folded
 from edgedigits_export.graph.steps import (
+    SELU_ALPHA,
+    SELU_SCALE,
     Array,
     Convolution,
     Function,
@@ -40,8 +42,6 @@ from edgedigits_export.integers.graph_steps import (
     fixed_grid,
 )
 
-SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
-"""Klambauer et al. 2017, Self-Normalizing Neural Networks."""
 NO_MARGINS = (0, 0, 0, 0)
 
 
