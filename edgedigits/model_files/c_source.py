@@ -15,6 +15,11 @@ _COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.DOTALL)
 """One that nothing ends goes on to the end: else each of many would be looked for from its beginning to there."""
 _FLOATS = re.compile(r"\b(?:float|double)\b")
 _WEIGHTS = re.compile(r"^static const int8_t weights_[0-9]+\[", re.MULTILINE)
+_CALLS = re.compile(r"^    ([a-z_]{1,40})\((?:&layer_|table_|image|hidden_)", re.MULTILINE)
+"""Of the functions that run layers."""
+_ZEROS = re.compile(r"^    \.zero_point = ([0-9]{1,3}),", re.MULTILINE)
+_LOWEST = re.compile(r"^    \.lowest = ([0-9]{1,3}),", re.MULTILINE)
+_HIGHEST = re.compile(r"^    \.highest = ", re.MULTILINE)
 _UNITS = re.compile(r"^    \.outputs = ([0-9]{1,5}),", re.MULTILINE)
 _MODEL = re.compile(r"^const unsigned char edgedigits_model\[[^]\n]{0,80}\] = \{([0-9,\s]*)\};", re.MULTILINE)
 
@@ -61,8 +66,10 @@ def read_metadata(path: Path, source: str) -> ModelMetadata:
     return metadata
 
 
-def read_widths(path: Path, source: str) -> tuple[int, ...]:
+def read_widths(path: Path, source: str) -> tuple[int, ...] | None:
     """Return the widths of all layers of an exported C file, the ten classes last, by the tables in its text.
+
+    None for a network of other layers than Dense ones with a ReLU between two.
 
     Raises:
         ContractError: it is no network of layers of int8 weights, or computes with floating-point numbers.
@@ -73,7 +80,10 @@ def read_widths(path: Path, source: str) -> tuple[int, ...]:
         raise ContractError(path, "a table of int8 weights for every layer", f"other tables of {len(widths)}")
     if (found := _FLOATS.search(code)) is not None:
         raise ContractError(path, "integers only in C code of precision int8", f"a {found[0]}")
-    return widths
+    bounds = zip(_ZEROS.findall(code), _LOWEST.findall(code), strict=False)
+    has_relus = all(zero == lowest for zero, lowest in list(bounds)[:-1])
+    is_dense = set(_CALLS.findall(code)) == {"dense"} and has_relus and _HIGHEST.search(code) is None
+    return widths if is_dense else None
 
 
 def read_model_array(path: Path, source: str) -> bytes | None:

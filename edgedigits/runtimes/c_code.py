@@ -19,6 +19,8 @@ class CModel(Model):
         from edgedigits.runtimes.c_compiler import load_network
 
         metadata = read_metadata(path, source)
+        widths = read_widths(path, source)
+        metadata.check_layers(path, are_dense=widths is not None)
         # As long as the library is referred to, no other process removes it from the cache.
         self._library, compiler = load_network(path)
         self._predict_batch = self._library.edgedigits_predict_batch
@@ -28,7 +30,7 @@ class CModel(Model):
         self._dequantized = dequantization_table(signed=False)
         super().__init__(path, metadata, compiler)
         self.sum_tolerance = QUANTIZED_SUM_TOLERANCE
-        self.widths = read_widths(path, source)
+        self.widths = widths
         self.companions = (path.with_suffix(".h"),)
 
     def probabilities(self, pixels: Pixels) -> Probabilities:

@@ -26,7 +26,7 @@ from edgedigits_export.chosen_integers import (
     check_dataset,
     note_calibration,
 )
-from edgedigits_export.formats.export_format import ExportFormat
+from edgedigits_export.formats.export_format import Converted, ExportFormat
 from edgedigits_export.inference_graph import InferenceGraph, load_inference_graph
 from edgedigits_export.integers.calibration import Calibrated
 from edgedigits_export.record import ExportedFile, write_record
@@ -215,14 +215,14 @@ def _export_one(
 ) -> ExportedFile:
     exporter = _exporter(target)
     integers = calibrated.network if calibrated else None
-    content = exporter.convert(graph, integers, target.precision, options)
+    made = Converted(exporter.convert(graph, integers, target.precision, options), integers)
     metadata = _metadata(target, graph, calibrated, choice, options)
     with locked(path.parent), staged(path.parent) as staging:
         staged_path = staging / path.name
         # First without the accuracy, to measure it; then with it, and once more through the gate: what is put in
         # place is what was verified, byte for byte.
         for _ in range(2):
-            for file, part in exporter.stamp(path.name, content, metadata, options, test_split).items():
+            for file, part in exporter.stamp(path.name, made, metadata, options, test_split).items():
                 (staging / file).write_bytes(part)
             model = open_model(staged_path)
             verification = verify_model(
@@ -233,7 +233,7 @@ def _export_one(
                 made_by_train=choice is None,
                 progress=progress,
             )
-            verification = exporter.extra_checks(verification, model, content, test_split)
+            verification = exporter.extra_checks(verification, model, made.content, test_split)
             if not verification.passed:
                 raise _GateError(verification)
             measured = verification.accuracy
@@ -241,7 +241,7 @@ def _export_one(
                 metadata, accuracy=MeasuredAccuracy(test_split.dataset, measured.correct, measured.images)
             )
         receipt = file_receipt(staged_path)
-        record = exporter.record(staged_path, content, metadata, options, test_split, progress)
+        record = exporter.record(staged_path, made, metadata, options, test_split, progress)
         exported = ExportedFile(
             path,
             receipt["sha256"],

@@ -33,7 +33,6 @@ from edgedigits_export.boards.toolchain import (
     run_tool,
     sections_of_the_network,
 )
-from edgedigits_export.integers.fixed_point import FixedPointNetwork
 
 COUNTED_INSTRUCTIONS = 200_000
 """In the loop of ``main.c`` that tells how many instructions a tick is."""
@@ -88,14 +87,12 @@ class BoardRun:
     """Bytes that were written to below the caller's stack."""
 
 
-def measure(
-    source: Path, network: FixedPointNetwork, pictures: npt.NDArray[np.uint8]
-) -> list[FirmwareFigures]:
+def measure(source: Path, parameter_bytes: int, pictures: npt.NDArray[np.uint8]) -> list[FirmwareFigures]:
     """Measure an exported network on every board and optimization.
 
     Args:
         source: ``digits.c``, with its header beside it.
-        network: its integers.
+        parameter_bytes: of its weights and of what else is counted as parameters.
         pictures: uint8 (n, 28, 28), for the instruction count.
 
     Returns:
@@ -108,12 +105,12 @@ def measure(
         return []
     ways = [(board, optimization) for board in BOARDS for optimization in OPTIMIZATIONS]
     with ThreadPoolExecutor() as pool:  # each waits for processes of its own
-        return list(pool.map(lambda way: _measure_one(source, network, pictures, *way), ways))
+        return list(pool.map(lambda way: _measure_one(source, parameter_bytes, pictures, *way), ways))
 
 
 def _measure_one(
     source: Path,
-    network: FixedPointNetwork,
+    parameter_bytes: int,
     pictures: npt.NDArray[np.uint8],
     board: Board,
     optimization: Optimization,
@@ -127,8 +124,8 @@ def _measure_one(
             cpu=board.cpu,
             optimization=optimization,
             code=sections[".text"],
-            tables=sections[".rodata"] - network.parameter_bytes,
-            parameters=network.parameter_bytes,
+            tables=sections[".rodata"] - parameter_bytes,
+            parameters=parameter_bytes,
             variables=sections[".data"] + sections[".bss"],
             stack=deepest_stack(call_graph, "edgedigits_predict"),
             instructions=None,

@@ -2,6 +2,7 @@
 
 import binascii
 import dataclasses
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,22 +23,19 @@ from edgedigits.runtimes.model import Model
 from edgedigits_export.boards import firmware, toolchain
 from edgedigits_export.boards.firmware import FirmwareFigures
 from edgedigits_export.boards.toolchain import FirmwareError
+from edgedigits_export.c_code.chain import ChainNetwork
+from edgedigits_export.c_code.network import LayeredNetwork
 from edgedigits_export.formats import tflite_file
 from edgedigits_export.formats.c_text import c_identifier, c_string, check_name, render
-from edgedigits_export.formats.export_format import FormatRecord
+from edgedigits_export.formats.export_format import Converted, FormatRecord
 from edgedigits_export.formats.tflite_file import TfliteFormat
-from edgedigits_export.integers.fixed_point import (
-    FixedPointDense,
-    FixedPointLayer,
-    FixedPointNetwork,
-    read_fixed_point_network,
-)
+from edgedigits_export.integers.fixed_point import read_fixed_point_network
+from edgedigits_export.integers.graph_kernels import IntegerGraph
 from edgedigits_export.integers.reference_kernels import RUNTIME as REFERENCE_RUNTIME
-from edgedigits_export.integers.reference_kernels import reference_answers
+from edgedigits_export.integers.reference_kernels import reference_probabilities
 from edgedigits_export.targets import ExportOptions
 
-_LAYER_TEMPLATES: dict[type[FixedPointLayer], str] = {FixedPointDense: "dense.c.j2"}
-"""By kind, the template with its C code: macros ``type``, ``tables``, ``function`` and ``call``."""
+CNetwork = ChainNetwork | LayeredNetwork
 
 
 @dataclass(frozen=True)
@@ -55,7 +53,15 @@ class SelftestPicture:
         return int(self.probabilities.argmax())
 
 
-def render_source(name: str, network: FixedPointNetwork, metadata: ModelMetadata) -> str:
+def c_network(made: Converted, metadata: ModelMetadata, options: ExportOptions) -> CNetwork:
+    """Return the network of a C file: it names the int8 ``.tflite`` file with the same integers, metadata inside."""
+    tflite = tflite_file.add_metadata(made.content, dataclasses.replace(metadata, edges=options.edges))
+    if isinstance(made.integers, IntegerGraph):
+        return LayeredNetwork(made.integers, hashlib.sha256(tflite).hexdigest())
+    return ChainNetwork(read_fixed_point_network(tflite))
+
+
+def render_source(name: str, network: CNetwork, metadata: ModelMetadata) -> str:
     """Write the network itself: ``digits.c``.
 
     Args:
@@ -72,14 +78,16 @@ def render_source(name: str, network: FixedPointNetwork, metadata: ModelMetadata
         "a neural network for images of 28x28 pixels, in C99",
         metadata,
         network=network,
-        templates=[_LAYER_TEMPLATES[type(layer)] for layer in network.layers],
+        answer="logits" if network.logit_scale else "probabilities",
+        layers=[layer for layer, _ in network.templates],
+        templates=[template for _, template in network.templates],
         tflite_sha256=network.sha256,
         name=name,
         metadata_lines=metadata_comment(metadata),
     )
 
 
-def render_header(name: str, network: FixedPointNetwork, metadata: ModelMetadata) -> str:
+def render_header(name: str, network: CNetwork, metadata: ModelMetadata) -> str:
     """Write what a program includes: ``digits.h``. Arguments as of ``render_source``."""
     return render(
         "network.h.j2",
@@ -96,7 +104,7 @@ def render_header(name: str, network: FixedPointNetwork, metadata: ModelMetadata
 
 
 def render_selftest(
-    name: str, network: FixedPointNetwork, metadata: ModelMetadata, pictures: Sequence[SelftestPicture]
+    name: str, network: CNetwork, metadata: ModelMetadata, pictures: Sequence[SelftestPicture]
 ) -> str:
     """Write pictures and expected answers for the bring-up of a board: ``digits_selftest.c``.
 
@@ -135,7 +143,7 @@ def compare_with_reference_kernels(
     verification: Verification, model: Model, tflite: bytes, split: Split
 ) -> Verification:
     """Fail a C file that differs from TFLite's reference kernels in a single probability of a single image."""
-    _, expected = reference_answers(tflite, split.images)
+    expected = reference_probabilities(tflite, split.images)
     answers = run_all(model, split) * 256
     different = int(np.any(answers != expected, axis=1).sum())
     if different == 0:
@@ -145,49 +153,41 @@ def compare_with_reference_kernels(
 
 
 def measure_firmware(
-    path: Path, tflite: bytes, split: Split, progress: Progress
+    path: Path, parameter_bytes: int, split: Split, progress: Progress
 ) -> tuple[FirmwareFigures, ...]:
     """Measure what a C file costs on microcontrollers; nothing, and a note, where the tools for it are not there."""
     if missing := toolchain.missing_tools():
         unknown = "instructions" if toolchain.can_compile() else "flash, RAM and instructions"
         progress.note(f"{unknown} were not measured: apt-get install {' '.join(missing)}")
     try:
-        network = read_fixed_point_network(tflite)
-        return tuple(firmware.measure(path, network, split.images[:COUNTED_PICTURES]))
+        return tuple(firmware.measure(path, parameter_bytes, split.images[:COUNTED_PICTURES]))
     except FirmwareError as error:
         # The file is as good as it was; what is broken are tools for another machine.
         progress.note(f"flash, RAM and instructions were not measured: {error}")
         return ()
 
 
-def _fixed_point_network(tflite: bytes, metadata: ModelMetadata, options: ExportOptions) -> FixedPointNetwork:
-    """Read the integers of a TFLite file as it is exported, metadata inside: C code names that file by its hash."""
-    return read_fixed_point_network(
-        tflite_file.add_metadata(tflite, dataclasses.replace(metadata, edges=options.edges))
-    )
-
-
 def _selftest_pictures(tflite: bytes, split: Split) -> list[SelftestPicture]:
     """Return the first test image of each class, with the reference kernels' answers."""
     chosen = split.images[[int(np.argmax(split.labels == label)) for label in np.unique(split.labels)]]
-    _, answers = reference_answers(tflite, chosen)
+    answers = reference_probabilities(tflite, chosen)
     return [SelftestPicture(*pair) for pair in zip(chosen, answers, strict=True)]
 
 
 class CFormat(TfliteFormat):
     """``.c`` files: the integers of the int8 ``.tflite`` file as C99, with a header."""
 
-    any_layers = frozenset()
+    any_layers = frozenset({"int8"})
 
     def stamp(
-        self, model: str, content: bytes, metadata: ModelMetadata, options: ExportOptions, split: Split
+        self, model: str, made: Converted, metadata: ModelMetadata, options: ExportOptions, split: Split
     ) -> dict[str, bytes]:
         """See ``ExportFormat.stamp``."""
         name = model.removesuffix(".c")
-        network = _fixed_point_network(content, metadata, options)
+        network = c_network(made, metadata, options)
         parts = [render_source(name, network, metadata), render_header(name, network, metadata)]
         if options.selftest:
-            parts.append(render_selftest(name, network, metadata, _selftest_pictures(content, split)))
+            parts.append(render_selftest(name, network, metadata, _selftest_pictures(made.content, split)))
         files = [model, *self.companions(model, options)]
         return {file: part.encode() for file, part in zip(files, parts, strict=True)}
 
@@ -213,16 +213,17 @@ class CFormat(TfliteFormat):
     def record(
         self,
         path: Path,
-        content: bytes,
+        made: Converted,
         metadata: ModelMetadata,
         options: ExportOptions,
         split: Split,
         progress: Progress,
     ) -> FormatRecord:
         """Return whose integers they are, and what they cost on microcontrollers."""
-        figures = measure_firmware(path, content, split, progress)
+        network = c_network(made, metadata, options)
+        figures = measure_firmware(path, network.parameter_bytes, split, progress)
         fields = {
-            "tflite_sha256": _fixed_point_network(content, metadata, options).sha256,
+            "tflite_sha256": network.sha256,
             "reference_kernels": REFERENCE_RUNTIME,
             "firmware": firmware.to_manifest(figures),
             "firmware_tools": toolchain.tool_versions() if figures else {},

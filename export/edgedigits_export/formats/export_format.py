@@ -21,6 +21,16 @@ from edgedigits_export.targets import ExportOptions
 
 
 @dataclass(frozen=True)
+class Converted:
+    """A network as a format has it, before a file knows anything of itself."""
+
+    content: bytes
+    """Of the file, without its metadata; of C files, of the ``.tflite`` file with the same integers."""
+    integers: IntegerNetwork | IntegerGraph | None
+    """What it was made of; None where it computes in floats."""
+
+
+@dataclass(frozen=True)
 class FormatRecord:
     """What is kept of a file of one format only."""
 
@@ -65,13 +75,13 @@ class ExportFormat(ABC):
 
     @abstractmethod
     def stamp(
-        self, model: str, content: bytes, metadata: ModelMetadata, options: ExportOptions, split: Split
+        self, model: str, made: Converted, metadata: ModelMetadata, options: ExportOptions, split: Split
     ) -> dict[str, bytes]:
         """Return the files by name, the metadata inside: the model and its companions.
 
         Args:
             model: name of the file, ``digits.int8.onnx``.
-            content: what ``convert`` made.
+            made: what ``convert`` made, and of what.
             metadata: what the file shall say of itself.
             options: see ``ExportOptions``.
             split: the test images.
@@ -102,7 +112,7 @@ class ExportFormat(ABC):
     def record(
         self,
         path: Path,
-        content: bytes,
+        made: Converted,
         metadata: ModelMetadata,
         options: ExportOptions,
         split: Split,
@@ -112,7 +122,7 @@ class ExportFormat(ABC):
 
         Args:
             path: the finished file, not yet in place.
-            content: what ``convert`` made.
+            made: what ``convert`` made, and of what.
             metadata: what the file says of itself.
             options: see ``ExportOptions``.
             split: the test images.

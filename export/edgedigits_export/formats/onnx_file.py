@@ -20,7 +20,7 @@ from edgedigits.format_table import Precision
 from edgedigits.metadata import METADATA_KEY, ModelMetadata
 from edgedigits.networks.weighted import WeightedDense, WeightedLayer
 from edgedigits.progress import Progress
-from edgedigits_export.formats.export_format import ExportFormat, FormatRecord
+from edgedigits_export.formats.export_format import Converted, ExportFormat, FormatRecord
 from edgedigits_export.formats.onnx_builder import GraphBuilder
 from edgedigits_export.formats.onnx_integer_steps import add_integer_steps
 from edgedigits_export.formats.onnx_steps import add_steps
@@ -231,10 +231,10 @@ class OnnxFormat(ExportFormat):
         return to_onnx(graph, precision, opset=options.opset, integer_network=integers)
 
     def stamp(
-        self, model: str, content: bytes, metadata: ModelMetadata, options: ExportOptions, split: Split
+        self, model: str, made: Converted, metadata: ModelMetadata, options: ExportOptions, split: Split
     ) -> dict[str, bytes]:
         """See ``ExportFormat.stamp``."""
-        return {model: add_metadata(content, metadata)}
+        return {model: add_metadata(made.content, metadata)}
 
     def integer_form(self, precision: Precision, options: ExportOptions) -> IntegerForm | None:
         """See ``ExportFormat.integer_form``."""
@@ -245,7 +245,7 @@ class OnnxFormat(ExportFormat):
     def record(
         self,
         path: Path,
-        content: bytes,
+        made: Converted,
         metadata: ModelMetadata,
         options: ExportOptions,
         split: Split,

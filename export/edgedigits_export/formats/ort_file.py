@@ -25,6 +25,7 @@ from onnxruntime.tools.ort_format_model.ort_flatbuffers_py.fbs import (
 
 from edgedigits.datasets.split import Split
 from edgedigits.metadata import ModelMetadata
+from edgedigits_export.formats.export_format import Converted
 from edgedigits_export.formats.onnx_file import OnnxFormat, add_metadata
 from edgedigits_export.targets import ExportOptions
 
@@ -154,10 +155,10 @@ class OrtFormat(OnnxFormat):
     any_layers = frozenset({"float32"})
 
     def stamp(
-        self, model: str, content: bytes, metadata: ModelMetadata, options: ExportOptions, split: Split
+        self, model: str, made: Converted, metadata: ModelMetadata, options: ExportOptions, split: Split
     ) -> dict[str, bytes]:
         """See ``ExportFormat.stamp``."""
-        optimized = to_ort(add_metadata(content, metadata))
+        optimized = to_ort(add_metadata(made.content, metadata))
         (operators,) = self.companions(model, options)
         return {model: optimized, operators: required_operators(optimized).encode()}
 

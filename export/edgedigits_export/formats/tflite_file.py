@@ -23,7 +23,7 @@ from edgedigits.model_files.network_spec import Dense, LayerSpec
 from edgedigits.model_files.tflite_file import read_graph
 from edgedigits.native_output import hidden_native_output
 from edgedigits.networks.backend import tf
-from edgedigits_export.formats.export_format import ExportFormat
+from edgedigits_export.formats.export_format import Converted, ExportFormat
 from edgedigits_export.formats.tflite_builder import AlignedBuffer, pack
 from edgedigits_export.formats.tflite_integer_steps import integers_to_tflite
 from edgedigits_export.formats.tflite_steps import steps_to_tflite
@@ -200,10 +200,10 @@ class TfliteFormat(ExportFormat):
         return content
 
     def stamp(
-        self, model: str, content: bytes, metadata: ModelMetadata, options: ExportOptions, split: Split
+        self, model: str, made: Converted, metadata: ModelMetadata, options: ExportOptions, split: Split
     ) -> dict[str, bytes]:
         """See ``ExportFormat.stamp``."""
-        return {model: add_metadata(content, metadata)}
+        return {model: add_metadata(made.content, metadata)}
 
     def integer_form(self, precision: Precision, options: ExportOptions) -> IntegerForm | None:
         """See ``ExportFormat.integer_form``."""

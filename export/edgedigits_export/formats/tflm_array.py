@@ -12,9 +12,9 @@ from edgedigits.model_files.tflite_file import read_graph
 from edgedigits.progress import Progress
 from edgedigits_export.boards import micro
 from edgedigits_export.formats.c_text import c_identifier, check_name, render
-from edgedigits_export.formats.export_format import FormatRecord
+from edgedigits_export.formats.export_format import Converted, FormatRecord
 from edgedigits_export.formats.tflite_file import TfliteFormat, add_metadata
-from edgedigits_export.integers.reference_kernels import reference_answers
+from edgedigits_export.integers.reference_kernels import reference_probabilities
 from edgedigits_export.targets import ExportOptions
 
 ALIGNMENT = 16
@@ -63,7 +63,7 @@ def _measure_micro(tflite: bytes, split: Split, progress: Progress) -> dict[str,
         )
         return None
     ran = micro.run_in_micro(tflite, split.images)
-    _, expected = reference_answers(tflite, split.images)
+    expected = reference_probabilities(tflite, split.images)
     return {
         "version": ran.version,
         "arena_bytes": ran.arena,
@@ -79,10 +79,10 @@ class TflmFormat(TfliteFormat):
     any_layers = frozenset()
 
     def stamp(
-        self, model: str, content: bytes, metadata: ModelMetadata, options: ExportOptions, split: Split
+        self, model: str, made: Converted, metadata: ModelMetadata, options: ExportOptions, split: Split
     ) -> dict[str, bytes]:
         """See ``ExportFormat.stamp``."""
-        parts = render_array(model.removesuffix(ENDING), add_metadata(content, metadata), metadata)
+        parts = render_array(model.removesuffix(ENDING), add_metadata(made.content, metadata), metadata)
         files = [model, *self.companions(model, options)]
         return {file: part.encode() for file, part in zip(files, parts, strict=True)}
 
@@ -97,14 +97,14 @@ class TflmFormat(TfliteFormat):
     def record(
         self,
         path: Path,
-        content: bytes,
+        made: Converted,
         metadata: ModelMetadata,
         options: ExportOptions,
         split: Split,
         progress: Progress,
     ) -> FormatRecord:
         """Return how TensorFlow Lite Micro fares with it, and the arena that it needs there."""
-        return FormatRecord({"tflite_micro": _measure_micro(content, split, progress)})
+        return FormatRecord({"tflite_micro": _measure_micro(made.content, split, progress)})
 
 
 TFLM = TflmFormat()

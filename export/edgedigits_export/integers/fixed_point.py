@@ -44,6 +44,8 @@ class FixedPointLayer(ABC):
     """The byte that stands for 0."""
     lowest: int
     """The lowest byte that may come out: ``zero_point`` after a ReLU, else 0."""
+    highest: int
+    """The highest byte that may come out."""
 
     @property
     @abstractmethod
@@ -103,10 +105,7 @@ class FixedPointNetwork:
     @cached_property
     def exponentials(self) -> tuple[int, ...]:
         """exp(-d * logit_scale) in Q0.31, by d, up to the last that is not rounded to nothing in the sum."""
-        table = exponential_table(self.logit_scale)
-        # A smaller one adds nothing to the sum, where 12 bits of it are rounded away, and is far below 1/512.
-        least = 1 << (SUM_INTEGER_BITS - 1)
-        return tuple(value for value in table if value >= least)
+        return kept_exponentials(self.logit_scale)
 
     @property
     def scratch_bytes(self) -> int:
@@ -208,6 +207,7 @@ def _read_dense(path: Path, model: Any, graph: Any, operator: Any) -> FixedPoint
         shifts=shifts,
         zero_point=zero_point,
         lowest=zero_point if options.fusedActivationFunction == activations.RELU else 0,
+        highest=QUANTIZED_MAX,
     )
 
 
@@ -273,6 +273,13 @@ def exponential_table(logit_scale: float) -> list[int]:
     radius = math.floor((2**EXPONENT_INTEGER_BITS - 1) * unit / 2.0**exponent)
     steps = range(min(radius, QUANTIZED_MAX) + 1)
     return [_exponential(_multiply_q31(-step << exponent, multiplier)) for step in steps]
+
+
+def kept_exponentials(logit_scale: float) -> tuple[int, ...]:
+    """Return ``exponential_table`` as far as it counts: up to the last that is not rounded to nothing in the sum."""
+    # A smaller one adds nothing to the sum, where 12 bits of it are rounded away, and is far below 1/512.
+    least = 1 << (SUM_INTEGER_BITS - 1)
+    return tuple(value for value in exponential_table(logit_scale) if value >= least)
 
 
 def _exponential(exponent: int) -> int:

@@ -100,7 +100,7 @@ class IntegerGraph:
                 continue
             taken = [values[source] for source in step.sources]
             sources = tuple(self.grids[source] for source in step.sources)
-            values.append(_COMPUTED[type(step)](step, sources, grid, *taken))
+            values.append(computed(step, sources, grid, *taken))
         return values
 
     def logits(self, pixels: Pixels, *, rounded: bool = False) -> FloatArray:
@@ -126,6 +126,18 @@ class IntegerGraph:
     def _ends_in_softmax(self) -> bool:
         last = self.steps[-1]
         return isinstance(last, Function) and last.name == "softmax"
+
+
+def computed(step: Step, sources: Grids, target: Grid, *values: Int8s) -> Int8s:
+    """Return what one step gives, int8 (n, *its shape).
+
+    Args:
+        step: any but ``Image``.
+        sources: the grids of what it takes.
+        target: that of what it gives.
+        values: what it takes, int8 (n, *their shapes).
+    """
+    return _COMPUTED[type(step)](step, sources, target, *values)
 
 
 def _dequantized(values: Int8s, grid: Grid) -> FloatArray:
@@ -209,16 +221,20 @@ def _global_pool(step: GlobalPool, sources: Grids, target: Grid, values: Int8s) 
         return np.asarray(values.max(axis=(1, 2)))
     count = values.shape[1] * values.shape[2]
     sums = values.sum(axis=(1, 2), dtype=np.int64) - count * zero_point(sources[0])
-    return as_int8(_mean(sums, count, sources[0].scale / target.scale) + zero_point(target))
+    means = rescaled(sums, *mean_multiplier(count, sources[0].scale / target.scale))
+    return as_int8(means + zero_point(target))
 
 
-def _mean(sums: Int64s, count: int, factor: float) -> Int64s:
-    """Return sums / count * factor as TFLite's ``QuantizedMeanOrSum`` rounds it."""
+def mean_multiplier(count: int, factor: float) -> tuple[int, int]:
+    """Return the multiplier and the shift that make ``factor`` times the mean of a sum of so many values.
+
+    As TFLite's ``QuantizedMeanOrSum`` rounds it; see ``rescaled``.
+    """
     multipliers, shifts = quantize_multipliers([factor], 1)
     multiplier, shift = int(multipliers[0]), int(shifts[0])
     # The multiplier is divided with as many bits to spare as its shift to the right leaves room for.
     bits = min(count.bit_length() - 1, 32, 62 - shift)
-    return rescaled(sums, (multiplier << bits) // count, shift + bits)
+    return (multiplier << bits) // count, shift + bits
 
 
 def _border(step: Border, _: Grids, target: Grid, values: Int8s) -> Int8s:

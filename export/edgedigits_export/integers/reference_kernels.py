@@ -17,7 +17,7 @@ RUNTIME = f"ai-edge-litert {versions('ai-edge-litert').get('ai-edge-litert', '?'
 
 
 def reference_answers(content: bytes, pixels: npt.NDArray[np.uint8]) -> tuple[Quantized, Quantized]:
-    """Run an int8 ``.tflite`` file in LiteRT's reference kernels.
+    """Run an int8 ``.tflite`` file that ends in a softmax in LiteRT's reference kernels.
 
     Args:
         content: the file, with int8 or uint8 edges.
@@ -26,6 +26,18 @@ def reference_answers(content: bytes, pixels: npt.NDArray[np.uint8]) -> tuple[Qu
     Returns:
         Logits and probabilities as unsigned bytes, both (n, 10): TFLite's int8 values + 128.
     """
+    logits, probabilities = _run(content, pixels, [_logits_tensor(content)])
+    return logits, probabilities
+
+
+def reference_probabilities(content: bytes, pixels: npt.NDArray[np.uint8]) -> Quantized:
+    """Run any int8 ``.tflite`` file so and return the probabilities; see ``reference_answers``."""
+    (probabilities,) = _run(content, pixels, [])
+    return probabilities
+
+
+def _run(content: bytes, pixels: npt.NDArray[np.uint8], tensors: list[int]) -> list[Quantized]:
+    """Return some tensors and the output."""
     with hidden_native_output():
         interpreter = Interpreter(
             model_content=content,
@@ -33,7 +45,7 @@ def reference_answers(content: bytes, pixels: npt.NDArray[np.uint8]) -> tuple[Qu
             experimental_preserve_all_tensors=True,
         )
     (taken,), (given,) = interpreter.get_input_details(), interpreter.get_output_details()
-    places = (_logits_tensor(content), given["index"])
+    places = [*tensors, given["index"]]
     parts = []
     for start in range(0, len(pixels), BATCH):
         batch = np.ascontiguousarray(pixels[start : start + BATCH])
@@ -43,8 +55,7 @@ def reference_answers(content: bytes, pixels: npt.NDArray[np.uint8]) -> tuple[Qu
         interpreter.set_tensor(taken["index"], (batch ^ 128).view(np.int8) if signed else batch)
         interpreter.invoke()
         parts.append([_unsigned(interpreter.get_tensor(place)) for place in places])
-    logits, probabilities = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return logits, probabilities
+    return [np.concatenate(column) for column in zip(*parts, strict=True)]
 
 
 def _unsigned(values: npt.NDArray[Any]) -> Quantized:

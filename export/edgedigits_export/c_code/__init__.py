@@ -1,0 +1,1 @@
+"""A network in integers as the layers, tables and memory of C code."""
