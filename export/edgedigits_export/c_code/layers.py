@@ -4,6 +4,7 @@ Values are unsigned bytes, TFLite's int8 + 128. A map is [height][width][channel
 """
 
 import itertools
+import math
 from abc import ABC
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -22,10 +23,10 @@ Bytes = npt.NDArray[np.uint8]
 
 VALUE_BITS_31 = 31
 """A shift below it goes to the left before the multiplication."""
-LANES = 8
-"""Outputs of a convolution that are summed up together: a vector of processors that have them."""
-LEAST_RUN = 16
-"""Bytes of a row under the kernel from which on a row of weights is multiplied with it at once; see ``Convolution``."""
+LANES, VECTOR_LANES = 8, 32
+"""Outputs of a convolution that are added up together, without and with vectors: their sums lie on the stack."""
+LEAST_DOT = 32
+"""Bytes under a kernel from which on a row of weights is multiplied with all of them at once; see ``Convolution``."""
 
 Order = Literal["rows", "taps", "depthwise", "groups"]
 """How a convolution goes through its weights; each is a C function of its own."""
@@ -82,7 +83,7 @@ class Convolution(Layer):
     weights: Int8s
     """(outputs, height, width, inputs of a group) where ``order`` is rows or groups, else the outputs last."""
     biases: Int32s
-    """(outputs,), with what the zero point of the input adds to each sum unless ``zero`` is subtracted."""
+    """(outputs,), with what the zero point of the input adds to each sum."""
     multipliers: Int32s
     """(outputs,)."""
     shifts: Bytes
@@ -99,7 +100,7 @@ class Convolution(Layer):
     """Rows and columns of the map that the convolution gives."""
     outputs: int
     zero: int
-    """The byte that stands for 0 in the input, where it is subtracted from each: around a map lies nothing."""
+    """The byte that stands for 0 in the input, and lies around it."""
     zero_point: int
     lowest: int
     highest: int
@@ -114,6 +115,11 @@ class Convolution(Layer):
     """The byte that stands for 0 in what is averaged."""
     pooled: Window
     """Rows and columns of the map that comes out; the last windows may reach beyond the places that there are."""
+
+    @property
+    def patch_bytes(self) -> int:
+        """Bytes under its kernel."""
+        return math.prod(self.kernel) * self.inputs[2]
 
     @property
     def is_clipped(self) -> bool:
@@ -307,28 +313,45 @@ def facts_of(layers: Iterable[Layer]) -> dict[str, Any]:
     pools = [layer for layer in layers if isinstance(layer, Pool)]
     poolings = {layer.pooling for layer in convolutions}
     rescaling = list(itertools.chain.from_iterable(layer.shifts_used for layer in layers))
-    lanes = min([LANES, *(layer.outputs for layer in convolutions)])
+    patches = [layer.patch_bytes for layer in convolutions if layer.order != "depthwise"]
+    lanes, vector_lanes = (_lanes(convolutions, most) for most in (LANES, VECTOR_LANES))
     averaging = poolings | {layer.pooling for layer in pools}
     return {
         "averages": bool(poolings & {"average", "mean"}),
         "clipped": any(layer.is_clipped for layer in convolutions),
         "convolution_means": "mean" in poolings,
+        "dilates": any(layer.dilation != (1, 1) for layer in convolutions),
         "dense_highest": any(
             layer.layer.highest < QUANTIZED_MAX for layer in layers if isinstance(layer, Dense)
         ),
+        "gathers": bool(patches),
         "lanes": lanes,
         "margins": any(any(layer.margins) for layer in convolutions),
         "orders": sorted({layer.order for layer in convolutions}),
+        "patch_bytes": max(patches, default=0),
         "pool_margins": any(any(layer.margins) for layer in pools),
         "poolings": sorted(poolings),
         "pools": sorted({layer.pooling for layer in pools}),
         "rescales": bool(rescaling),
         "rescales_bytes": "mean" in averaging or any(isinstance(layer, Slopes) for layer in layers),
         "shifts_left": any(shift < VALUE_BITS_31 for shift in rescaling),
-        "subtracts": any(layer.zero for layer in convolutions),
         "tables": any(layer.table is not None for layer in convolutions),
         "takes_averages": "average" in averaging,
-        "uneven": any(layer.outputs % lanes for layer in convolutions),
+        "uneven": any(layer.outputs % lanes or layer.outputs % vector_lanes for layer in convolutions),
         "value_poolings": sorted(poolings - {"sums"}),
+        "vector_lanes": vector_lanes,
         "windows": any(layer.window != (1, 1) for layer in convolutions),
     }
+
+
+def _lanes(convolutions: list[Convolution], most: int) -> int:
+    """Return how many outputs to add up together: whole vectors, and few in which lanes are idle."""
+
+    def cost(lanes: int) -> float:
+        # Going through the inputs costs about as much as four outputs do.
+        return sum(
+            layer.weights.size // layer.outputs * -(-layer.outputs // lanes) * (lanes + 4)
+            for layer in convolutions
+        )
+
+    return min(range(most, 0, -LANES), key=cost) if most > LANES else most

@@ -9,7 +9,7 @@ from edgedigits.model_files.map_layers import Window
 from edgedigits.model_files.network_spec import Shape
 from edgedigits_export.c_code.layers import (
     LANES,
-    LEAST_RUN,
+    LEAST_DOT,
     Bytes,
     Convolution,
     Dense,
@@ -79,8 +79,6 @@ def convolution(
     dilation = (step.dilation[0] if kernel[0] > 1 else 1, step.dilation[1] if kernel[1] > 1 else 1)
     rows = np.ascontiguousarray(step.kernel.transpose(3, 0, 1, 2))
     order = _order(rows, step.groups, dilation)
-    # Around a map lies nothing; where a byte of 0 stands for less than 0, it is nothing that has to be subtracted.
-    zero = taken.zero_point if any(step.margins) else 0
     multipliers, shifts = _multipliers(step, taken, given)
     lowest, highest = bytes_of(step.low, step.high, given)
     rows_of_maps, columns, outputs = step.shape(inputs)
@@ -96,7 +94,7 @@ def convolution(
         sources=(source,),
         target=target,
         weights=rows if order in ("rows", "groups") else np.ascontiguousarray(step.kernel),
-        biases=_biases(step, rows, 0 if zero else taken.zero_point),
+        biases=_biases(step, rows, taken.zero_point),
         multipliers=multipliers,
         shifts=shifts,
         order=order,
@@ -108,7 +106,7 @@ def convolution(
         margins=step.margins,
         places=(rows_of_maps, columns),
         outputs=outputs,
-        zero=zero,
+        zero=taken.zero_point,
         zero_point=given.zero_point,
         lowest=lowest,
         highest=highest,
@@ -118,12 +116,12 @@ def convolution(
 
 def _order(rows: Int8s, groups: int, dilation: Window) -> Order:
     """Choose how a convolution goes through its weights, (outputs, height, width, inputs of a group)."""
-    outputs, _, width, inputs = rows.shape
+    outputs, height, width, inputs = rows.shape
     if dilation != (1, 1) or (groups > 1 and (groups != outputs or inputs > 1)):
         return "groups"
     if groups > 1:
         return "depthwise"
-    return "taps" if width * inputs < LEAST_RUN and outputs >= LANES else "rows"
+    return "taps" if height * width * inputs < LEAST_DOT and outputs >= LANES else "rows"
 
 
 def bytes_of(low: float, high: float, grid: Grid) -> tuple[int, int]:
