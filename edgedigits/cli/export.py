@@ -175,17 +175,17 @@ def _possible(
     graph: "InferenceGraph", targets: tuple["Target", ...], progress: "Progress"
 ) -> tuple["Target", ...]:
     """Return what can be made of a network here, and say what is left out."""
-    from edgedigits_export import all_targets, holding
+    from edgedigits_export import all_targets, obstacles
 
     for left in sorted({target.format for target in all_targets() if not target.row.can_be_opened}):
         progress.note(f"nothing here to open {left} files with, and so to verify them: they are left out")
-    held = holding(graph, targets)
-    if len(held) < len(targets):
-        left_out = ", ".join(
-            f"{target.precision} {target.format}" for target in targets if target not in held
+    left_out = obstacles(graph, targets)
+    for why in dict.fromkeys(left_out.values()):
+        names = ", ".join(
+            f"{target.precision} {target.format}" for target in left_out if left_out[target] == why
         )
-        progress.note(f"{graph.arch}: left out, since these are made of Dense networks only: {left_out}")
-    return held
+        progress.note(f"{graph.arch}: {names} left out: {why}")
+    return tuple(target for target in targets if target not in left_out)
 
 
 def _targets(file_format: str, quantize: Precision | None, *, selftest: bool) -> tuple["Target", ...]:

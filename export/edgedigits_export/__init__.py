@@ -4,7 +4,7 @@ Needs TensorFlow (``pip install 'edgedigits[train]'``).
 """
 
 from edgedigits_export.boards.firmware import FIRMWARE_HEADER, firmware_rows
-from edgedigits_export.export import export_model, holding
+from edgedigits_export.export import export_model, obstacles
 from edgedigits_export.inference_graph import load_inference_graph
 from edgedigits_export.record import ExportedFile
 from edgedigits_export.targets import ExportOptions, Target, all_targets, select_targets
@@ -21,7 +21,7 @@ __all__ = [
     "all_targets",
     "export_model",
     "firmware_rows",
-    "holding",
     "load_inference_graph",
+    "obstacles",
     "select_targets",
 ]

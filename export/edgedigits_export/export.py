@@ -63,7 +63,7 @@ def export_model(
 
     Raises:
         ModelNotFoundError, ModelFileError, ContractError: the ``.keras`` file is no digits network, or one that a
-            target cannot hold (see ``holding``).
+            target cannot hold (see ``obstacles``).
         AccuracyError: what it was trained on cannot be told or folded in; see ``keras_input.choose_input_scale``.
         OutputError: a target exists and ``options.force`` is not set, the folder cannot be written to, or no C file can
             be called by this name.
@@ -95,20 +95,19 @@ def export_model(
     return exported, failed
 
 
-def holding(graph: InferenceGraph, targets: Sequence[Target]) -> tuple[Target, ...]:
-    """Return those targets whose files can hold a network: all for Dense layers, for others but some of integers."""
-    return tuple(target for target in targets if _exporter(target).can_hold(graph, target.precision))
+def obstacles(graph: InferenceGraph, targets: Sequence[Target]) -> dict[Target, str]:
+    """Return those targets whose files cannot hold a network, and why; none for one of Dense layers with relu."""
+    found = {target: _exporter(target).obstacle(graph, target.precision) for target in targets}
+    return {target: why for target, why in found.items() if why}
 
 
 def _check_holds(path: Path, graph: InferenceGraph, targets: Sequence[Target]) -> None:
     """Raise ``ContractError`` where a target cannot hold the network."""
-    left = set(targets) - set(holding(graph, targets))
-    if left:
-        names = sorted({f"{target.precision} {target.format}" for target in left})
+    for target, why in obstacles(graph, targets).items():
         raise ContractError(
             path,
-            f"a chain of Dense layers with relu and a softmax at the end for {', '.join(names)} files",
-            f"{graph.arch}, and these are made of Dense networks only",
+            f"a network that {target.precision} {target.format} files can hold",
+            f"{graph.arch}: {why}",
             "export it with --format onnx or tflite",
         )
 

@@ -13,6 +13,8 @@ class ChainNetwork:
         "They write to either end of the scratch buffer in turn, so that none overwrites its own input."
     )
 
+    moves_bytes = False
+
     def __init__(self, network: FixedPointNetwork) -> None:
         self.network = network
         self.sha256, self.logit_scale = network.sha256, network.logit_scale

@@ -23,6 +23,7 @@ Bytes = npt.NDArray[np.uint8]
 
 VALUE_BITS_31 = 31
 """A shift below it goes to the left before the multiplication."""
+LARGEST_UINT16 = 2**16 - 1
 LANES, VECTOR_LANES = 8, 32
 """Outputs of a convolution that are added up together, without and with vectors: their sums lie on the stack."""
 LEAST_DOT = 32
@@ -311,6 +312,7 @@ def facts_of(layers: Iterable[Layer]) -> dict[str, Any]:
     layers = list(layers)
     convolutions = [layer for layer in layers if isinstance(layer, Convolution)]
     pools = [layer for layer in layers if isinstance(layer, Pool)]
+    dense = [layer.layer for layer in layers if isinstance(layer, Dense)]
     poolings = {layer.pooling for layer in convolutions}
     rescaling = list(itertools.chain.from_iterable(layer.shifts_used for layer in layers))
     patches = [layer.patch_bytes for layer in convolutions if layer.order != "depthwise"]
@@ -321,9 +323,8 @@ def facts_of(layers: Iterable[Layer]) -> dict[str, Any]:
         "clipped": any(layer.is_clipped for layer in convolutions),
         "convolution_means": "mean" in poolings,
         "dilates": any(layer.dilation != (1, 1) for layer in convolutions),
-        "dense_highest": any(
-            layer.layer.highest < QUANTIZED_MAX for layer in layers if isinstance(layer, Dense)
-        ),
+        "dense_highest": any(layer.highest < QUANTIZED_MAX for layer in dense),
+        "dense_index": "uint32_t" if any(layer.inputs > LARGEST_UINT16 for layer in dense) else "uint16_t",
         "gathers": bool(patches),
         "lanes": lanes,
         "margins": any(any(layer.margins) for layer in convolutions),
@@ -340,7 +341,7 @@ def facts_of(layers: Iterable[Layer]) -> dict[str, Any]:
         "uneven": any(layer.outputs % lanes or layer.outputs % vector_lanes for layer in convolutions),
         "value_poolings": sorted(poolings - {"sums"}),
         "vector_lanes": vector_lanes,
-        "windows": any(layer.window != (1, 1) for layer in convolutions),
+        "windows": bool(poolings - {"sums"}) or any(layer.window != (1, 1) for layer in convolutions),
     }
 
 

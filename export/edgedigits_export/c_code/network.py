@@ -12,9 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from edgedigits.errors import QuantizationError
 from edgedigits.model_files.map_layers import Window
 from edgedigits_export.c_code import weights
 from edgedigits_export.c_code.layers import (
+    LARGEST_UINT16,
     Addition,
     Border,
     Dense,
@@ -54,19 +56,19 @@ class LayeredNetwork:
             sha256: of the int8 ``.tflite`` file that has the same ones.
 
         Raises:
-            QuantizationError: sums may leave int32.
+            QuantizationError: sums may leave int32, or a map is too large for C code.
         """
         lowering = _Lowering(graph)
         self.sha256 = sha256
         self.layers: tuple[Layer, ...] = lowering.layers()
         self.logit_scale = lowering.logit_scale
         """What one step of a logit stands for; None where no softmax is at the end."""
-        self._sizes = lowering.sizes
+        self.sizes = lowering.sizes
 
     @cached_property
     def plan(self) -> Plan:
         """Where values live."""
-        return plan_memory(self.layers, self._sizes)
+        return plan_memory(self.layers, self.sizes)
 
     @property
     def scratch_bytes(self) -> int:
@@ -100,6 +102,13 @@ class LayeredNetwork:
     def memory_comment(self) -> str:
         """A sentence for the function that runs all layers."""
         return "What one writes may lie over what it has read for the last time."
+
+    @property
+    def moves_bytes(self) -> bool:
+        """Whether bytes are copied as they are, which compilers may leave to a library."""
+        return self.facts["gathers"] or any(
+            layer.kind in ("border", "joined", "swapped") for layer in self.layers
+        )
 
     @property
     def pointers(self) -> list[tuple[str, str]]:
@@ -173,6 +182,13 @@ class _Lowering:
 
     def layers(self) -> tuple[Layer, ...]:
         """Return all layers in order."""
+        maps = [shape for shape in self.shapes if len(shape) > 1]
+        outputs = [step.bias.shape for step in self.steps if isinstance(step, IntegerProduct)]
+        if (largest := max(map(max, [*maps, *outputs]))) > LARGEST_UINT16:
+            raise QuantizationError(
+                f"expected sides, channels and units of at most {LARGEST_UINT16:,} for C code, found {largest:,}; "
+                "export it to .tflite"
+            )
         for place, step in enumerate(self.steps):
             if place not in self.takers:
                 continue
@@ -188,16 +204,13 @@ class _Lowering:
         if root.table is not None and root not in self.values:
             source = self.values[Root(root.place)]
             size = math.prod(self.shapes[root.place])
-            target = self.target(root, size, over=source)
+            target = self.target(root, size)
             self.add(Table((source,), target, np.frombuffer(root.table, np.uint8), size), root)
         return self.values[root]
 
-    def target(self, root: Root, size: int, over: int | None = None) -> int:
+    def target(self, root: Root, size: int) -> int:
         """Return a new value of so many bytes for what a root gives: the answer, if that is what ends the network."""
-        is_answer = self.end == root or (
-            self.end.place == root.place and set(self.takers[root.place]) == {self.end}
-        )
-        if is_answer and (over in (None, ANSWER) or self.end == root):
+        if self.end == root or (self.end.place == root.place and set(self.takers[root.place]) == {self.end}):
             return ANSWER
         value = len(self.sizes)
         self.sizes[value] = size

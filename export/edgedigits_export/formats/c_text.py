@@ -21,6 +21,8 @@ _ABOUT = (
     "TFLite's reference kernels compute. Integers only; no memory is allocated, no library function is called, and",
     "no variable outlives a call.",
 )
+ABOUT_MAPS = (*_ABOUT, "(Some compilers make calls of memcpy and memset of loops that copy bytes.)")
+"""What the first comment says of a network with layers whose inputs are moved."""
 
 
 def check_name(name: str) -> None:

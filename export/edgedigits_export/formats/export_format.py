@@ -52,9 +52,11 @@ class ExportFormat(ABC):
     any_layers: ClassVar[frozenset[Precision]] = frozenset()
     """Precisions in which its files hold any network, not only one of Dense layers."""
 
-    def can_hold(self, graph: InferenceGraph, precision: Precision) -> bool:
-        """Return whether a file of this precision can hold a network."""
-        return graph.chain is not None or precision in self.any_layers
+    def obstacle(self, graph: InferenceGraph, precision: Precision) -> str | None:
+        """Return why a file of this precision cannot hold a network; None where it can."""
+        if graph.chain is not None or precision in self.any_layers:
+            return None
+        return "they are made of Dense networks with relu only"
 
     @abstractmethod
     def convert(

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from edgedigits.datasets.split import Split
+from edgedigits.format_table import Precision
 from edgedigits.metadata import ModelMetadata
 from edgedigits.model_files.tflite_file import read_graph
 from edgedigits.progress import Progress
@@ -14,12 +15,16 @@ from edgedigits_export.boards import micro
 from edgedigits_export.formats.c_text import c_identifier, check_name, render
 from edgedigits_export.formats.export_format import Converted, FormatRecord
 from edgedigits_export.formats.tflite_file import TfliteFormat, add_metadata
+from edgedigits_export.graph.steps import Function
+from edgedigits_export.inference_graph import InferenceGraph
 from edgedigits_export.integers.reference_kernels import reference_probabilities
 from edgedigits_export.targets import ExportOptions
 
 ALIGNMENT = 16
 """Bytes: the TFLite schema marks buffers ``force_align: 16``."""
 ENDING = ".tflm.c"
+FUNCTIONS_WITHOUT_KERNEL = frozenset({"elu", "gelu", "selu"})
+"""By Keras' name: GELU is missing there, and EXP, which the other two are made of, takes floats only."""
 _TITLE = "an int8 TFLite model as a C array"
 _ABOUT = (
     "Made by edgedigits {version} for TensorFlow Lite Micro: the bytes of the int8 .tflite file, at an address that",
@@ -76,7 +81,14 @@ def _measure_micro(tflite: bytes, split: Split, progress: Progress) -> dict[str,
 class TflmFormat(TfliteFormat):
     """``.tflm.c`` files: the int8 ``.tflite`` file as a C array, with a header."""
 
-    any_layers = frozenset()
+    any_layers = frozenset({"int8"})
+
+    def obstacle(self, graph: InferenceGraph, precision: Precision) -> str | None:
+        """See ``ExportFormat.obstacle``."""
+        names = {step.name for step in graph.steps or () if isinstance(step, Function)}
+        if missing := sorted(names & FUNCTIONS_WITHOUT_KERNEL):
+            return f"TensorFlow Lite Micro has no int8 kernel for {', '.join(missing)}"
+        return super().obstacle(graph, precision)
 
     def stamp(
         self, model: str, made: Converted, metadata: ModelMetadata, options: ExportOptions, split: Split

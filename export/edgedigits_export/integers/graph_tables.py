@@ -92,7 +92,7 @@ def _curve(function: Callable[[npt.NDArray[np.float64]], Any], source: Grid, tar
     values = np.float32(source.scale) * steps.astype(np.float32)
     with np.errstate(over="ignore"):
         found: Floats = np.asarray(function(values.astype(np.float64)), np.float32)
-    scaled = (found * (np.float32(1) / np.float32(target.scale))).astype(np.float64)
+        scaled = (found * (np.float32(1) / np.float32(target.scale))).astype(np.float64)
     # Halves away from 0, as C's round().
     whole = np.copysign(np.floor(np.abs(scaled) + 0.5), scaled)
     return as_int8(whole + zero_point(target))
