@@ -91,8 +91,27 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("networks")
 
 
+OFTEN = (
+    "channels_first",
+    "leaky",
+    "lenet",
+    "mnist_convnet",
+    "modern_functions",
+    "noise_and_padding",
+    "separable",
+)
+"""Of the networks of others those that hold every kind of layer between them; the rest takes its time."""
+
+
 @pytest.mark.c_compiler
-@pytest.mark.parametrize("name", [name for name in networks.NETWORKS if name not in networks.DENSE])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=() if name in OFTEN else pytest.mark.stress)
+        for name in networks.NETWORKS
+        if name not in networks.DENSE
+    ],
+)
 def test_a_network_of_others_gives_every_integer(
     name: str, pixels: np.ndarray, folder: Path, tmp_path: Path
 ) -> None:
