@@ -46,7 +46,9 @@ def _quantized_gemm(inputs: list[Tensor], attributes: Attributes) -> Tensor:
         and bias.is_constant
         and bias.shape in ((), (1,), kernel.shape[1:], (1, *kernel.shape[1:]))
         and all(scale.dtype == FLOAT and scale.is_constant and not scale.is_zero for scale in scales)
-        and all(zero.dtype in (UINT8, INT8) and zero.is_zero for zero in zeros)
+        and all(zero.dtype in (UINT8, INT8) and zero.is_constant for zero in zeros)
+        and kernel_zero.is_zero
+        and (row.is_free or row_zero.is_zero)
         and row_zero.dtype == row.dtype
         and kernel_zero.dtype == kernel.dtype
         and kernel_zero.shape == kernel_scale.shape
@@ -59,7 +61,9 @@ def _quantized_gemm(inputs: list[Tensor], attributes: Attributes) -> Tensor:
     sums = product([row, kernel], "int8", "QGemm")
     if not output:
         return sums
-    # As in a QuantizeLinear.
+    # As in a QuantizeLinear: in a chain of Dense layers 0 is the lowest integer, and so a ReLU.
+    if row.is_free or not output[1].is_zero:
+        return together([sums])._replace(dtype=output[1].dtype)
     return sums._replace(dtype=output[1].dtype, step=RELU if output[1].dtype == UINT8 else SUMS)
 
 

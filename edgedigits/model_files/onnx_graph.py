@@ -126,6 +126,10 @@ def _rule(operator: str, fused: "Rules | None") -> "Rule | None":
     dense = OPERATORS if fused is None else fused
     if operator in dense:
         return dense[operator]
+    if operator.startswith("QLinear"):
+        from edgedigits.model_files.onnx_map_quantized import CONVOLUTION, QUANTIZED_OPERATORS
+
+        return (CONVOLUTION if fused is None else QUANTIZED_OPERATORS).get(operator)
     if fused is None:
         from edgedigits.model_files.onnx_map_operators import MAP_OPERATORS as OTHERS
     else:

@@ -6,6 +6,7 @@ multiplications of a convolution.
 """
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 from edgedigits.format_table import Precision
@@ -90,7 +91,7 @@ def convolution(inputs: list[Tensor], attributes: Attributes) -> Tensor:
     for bias in inputs[2:]:
         is_counted = values.is_quantized and kernel.is_quantized
         expect_steps(bias, values.scales * kernel.scales if is_counted else None)
-    return _convolved(inputs, attributes, inputs[1].precision, "Conv")
+    return convolved(inputs, attributes, inputs[1].precision, "Conv")
 
 
 def _integer_convolution(inputs: list[Tensor], attributes: Attributes) -> Tensor:
@@ -106,12 +107,13 @@ def _integer_convolution(inputs: list[Tensor], attributes: Attributes) -> Tensor
         "ConvInteger",
         inputs,
     )
-    return _convolved(inputs[:2], attributes, "dynamic", "ConvInteger")._replace(dtype=INT32)
+    return convolved(inputs[:2], attributes, "dynamic", "ConvInteger")._replace(dtype=INT32)
 
 
-def _convolved(
+def convolved(
     inputs: list[Tensor], attributes: Attributes, precision: "Precision | None", operator: str
 ) -> Tensor:
+    """Return the map that comes of a map, a kernel and perhaps a bias: floats, whatever goes in."""
     values, kernel = inputs[:2]
     expect(
         kernel.is_constant and len(kernel.shape) == 4 and min(side or 0 for side in kernel.shape) > 0,
@@ -145,7 +147,9 @@ def _convolved(
     )
 
 
-def _pool(operator: str) -> Rule:
+def pool(operator: str) -> "Callable[[list[Tensor], Attributes], Tensor]":
+    """Return the rule of a pooling with a window."""
+
     def follow(inputs: list[Tensor], attributes: Attributes) -> Tensor:
         window = _wholes(attributes, "kernel_shape", ())
         is_map = _is_movable if operator == "MaxPool" else _is_map
@@ -174,7 +178,9 @@ def _count(shape: "tuple[Any, ...]") -> int:
     return math.prod(int(side) for side in shape[1:])
 
 
-def _global_pool(operator: str) -> Rule:
+def global_pool(operator: str) -> "Callable[[list[Tensor], Attributes], Tensor]":
+    """Return the rule of a pooling of whole maps."""
+
     def follow(inputs: list[Tensor], attributes: Attributes) -> Tensor:
         expect(len(inputs) == 1 and _is_map(inputs[0]), operator, inputs)
         return together(inputs)._replace(shape=(*inputs[0].shape[:2], 1, 1))
@@ -283,7 +289,7 @@ def _with(operator: str) -> Rule:
 
 
 MAP_OPERATORS: "dict[str, Rule]" = {
-    "AveragePool": _pool("AveragePool"),
+    "AveragePool": pool("AveragePool"),
     "Clip": _clip,
     "Concat": _concat,
     "Conv": convolution,
@@ -292,11 +298,11 @@ MAP_OPERATORS: "dict[str, Rule]" = {
     "Elu": function("Elu", "alpha"),
     "Erf": function("Erf"),
     "Exp": function("Exp"),
-    "GlobalAveragePool": _global_pool("GlobalAveragePool"),
-    "GlobalMaxPool": _global_pool("GlobalMaxPool"),
+    "GlobalAveragePool": global_pool("GlobalAveragePool"),
+    "GlobalMaxPool": global_pool("GlobalMaxPool"),
     "HardSigmoid": function("HardSigmoid", "alpha", "beta"),
     "LeakyRelu": function("LeakyRelu", "alpha"),
-    "MaxPool": _pool("MaxPool"),
+    "MaxPool": pool("MaxPool"),
     "PRelu": _with("PRelu"),
     "Pad": _pad,
     "Selu": function("Selu", "alpha", "gamma"),

@@ -100,6 +100,14 @@ SCHEMA: Schema = {
 _Types = dict[str, tuple[str, ...]]
 _EACH: _Types = {"T": ("i0", "o0")}
 _PAIR: _Types = {"T": ("i0", "i1", "o0")}
+_PAIR_OF_INTEGERS: _Types = {
+    "A_scale": ("i1",),
+    "B_scale": ("i4",),
+    "C_scale": ("i6",),
+    "T": ("i0", "i2", "i3", "i5", "i7", "o0"),
+}
+_POOL_OF_INTEGERS: _Types = {"T": ("i0", "i2", "i4", "o0"), "x_scale": ("i1",), "y_scale": ("i3",)}
+_FUNCTION_OF_INTEGERS: _Types = {"T": ("i0", "i2", "i4", "o0"), "X_scale": ("i1",), "Y_scale": ("i3",)}
 _KERNEL_TYPES: dict[str, _Types] = {
     "Add": _PAIR,
     "AveragePool": _EACH,
@@ -108,9 +116,11 @@ _KERNEL_TYPES: dict[str, _Types] = {
     "Clip": {"T": ("i0", "i1", "i2", "o0")},
     "Concat": _EACH,
     "Conv": {"T": ("i0", "i1", "i2", "o0")},
+    "DequantizeLinear": {"T": ("i0", "i2"), "x_scale": ("i1",), "y": ("o0",)},
     "Div": _PAIR,
     "Elu": _EACH,
     "Erf": _EACH,
+    "Exp": _EACH,
     "Flatten": _EACH,
     "FusedConv": {"T": ("i0", "i1", "i2", "i3", "o0")},
     "FusedGemm": {"T": ("i0", "i1", "i2", "o0")},
@@ -133,6 +143,22 @@ _KERNEL_TYPES: dict[str, _Types] = {
         "TY": ("o0",),
         "TYZ": ("i8",),
     },
+    "QLinearAdd": _PAIR_OF_INTEGERS,
+    "QLinearAveragePool": _POOL_OF_INTEGERS,
+    "QLinearConv": {
+        "T1": ("i0", "i2"),
+        "T2": ("i3", "i5"),
+        "T3": ("i7", "o0"),
+        "T4": ("i8",),
+        "w_scale": ("i4",),
+        "x_scale": ("i1",),
+        "y_scale": ("i6",),
+    },
+    "QLinearGlobalAveragePool": _POOL_OF_INTEGERS,
+    "QLinearLeakyRelu": _FUNCTION_OF_INTEGERS,
+    "QLinearMul": _PAIR_OF_INTEGERS,
+    "QLinearSigmoid": _FUNCTION_OF_INTEGERS,
+    "QuantizeLinear": {"T1": ("i0",), "T2": ("i2", "o0"), "y_scale": ("i1",)},
     "QuickGelu": _EACH,
     "Relu": _EACH,
     "Reshape": {"T": ("i0", "o0"), "shape": ("i1",)},

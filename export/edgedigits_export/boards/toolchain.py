@@ -136,12 +136,14 @@ def link_program(
     return program
 
 
-def sections_of_the_network(network_object: Path, board: Board, folder: Path) -> dict[str, int]:
-    """Link ``edgedigits_predict`` with nothing but the libraries that it calls; return sizes by section."""
+def sections_of_the_network(
+    network_object: Path, board: Board, folder: Path, entry: str = "edgedigits_predict"
+) -> dict[str, int]:
+    """Link a function with nothing but the libraries that it calls; return sizes by section."""
     program = folder / "network.elf"
     run_tool(
         *_command(board, "-Os"),
-        *("-nostartfiles", "-Wl,--gc-sections", "-Wl,--entry=edgedigits_predict"),
+        *("-nostartfiles", "-Wl,--gc-sections", f"-Wl,--entry={entry}"),
         *("-L", str(PROJECT), "-T", "sizes.ld"),
         *(str(network_object), "-o", str(program)),
         folder=folder,

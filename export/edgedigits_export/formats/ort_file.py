@@ -152,7 +152,7 @@ class OrtFormat(OnnxFormat):
     """``.ort`` files: ONNX files that onnxruntime has optimized."""
 
     tools = ("keras", "onnx", "onnxruntime")
-    any_layers = frozenset({"float32"})
+    any_layers = frozenset({"float32", "int8"})
 
     def stamp(
         self, model: str, made: Converted, metadata: ModelMetadata, options: ExportOptions, split: Split
