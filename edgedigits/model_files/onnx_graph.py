@@ -29,6 +29,7 @@ from edgedigits.model_files.onnx_tensors import (
     INT32,
     INT64,
     ITEM_BYTES,
+    KERNEL_ZERO,
     PROBABILITIES,
     UINT8,
     DamagedGraphError,
@@ -212,6 +213,7 @@ def _constant(initializer: Message) -> Tensor:
             f"its tensor {name!r} declares {math.prod(shape):,} values and holds {items:,.0f}"
         )
     values = _values(name, dtype, raw, data)
+    zero = KERNEL_ZERO if dtype == UINT8 and len(shape) == 4 else 0
     if dtype in (FLOAT, FLOAT16) and not np.isfinite(values).all():
         raise DamagedGraphError(
             f"it gives no numbers: its weights are damaged, {name!r} holds NaN or infinity"
@@ -220,8 +222,10 @@ def _constant(initializer: Message) -> Tensor:
         dtype,
         shape,
         is_constant=True,
-        numbers=tuple(values.tolist()) if dtype == INT64 and items <= 8 else (),
-        is_zero=not values.any(),
+        numbers=tuple(values.tolist())
+        if (dtype == INT64 and items <= 8) or (dtype == UINT8 and not shape)
+        else (),
+        is_zero=not (values != zero).any(),
         precision=_PRECISIONS.get(dtype),
         scales=values.astype(np.float64) if dtype == FLOAT and len(shape) < 2 else None,
     )

@@ -10,12 +10,15 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from edgedigits.contract import IMAGE_SIDE
 from edgedigits.measuring.metrics import Accuracy
+from edgedigits.user_cache import home_for_imports
+
+with home_for_imports():
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 TRAINING, VALIDATION, INK = "#1f6feb", "#d1570a", "#24292f"
 DPI = 110
