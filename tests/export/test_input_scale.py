@@ -131,6 +131,7 @@ class Notes:
 # What is found out, and folded in
 
 
+@pytest.mark.no_cover  # mostly Keras, traced line by line; what it exports is traced in the tests further down
 @pytest.mark.parametrize(
     "name",
     [pytest.param(name, marks=[pytest.mark.stress] if name in SELDOM else []) for name in AUTHORS],

@@ -275,6 +275,7 @@ def trained(name: str, data: tuple[Split, Split], folder: Path) -> Path:
     return folder / f"{name}.keras"
 
 
+@pytest.mark.no_cover  # mostly Keras; the same lines run in shorter tests
 @pytest.mark.parametrize("name", ["tflite_tutorial", pytest.param("nested", marks=pytest.mark.stress)])
 def test_a_network_goes_through_the_gate_to_every_format_that_holds_it(
     name: str, dataset: tuple[Split, Split], tmp_path: Path
