@@ -2,6 +2,7 @@
 
 import os
 
+from edgedigits.interrupts import interrupts_later
 from edgedigits.native_output import hidden_native_output
 from edgedigits.user_cache import home_for_imports
 
@@ -12,7 +13,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
 
-with hidden_native_output(), home_for_imports():
+with interrupts_later(), hidden_native_output(), home_for_imports():
     import keras
     import tensorflow as tf
 
