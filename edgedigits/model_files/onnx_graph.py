@@ -110,8 +110,10 @@ def check_graph(graph: Message, budget: Budget, fused: "Rules | None" = None) ->
     _check_outputs(graph, tensors)
     if fused is not None:
         _check_described(graph, tensors)
-    _check_edge("input", graph["input"], EXPECTED_INPUT, (INPUT_NAME, UINT8, (None, IMAGE_SIDE, IMAGE_SIDE)))
-    _check_edge("output", graph["output"], EXPECTED_OUTPUT, (OUTPUT_NAME, FLOAT, (None, CLASSES)))
+    _check_declared(
+        "input", graph["input"], EXPECTED_INPUT, (INPUT_NAME, UINT8, (None, IMAGE_SIDE, IMAGE_SIDE))
+    )
+    _check_declared("output", graph["output"], EXPECTED_OUTPUT, (OUTPUT_NAME, FLOAT, (None, CLASSES)))
     answers = tensors[OUTPUT_NAME]
     # Constants have no batch that is free, though they may agree with one.
     if answers.step != PROBABILITIES or answers.shape[0] is not None:
@@ -134,12 +136,12 @@ def _rule(operator: str, fused: "Rules | None") -> "Rule | None":
     return OTHERS.get(operator)
 
 
-def _check_edge(
-    side: str, values: list[Message], expected: str, edge: tuple[str, int, tuple[Side, ...]]
+def _check_declared(
+    side: str, values: list[Message], expected: str, kept: tuple[str, int, tuple[Side, ...]]
 ) -> None:
     """Check the only input or output against the contract: its name, its type, and a batch that is free."""
     declared = [(value.get("name", ""), *_declared(value)[:2]) for value in values]
-    if declared != [edge]:
+    if declared != [kept]:
         found = " and ".join(_described(*tensor) for tensor in declared)
         raise ForeignGraphError(f"{side} {expected}", found or f"no {side}")
 
