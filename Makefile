@@ -58,7 +58,7 @@ imports: env ## import-linter: who may import whom
 TESTS_ENV := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 PYTHONDONTWRITEBYTECODE=
 
 pytest: env ## the tests, with coverage of the two packages
-	$(TESTS_ENV) $(BIN)/pytest --cov -n logical --dist loadfile -m "not mcu and not stress"
+	$(TESTS_ENV) $(BIN)/pytest --cov -n logical --dist worksteal -m "not mcu and not stress"
 
 MCU_TOOLS := arm-none-eabi-gcc qemu-system-arm
 MCU_PACKAGES := gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm

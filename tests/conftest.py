@@ -10,6 +10,11 @@ from edgedigits.datasets.places import Source
 from edgedigits.datasets.split import Split
 from edgedigits.runtimes.c_compiler import find_compiler
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
 EPOCHS = 3
 
 # A slow machine is no failure; what is slow is found by the benchmarks.
@@ -66,16 +71,28 @@ def dataset() -> tuple[Split, Split]:
 
 
 @pytest.fixture(scope="session")
-def models(dataset: tuple[Split, Split], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def models(dataset: tuple[Split, Split], tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
     """A folder with a network really trained (shortly) and exported to every format. Only to be read.
 
+    One for all workers, where the system has locks that a worker lets go when it dies; the first to need it makes it.
     Without a C compiler there is no ``digits.c`` in it.
     """
+    own = tmp_path_factory.getbasetemp()
+    if fcntl is None or worker_id == "master":
+        return make_models(own / "models", dataset)
+    shared = own.parent / "models"
+    with (own.parent / "models.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not shared.exists():
+            make_models(own / "models", dataset).rename(shared)  # whole, or each worker says what failed
+    return shared
+
+
+def make_models(folder: Path, dataset: tuple[Split, Split]) -> Path:
     from edgedigits.training.recipe import Recipe
     from edgedigits.training.train import train
     from edgedigits_export import ExportOptions, export_model, select_targets
 
-    folder = tmp_path_factory.mktemp("models")
     train_split, test_split = dataset
     validation = min(5_000, len(train_split.images) // 10)
     train(Recipe(epochs=EPOCHS, validation=validation), train_split, test_split, folder)

@@ -1,9 +1,10 @@
+import os
 import sys
 from pathlib import Path
 
 import pytest
 
-from edgedigits.user_cache import user_cache
+from edgedigits.user_cache import home_for_imports, user_cache
 
 
 @pytest.fixture
@@ -49,3 +50,21 @@ def test_a_user_without_a_home_has_none(monkeypatch):
 
     monkeypatch.setattr(Path, "expanduser", no_home)
     assert user_cache() is None
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a user has a home there")
+def test_who_has_no_home_has_one_while_others_are_imported(monkeypatch):
+    monkeypatch.setenv("HOME", "~")  # what expands to itself, as where there is none
+    for name in ("KERAS_HOME", "MPLCONFIGDIR"):
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    with home_for_imports():
+        home = Path.home()
+        assert home.is_dir()
+        assert os.environ["MPLCONFIGDIR"] == str(home)
+    assert (os.environ["HOME"], user_cache()) == ("~", None)
+
+
+def test_a_home_stays_what_it_is(home):
+    with home_for_imports():
+        assert Path.home() == home

@@ -67,7 +67,7 @@ class BeforeAfter(TypedDict):
     after: float
 
 
-class CalibrationErrors(TypedDict):
+class ExpectedCalibrationErrors(TypedDict):
     """Of the validation and of the test images."""
 
     validation: BeforeAfter
@@ -94,7 +94,7 @@ class Results(ResultsRecord, total=False):
     """The same, with what the first releases did not write."""
 
     temperature: float
-    expected_calibration_error: CalibrationErrors
+    expected_calibration_error: ExpectedCalibrationErrors
 
 
 class Training(TypedDict):

@@ -47,7 +47,7 @@ def command(file: Path, as_json: bool) -> None:
     lines = {
         **facts,
         "network": f"{metadata.arch}, {metadata.precision}, weights sha256 {metadata.weights_sha256}",
-        "input": f"{EXPECTED_INPUT}, {metadata.polarity}" + _edge_note(metadata.edges),
+        "input": f"{EXPECTED_INPUT}, {metadata.polarity}" + _integer_note(metadata.edges),
         "output": f"{EXPECTED_OUTPUT}, labels {separator.join(metadata.labels)}{added}",
         "made with": tools,
         "contract": metadata.contract,
@@ -81,5 +81,5 @@ def _fed(model: "KerasModel") -> str:
     return "not known: no Rescaling layer, and no manifest beside it; `edgedigits export` finds it out"
 
 
-def _edge_note(edges: str) -> str:
+def _integer_note(edges: str) -> str:
     return " (in the file as int8: pixel - 128)" if edges == "int8" else ""

@@ -29,6 +29,7 @@ from edgedigits.model_files.onnx_tensors import (
     INT32,
     INT64,
     ITEM_BYTES,
+    KERNEL_ZERO,
     PROBABILITIES,
     UINT8,
     DamagedGraphError,
@@ -109,8 +110,10 @@ def check_graph(graph: Message, budget: Budget, fused: "Rules | None" = None) ->
     _check_outputs(graph, tensors)
     if fused is not None:
         _check_described(graph, tensors)
-    _check_edge("input", graph["input"], EXPECTED_INPUT, (INPUT_NAME, UINT8, (None, IMAGE_SIDE, IMAGE_SIDE)))
-    _check_edge("output", graph["output"], EXPECTED_OUTPUT, (OUTPUT_NAME, FLOAT, (None, CLASSES)))
+    _check_declared(
+        "input", graph["input"], EXPECTED_INPUT, (INPUT_NAME, UINT8, (None, IMAGE_SIDE, IMAGE_SIDE))
+    )
+    _check_declared("output", graph["output"], EXPECTED_OUTPUT, (OUTPUT_NAME, FLOAT, (None, CLASSES)))
     answers = tensors[OUTPUT_NAME]
     # Constants have no batch that is free, though they may agree with one.
     if answers.step != PROBABILITIES or answers.shape[0] is not None:
@@ -137,12 +140,12 @@ def _rule(operator: str, fused: "Rules | None") -> "Rule | None":
     return OTHERS.get(operator)
 
 
-def _check_edge(
-    side: str, values: list[Message], expected: str, edge: tuple[str, int, tuple[Side, ...]]
+def _check_declared(
+    side: str, values: list[Message], expected: str, kept: tuple[str, int, tuple[Side, ...]]
 ) -> None:
     """Check the only input or output against the contract: its name, its type, and a batch that is free."""
     declared = [(value.get("name", ""), *_declared(value)[:2]) for value in values]
-    if declared != [edge]:
+    if declared != [kept]:
         found = " and ".join(_described(*tensor) for tensor in declared)
         raise ForeignGraphError(f"{side} {expected}", found or f"no {side}")
 
@@ -216,6 +219,7 @@ def _constant(initializer: Message) -> Tensor:
             f"its tensor {name!r} declares {math.prod(shape):,} values and holds {items:,.0f}"
         )
     values = _values(name, dtype, raw, data)
+    zero = KERNEL_ZERO if dtype == UINT8 and len(shape) == 4 else 0
     if dtype in (FLOAT, FLOAT16) and not np.isfinite(values).all():
         raise DamagedGraphError(
             f"it gives no numbers: its weights are damaged, {name!r} holds NaN or infinity"
@@ -224,8 +228,10 @@ def _constant(initializer: Message) -> Tensor:
         dtype,
         shape,
         is_constant=True,
-        numbers=tuple(values.tolist()) if dtype == INT64 and items <= 8 else (),
-        is_zero=not values.any(),
+        numbers=tuple(values.tolist())
+        if (dtype == INT64 and items <= 8) or (dtype == UINT8 and not shape)
+        else (),
+        is_zero=not (values != zero).any(),
         precision=_PRECISIONS.get(dtype),
         scales=values.astype(np.float64) if dtype == FLOAT and len(shape) < 2 else None,
     )

@@ -13,8 +13,8 @@ from edgedigits.format_table import Precision
 from edgedigits.model_files.onnx_operators import expect_steps, met, together
 from edgedigits.model_files.onnx_tensors import (
     FLOAT,
-    INT8,
     INT32,
+    KERNEL_ZERO,
     LARGEST_NUMBER,
     SCALE,
     UINT8,
@@ -95,15 +95,15 @@ def convolution(inputs: list[Tensor], attributes: Attributes) -> Tensor:
 
 
 def _integer_convolution(inputs: list[Tensor], attributes: Attributes) -> Tensor:
-    """The same in integers that are made of the values while it runs, and int8 weights."""
+    """The same in integers that are made of the values while it runs, and weights in uint8, counted from 128."""
     expect(
-        len(inputs) == 3
+        len(inputs) == 4
         and inputs[0].dtype == UINT8
         and _is_map(inputs[0]._replace(dtype=FLOAT))
-        and inputs[1].dtype == INT8
-        and inputs[2].dtype == UINT8
+        and inputs[1].dtype == inputs[2].dtype == inputs[3].dtype == UINT8
         and inputs[2].shape == ()
-        and inputs[2].step == SCALE,
+        and inputs[2].step == SCALE
+        and inputs[3].numbers == (KERNEL_ZERO,),
         "ConvInteger",
         inputs,
     )

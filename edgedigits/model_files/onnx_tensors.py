@@ -38,9 +38,9 @@ class Tensor(NamedTuple):
     """None for a free side: the batch."""
     is_constant: bool = False
     numbers: tuple[int, ...] = ()
-    """The values of a constant of int64: what a Reshape makes of its input."""
+    """The values of a constant of int64, what a Reshape makes of its input; of a zero point in uint8, its one value."""
     is_zero: bool = False
-    """Whether it is a constant of zeros only."""
+    """Whether it is a constant of what stands for zero only."""
     step: str = ""
     """What of an image it is: ``IMAGE``, ``SUMS``, ``RELU``, ``VALUES`` or ``PROBABILITIES``; ``SCALE`` for what is
     computed from an image beside its values; empty for constants."""
@@ -62,6 +62,8 @@ IMAGE, SUMS, RELU, PROBABILITIES, SCALE = "image", "sums", "relu", "probabilitie
 """The way of an image: pixels, then the sums of a layer, those of the last one or kept by a ReLU for the next."""
 VALUES = "values"
 """What other layers than Dense ones make of an image on its way."""
+KERNEL_ZERO = 128
+"""What stands for a weight of 0 in the kernels of a ConvInteger, which are uint8."""
 WAY = frozenset({IMAGE, SUMS, RELU, VALUES})
 """Steps at which a layer may take it."""
 

@@ -208,14 +208,14 @@ def _as_onnx(graph: Table) -> Table:
             {**tensor, "raw_data": tensor.get("raw_data", b""), "external_data": []}
             for tensor in graph.get("initializers", [])
         ],
-        "value": [_edge(values, name) for name in values],
-        "input": [_edge(values, name) for name in graph.get("inputs", [])],
-        "output": [_edge(values, name) for name in graph.get("outputs", [])],
+        "value": [_declared(values, name) for name in values],
+        "input": [_declared(values, name) for name in graph.get("inputs", [])],
+        "output": [_declared(values, name) for name in graph.get("outputs", [])],
         "node": [_node(node) for node in _in_order(graph)],
     }
 
 
-def _edge(values: dict[str, Table], name: str) -> Table:
+def _declared(values: dict[str, Table], name: str) -> Table:
     if name not in values:
         raise DamagedGraphError(f"nothing is known of {name!r}")
     tensor = values[name].get("type", {}).get("tensor", {})

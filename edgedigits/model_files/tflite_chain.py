@@ -78,13 +78,15 @@ def check_operator_chain(
     """
     budget.take(sum(map(size, tensors)))
     inputs, outputs = graph.get("inputs", ()), graph.get("outputs", ())
-    require(all(0 <= index < len(tensors) for index in (*inputs, *outputs)), "edges among the tensors")
+    require(
+        all(0 <= index < len(tensors) for index in (*inputs, *outputs)), "input and output among the tensors"
+    )
     defined = {index for index, tensor in enumerate(tensors) if tensor.data is not None}
     require(not defined & set(inputs), "inputs that are no constants")
     require(
         all(0 < math.prod(tensors[index].shape) <= WIDEST_LAYER for index in inputs)
         and all(len(tensors[index].shape) > 0 for index in (*inputs, *outputs)),
-        "edges of a usual size with a batch",
+        "input and output of a usual size with a batch",
     )
     way = _Way(tensors, dict.fromkeys(inputs, _IMAGE))
     defined |= set(inputs)

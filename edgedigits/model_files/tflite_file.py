@@ -167,9 +167,9 @@ def _check_frame(model: Table) -> list[Table]:
     for entry in model.get("metadata", []):
         require(entry.get("buffer", 0) < len(buffers), "metadata in one of the buffers")
     for signature in model.get("signatures", []):
-        edges = signature.get("inputs", []) + signature.get("outputs", [])
+        named = signature.get("inputs", []) + signature.get("outputs", [])
         require(
-            all(edge.get("index", 0) < tensors and "name" in edge for edge in edges), "signatures of tensors"
+            all(one.get("index", 0) < tensors and "name" in one for one in named), "signatures of tensors"
         )
         require(signature.get("subgraph_index", 0) == 0 and "key" in signature, "signatures of the subgraph")
     return buffers

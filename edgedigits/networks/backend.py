@@ -2,7 +2,9 @@
 
 import os
 
+from edgedigits.interrupts import interrupts_later
 from edgedigits.native_output import hidden_native_output
+from edgedigits.user_cache import home_for_imports
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -11,11 +13,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
 
-if os.path.expanduser("~") == "~":  # noqa: PTH111 - a user without a home, for whom Path raises
-    # Keras would make a folder of that very name where the user happens to be; it goes without one that cannot be made.
-    os.environ.setdefault("KERAS_HOME", os.devnull)
-
-with hidden_native_output():
+with interrupts_later(), hidden_native_output(), home_for_imports():
     import keras
     import tensorflow as tf
 

@@ -42,11 +42,11 @@ class Components(NamedTuple):
         """Return where the chosen parts (bool, one for each part) are, as a mask of ``shape``."""
         height, width = self.shape
         kept = chosen[self.part]
-        edges = np.zeros(height * (width + 1), np.int8)
+        changes = np.zeros(height * (width + 1), np.int8)
         first = self.row[kept] * (width + 1)
-        edges[first + self.start[kept]] = 1
-        edges[first + self.stop[kept]] = -1
-        inside: Mask = edges.cumsum(dtype=np.int8).astype(bool).reshape(height, width + 1)[:, :width]
+        changes[first + self.start[kept]] = 1
+        changes[first + self.stop[kept]] = -1
+        inside: Mask = changes.cumsum(dtype=np.int8).astype(bool).reshape(height, width + 1)[:, :width]
         return inside
 
     def touching_border(self) -> Mask:
@@ -160,8 +160,8 @@ def connected_components(mask: Mask) -> Components:
     stride = width + 1
     flat = np.zeros(height * stride + 1, np.int8)
     flat[1:].reshape(height, stride)[:, :width] = mask
-    edges = np.flatnonzero(flat[1:] != flat[:-1])
-    starts, stops = edges[::2], edges[1::2]
+    changes = np.flatnonzero(flat[1:] != flat[:-1])
+    starts, stops = changes[::2], changes[1::2]
     first = stops.searchsorted(starts + stride, "left")
     counts = np.maximum(starts.searchsorted(stops + stride, "right") - first, 0)
     upper = np.repeat(np.arange(len(starts)), counts)

@@ -196,8 +196,8 @@ def without_blocks(gray: Pixels) -> Pixels:
     rows = max(1, height // 8)
     # A few rows tell of most pictures that they are not made of squares.
     for pixels in (gray[::rows], gray, gray.T):
-        is_edge = (pixels[:, 1:] != pixels[:, :-1]).any(axis=0)
-        side = math.gcd(side, *(np.flatnonzero(is_edge) + 1).tolist())
+        is_change = (pixels[:, 1:] != pixels[:, :-1]).any(axis=0)
+        side = math.gcd(side, *(np.flatnonzero(is_change) + 1).tolist())
         if side == 1:
             return gray
     return gray[::side, ::side] if min(height, width) >= LEAST_SQUARES * side else gray

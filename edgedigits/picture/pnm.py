@@ -169,8 +169,8 @@ def _numbers(text: Numbers) -> Numbers:
     figures = text - np.uint8(ord("0"))
     if (figures[is_figure] > 9).any():
         raise ImageError("cannot be read: something else than numbers in it; save it as PNG")
-    edges = np.diff(is_figure.astype(np.int8), prepend=0, append=0)
-    starts, ends = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
+    changes = np.diff(is_figure.astype(np.int8), prepend=0, append=0)
+    starts, ends = np.flatnonzero(changes == 1), np.flatnonzero(changes == -1)
     lengths = ends - starts
     if len(lengths) and int(lengths.max()) > _LONGEST_NUMBER:
         raise ImageError(f"cannot be read: a number of {lengths.max():,} figures; save it as PNG")

@@ -36,7 +36,7 @@ def network_facts(name: str, entry: Network) -> dict[str, Any]:
     exported = {
         file: receipt for file, receipt in sorted(entry["files"].items()) if "verification" in receipt
     }
-    calibrations = [
+    calibration_receipts = [
         (file, receipt["calibration"])
         for file, receipt in exported.items()
         if receipt["calibration"] is not None
@@ -45,15 +45,15 @@ def network_facts(name: str, entry: Network) -> dict[str, Any]:
         "name": name,
         "training": training,
         "temperature": training["results"].get("temperature"),
-        "calibration_errors": training["results"].get("expected_calibration_error"),
-        "files_have_calibration_errors": any(
+        "expected_calibration_errors": training["results"].get("expected_calibration_error"),
+        "files_have_expected_calibration_errors": any(
             "expected_calibration_error" in receipt["verification"] for receipt in exported.values()
         ),
         "test": test,
         "test_percent": 100 * test["correct"] / test["images"],
         "parameters": parameters(training["arch"]),
         "exported": exported,
-        "calibrations": calibrations,
+        "calibration_receipts": calibration_receipts,
         "about_digits": labels == LABELS,
         "labels": [class_title(labels, index) for index in range(CLASSES)],
         "weakest": sorted(training["results"]["classes"], key=lambda score: score["recall"])[:3],

@@ -51,7 +51,7 @@ class TfliteModel(Model):
         except (ValueError, RuntimeError) as error:
             reason = " ".join(str(error).split())[:200]
             raise ModelFileError(path, f"LiteRT cannot open it ({reason})") from error
-        self._input, self._output = _tflite_edges(path, self._interpreter, metadata)
+        self._input, self._output = _input_and_output(path, self._interpreter, metadata)
         edges = self._interpreter.get_input_details()[0]["dtype"].__name__
         metadata.check_tensors(path, graph.precisions, edges)
         self._batch = 1
@@ -101,7 +101,7 @@ def open_array(path: Path, opening: Opening) -> TfliteModel:
     return model
 
 
-def _tflite_edges(path: Path, interpreter: Any, metadata: ModelMetadata) -> tuple[int, int]:
+def _input_and_output(path: Path, interpreter: Any, metadata: ModelMetadata) -> tuple[int, int]:
     """Check input and output of a TFLite model and return the indices of their tensors."""
     inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
     if len(inputs) != 1 or len(outputs) != 1:
@@ -110,8 +110,8 @@ def _tflite_edges(path: Path, interpreter: Any, metadata: ModelMetadata) -> tupl
     with contextlib.suppress(KeyError):
         names = interpreter.get_signature_list()["serving_default"]
     found = {
-        "input": _describe_edge(names.get("inputs"), inputs[0]),
-        "output": _describe_edge(names.get("outputs"), outputs[0]),
+        "input": _describe(names.get("inputs"), inputs[0]),
+        "output": _describe(names.get("outputs"), outputs[0]),
     }
     if metadata.precision == "int8":
         expected = {
@@ -120,13 +120,13 @@ def _tflite_edges(path: Path, interpreter: Any, metadata: ModelMetadata) -> tupl
         }
     else:
         expected = {"input": EXPECTED_INPUT, "output": EXPECTED_OUTPUT}
-    for edge, tensor in expected.items():
-        if found[edge] != tensor:
-            raise ContractError(path, f"{edge} {tensor}", found[edge])
+    for side, tensor in expected.items():
+        if found[side] != tensor:
+            raise ContractError(path, f"{side} {tensor}", found[side])
     return int(inputs[0]["index"]), int(outputs[0]["index"])
 
 
-def _describe_edge(names: list[str] | None, details: dict[str, Any]) -> str:
+def _describe(names: list[str] | None, details: dict[str, Any]) -> str:
     name = names[0] if names else details["name"]
     batch, *sides = details["shape_signature"]
     text = describe_tensor(name, details["dtype"].__name__, ("n" if batch == -1 else batch, *sides))
@@ -137,6 +137,6 @@ def _describe_edge(names: list[str] | None, details: dict[str, Any]) -> str:
 
 
 def _quantized(tensor: str, dtype: str, edges: str, scale: float, int8_zero_point: int) -> str:
-    """Describe an edge of a fully integer file: the contract's tensor in the integers that stand for it."""
+    """Describe the input or output of a fully integer file: the contract's tensor in the integers that stand for it."""
     zero_point = int8_zero_point if edges == "int8" else 0
     return f"{tensor.replace(dtype, edges)}, scale {scale:.6g}, zero point {zero_point}"

@@ -50,7 +50,9 @@ def visible(folder: Path) -> set[str]:
     [
         (("--format", "tflite"), {"digits.tflite"}),
         (("--format", "tflite", "--quantize"), {"digits.int8.tflite"}),
-        (("--format", "tflite", "--quantize", "int8"), {"digits.int8.tflite"}),
+        pytest.param(
+            ("--format", "tflite", "--quantize", "int8"), {"digits.int8.tflite"}, marks=pytest.mark.stress
+        ),
         (("--format", "tflite", "--quantize", "float16"), {"digits.float16.tflite"}),
         (("--format", "tflite", "--quantize", "dynamic"), {"digits.dynamic.tflite"}),
         (("--format", "onnx"), {"digits.onnx"}),
@@ -60,9 +62,9 @@ def visible(folder: Path) -> set[str]:
         (("--format", "ort"), {"digits.ort"}),
         (("--format", "ort", "--quantize"), {"digits.int8.ort"}),
         (("--format", "c"), {"digits.c"}),
-        (("--format", "c", "--quantize", "int8"), {"digits.c"}),
         (("--format", "tflm"), {"digits.tflm.c"}),
-        (("--format", "all"), set(EXPORTED)),
+        # The whole of it stands in tests/export/test_export.py.
+        pytest.param(("--format", "all"), set(EXPORTED), marks=pytest.mark.stress),
         (("--format", "all", "--quantize", "float16"), {"digits.float16.tflite", "digits.float16.onnx"}),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",

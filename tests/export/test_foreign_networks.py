@@ -118,6 +118,7 @@ def test_a_network_of_another_author_gives_its_own_answers(
     assert accuracy > 0.7  # the answers mean something: chance is 0.1, and losing the biases costs the most
 
 
+@pytest.mark.no_cover  # the fixture `models` has run the same lines
 @pytest.mark.mnist
 def test_a_foreign_network_goes_to_every_format(
     weights: Weights, mnist_train: Split, mnist_test: Split, tmp_path: Path

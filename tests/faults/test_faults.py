@@ -291,8 +291,15 @@ def test_a_killed_download_leaves_whole_files_and_the_next_works(
 # --- No room left --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("largest_file", [1_000, 60_000])
-@pytest.mark.parametrize("task", ["train", "export"])
+@pytest.mark.parametrize(
+    ("task", "largest_file"),
+    [  # full at the first file, or at one of the larger ones
+        ("train", 60_000),
+        ("export", 1_000),
+        pytest.param("train", 1_000, marks=pytest.mark.stress),
+        pytest.param("export", 60_000, marks=pytest.mark.stress),
+    ],
+)
 def test_a_full_disk_is_told_and_leaves_the_old_files(
     task: str, largest_file: int, heavy: Writers, folder: Path
 ) -> None:

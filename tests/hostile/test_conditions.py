@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import matplotlib
 import numpy as np
 import pytest
 
@@ -111,6 +112,7 @@ def assert_refused(status: int, said: str) -> None:
     assert (status, len(lines)) == (1, 1) or (status == 2 and lines[0].startswith("Usage: ")), said
 
 
+@pytest.mark.no_cover  # some hundred runs of commands, each of which has its tests
 @pytest.mark.parametrize("kind", NAMES)
 @pytest.mark.parametrize("place", PLACES)
 def test_any_name_is_refused_in_a_line(
@@ -220,7 +222,6 @@ def folder(tmp_path: Path) -> Iterator[Path]:
     [
         ("predict", SEVEN),
         ("info", MODELS / "digits.int8.onnx"),
-        ("info", MODELS / "digits.keras"),
         ("info", MODELS / "digits.c"),
         ("verify", MODELS / "digits.int8.onnx", "--quiet"),
         ("report", "--no-bench", "--models", MODELS, "--out", "page.html"),
@@ -278,8 +279,10 @@ def test_a_umask_of_777_leaves_nothing_that_cannot_be_removed(folder: Path) -> N
     done = as_nobody("predict", SEVEN, "--save-prepared", "seen", folder=folder, before="umask 777;")
     assert (done.returncode, done.stderr) == (0, "")
     assert [path.name for path in folder.rglob("*")] == ["seen", "7-turned-by-exif.png"]
+    # Keras, which keeps things in the home of whoever has one.
     done = as_nobody("info", MODELS / "digits.keras", folder=folder, before="umask 777;")
     assert done.returncode == 0, done.stderr
+    assert_plain(done.stdout)
     assert {path.name for path in folder.iterdir()} == {"seen"}
 
 
@@ -311,10 +314,21 @@ def started(*words: object, **options: Any) -> "Iterator[subprocess.Popen[str]]"
 
 
 @needs_shell
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "terminated"])
-@pytest.mark.parametrize("share", [0.1, 0.3, 0.6, 0.9])
+@pytest.mark.parametrize(
+    ("share", "number"),
+    [
+        pytest.param(share, number, id=f"{share}-{name}", marks=() if number in often else pytest.mark.stress)
+        for share, often in {
+            0.1: {signal.SIGTERM},
+            0.3: {signal.SIGINT},
+            0.6: {signal.SIGTERM},
+            0.9: {signal.SIGINT},
+        }.items()
+        for number, name in {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "terminated"}.items()
+    ],
+)
 def test_a_stop_at_any_moment_is_a_line_and_leaves_nothing(
-    number: int, share: float, small: tuple[object, ...], tmp_path: Path
+    share: float, number: int, small: tuple[object, ...], tmp_path: Path
 ) -> None:
     scratch = tmp_path / "scratch"
     scratch.mkdir()
@@ -351,7 +365,9 @@ def test_a_command_leaves_no_temporary_files_and_reports_to_nobody(
     }.get(what, ("export", "--format", what, "--models", MODELS, "--out", out))
     withheld = {"ORT_DISABLE_TELEMETRY", "PYTHONDONTWRITEBYTECODE", "XDG_CACHE_HOME"}
     environment = {name: value for name, value in os.environ.items() if name not in withheld}
-    done = process(*words, env={**environment, "HOME": str(home), "TMPDIR": str(scratch)})
+    # matplotlib's list of fonts, which it would make anew in any home, for as long as the command itself takes.
+    fonts = {"MPLCONFIGDIR": matplotlib.get_cachedir()}
+    done = process(*words, env={**environment, **fonts, "HOME": str(home), "TMPDIR": str(scratch)})
     assert done.returncode == 0, done.stderr
     assert not list(scratch.iterdir())
     assert not [path for path in home.rglob("*") if "onnxruntime" in path.name]

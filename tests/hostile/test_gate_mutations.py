@@ -22,7 +22,8 @@ from edgedigits.runtimes.opening import open_model
 MODELS = Path(__file__).parents[2] / "models"
 LEAST_KINDS = 40
 
-pytestmark = pytest.mark.mnist
+# The readers and the gate are covered by their own tests; here they run some thousand times more.
+pytestmark = [pytest.mark.mnist, pytest.mark.no_cover]
 compiled = pytest.mark.c_compiler
 CASES = [
     pytest.param(file, kind, id=f"{file}: {kind}", marks=compiled if file == "digits.c" else ())

@@ -239,8 +239,15 @@ def test_the_confusion_matrix_says_the_counts_at_their_places(drawn: list[Figure
 def test_the_first_layer_is_drawn_as_it_is(drawn: list[Figure]) -> None:
     kernel = np.random.default_rng(0).normal(size=(784, 40)) * np.arange(40)
     plots.first_layer(kernel.astype(np.float32), at_most=20)
-    pictures = [axes.images[0] for axes in drawn[0].axes if axes.images]
+    (axes,) = drawn[0].axes
+    pictures = list(axes.images)
     assert len(pictures) == 20
+    # Side by side in rows of sixteen, and none over another; all in the frame, the first row on top.
+    places = [tuple(picture.get_extent()) for picture in pictures]
+    assert places[1] == (30.5, 58.5, 27.5, -0.5)
+    assert places[16] == (-0.5, 27.5, 58.5, 30.5)
+    assert len(set(places)) == 20
+    assert (axes.get_xlim(), axes.get_ylim()) == ((-0.5, 492.5), (58.5, -0.5))
     norms = np.linalg.norm(kernel, axis=0)
     for picture, unit in zip(pictures, np.argsort(-norms), strict=False):
         expected = kernel[:, unit].reshape(28, 28).astype(np.float32)

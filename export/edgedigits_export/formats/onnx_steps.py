@@ -7,6 +7,7 @@ import numpy as np
 from onnx import TensorProto, helper
 
 from edgedigits.format_table import Precision
+from edgedigits.model_files.onnx_tensors import KERNEL_ZERO
 from edgedigits_export.formats.onnx_builder import GraphBuilder
 from edgedigits_export.formats.onnx_writer import (
     FUNCTIONS,
@@ -108,7 +109,12 @@ def _integer_sums(
     to.builder.nodes.append(
         helper.make_node("DynamicQuantizeLinear", [to.source(to.steps[place])], names, name=names[0])
     )
-    inputs = [names[0], to.builder.constant(f"weights_{place}", weights), names[2]]
+    zeros = [names[2]]
+    if operator == "ConvInteger":
+        # onnxruntime 1.23 and older have it for weights in uint8 only: the same integers, counted from 128.
+        weights = (weights.astype(np.int16) + KERNEL_ZERO).astype(np.uint8)
+        zeros.append(to.builder.constant(f"weights_zero_{place}", np.array(KERNEL_ZERO, np.uint8)))
+    inputs = [names[0], to.builder.constant(f"weights_{place}", weights), *zeros]
     sums = to.add(operator, place, inputs, "_sums", **attributes)
     values = to.add("Cast", place, [sums], "_floats", to=TensorProto.FLOAT)
     # Channels of a map come before its sides.

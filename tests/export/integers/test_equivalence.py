@@ -186,6 +186,7 @@ def test_integers_are_as_accurate_as_floats(
 INTEGER_FILES = tuple(Target(name, "int8") for name in ("tflite", "onnx", "ort", "c"))
 
 
+@pytest.mark.no_cover  # the fixture `models` has run the same lines
 @pytest.mark.parametrize(
     "odd",
     [

@@ -67,6 +67,7 @@ def calibrated(graph: InferenceGraph, split: Split) -> Calibrated:
     return calibrate(graph.steps, draws, validation, TFLITE_FORM)
 
 
+@pytest.mark.no_cover  # mostly Keras; the same lines run in shorter tests
 @pytest.mark.parametrize(
     "name",
     [pytest.param(name, marks=() if name in {"lenet", "leaky"} else pytest.mark.stress) for name in TRAINED],
