@@ -119,7 +119,9 @@ def on_this_computer(folder: Path, name: str, image: np.ndarray, rounds: int) ->
     interpreter = Interpreter(model_path=str(folder / f"{name}.int8.tflite"), num_threads=1)
     interpreter.allocate_tensors()
     taken = interpreter.get_input_details()[0]
-    interpreter.set_tensor(taken["index"], (image ^ 128).view(np.int8) if taken["dtype"] == np.int8 else image)
+    interpreter.set_tensor(
+        taken["index"], (image ^ 128).view(np.int8) if taken["dtype"] == np.int8 else image
+    )
     model = open_model(folder / f"{name}.c")
     return in_turns({"c": lambda: model.probabilities(image), "litert": interpreter.invoke}, rounds)
 

@@ -15,6 +15,7 @@ from edgedigits_export import FIRMWARE_HEADER, firmware_rows
 from edgedigits_export.boards import firmware, toolchain
 from edgedigits_export.boards.firmware import FirmwareFigures, run, run_to_the_end
 from edgedigits_export.boards.toolchain import BOARDS, M0, M3, OPTIMIZATIONS, FirmwareError, build
+from edgedigits_export.c_code.chain import ChainNetwork
 from edgedigits_export.formats.c_source import SelftestPicture, render_header, render_selftest, render_source
 from edgedigits_export.integers.fixed_point import read_fixed_point_network
 from edgedigits_export.integers.reference_kernels import reference_answers
@@ -42,7 +43,10 @@ def network(models: Path, dataset: tuple[Split, Split], tmp_path_factory: pytest
     folder = tmp_path_factory.mktemp("firmware")
     shutil.copy(models / "digits.int8.tflite", folder)
     content = (models / "digits.int8.tflite").read_bytes()
-    integers, metadata = read_fixed_point_network(content), open_model(models / "digits.c").metadata
+    integers, metadata = (
+        ChainNetwork(read_fixed_point_network(content)),
+        open_model(models / "digits.c").metadata,
+    )
     chosen = dataset[1].images[:10]
     pictures = [
         SelftestPicture(*pair) for pair in zip(chosen, reference_answers(content, chosen)[1], strict=True)
@@ -55,7 +59,7 @@ def network(models: Path, dataset: tuple[Split, Split], tmp_path_factory: pytest
 
 def figures_of(network: Path, dataset: tuple[Split, Split]) -> list[FirmwareFigures]:
     content = network.with_name("digits.int8.tflite").read_bytes()
-    return firmware.measure(network, read_fixed_point_network(content), dataset[1].images[:3])
+    return firmware.measure(network, read_fixed_point_network(content).parameter_bytes, dataset[1].images[:3])
 
 
 @mcu
@@ -153,11 +157,11 @@ def test_the_compiler_s_stack_is_what_the_emulator_sees(network: Path, tmp_path:
 def test_a_network_too_large_for_a_board_is_measured_without_it(
     make_layers, make_model, dataset: tuple[Split, Split], tmp_path: Path, models: Path
 ) -> None:
-    integers = read_fixed_point_network(make_model(make_layers((400, 10), 0)))
+    integers = ChainNetwork(read_fixed_point_network(make_model(make_layers((400, 10), 0))))
     metadata = open_model(models / "digits.c").metadata
     (tmp_path / "large.c").write_text(render_source("large", integers, metadata))
     (tmp_path / "large.h").write_text(render_header("large", integers, metadata))
-    m0, _, m3, _ = firmware.measure(tmp_path / "large.c", integers, dataset[1].images[:1])
+    m0, _, m3, _ = firmware.measure(tmp_path / "large.c", integers.parameter_bytes, dataset[1].images[:1])
     assert m0.flash > M0.flash
     assert m0.instructions is None
     assert m3.instructions > 2.5 * 784 * 400
@@ -182,7 +186,7 @@ def test_the_manifest_keeps_what_was_measured(models: Path) -> None:
 def test_missing_tools_are_named_by_their_packages(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     assert toolchain.missing_tools() == ["gcc-arm-none-eabi libnewlib-arm-none-eabi", "qemu-system-arm"]
-    assert firmware.measure(tmp_path / "digits.c", None, np.zeros((1, 28, 28), np.uint8)) == []
+    assert firmware.measure(tmp_path / "digits.c", 0, np.zeros((1, 28, 28), np.uint8)) == []
     assert toolchain.tool_versions() == {}
 
 

@@ -21,6 +21,7 @@ from edgedigits.runtimes.opening import open_model
 from edgedigits.training.recipe import Recipe
 from edgedigits.training.train import train
 from edgedigits_export import ExportOptions, export_model, select_targets
+from edgedigits_export.c_code.chain import ChainNetwork
 from edgedigits_export.formats.c_source import render_header, render_source
 from edgedigits_export.formats.c_text import c_array, c_string
 from edgedigits_export.integers.fixed_point import read_fixed_point_network
@@ -56,6 +57,10 @@ int main(void)
     return 0;
 }
 """
+
+
+def chain_of(content: bytes) -> ChainNetwork:
+    return ChainNetwork(read_fixed_point_network(content))
 
 
 def compiler(name: str) -> str:
@@ -166,7 +171,7 @@ def test_networks_of_any_widths_scales_and_zero_points(
 ) -> None:
     pixels = dataset[1].images[:500]
     content = make_model(make_layers(widths, 1, per_tensor=per_tensor, logit_scale=logit_scale))
-    network = read_fixed_point_network(content)
+    network = chain_of(content)
     (tmp_path / "digits.c").write_text(render_source("digits", network, METADATA))
     (tmp_path / "digits.h").write_text(render_header("digits", network, METADATA))
     found = compile_and_run(tmp_path / "digits.c", pixels, tmp_path, "gcc", *SANITIZED)
@@ -284,7 +289,7 @@ def test_an_array_fills_lines_of_readable_length() -> None:
 
 @pytest.mark.parametrize("name", ['quote"', "back\\slash", "tri??(graph", "new\nline", "../up"])
 def test_a_name_that_no_c_file_can_include_is_refused(name: str, make_layers, make_model) -> None:
-    network = read_fixed_point_network(make_model(make_layers((10,), 0)))
+    network = chain_of(make_model(make_layers((10,), 0)))
     with pytest.raises(OutputError, match="expected a name that a C file can include"):
         render_source(name, network, METADATA)
 
@@ -292,7 +297,7 @@ def test_a_name_that_no_c_file_can_include_is_refused(name: str, make_layers, ma
 def test_class_names_stand_in_the_header(make_layers, make_model, tmp_path: Path) -> None:
     labels = ("T-shirt", "??/", "*/", "/*", '"', "\\", "ü", "Sneaker", "Bag", "Ankle boot")
     metadata = ModelMetadata("4", "int8", "0" * 64, {"edgedigits": "test"}, labels=labels)
-    network = read_fixed_point_network(make_model(make_layers((4, 10), 0)))
+    network = chain_of(make_model(make_layers((4, 10), 0)))
     (tmp_path / "mein Schuh-Netz (ü).c").write_text(render_source("mein Schuh-Netz (ü)", network, metadata))
     (tmp_path / "mein Schuh-Netz (ü).h").write_text(render_header("mein Schuh-Netz (ü)", network, metadata))
     assert open_model(tmp_path / "mein Schuh-Netz (ü).c").metadata.labels == labels
