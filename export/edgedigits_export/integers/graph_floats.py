@@ -71,8 +71,7 @@ def as_map(values: Array, step: ToMap) -> Array:
 
 
 def _global(values: Array, step: GlobalPool) -> Array:
-    reduce = np.max if step.kind == "max" else np.mean
-    return np.asarray(reduce(values, axis=(1, 2)))
+    return np.asarray(values.max(axis=(1, 2)) if step.kind == "max" else values.mean(axis=(1, 2)))
 
 
 def _pool(values: Array, step: Pool) -> Array:
