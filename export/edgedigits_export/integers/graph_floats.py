@@ -204,7 +204,7 @@ def look(steps: tuple[Step, ...], pixels: Pixels, logits: int, seed: int = 0) ->
         values = computed(steps, batch)
         for place, found in enumerate(values):
             highest[place] = np.maximum(highest[place], np.abs(found).max(axis=tuple(range(found.ndim - 1))))
-            flat = found.reshape(-1)
+            flat: Array = found.reshape(-1)
             chunks[place].append(np.array([flat.min(), flat.max()]))
             wanted = flat.size if place == logits else -(-SAMPLED * len(batch) // share)
             if wanted < flat.size:
