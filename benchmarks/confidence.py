@@ -55,8 +55,7 @@ def unscaled_answers(path: Path, temperature: float, split: Split) -> Probabilit
 
 def in_steps(probabilities: Probabilities) -> Probabilities:
     """Round probabilities as an integer file can give them."""
-    rounded: Probabilities = np.minimum(np.rint(probabilities * 256), 255) / np.float32(256)
-    return rounded
+    return np.asarray(np.minimum(np.rint(probabilities * 256), 255) / np.float32(256), np.float32)
 
 
 def count_doubtful(labels: Labels, probabilities: Probabilities) -> dict[str, int]:

@@ -59,7 +59,7 @@ def shadow(shape: tuple[int, int], generator: np.random.Generator) -> npt.NDArra
 
 def on_sheet(ink: Pixels, paper: int, tone: int, generator: np.random.Generator) -> Pixels:
     """Lay ink of a tone anywhere on a sheet of paper, in a shadow."""
-    page = np.zeros(SHEET)
+    page: npt.NDArray[np.float64] = np.zeros(SHEET)
     height, width = ink.shape
     top, left = generator.integers(0, SHEET[0] - height + 1), generator.integers(0, SHEET[1] - width + 1)
     page[top : top + height, left : left + width] = ink / 255

@@ -161,8 +161,7 @@ def softmaxed(found: Floats, head: str) -> Floats:
     if head != "logits":
         return found
     powers = np.exp(found - found.max(axis=1, keepdims=True))
-    probabilities: Floats = powers / powers.sum(axis=1, keepdims=True)
-    return probabilities
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True), np.float32)
 
 
 def main() -> int:

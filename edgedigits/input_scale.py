@@ -150,13 +150,11 @@ def _statistics(images: Pixels) -> tuple[Values, Values]:
 def _by_norm(pixels: Pixels, axis: int | tuple[int, int]) -> Values:
     values = pixels.astype(np.float32)
     norm = np.sqrt(np.square(values).sum(axis=axis, keepdims=True))
-    divided: Values = values / np.where(norm > 0, norm, np.float32(1))
-    return divided
+    return np.asarray(values / np.where(norm > 0, norm, np.float32(1)), np.float32)
 
 
 def _by_image(pixels: Pixels) -> Values:
     values = pixels.astype(np.float32)
     deviation = values.std(axis=(1, 2), keepdims=True)
     centered = values - values.mean(axis=(1, 2), keepdims=True)
-    standardized: Values = centered / np.where(deviation > 0, deviation, np.float32(1))
-    return standardized
+    return np.asarray(centered / np.where(deviation > 0, deviation, np.float32(1)), np.float32)

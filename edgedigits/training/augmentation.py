@@ -160,8 +160,7 @@ def elastic_fields(groups: int, reach: float, generator: np.random.Generator) ->
     smooth = SMOOTH @ noise @ SMOOTH.T
     size = generator.uniform(0, reach, (groups, 1, 1, 1)).astype(np.float32)
     root_mean_square = np.sqrt((smooth**2).mean(axis=(1, 2, 3), keepdims=True))
-    fields: Floats = (smooth * (size / root_mean_square)).reshape(groups, 2, PIXELS)
-    return fields
+    return np.asarray((smooth * (size / root_mean_square)).reshape(groups, 2, PIXELS), np.float32)
 
 
 def _smoothing_matrix() -> Floats:

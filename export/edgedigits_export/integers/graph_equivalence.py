@@ -82,7 +82,7 @@ def equalized(steps: tuple[Step, ...], pixels: Pixels) -> tuple[Step, ...]:
         for place, step in enumerate(steps)
         if isinstance(step, Weighted) and step.high == np.inf and (takers := _takers(steps, shapes, place))
     }
-    totals = {place: np.ones(len(highest[place])) for place in ties}
+    totals: dict[int, FloatArray] = {place: np.ones(len(highest[place])) for place in ties}
     for _ in range(EQUALIZATION_ROUNDS):
         for place, takers in ties.items():
             wanted = totals[place] * _factors(highest[place], _heard(found, takers, len(highest[place])))
@@ -129,7 +129,7 @@ def _factors(given: FloatArray, heard: FloatArray) -> FloatArray:
     if not alive.any():
         return np.ones(len(given))
     shares = (given / given.max(), heard / heard[alive].max())
-    return np.sqrt(np.where(alive, shares[0], 1.0) / np.where(alive, shares[1], 1.0))
+    return np.asarray(np.sqrt(np.where(alive, shares[0], 1.0) / np.where(alive, shares[1], 1.0)), np.float64)
 
 
 def _heard(steps: list[Step], takers: list[_Taker], channels: int) -> FloatArray:

@@ -71,8 +71,7 @@ def as_map(values: Array, step: ToMap) -> Array:
 
 
 def _global(values: Array, step: GlobalPool) -> Array:
-    reduce = np.max if step.kind == "max" else np.mean
-    return np.asarray(reduce(values, axis=(1, 2)))
+    return np.asarray(values.max(axis=(1, 2)) if step.kind == "max" else values.mean(axis=(1, 2)))
 
 
 def _pool(values: Array, step: Pool) -> Array:
@@ -205,7 +204,7 @@ def look(steps: tuple[Step, ...], pixels: Pixels, logits: int, seed: int = 0) ->
         values = computed(steps, batch)
         for place, found in enumerate(values):
             highest[place] = np.maximum(highest[place], np.abs(found).max(axis=tuple(range(found.ndim - 1))))
-            flat = found.reshape(-1)
+            flat: Array = found.reshape(-1)
             chunks[place].append(np.array([flat.min(), flat.max()]))
             wanted = flat.size if place == logits else -(-SAMPLED * len(batch) // share)
             if wanted < flat.size:

@@ -147,9 +147,10 @@ def _dequantized(values: Int8s, grid: Grid) -> FloatArray:
 def _sums(step: IntegerProduct | IntegerConvolution, values: Int8s, source: Grid) -> Int64s:
     """Return the int32 sums, biases added."""
     rows = np.abs(step.kernel.astype(np.int64)).reshape(-1, step.kernel.shape[-1])
-    dtype = np.float32 if LEVELS * rows.sum(axis=0).max(initial=0) < EXACT_IN_FLOAT32 else np.float64
+    is_small = LEVELS * rows.sum(axis=0).max(initial=0) < EXACT_IN_FLOAT32
+    dtype = np.dtype(np.float32 if is_small else np.float64)
     # What lies around a map is 0.
-    whole = values.astype(dtype) - dtype(zero_point(source))
+    whole = values.astype(dtype) - float(zero_point(source))
     kernel = step.kernel.astype(dtype)
     sums = whole @ kernel if isinstance(step, IntegerProduct) else convolved(step, whole, kernel)
     whole_sums = sums.astype(np.int64)
