@@ -19,8 +19,9 @@ from edgedigits.model_files.keras_archive import read_network_spec
 from edgedigits.runtimes.opening import open_model
 from edgedigits_export import FORMATS, ExportOptions, Target, export_model, load_inference_graph, obstacles
 from edgedigits_export.formats import tflite_file
+from edgedigits_export.formats.export_format import Converted
 from edgedigits_export.formats.onnx_file import ONNX, add_metadata, to_onnx
-from edgedigits_export.formats.ort_file import to_ort
+from edgedigits_export.formats.ort_file import ORT, to_ort
 from edgedigits_export.inference_graph import InferenceGraph
 from edgedigits_export.integers.graph_quantization import round_network
 from edgedigits_export.integers.grids import RANGE_METHODS
@@ -106,18 +107,19 @@ def test_a_file_of_floats_answers_as_keras_does(
 
 
 @pytest.mark.parametrize("name", [name for name in networks.NETWORKS if name not in networks.DENSE])
-@pytest.mark.parametrize("file_format", ["tflite", "onnx"])
+@pytest.mark.parametrize("file_format", ["tflite", "onnx", "ort"])
 def test_a_file_of_integers_answers_nearly_as_keras_does(
     name: str, file_format: str, folder: Path, pixels: np.ndarray, tmp_path: Path
 ) -> None:
     fresh, graph = loaded(name, folder)
     ranges = RANGE_METHODS["min-max"]
     rounded = round_network(graph.steps, pixels, 8, per_channel=True)
-    exporter = tflite_file.TFLITE if file_format == "tflite" else ONNX
+    exporter = {"tflite": tflite_file.TFLITE, "onnx": ONNX, "ort": ORT}[file_format]
     content = exporter.convert(graph, rounded.with_ranges(ranges, ranges), "int8", ExportOptions())
     edges = exporter.edges("int8", ExportOptions())
     metadata = ModelMetadata(graph.arch, "int8", graph.weights_sha256, {}, edges=edges)
-    (stamped,) = exporter.stamp("x", content, metadata, ExportOptions(), None).values()
+    made = Converted(content, None)
+    stamped, *_ = exporter.stamp("x", made, metadata, ExportOptions(), None).values()
     path = tmp_path / f"network.{file_format}"
     path.write_bytes(stamped)
     expected = networks.answers(fresh, graph.input_scale.values(pixels))

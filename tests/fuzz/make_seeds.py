@@ -20,9 +20,12 @@ from edgedigits.metadata import ModelMetadata
 from edgedigits.training.recipe import Recipe
 from edgedigits.training.train import train
 from edgedigits_export import FORMATS, ExportOptions, export_model, load_inference_graph
+from edgedigits_export.formats.export_format import Converted
 from edgedigits_export.formats.onnx_file import ONNX
 from edgedigits_export.formats.ort_file import to_ort
 from edgedigits_export.formats.tflite_file import TFLITE
+from edgedigits_export.integers.graph_quantization import round_network
+from edgedigits_export.integers.grids import RANGE_METHODS
 
 SEEDS = Path(__file__).parent / "seeds"
 NAME, MAPS = "small", "small-maps"
@@ -115,14 +118,21 @@ def write_maps() -> None:
         model.save(path)
         shutil.copy(path, SEEDS)
         graph = load_inference_graph(path)
-    for row, precision in ((ONNX, "float32"), (ONNX, "dynamic"), (TFLITE, "float32"), (TFLITE, "float16")):
-        content = row.convert(graph, None, precision, ExportOptions())
+    pixels, ranges = load_bundled_digits()[1].images[:100], RANGE_METHODS["min-max"]
+    integers = round_network(graph.steps, pixels, 8, per_channel=True).with_ranges(ranges, ranges)
+    rows = [(ONNX, "float32"), (ONNX, "dynamic"), (ONNX, "int8")]
+    rows += [(TFLITE, "float32"), (TFLITE, "float16"), (TFLITE, "int8")]
+    for row, precision in rows:
+        made = Converted(
+            row.convert(graph, integers if precision == "int8" else None, precision, ExportOptions()), None
+        )
         name = file_name(MAPS, "onnx" if row is ONNX else "tflite", precision)
-        metadata = ModelMetadata(graph.arch, precision, graph.weights_sha256, {})
-        (stamped,) = row.stamp(name, content, metadata, ExportOptions(), load_bundled_digits()[1]).values()
+        edges = row.edges(precision, ExportOptions())
+        metadata = ModelMetadata(graph.arch, precision, graph.weights_sha256, {}, edges=edges)
+        (stamped,) = row.stamp(name, made, metadata, ExportOptions(), load_bundled_digits()[1]).values()
         (SEEDS / name).write_bytes(stamped)
-        if name.endswith(f"{MAPS}.onnx"):
-            (SEEDS / f"{MAPS}.ort").write_bytes(to_ort(stamped))
+        if row is ONNX and precision != "dynamic":
+            (SEEDS / file_name(MAPS, "ort", precision)).write_bytes(to_ort(stamped))
 
 
 if __name__ == "__main__":

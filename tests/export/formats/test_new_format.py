@@ -34,16 +34,16 @@ class ToyFormat(ExportFormat):
             [[part.tolist() for part in layer.arrays] for layer in graph.network.layers]
         ).encode()
 
-    def stamp(self, model, content, metadata, options, split):
-        stamped = json.dumps({"metadata": metadata.to_json(), "layers": json.loads(content)}).encode()
+    def stamp(self, model, made, metadata, options, split):
+        stamped = json.dumps({"metadata": metadata.to_json(), "layers": json.loads(made.content)}).encode()
         (receipt,) = self.companions(model, options)
         return {model: stamped, receipt: b"paid"}
 
     def companions(self, model, options):
         return [f"{model}.receipt"]
 
-    def record(self, path, content, metadata, options, split, progress):
-        return FormatRecord({"layers": len(json.loads(content))})
+    def record(self, path, made, metadata, options, split, progress):
+        return FormatRecord({"layers": len(json.loads(made.content))})
 
 
 class ToyModel(Model):
