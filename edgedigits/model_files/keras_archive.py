@@ -176,22 +176,22 @@ def _fused(calls: list[Call]) -> list[Call]:
 
 
 def _with_head(path: Path, calls: list[Call]) -> tuple[list[Call], Head]:
-    """Return the calls with a softmax at the end, and how they ended."""
+    """Return the calls with a softmax or sigmoids at the end, and how they ended."""
     place = len(calls)
     while place and isinstance(calls[place - 1].layer, Dropout):
         place = calls[place - 1].sources[0]
     calls = without_idle(calls, place)
     last = calls[-1].layer if calls else None
     function = getattr(last, "activation", None) or getattr(last, "function", None)
-    if last is None or isinstance(last, PReLU) or function not in (None, "linear", "softmax"):
+    if last is None or isinstance(last, PReLU) or function not in (None, "linear", "sigmoid", "softmax"):
         raise ContractError(
             path,
-            "a softmax layer of 10 units at the end, or its logits",
+            "a softmax layer of 10 units at the end, its logits, or ten sigmoids",
             str(last or "no layers"),
             TRAIN_AGAIN,
         )
-    if function == "softmax":
-        return calls, "softmax"
+    if function in ("softmax", "sigmoid"):
+        return calls, function
     if isinstance(last, Dense) and sum(call.layer == last for call in calls) == 1:
         return [*calls[:-1], Call(replace(last, activation="softmax"), calls[-1].sources)], "logits"
     return [*calls, Call(Activation("softmax", "softmax"), (len(calls),))], "logits"

@@ -129,7 +129,7 @@ class NetworkSpec:
     sources: tuple[tuple[int, ...], ...] = ()
     """Of each layer, what gives what it takes: 0 is the image, ``i`` is ``layers[i - 1]``; empty for a chain."""
     head: Head = "softmax"
-    """How its author had it end: ``logits`` where the softmax at the end is ours."""
+    """How its author had it end: ``logits`` where the softmax at the end is ours, ``sigmoid`` with ten of these."""
 
     @property
     def inputs(self) -> tuple[tuple[int, ...], ...]:

@@ -113,8 +113,10 @@ def check_graph(graph: Message, budget: Budget, fused: "Rules | None" = None) ->
     _check_edge("output", graph["output"], EXPECTED_OUTPUT, (OUTPUT_NAME, FLOAT, (None, CLASSES)))
     answers = tensors[OUTPUT_NAME]
     # Constants have no batch that is free, though they may agree with one.
-    if answers.step != PROBABILITIES or answers.shape[0] is not None:
-        raise ForeignGraphError("a Softmax of the last layer's sums at the end", "another output")
+    if not (answers.step == PROBABILITIES or answers.is_sigmoid) or answers.shape[0] is not None:
+        raise ForeignGraphError(
+            "a Softmax of the last layer's sums at the end, or a Sigmoid", "another output"
+        )
     return answers
 
 

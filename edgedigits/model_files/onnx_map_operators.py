@@ -257,6 +257,11 @@ def function(operator: str, *numbers: str) -> Rule:
     return follow
 
 
+def _sigmoid(inputs: list[Tensor], attributes: Attributes) -> Tensor:
+    function("Sigmoid")(inputs, attributes)
+    return together(inputs)._replace(is_sigmoid=True)
+
+
 def _clip(inputs: list[Tensor], attributes: Attributes) -> Tensor:
     expect(
         len(inputs) == 3
@@ -300,7 +305,7 @@ MAP_OPERATORS: "dict[str, Rule]" = {
     "PRelu": _with("PRelu"),
     "Pad": _pad,
     "Selu": function("Selu", "alpha", "gamma"),
-    "Sigmoid": function("Sigmoid"),
+    "Sigmoid": _sigmoid,
     "Tanh": function("Tanh"),
     "Transpose": _transpose,
 }

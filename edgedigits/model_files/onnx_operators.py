@@ -50,7 +50,7 @@ def _identity(inputs: list[Tensor], attributes: Attributes) -> Tensor:
 
 def _relu(inputs: list[Tensor], attributes: Attributes) -> Tensor:
     expect(len(inputs) == 1 and inputs[0].dtype == FLOAT and inputs[0].step in (SUMS, VALUES), "Relu", inputs)
-    return inputs[0]._replace(step=RELU if inputs[0].step == SUMS else VALUES)
+    return inputs[0]._replace(step=RELU if inputs[0].step == SUMS else VALUES, is_sigmoid=False)
 
 
 def _softmax(inputs: list[Tensor], attributes: Attributes) -> Tensor:
@@ -63,7 +63,7 @@ def _softmax(inputs: list[Tensor], attributes: Attributes) -> Tensor:
         "Softmax",
         inputs,
     )
-    return inputs[0]._replace(step=PROBABILITIES)
+    return inputs[0]._replace(step=PROBABILITIES, is_sigmoid=False)
 
 
 def _can_be_shaped(tensor: Tensor) -> bool:
@@ -247,7 +247,14 @@ def together(inputs: list[Tensor]) -> Tensor:
         raise ForeignGraphError("weights of one precision", " and ".join(sorted(map(str, precisions))))
     precision = next(iter(precisions), None)
     return inputs[0]._replace(
-        step=VALUES, is_free=True, precision=precision, widths=(), products=0, is_quantized=False, scales=None
+        step=VALUES,
+        is_free=True,
+        precision=precision,
+        widths=(),
+        products=0,
+        is_quantized=False,
+        scales=None,
+        is_sigmoid=False,
     )
 
 

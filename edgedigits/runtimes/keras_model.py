@@ -50,7 +50,7 @@ class KerasModel(Model):
             weights_sha256=sha256,
             tools=versions("keras", "tensorflow"),
             labels=trained_labels(path.parent, network_name(path), sha256),
-            head="logits" if spec.head == "logits" else None,
+            head=None if spec.head == "softmax" else spec.head,
         )
         super().__init__(path, metadata, name_and_version("keras"), intra_op_threads())
         self.widths = tuple(layer.units for layer in spec.dense) if spec.is_dense else None

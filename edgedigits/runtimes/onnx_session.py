@@ -71,6 +71,7 @@ def open_network(path: Path, threads: int) -> tuple[onnxruntime.InferenceSession
     metadata = _read_metadata(session, path)
     metadata.check_tensors(path, (probabilities.precision,), "uint8")
     metadata.check_layers(path, are_dense=not probabilities.is_free)
+    metadata.check_head(path, is_sigmoid=probabilities.is_sigmoid)
     return session, metadata, probabilities
 
 

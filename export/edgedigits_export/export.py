@@ -77,8 +77,8 @@ def export_model(
     _check_holds(keras_path, graph, targets)
     training = _training_record(keras_path, graph)
     check_dataset(keras_path, graph, training, train_split, test_split)
-    if graph.spec.head == "logits":
-        progress.note(f"{keras_path.name}: ends in logits; its files have a softmax behind them")
+    if note := _HEAD_NOTES.get(graph.spec.head):
+        progress.note(f"{keras_path.name}: {note}")
     graph, choice = _with_input_scale(keras_path, graph, training, train_split, options, progress)
     reference = _reference(graph, test_split)
     integers = _integers(targets, graph, keras_path, training, train_split, test_split, options, progress)
@@ -93,6 +93,14 @@ def export_model(
         except _GateError as failure:
             failed.append(failure.verification)
     return exported, failed
+
+
+_HEAD_NOTES = {
+    "logits": "ends in logits; its files have a softmax behind them",
+    "sigmoid": "ends in ten sigmoids, kept as they are: each is the probability of its own class, they do not sum to "
+    "1, and the largest is the digit",
+}
+"""By how a network ends, what its author should know of its files."""
 
 
 def holding(graph: InferenceGraph, targets: Sequence[Target]) -> tuple[Target, ...]:
@@ -171,6 +179,7 @@ def _reference(graph: InferenceGraph, test_split: Split) -> Reference:
         graph.weights_sha256,
         test_split.dataset,
         test_split.sha256,
+        is_sigmoid=graph.spec.head == "sigmoid",
     )
 
 
@@ -273,7 +282,7 @@ def _metadata(
         edges=exporter.edges(target.precision, options),
         labels=graph.labels,
         input_scale=choice.receipt if choice else None,
-        head="logits" if graph.spec.head == "logits" else None,
+        head=None if graph.spec.head == "softmax" else graph.spec.head,
     )
 
 
@@ -307,6 +316,7 @@ def _with_input_scale(
         train_split,
         declared=graph.rescaling is not None,
         by_hand=options.input_scale,
+        is_sigmoid=graph.spec.head == "sigmoid",
     )
     progress.note(choice.note(path.name))
     return graph.fed_with(choice.scale), choice

@@ -313,7 +313,7 @@ def test_metadata_keep_how_a_network_ended() -> None:
     metadata = ModelMetadata("dense10", "float32", "ab" * 32, {}, head="logits")
     assert ModelMetadata.from_json(metadata.to_json(), Path("x")) == metadata
     assert "head" not in dataclasses.replace(metadata, head=None).to_json()
-    with pytest.raises(ContractError, match="ends in softmax or logits, found 'tail'"):
+    with pytest.raises(ContractError, match="ends in softmax, logits or sigmoid, found 'tail'"):
         ModelMetadata.from_json(metadata.to_json().replace('"logits"', '"tail"'), Path("x"))
 
 
