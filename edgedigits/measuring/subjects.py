@@ -12,7 +12,7 @@ from edgedigits.datasets.read import read_split
 from edgedigits.datasets.split import Split
 from edgedigits.errors import ForeignModelError, ModelFileError, ModelNotFoundError
 from edgedigits.file_names import SELFTEST_ENDING, network_name
-from edgedigits.format_table import FORMATS, format_of
+from edgedigits.format_table import FORMATS, format_of, is_keras
 from edgedigits.input_scale import InputScale
 from edgedigits.measuring.fed_models import open_fed_model
 from edgedigits.measuring.reference import read_reference, reference_path
@@ -32,9 +32,9 @@ class Subject:
 
     path: Path
     keras_call: KerasCall | None = None
-    """For ``.keras`` files: which of the two calls."""
+    """For ``.keras`` and ``.h5`` files: which of the two calls."""
     input_scale: InputScale | None = None
-    """For ``.keras`` files: what it was trained on; None for what the file or the manifest says."""
+    """For ``.keras`` and ``.h5`` files: what it was trained on; None for what the file or the manifest says."""
 
     @property
     def name(self) -> str:
@@ -71,7 +71,7 @@ def find_subjects(paths: Sequence[Path], with_keras: bool) -> list[Subject]:
         check_settled(folder)
     subjects = []
     for path in paths:
-        if path.suffix != ".keras":
+        if not is_keras(path):
             subjects.append(Subject(path))
         elif with_keras:
             subjects += [Subject(path, call) for call in KERAS_CALLS]
@@ -112,7 +112,7 @@ def model_files(folder: Path, name: str | None = None) -> list[Path]:
     found = [
         path
         for row in FORMATS.values()
-        if row.can_be_opened
+        if row.is_listed and row.can_be_opened
         for path in sorted(folder.glob(f"*{row.ending}"), key=lambda path: (len(path.name), path.name))
         if format_of(path) == row
         and name in (None, network_name(path))

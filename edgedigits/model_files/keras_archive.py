@@ -25,6 +25,7 @@ from edgedigits.errors import ContractError, ModelFileError
 from edgedigits.files import reason
 from edgedigits.model_files.content import kind_there
 from edgedigits.model_files.keras_graph import MODELS, TRAIN_AGAIN, Call, Calls, without_idle
+from edgedigits.model_files.keras_sources import of_keras_2
 from edgedigits.model_files.layer_kinds import Activation, BatchNormalization, PReLU, channel_orders
 from edgedigits.model_files.map_layers import Convolution
 from edgedigits.model_files.network_spec import (
@@ -59,7 +60,19 @@ def read_network_spec(path: Path) -> NetworkSpec:
         ModelFileError: no whole ``.keras`` archive.
         ContractError: an archive of something else than a digits network; the message says what.
     """
-    config = _read_config(path)
+    return network_of(path, _read_config(path))
+
+
+def network_of(path: Path, config: dict[str, Any]) -> NetworkSpec:
+    """Return the network of a configuration, checked.
+
+    Args:
+        path: of the file, for messages.
+        config: as Keras 3 writes it.
+
+    Raises:
+        ContractError: it is no digits network; the message says what.
+    """
     try:
         spec = _network(path, config)
     except (KeyError, TypeError, IndexError, AttributeError, OverflowError, ValueError) as error:
@@ -85,20 +98,33 @@ def _read_config(path: Path) -> dict[str, Any]:
                     f"expected an archive of {', '.join(sorted(MEMBERS))}, found {sorted(sizes)}",
                     TRAIN_AGAIN,
                 )
-            if sizes["config.json"] > LARGEST_CONFIG:
-                raise ModelFileError(path, "its config.json is too large for a digits network", TRAIN_AGAIN)
+            for name in MEMBERS - {WEIGHTS_MEMBER}:
+                if sizes.get(name, 0) > LARGEST_CONFIG:
+                    raise ModelFileError(path, f"its {name} is too large for a digits network", TRAIN_AGAIN)
             if max(sizes.values()) > LARGEST_MODEL:
                 raise ModelFileError(path, f"larger than {LARGEST_MODEL // 2**20} MiB unpacked", TRAIN_AGAIN)
             if (broken := archive.testzip()) is not None:
                 raise ModelFileError(path, f"{broken} inside it is damaged", TRAIN_AGAIN)
             config: dict[str, Any] = json.loads(archive.read("config.json"))
+            is_old = "metadata.json" in sizes and _is_keras_2(archive.read("metadata.json"))
     except ARCHIVE_ERRORS as error:
         if isinstance(error, ModelFileError):
             raise
         raise ModelFileError(
             path, f"no whole .keras archive, truncated or of another kind ({reason(error)})", TRAIN_AGAIN
         ) from error
+    if is_old:
+        raise of_keras_2(path)
     return config
+
+
+def _is_keras_2(metadata: bytes) -> bool:
+    """Whether an archive says that an older Keras wrote it, whose layers and weights it keeps otherwise."""
+    version = json.loads(metadata)
+    return isinstance(version, dict) and str(version.get("keras_version", "3")).partition(".")[0] in (
+        "1",
+        "2",
+    )
 
 
 def _network(path: Path, config: dict[str, Any]) -> NetworkSpec:

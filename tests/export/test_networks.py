@@ -317,13 +317,17 @@ def test_metadata_keep_how_a_network_ended() -> None:
         ModelMetadata.from_json(metadata.to_json().replace('"logits"', '"tail"'), Path("x"))
 
 
-@pytest.mark.parametrize("name", ["theirs.h5", "theirs.hdf5", "folder"])
+@pytest.mark.parametrize("name", ["theirs.pt", "theirs", "folder"])
 def test_another_kind_of_file_says_how_to_save_it_anew(
     name: str, dataset: tuple[Split, Split], tmp_path: Path
 ) -> None:
     path = tmp_path / name
-    path.mkdir() if name == "folder" else path.write_bytes(b"\x89HDF")
-    with pytest.raises(ContractError, match=r"save it anew with Keras: keras\.models\.load_model"):
+    path.mkdir() if name == "folder" else path.write_bytes(b"PK")
+    if name == "folder":
+        (path / "saved_model.pb").touch()
+    with pytest.raises(
+        ContractError, match=r"save it anew with Keras.*\.save\('(theirs\.keras|folder\.h5)'\)"
+    ):
         export_model(path, FORMATS, *dataset)
 
 

@@ -235,11 +235,11 @@ REFUSED = {
     ),
     "an activation that ends in no probabilities": (
         lambda: functional(layers.Flatten(), dense(10, "relu")),
-        "a softmax layer of 10 units at the end, or its logits, found Dense 10 relu",
+        "a softmax layer of 10 units at the end, its logits, or ten sigmoids, found Dense 10 relu",
     ),
-    "ten sigmoids": (
-        lambda: functional(layers.Flatten(), dense(10, "sigmoid")),
-        "or its logits, found Dense 10 sigmoid",
+    "eleven sigmoids": (
+        lambda: functional(layers.Flatten(), dense(11, "sigmoid")),
+        "of 10 units at the end, found Dense 11 sigmoid",
     ),
     "a softmax before the end": (
         lambda: functional(layers.Flatten(), dense(), dense()),
@@ -578,7 +578,7 @@ def huge_config() -> bytes:
 NO_MODELS = {
     "empty": (written(b""), "no whole .keras archive"),
     "text": (written(b"this is no model\n" * 100), "no whole .keras archive"),
-    "an HDF5 file": (written(b"\x89HDF\r\n\x1a\n" + bytes(500)), "no whole .keras archive"),
+    "an HDF5 file": (written(b"\x89HDF\r\n\x1a\n" + bytes(500)), "its weights cannot be read"),
     "an empty archive": (written(empty_archive()), r"expected an archive of config\.json, .*found \[\]"),
     "a member outside": (replaced(**{"../evil": b"x"}), r"expected an archive of .*found \['\.\./evil', "),
     "an absolute member": (replaced(**{"/etc/evil": b"x"}), "expected an archive of .*found .*/etc/evil"),
