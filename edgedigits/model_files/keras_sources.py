@@ -30,16 +30,14 @@ def is_hdf5(path: Path) -> bool:
 
 
 def other_source(path: Path) -> EdgeDigitsError | None:
-    """Return the error that says of a folder how the network in it is saved anew; None where it is no folder.
+    """Return the error that says of a SavedModel how the network in it is saved anew; None where it is none.
 
     Raises:
         ModelNotFoundError: nothing lies there.
         ModelFileError: nobody may look.
     """
-    if kind_there(path, TRAIN_OR_NAME) != stat.S_IFDIR:
+    if kind_there(path, TRAIN_OR_NAME) != stat.S_IFDIR or not (path / "saved_model.pb").is_file():
         return None
-    if not (path / "saved_model.pb").is_file():
-        return ContractError(path, EXPECTED, "a folder", "name the file in it")
     return ContractError(
         path,
         EXPECTED,

@@ -129,7 +129,7 @@ def check_is_keras(path: Path) -> None:
         raise ContractError(
             path,
             EXPECTED,
-            f"a file {path.suffix or 'without a suffix'}",
+            "a folder" if path.is_dir() else f"a file {path.suffix or 'without a suffix'}",
             f"name one, or save it anew with Keras: model.save({path.with_suffix('.keras').name!r})",
         )
 

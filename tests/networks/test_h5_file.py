@@ -341,7 +341,7 @@ def test_a_truncated_file_is_told_in_one_line(file: Path) -> None:
 def test_other_files_say_how_they_are_saved_anew(file: Path) -> None:
     folder = file.parent / "saved"
     folder.mkdir()
-    with pytest.raises(ContractError, match="found a folder; name the file in it"):
+    with pytest.raises(ModelFileError, match="expected a file that ends in"):
         open_model(folder)
     (folder / "saved_model.pb").write_bytes(b"\x08\x01")
     with pytest.raises(
