@@ -90,14 +90,16 @@ def as_input(edge: Edge, values: npt.NDArray[np.float32]) -> npt.NDArray[Any]:
     dtype = np.dtype(edge.dtype)
     shaped = values.reshape(edge.of_images(len(values)))
     if dtype.kind == "f":
-        return shaped.astype(dtype, copy=False)
+        floats: npt.NDArray[Any] = shaped.astype(dtype, copy=False)
+        return floats
     limits = np.iinfo(dtype)
     scale, zero_point = edge.scale or 1.0, edge.zero_point
     if not edge.scale and dtype == np.int8:
         # Without a scale, a signed byte is a pixel less 128: nothing else holds them all.
         zero_point = -128
     whole = np.clip(np.rint(shaped / np.float32(scale)) + zero_point, limits.min, limits.max)
-    return whole.astype(dtype)
+    integers: npt.NDArray[Any] = whole.astype(dtype)
+    return integers
 
 
 def as_numbers(edge: Edge, given: npt.NDArray[Any], count: int) -> npt.NDArray[np.float32]:
