@@ -262,7 +262,7 @@ def _check_layers(spec: NetworkSpec) -> None:
         if weights.setdefault(layer, shapes) != shapes:
             raise ValueError(f"{layer} {layer.name} called with inputs of other shapes, {inputs}")
         source = before[sources[0]]
-        if isinstance(layer, Dense) and len(inputs) != 1:
+        if isinstance(layer, Dense) and len(inputs) > 2:
             raise ValueError(f"{layer} {layer.name} without a Flatten before it: it is given {inputs}")
         if isinstance(layer, Activation) and layer.function == "softmax" and len(inputs) != 1:
             raise ValueError(f"a softmax {layer.name} of {inputs}, not of a row")

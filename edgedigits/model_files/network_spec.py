@@ -56,6 +56,11 @@ class LayerSpec:
         """Return how many multiplications by a weight one image takes."""
         return 0
 
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Where Keras keeps its weights below its own group: layers within a layer."""
+        return ("",)
+
 
 @dataclass(frozen=True)
 class Rescaling(LayerSpec):
@@ -174,6 +179,7 @@ class NetworkSpec:
             and len(rescalings) <= 1
             and all(index < first for index in rescalings)
             and len(set(self.layers)) == len(self.layers)
+            and all(len(self.entering[self.layers.index(layer)]) == 1 for layer in self.dense)
         )
 
     @property

@@ -45,7 +45,11 @@ def build_network(spec: NetworkSpec, seed: int = 0, initializer: str = "glorot_u
     values = [image]
     for layer, sources in zip(spec.layers, spec.inputs, strict=True):
         taken = [values[source] for source in sources]
-        values.append(built[layer](taken if len(taken) > 1 else taken[0]))
+        called = built[layer]
+        if isinstance(called, keras.layers.MultiHeadAttention):
+            values.append(called(*taken))
+        else:
+            values.append(called(taken if len(taken) > 1 else taken[0]))
     return keras.Model(image, values[-1])
 
 
@@ -102,10 +106,20 @@ def _fill(model: keras.Model, spec: NetworkSpec, weights: Path) -> None:
         for layer in dict.fromkeys(spec.layers):
             if not layers[layer.name].variables or not _has_weights(spec, layer):
                 continue
-            group = file.get(f"{layer.where}/vars")
-            if group is None:
-                raise ValueError(f"none of layer {layer.name} at {layer.where}")
-            layers[layer.name].load_own_variables({key: group[key][()] for key in group})
+            for part in layer.parts:
+                where = f"{layer.where}/{part}/vars" if part else f"{layer.where}/vars"
+                group = file.get(where)
+                if group is None:
+                    raise ValueError(f"none of layer {layer.name} at {where}")
+                inner = _part(layers[layer.name], part)
+                inner.load_own_variables({key: group[key][()] for key in group})
+
+
+def _part(layer: keras.Layer, part: str) -> keras.Layer:
+    """Return a layer within a layer, by the name of its group; Keras keeps some under a private name."""
+    for name in part.split("/") if part else ():
+        layer = getattr(layer, name) if hasattr(layer, name) else getattr(layer, f"_{name}")
+    return layer
 
 
 def _has_weights(spec: NetworkSpec, layer: LayerSpec) -> bool:

@@ -110,7 +110,11 @@ def fill_from_h5(model: keras.Model, content: H5Content) -> None:
         for (layer, place, _), array in zip(slots, arrays, strict=True):
             found.setdefault(layer, {})[str(place)] = np.asarray(array, np.float32)
         for layer, store in found.items():
-            layer.load_own_variables(store)
+            # Whoever has layers inside has no variables of its own.
+            if layer._layers:
+                layer.set_weights(list(store.values()))
+            else:
+                layer.load_own_variables(store)
     if others := [name for name, arrays in left.items() if arrays]:
         raise ValueError(f"arrays of {others[0]!r:.200}, which is no layer")
 

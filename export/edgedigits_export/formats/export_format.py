@@ -13,6 +13,7 @@ from edgedigits.metadata import ModelMetadata
 from edgedigits.progress import Progress
 from edgedigits.runtimes.model import Model
 from edgedigits_export.boards.firmware import FirmwareFigures
+from edgedigits_export.graph.steps import in_floats_only
 from edgedigits_export.inference_graph import InferenceGraph
 from edgedigits_export.integers.calibration import IntegerForm
 from edgedigits_export.integers.graph_kernels import IntegerGraph
@@ -42,9 +43,16 @@ class ExportFormat(ABC):
     any_layers: ClassVar[frozenset[Precision]] = frozenset()
     """Precisions in which its files hold any network, not only one of Dense layers."""
 
+    float_steps: ClassVar[frozenset[Precision]] = frozenset()
+    """Precisions in which its files hold layers too that are written in float32 only."""
+
     def can_hold(self, graph: InferenceGraph, precision: Precision) -> bool:
         """Return whether a file of this precision can hold a network."""
-        return graph.chain is not None or precision in self.any_layers
+        if graph.chain is not None:
+            return True
+        if graph.steps is not None and in_floats_only(graph.steps):
+            return precision in self.float_steps
+        return precision in self.any_layers
 
     @abstractmethod
     def convert(
