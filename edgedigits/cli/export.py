@@ -106,7 +106,7 @@ def command(
 
     NETWORK is a .keras or whole-model .h5 file, of any author; without it, that of --models and --name.
     Networks of other layers than Dense ones, with convolutions for instance, go to all but int8 ORT, C
-    and TFLM files.
+    and TFLM files; recurrent layers, attention and a few others to float32 ONNX files.
 
     Every file has to prove on all test images that it is as accurate before it is put in place. A file
     that fails the gate is not written, and the exit status is 1. The same network gives the same bytes.
@@ -176,6 +176,7 @@ def _possible(
     graph: "InferenceGraph", targets: tuple["Target", ...], progress: "Progress"
 ) -> tuple["Target", ...]:
     """Return what can be made of a network here, and say what is left out."""
+    from edgedigits.model_files.sequence_layers import float_layers
     from edgedigits_export import all_targets, holding
 
     for left in sorted({target.format for target in all_targets() if not target.row.can_be_opened}):
@@ -185,7 +186,13 @@ def _possible(
         left_out = ", ".join(
             f"{target.precision} {target.format}" for target in targets if target not in held
         )
-        progress.note(f"{graph.arch}: left out, since these are made of Dense networks only: {left_out}")
+        kinds = float_layers(graph.spec.layers)
+        reason = (
+            f"{', '.join(kinds)} go to float32 ONNX files only"
+            if kinds
+            else "these are made of Dense networks only"
+        )
+        progress.note(f"{graph.arch}: left out, since {reason}: {left_out}")
     return held
 
 

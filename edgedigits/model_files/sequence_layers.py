@@ -4,6 +4,7 @@ A sequence is (steps, features). Files compute it as a map of one row: (1, steps
 """
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -284,3 +285,14 @@ class Attention(LayerSpec):
     def parts(self) -> tuple[str, ...]:
         """See ``LayerSpec.parts``."""
         return ("query_dense", "key_dense", "value_dense", "output_dense")
+
+
+FLOAT_KINDS = (Attention, LayerNormalization, Multiply, Permute, Recurrent, Resized)
+"""That go to float32 ONNX files only."""
+
+
+def float_layers(layers: Iterable[LayerSpec]) -> list[str]:
+    """Return what those of some layers are called that go to float32 ONNX files only, each kind once."""
+    found = {str(layer).partition(" ")[0] for layer in layers if isinstance(layer, FLOAT_KINDS)}
+    functions = (getattr(layer, key, "") for layer in layers for key in ("activation", "function"))
+    return sorted(found | ({"softplus"} & set(functions)))

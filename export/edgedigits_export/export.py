@@ -19,6 +19,7 @@ from edgedigits.measuring.reference import Reference
 from edgedigits.measuring.verify import Verification, verify_model
 from edgedigits.metadata import MeasuredAccuracy, ModelMetadata
 from edgedigits.model_files.keras_sources import EXPECTED, other_source
+from edgedigits.model_files.sequence_layers import float_layers
 from edgedigits.progress import SILENT, Progress
 from edgedigits.runtimes.opening import open_model
 from edgedigits_export.chosen_integers import (
@@ -104,7 +105,7 @@ _HEAD_NOTES = {
 
 
 def holding(graph: InferenceGraph, targets: Sequence[Target]) -> tuple[Target, ...]:
-    """Return those targets whose files can hold a network: all for Dense layers, for others but some of integers."""
+    """Return those targets whose files can hold a network: all for Dense layers, for others fewer."""
     return tuple(target for target in targets if _exporter(target).can_hold(graph, target.precision))
 
 
@@ -113,6 +114,13 @@ def _check_holds(path: Path, graph: InferenceGraph, targets: Sequence[Target]) -
     left = set(targets) - set(holding(graph, targets))
     if left:
         names = sorted({f"{target.precision} {target.format}" for target in left})
+        if kinds := float_layers(graph.spec.layers):
+            raise ContractError(
+                path,
+                f"other layers than {', '.join(kinds)} for {', '.join(names)} files",
+                f"{graph.arch}, which goes to float32 ONNX files only",
+                "export it with --format onnx",
+            )
         raise ContractError(
             path,
             f"a chain of Dense layers with relu and a softmax at the end for {', '.join(names)} files",
