@@ -106,7 +106,7 @@ def command(
 
     NETWORK is a .keras or whole-model .h5 file, of any author; without it, that of --models and --name.
     Networks of other layers than Dense ones, with convolutions for instance, go to all but int8 ORT, C
-    and TFLM files; recurrent layers, attention and a few others to float32 ONNX files.
+    and TFLM files; recurrent layers, attention and a few others to float32 ONNX and ORT files.
 
     Every file has to prove on all test images that it is as accurate before it is put in place. A file
     that fails the gate is not written, and the exit status is 1. The same network gives the same bytes.
@@ -187,11 +187,9 @@ def _possible(
             f"{target.precision} {target.format}" for target in targets if target not in held
         )
         kinds = float_layers(graph.spec.layers)
-        reason = (
-            f"{', '.join(kinds)} go to float32 ONNX files only"
-            if kinds
-            else "these are made of Dense networks only"
-        )
+        reason = "these are made of Dense networks only"
+        if kinds:
+            reason = f"{', '.join(kinds)} go to float32 ONNX and ORT files only"
         progress.note(f"{graph.arch}: left out, since {reason}: {left_out}")
     return held
 

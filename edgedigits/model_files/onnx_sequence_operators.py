@@ -13,6 +13,7 @@ from edgedigits.model_files.onnx_map_operators import function
 from edgedigits.model_files.onnx_operators import together
 from edgedigits.model_files.onnx_tensors import (
     FLOAT,
+    LARGEST_NUMBER,
     VALUES,
     WAY,
     Attributes,
@@ -28,6 +29,8 @@ _ACTIVATIONS = {"GRU": 2, "LSTM": 3, "RNN": 1}
 """How many functions a cell takes."""
 _FUNCTIONS = (b"Tanh", b"Sigmoid", b"Relu")
 _CELL_ATTRIBUTES = frozenset({"activations", "direction", "hidden_size", "linear_before_reset"})
+_UNUSED = ("input_forget", "layout")
+"""That are 0 where they are said at all."""
 
 
 def _is_counted(tensor: Tensor) -> bool:
@@ -119,15 +122,41 @@ def _cell(operator: str) -> Rule:
 
 def _are_known(operator: str, attributes: Attributes) -> bool:
     """Whether a cell is told what edgedigits tells it, and nothing else."""
-    functions = [bytes(text) for text in attributes.get("activations", {}).get("strings", [])]
+    functions = [_bytes(text) for text in attributes.get("activations", {}).get("strings", [])]
     return (
-        attributes.keys() <= _CELL_ATTRIBUTES
+        attributes.keys() <= {*_CELL_ATTRIBUTES, *_UNUSED}
+        and not any(whole(attributes, name, 0) for name in _UNUSED)
         and len(functions) == _ACTIVATIONS[operator]
         and all(name in _FUNCTIONS for name in functions)
-        and bytes(attributes.get("direction", {}).get("s", b"")) in (b"forward", b"reverse")
+        and _bytes(attributes.get("direction", {}).get("s", b"")) in (b"forward", b"reverse")
         and ("linear_before_reset" not in attributes or operator == "GRU")
         and whole(attributes, "linear_before_reset", 0) in (0, 1)
     )
+
+
+def _bytes(text: Any) -> bytes:
+    """Return a text of an attribute, which an ORT file has as such and an ONNX file as bytes."""
+    return text.encode() if isinstance(text, str) else bytes(text)
+
+
+def fused_product(inputs: list[Tensor], attributes: Attributes) -> Tensor:
+    """A MatMul that takes one or both of its inputs with their last two sides exchanged, times a number."""
+    expect(
+        len(inputs) == 2
+        and abs(attributes.get("alpha", {}).get("f", 1.0)) <= LARGEST_NUMBER
+        and not whole(attributes, "transBatchA", 0)
+        and not whole(attributes, "transBatchB", 0)
+        and all(len(tensor.shape) > 1 for tensor in inputs),
+        "FusedMatMul",
+        inputs,
+    )
+    taken = [
+        tensor._replace(shape=(*tensor.shape[:-2], *tensor.shape[:-3:-1]))
+        if whole(attributes, key, 0)
+        else tensor
+        for tensor, key in zip(inputs, ("transA", "transB"), strict=True)
+    ]
+    return _product_of_maps(taken, {})
 
 
 SEQUENCE_OPERATORS: "dict[str, Rule]" = {

@@ -118,7 +118,7 @@ def _check_holds(path: Path, graph: InferenceGraph, targets: Sequence[Target]) -
             raise ContractError(
                 path,
                 f"other layers than {', '.join(kinds)} for {', '.join(names)} files",
-                f"{graph.arch}, which goes to float32 ONNX files only",
+                f"{graph.arch}, which goes to float32 ONNX and ORT files only",
                 "export it with --format onnx",
             )
         raise ContractError(

@@ -152,7 +152,7 @@ class OrtFormat(OnnxFormat):
 
     tools = ("keras", "onnx", "onnxruntime")
     any_layers = frozenset({"float32"})
-    float_steps = frozenset()
+    float_steps = frozenset({"float32"})
 
     def stamp(
         self, model: str, content: bytes, metadata: ModelMetadata, options: ExportOptions, split: Split
