@@ -8,9 +8,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
+from edgedigits.contract import LARGEST_MAP
 from edgedigits.model_files.layer_kinds import Add, real_axes
 from edgedigits.model_files.map_layers import Kind, MapLayer, Margins, same_margins
 from edgedigits.model_files.network_spec import LayerSpec, Shape
+
+MOST_NORMALIZED = 1_024
+"""Values of a LayerNormalization, whose mean is written as a product with as many squared."""
 
 
 def steps_of(layer: LayerSpec, inputs: Shape) -> tuple[int, int]:
@@ -22,6 +26,14 @@ def steps_of(layer: LayerSpec, inputs: Shape) -> tuple[int, int]:
     if len(inputs) != 2:
         raise ValueError(f"{layer} {layer.name} takes a sequence of two sides, not {inputs}")
     return inputs[0], inputs[1]
+
+
+def check_held(layer: LayerSpec, count: int) -> None:
+    """Raise ``ValueError`` where a layer would hold too many values of an image between its input and its output."""
+    if count > LARGEST_MAP:
+        raise ValueError(
+            f"{layer} {layer.name} that holds {count:,} values of an image, more than {LARGEST_MAP:,}"
+        )
 
 
 @dataclass(frozen=True)
@@ -177,6 +189,8 @@ class LayerNormalization(LayerSpec):
 
     def parameter_shapes(self, inputs: Shape) -> tuple[Shape, ...]:
         """Return the shapes of gamma and beta, as far as it has them."""
+        if inputs[-1] > MOST_NORMALIZED:
+            raise ValueError(f"{self} {self.name} of {inputs[-1]:,} values, more than {MOST_NORMALIZED:,}")
         if real_axes((self.axis,), inputs) != (len(inputs) - 1,):
             raise ValueError(f"{self} {self.name} along another side than the last of {inputs}")
         return ((inputs[-1],),) * (self.scale + self.center)
@@ -220,6 +234,7 @@ class Recurrent(LayerSpec):
     def output_shape(self, inputs: Shape, *others: Shape) -> Shape:
         """Return the units, with the steps where it gives all; see ``LayerSpec.output_shape``."""
         steps, _ = steps_of(self, inputs)
+        check_held(self, steps * GATES[self.cell] * self.units)
         features = self.units * (self.directions if self.merge == "concat" else 1)
         return (steps, features) if self.returns_all else (features,)
 
@@ -263,6 +278,10 @@ class Attention(LayerSpec):
             raise ValueError(f"{self} {self.name} of {inputs} and {others}")
         if others[0][1] != inputs[1]:
             raise ValueError(f"{self} {self.name} of features {inputs[1]} and {others[0][1]}")
+        steps = max(inputs[0], others[0][0])
+        check_held(
+            self, self.heads * max(inputs[0] * others[0][0], steps * max(self.key_width, self.value_width))
+        )
         return inputs
 
     def parameter_shapes(self, inputs: Shape) -> tuple[Shape, ...]:

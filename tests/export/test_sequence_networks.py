@@ -1,4 +1,4 @@
-"""Networks of sequences: to float32 ONNX and ORT files, as Keras answers, and refused by format and reason elsewhere."""
+"""Networks of sequences: to float32 ONNX and ORT files as Keras answers, and refused by format and reason elsewhere."""
 
 import functools
 from pathlib import Path
@@ -192,6 +192,10 @@ def sequence(layer: keras.Layer) -> keras.Model:
     return networks.chain(layer, layers.Flatten(), layers.Dense(10, "softmax"), shape=(28, 28))
 
 
+def _looked(values: keras.KerasTensor) -> keras.KerasTensor:
+    return layers.MultiHeadAttention(1, 1)(values, values)
+
+
 REFUSED = {
     "stateful": (
         lambda: networks.chain(layers.LSTM(4, activation="elu"), layers.Dense(10, "softmax"), shape=(28, 28)),
@@ -225,6 +229,22 @@ REFUSED = {
             (28, 28),
         ),
         "a MultiHeadAttention without output_shape",
+    ),
+    "much attention": (
+        lambda: networks.functional(
+            lambda values: layers.Dense(10, "softmax")(layers.Flatten()(_looked(layers.Reshape((784, 1))(values))))
+        ),
+        "that holds 614,656 values of an image",
+    ),
+    "a long memory": (
+        lambda: networks.chain(layers.Reshape((784, 1)), layers.LSTM(90), layers.Dense(10, "softmax")),
+        "LSTM .*that holds 282,240 values of an image",
+    ),
+    "many values": (
+        lambda: networks.chain(
+            layers.Dense(2_000, "relu"), layers.LayerNormalization(), layers.Dense(10, "softmax"), shape=(784,)
+        ),
+        "of 2,000 values, more than 1,024",
     ),
     "causal": (
         lambda: networks.functional(

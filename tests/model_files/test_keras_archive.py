@@ -212,12 +212,14 @@ REFUSED = {
         "a Lambda layer, which would run code",
     ),
     "convolution of one side": (
-        lambda: functional(layers.Conv1D(4, 3), layers.Flatten(), dense()),
-        r"layers of Activation, .*found a layer Conv1D \(conv1d\w*, layer 2 of the model\)",
+        lambda: functional(layers.Conv1DTranspose(4, 3), layers.Flatten(), dense()),
+        r"layers of Activation, .*found a layer Conv1DTranspose \(conv1d_transpose\w*, layer 2 of the model\)",
     ),
     "sizes of another layer": (
-        lambda: functional(layers.UpSampling2D(), layers.Flatten(), dense(), shape=(28, 28, 1)),
-        "found a layer UpSampling2D",
+        lambda: functional(
+            layers.UpSampling2D(interpolation="bicubic"), layers.Flatten(), dense(), shape=(28, 28, 1)
+        ),
+        "interpolation nearest or bilinear in UpSampling2D",
     ),
     "custom layer": (lambda: functional(layers.Flatten(), Custom(), dense()), "found a layer Custom"),
     "registered layer": (
@@ -249,8 +251,8 @@ REFUSED = {
         lambda: functional(layers.Flatten()),
         r"softmax layer of 10 units at the end, found Activation that gives \(784,\)",
     ),
-    "softplus": (
-        lambda: functional(layers.Flatten(), dense(16, "softplus"), dense()),
+    "softsign": (
+        lambda: functional(layers.Flatten(), dense(16, "softsign"), dense()),
         "expected an activation among linear, relu, .*found softplus",
     ),
     "linear layers": (
@@ -259,7 +261,7 @@ REFUSED = {
     ),
     "no flatten": (
         lambda: functional(dense(16, "relu"), dense()),
-        r"without a Flatten before it: it is given \(28, 28\)",
+        r"of 10 units at the end, found Dense 10 softmax that gives \(28, 10\)",
     ),
     "other pictures": (
         lambda: functional(layers.Flatten(), dense(), shape=(32, 32)),
