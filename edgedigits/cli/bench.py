@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from edgedigits.input_scale import InputScale
     from edgedigits.measuring.bench_result import BenchResult
     from edgedigits.measuring.subjects import Subject
+    from edgedigits.progress import Progress
 
 
 @click.command()
@@ -92,8 +93,6 @@ def command(
       edgedigits bench models/digits.onnx models/digits.int8.tflite --threads 2
       edgedigits bench --markdown --plot trade-off.png
     """
-    from importlib.util import find_spec
-
     from edgedigits.extras import extra
 
     if as_json + as_csv + as_markdown > 1:
@@ -101,13 +100,7 @@ def command(
     with extra("bench", "measuring"):
         from edgedigits.measuring.bench import bench
         from edgedigits.measuring.bench_result import BenchOptions
-        from edgedigits.measuring.subjects import (
-            fed_subjects,
-            find_subjects,
-            foreign_subjects,
-            model_files,
-            read_test_split,
-        )
+        from edgedigits.measuring.subjects import foreign_subjects, model_files, read_test_split
     if plot is not None:
         with extra("train", "--plot"):
             from edgedigits.reporting.plots import TradeOffPoint, trade_off
@@ -120,11 +113,10 @@ def command(
     if not files and not foreign:
         files = model_files(models)
     files, left_out = _without_foreign(files, needs_others=not foreign)
-    subjects = find_subjects(files, keras and find_spec("tensorflow") is not None)
-    if not foreign:
-        _check_something_left(subjects, keras)
-    subjects = fed_subjects(subjects, data, input_scale, progress)
-    subjects += foreign_subjects(foreign, data, input_scale, progress)
+    subjects = [
+        *_own_subjects(files, data, input_scale, progress, with_keras=keras, may_be_none=bool(foreign)),
+        *foreign_subjects(foreign, data, input_scale, progress),
+    ]
     split = read_test_split(subjects, data, progress)
     options = BenchOptions(threads, min_seconds, min_samples, rounds=rounds, cold_starts=cold_starts)
     result = bench(subjects, split, options, progress)
@@ -134,6 +126,26 @@ def command(
         write_atomically(plot, trade_off(points))
         progress.note(f"drew {plot}")
     raise SystemExit(1 if left_out else 0)
+
+
+def _own_subjects(
+    files: "Sequence[Path]",
+    data: Path | None,
+    input_scale: "InputScale | None",
+    progress: "Progress",
+    *,
+    with_keras: bool,
+    may_be_none: bool,
+) -> "list[Subject]":
+    """Return the rows of files that edgedigits made, and of networks of Keras where these are measured."""
+    from importlib.util import find_spec
+
+    from edgedigits.measuring.subjects import fed_subjects, find_subjects
+
+    subjects = find_subjects(files, with_keras and find_spec("tensorflow") is not None)
+    if not may_be_none:
+        _check_something_left(subjects, with_keras)
+    return fed_subjects(subjects, data, input_scale, progress)
 
 
 def _without_foreign(paths: "Sequence[Path]", *, needs_others: bool) -> "tuple[list[Path], int]":

@@ -87,9 +87,7 @@ def command(
     if not files and not foreign:
         raise click.UsageError("expected files to verify, or --foreign FILE, got neither")
     from edgedigits.artifacts.recovery import finish_commits
-    from edgedigits.artifacts.staging import write_atomically
     from edgedigits.datasets.read import read_split
-    from edgedigits.reporting.changed_sheet import changed_sheet
 
     progress = terminal_progress(quiet)
     if sheet is not None:
@@ -112,14 +110,29 @@ def command(
             continue
         verifications.append(verification)
         if sheet is not None:
-            picture = sheet / f"{model.path.name}.png"
-            write_atomically(picture, changed_sheet(verification, model, split, answers))
-            progress.note(f"drew {picture}")
+            _draw(sheet, verification, model, split, answers, progress)
     measured = _measured(others, split, reference, progress)
     _print_findings(verifications, measured, as_json=as_json)
     failed = [*(found.failures for found in verifications), *(found.failures for found in measured)]
     if broken or any(failed):
         raise SystemExit(1)
+
+
+def _draw(
+    sheet: Path,
+    verification: "Verification",
+    model: "Model",
+    split: "Split",
+    answers: "Reference",
+    progress: "Progress",
+) -> None:
+    """Write the picture of all images whose class changed."""
+    from edgedigits.artifacts.staging import write_atomically
+    from edgedigits.reporting.changed_sheet import changed_sheet
+
+    picture = sheet / f"{model.path.name}.png"
+    write_atomically(picture, changed_sheet(verification, model, split, answers))
+    progress.note(f"drew {picture}")
 
 
 def _opened(

@@ -253,7 +253,7 @@ REFUSED = {
     ),
     "softsign": (
         lambda: functional(layers.Flatten(), dense(16, "softsign"), dense()),
-        "expected an activation among linear, relu, .*found softplus",
+        "expected an activation among linear, relu, .*found softsign",
     ),
     "linear layers": (
         lambda: functional(layers.Flatten(), dense(16, "linear"), dense()),
