@@ -110,8 +110,9 @@ def _read_config(path: Path) -> dict[str, Any]:
     except ARCHIVE_ERRORS as error:
         if isinstance(error, ModelFileError):
             raise
+        what = ".keras archive" if path.suffix == ".keras" else "HDF5 file"
         raise ModelFileError(
-            path, f"no whole .keras archive, truncated or of another kind ({reason(error)})", TRAIN_AGAIN
+            path, f"no whole {what}, truncated or of another kind ({reason(error)})", TRAIN_AGAIN
         ) from error
     if is_old:
         raise of_keras_2(path)
