@@ -1,9 +1,10 @@
-"""Whether what a model answers are probabilities: one row for each image, none negative, each row with the sum 1.
+"""Whether what a model answers are probabilities: one row for each image, from 0 to 1, each row with the sum 1.
 
 A file may be whole and keep the contract, and its weights may still be so damaged that what comes out means nothing.
 One place looks at the answers of every runtime.
 """
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,8 @@ SUM_TOLERANCE = 2e-3
 """Between the sum of a row and 1. Ten floats of a softmax miss it by 1e-6; what is no softmax misses it by far more."""
 QUANTIZED_SUM_TOLERANCE = 10 / 256
 """Likewise where probabilities come in steps of 1/256: each of ten may be off by one step, and 1 is kept as 255/256."""
+ANY_SUM = math.inf
+"""Likewise of ten sigmoids: each is the probability of its own class, whatever the others are."""
 _ONES = np.ones(CLASSES, np.float32)
 
 
@@ -45,11 +48,14 @@ def are_probabilities(answers: "npt.NDArray[np.float32]", tolerance: float = SUM
     if len(answers) == 1:
         # A fifth of the time that NumPy takes for a single row.
         row = answers[0].tolist()
-        return bool(min(row) >= 0 and abs(sum(row) - 1) <= tolerance)
+        return bool(min(row) >= 0 and abs(sum(row) - 1) <= tolerance) and (
+            tolerance < ANY_SUM or max(row) <= 1
+        )
     if not len(answers):
         return True
     # First what cannot overflow, which NumPy would warn of.
-    if not (np.minimum.reduce(answers, None) >= 0 and np.maximum.reduce(answers, None) <= 1 + tolerance):
+    most = 1 + tolerance if tolerance < ANY_SUM else 1
+    if not (np.minimum.reduce(answers, None) >= 0 and np.maximum.reduce(answers, None) <= most):
         return False
     sums = answers @ _ONES
     return bool(np.minimum.reduce(sums) >= 1 - tolerance and np.maximum.reduce(sums) <= 1 + tolerance)
@@ -71,20 +77,30 @@ def faults(answers: "npt.NDArray[np.float32]", tolerance: float = SUM_TOLERANCE)
     return found
 
 
-def check_probabilities(path: Path, answers: "npt.NDArray[np.float32]", images: int) -> None:
+def check_probabilities(
+    path: Path, answers: "npt.NDArray[np.float32]", images: int, tolerance: float = SUM_TOLERANCE
+) -> None:
     """Raise an error unless a float model gave probabilities, float32 (n, 10), for each image.
+
+    Args:
+        path: of the model file, for the message.
+        answers: what the runtime gave.
+        images: how many images it was asked about.
+        tolerance: between the sum of a row and 1; ``ANY_SUM`` for ten sigmoids.
 
     Raises:
         ContractError: other answers than ten for each image.
         ModelFileError: they are no probabilities.
     """
     check_shape(path, answers, images)
-    if not are_probabilities(answers):
-        raise no_probabilities(path, answers)
+    if not are_probabilities(answers, tolerance):
+        raise no_probabilities(path, answers, tolerance)
 
 
-def no_probabilities(path: Path, answers: "npt.NDArray[np.float32]") -> ModelFileError:
+def no_probabilities(
+    path: Path, answers: "npt.NDArray[np.float32]", tolerance: float = SUM_TOLERANCE
+) -> ModelFileError:
     """Return the error about answers that are no probabilities."""
     if np.isnan(answers).any():
         return ModelFileError(path, "it gives no numbers: its weights are damaged")
-    return ModelFileError(path, f"it gives no probabilities: {'; '.join(faults(answers))}")
+    return ModelFileError(path, f"it gives no probabilities: {'; '.join(faults(answers, tolerance))}")

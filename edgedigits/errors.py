@@ -82,7 +82,8 @@ class ForeignModelError(ContractError, ValueError):
             path,
             expected,
             f"{found}: the model was not made by edgedigits",
-            "export the Keras network that it comes from: `edgedigits export NETWORK.keras --format all`",
+            "export the Keras network that it comes from: `edgedigits export NETWORK.keras --format all`; or measure "
+            "it as it is with `verify --foreign` or `bench --foreign`",
         )
 
 

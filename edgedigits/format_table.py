@@ -60,6 +60,8 @@ class Format(NamedTuple):
     """Whether its names say the precision, as ``digits.int8.onnx`` does."""
     opener: str | None = None
     """``module:name`` of a function that finds the program without which its files cannot be opened; None: no such."""
+    is_listed: bool = True
+    """Whether its files are looked for in a folder, or have to be named: ``.h5`` files mostly hold other things."""
 
     @property
     def ending(self) -> str:
@@ -71,6 +73,8 @@ class Format(NamedTuple):
         """Whether the program is here that its files cannot be opened without."""
         return self.opener is None or resolve(self.opener)() is not None
 
+
+_KERAS = "edgedigits.runtimes.keras_model:open_keras"
 
 FORMATS: dict[str, Format] = {
     row.name: row
@@ -118,8 +122,12 @@ FORMATS: dict[str, Format] = {
             "keras",
             ".keras",
             _gates("float32"),
-            runtime="edgedigits.runtimes.keras_model:open_keras",
+            runtime=_KERAS,
             exporter=None,
+        ),
+        *(
+            Format(name, f".{name}", _gates("float32"), runtime=_KERAS, exporter=None, is_listed=False)
+            for name in ("h5", "hdf5")
         ),
     )
 }
@@ -130,6 +138,12 @@ def format_of(path: Path) -> Format | None:
     """Return the format that the name of a file tells; None where it is of none."""
     fitting = [row for row in FORMATS.values() if path.name.removesuffix(row.ending) not in ("", path.name)]
     return max(fitting, key=lambda row: len(row.ending), default=None)
+
+
+def is_keras(path: Path) -> bool:
+    """Whether the name of a file tells a network that Keras opens."""
+    row = format_of(path)
+    return row is not None and row.runtime == _KERAS
 
 
 def resolve(place: str) -> Any:

@@ -76,8 +76,9 @@ class ModelMetadata:
     contract: int = CONTRACT_VERSION
     input_scale: InputScaleReceipt | None = None
     """What the scaling was that is folded in, where the network did not say it itself."""
-    head: Literal["logits"] | None = None
-    """How the network ended, where the softmax at the end was added to it; None where it has its own."""
+    head: Literal["logits", "sigmoid"] | None = None
+    """How the network ended, where it has no softmax of its own: ``logits``, to which one was added, or ``sigmoid``,
+    ten of which are each the probability of one class and do not sum to 1. None where it has its own."""
 
     def to_json(self) -> str:
         """Write as one line of JSON with sorted keys, so that equal metadata are equal bytes."""
@@ -154,8 +155,8 @@ class ModelMetadata:
             raise ContractError(path, expected, found) from error
         if self.precision not in PRECISIONS:
             raise ContractError(path, f"precision {' or '.join(PRECISIONS)}", repr(self.precision))
-        if self.head not in (None, "logits"):
-            raise ContractError(path, "a network that ends in softmax or logits", repr(self.head))
+        if self.head not in (None, "logits", "sigmoid"):
+            raise ContractError(path, "a network that ends in softmax, logits or sigmoid", repr(self.head))
         if self.edges not in ("uint8", "int8"):
             raise ContractError(path, "edges uint8 or int8", repr(self.edges))
 
@@ -177,6 +178,19 @@ class ModelMetadata:
             )
         if self.edges != edges:
             raise ContractError(path, f"{self.edges} edges, as its metadata say", f"edges of {edges}")
+
+    def check_head(self, path: Path, *, is_sigmoid: bool) -> None:
+        """Raise ``ContractError`` where the file says that it ends in sigmoids, and it does not, or does and is silent.
+
+        What is believed here decides whether its answers have to sum to 1.
+
+        Args:
+            path: of the file, for the message.
+            is_sigmoid: whether its tensors end in ten sigmoids.
+        """
+        if (self.head == "sigmoid") != is_sigmoid:
+            said, found = ("sigmoids", "a softmax") if self.head == "sigmoid" else ("a softmax", "sigmoids")
+            raise ContractError(path, f"{said} at the end, as its metadata say", found)
 
     def check_layers(self, path: Path, *, are_dense: bool) -> None:
         """Raise ``ContractError`` where the file says that its layers are Dense ones, and they are not.

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edgedigits.answers import SUM_TOLERANCE, check_probabilities, no_probabilities
+from edgedigits.answers import ANY_SUM, SUM_TOLERANCE, check_probabilities, no_probabilities
 from edgedigits.arguments import count_of, threads_of
 from edgedigits.contract import CLASSES, IMAGE_SIDE, INPUT_NAME, LABELS, OUTPUT_NAME
 from edgedigits.errors import (
@@ -51,9 +51,11 @@ class Prediction:
     digit: int
     """The most probable digit, 0 to 9; in a network of another dataset, the index of the class."""
     confidence: float
-    """Its probability, 0 to 1."""
+    """Its probability, 0 to 1. Of a network that ends in ten sigmoids (``metadata.head``), its own sigmoid: how sure it
+    is of this class alone, and others may be as likely."""
     probabilities: tuple[float, ...]
-    """Probability of each digit, ten in all. A tuple of plain floats: it can be hashed and put in JSON."""
+    """Probability of each digit, ten in all, with the sum 1 unless they are ten sigmoids. A tuple of plain floats: it
+    can be hashed and put in JSON."""
     label: str
     """Name of the most probable class: the digit as text, or what the network's dataset calls it."""
 
@@ -140,6 +142,7 @@ class DigitPredictor:
             )
         self._threads = threads
         self._session, self.metadata = open_session(self.model, threads=threads)
+        self._sum_tolerance = ANY_SUM if self.metadata.head == "sigmoid" else SUM_TOLERANCE
 
     def __getstate__(self) -> dict[str, Any]:
         return {"model": self.model, "threads": self._threads}
@@ -177,7 +180,7 @@ class DigitPredictor:
         prediction = Prediction.from_probabilities(row, self.metadata.labels)
         # The largest of a row with a NaN is the NaN, for which no comparison holds.
         if not 0 <= prediction.confidence <= 1 + SUM_TOLERANCE:
-            raise no_probabilities(self.model, row[np.newaxis])
+            raise no_probabilities(self.model, row[np.newaxis], self._sum_tolerance)
         return prediction
 
     def predict_batch(self, pictures: Iterable[Picture]) -> list[Prediction]:
@@ -222,7 +225,7 @@ class DigitPredictor:
                 meanwhile: where another process cuts it, the system ends this one with SIGBUS.
 
         Returns:
-            (n, 10) float32, rows sum to 1.
+            (n, 10) float32, from 0 to 1; rows sum to 1 unless the network ends in ten sigmoids (``metadata.head``).
 
         Raises:
             ImageError: another shape or dtype; an ``ImageTypeError`` where this is no array.
@@ -242,7 +245,7 @@ class DigitPredictor:
     def _run(self, pixels: Pixels) -> npt.NDArray[np.float32]:
         """Run the network on at most ``BATCH`` pictures, and look at what comes out."""
         answers: npt.NDArray[np.float32] = self._session.run(_OUTPUTS, {INPUT_NAME: pixels})[0]
-        check_probabilities(self.model, answers, len(pixels))
+        check_probabilities(self.model, answers, len(pixels), self._sum_tolerance)
         return answers
 
     def _in_parts(self, pixels: Pixels) -> npt.NDArray[np.float32]:

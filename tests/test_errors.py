@@ -40,7 +40,8 @@ EXAMPLES = [
         ValueError,
         (
             "models/digits.onnx: expected a file that we wrote, found another one: the model was not made by "
-            "edgedigits; export the Keras network that it comes from: `edgedigits export NETWORK.keras --format all`"
+            "edgedigits; export the Keras network that it comes from: `edgedigits export NETWORK.keras --format all`; "
+            "or measure it as it is with `verify --foreign` or `bench --foreign`"
         ),
     ),
     (errors.ImageError("seven.png: no ink"), ValueError, "seven.png: no ink"),

@@ -208,6 +208,7 @@ class File(TypedDict, total=False):
     format: str
     precision: str
     edges: str
+    head: str
     weights_sha256: str
     calibration: CalibrationRecord | None
     quantization: dict[str, Any] | None

@@ -10,6 +10,7 @@ from edgedigits.cli.options import (
     Amount,
     data_option,
     echo_json,
+    foreign_option,
     input_scale_option,
     json_option,
     models_option,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from edgedigits.input_scale import InputScale
     from edgedigits.measuring.bench_result import BenchResult
     from edgedigits.measuring.subjects import Subject
+    from edgedigits.progress import Progress
 
 
 @click.command()
@@ -50,7 +52,8 @@ if TYPE_CHECKING:
 @click.option(
     "--keras/--no-keras", default=True, show_default=True, help="Measure Keras too, where it is installed."
 )
-@input_scale_option(".keras files among them were")
+@foreign_option
+@input_scale_option("networks of Keras and models of other tools among them were")
 @data_option
 @json_option
 @click.option("--csv", "as_csv", is_flag=True, help="Print comma-separated values.")
@@ -70,6 +73,7 @@ def command(
     rounds: int,
     cold_starts: int,
     keras: bool,
+    foreign: tuple[Path, ...],
     input_scale: "InputScale | None",
     data: Path | None,
     as_json: bool,
@@ -89,8 +93,6 @@ def command(
       edgedigits bench models/digits.onnx models/digits.int8.tflite --threads 2
       edgedigits bench --markdown --plot trade-off.png
     """
-    from importlib.util import find_spec
-
     from edgedigits.extras import extra
 
     if as_json + as_csv + as_markdown > 1:
@@ -98,7 +100,7 @@ def command(
     with extra("bench", "measuring"):
         from edgedigits.measuring.bench import bench
         from edgedigits.measuring.bench_result import BenchOptions
-        from edgedigits.measuring.subjects import fed_subjects, find_subjects, model_files, read_test_split
+        from edgedigits.measuring.subjects import foreign_subjects, model_files, read_test_split
     if plot is not None:
         with extra("train", "--plot"):
             from edgedigits.reporting.plots import TradeOffPoint, trade_off
@@ -108,10 +110,13 @@ def command(
         finish_commits(plot.parent)
         check_output(plot)
     progress = terminal_progress(quiet)
-    files, left_out = _without_foreign(files or model_files(models))
-    subjects = find_subjects(files, keras and find_spec("tensorflow") is not None)
-    _check_something_left(subjects, keras)
-    subjects = fed_subjects(subjects, data, input_scale, progress)
+    if not files and not foreign:
+        files = model_files(models)
+    files, left_out = _without_foreign(files, needs_others=not foreign)
+    subjects = [
+        *_own_subjects(files, data, input_scale, progress, with_keras=keras, may_be_none=bool(foreign)),
+        *foreign_subjects(foreign, data, input_scale, progress),
+    ]
     split = read_test_split(subjects, data, progress)
     options = BenchOptions(threads, min_seconds, min_samples, rounds=rounds, cold_starts=cold_starts)
     result = bench(subjects, split, options, progress)
@@ -123,7 +128,27 @@ def command(
     raise SystemExit(1 if left_out else 0)
 
 
-def _without_foreign(paths: "Sequence[Path]") -> "tuple[list[Path], int]":
+def _own_subjects(
+    files: "Sequence[Path]",
+    data: Path | None,
+    input_scale: "InputScale | None",
+    progress: "Progress",
+    *,
+    with_keras: bool,
+    may_be_none: bool,
+) -> "list[Subject]":
+    """Return the rows of files that edgedigits made, and of networks of Keras where these are measured."""
+    from importlib.util import find_spec
+
+    from edgedigits.measuring.subjects import fed_subjects, find_subjects
+
+    subjects = find_subjects(files, with_keras and find_spec("tensorflow") is not None)
+    if not may_be_none:
+        _check_something_left(subjects, with_keras)
+    return fed_subjects(subjects, data, input_scale, progress)
+
+
+def _without_foreign(paths: "Sequence[Path]", *, needs_others: bool) -> "tuple[list[Path], int]":
     """Return the files that edgedigits made, and how many others there were; each of these is told."""
     from edgedigits.measuring.subjects import foreign_files
 
@@ -131,7 +156,7 @@ def _without_foreign(paths: "Sequence[Path]") -> "tuple[list[Path], int]":
     for error in foreign.values():
         complain(error)
     left = [path for path in paths if path not in foreign]
-    if not left:
+    if not left and needs_others:
         raise SystemExit(1)
     return left, len(foreign)
 
@@ -170,5 +195,7 @@ def print_result(result: "BenchResult", *, as_json: bool, as_csv: bool, as_markd
         print_table("Images per second by batch size", sweep_header(), sweep_rows(result))
         echo(f"{result.machine}")
     if not as_json:
+        if any(row.arch == "foreign" for row in result.rows):
+            echo("(foreign): not made by edgedigits; such a file promises nothing", err=as_csv)
         for line in (*winners(result.rows), *remarks(result.rows)):
             echo(line, err=as_csv)

@@ -43,7 +43,7 @@ def command(file: Path, as_json: bool) -> None:
     metadata = model.metadata
     tools = ", ".join(f"{tool} {version}" for tool, version in metadata.tools.items())
     separator = " " if metadata.labels == LABELS else ", "
-    added = "; its softmax was added to logits" if metadata.head else ""
+    added = _HEADS.get(metadata.head or "", "")
     lines = {
         **facts,
         "network": f"{metadata.arch}, {metadata.precision}, weights sha256 {metadata.weights_sha256}",
@@ -71,6 +71,13 @@ def command(file: Path, as_json: bool) -> None:
         lines["trained on"] = _fed(model)
     for label, value in lines.items():
         echo(f"{label:12} {value}")
+
+
+_HEADS = {
+    "logits": "; its softmax was added to logits",
+    "sigmoid": "; ten sigmoids, each the probability of its own class: they do not sum to 1",
+}
+"""By how a network ends, what `output` says besides."""
 
 
 def _fed(model: "KerasModel") -> str:

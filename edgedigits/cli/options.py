@@ -137,6 +137,16 @@ threads_option = click.option(
 )
 
 
+foreign_option = click.option(
+    "--foreign",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="A .onnx or .tflite file that edgedigits did not make: measured all the same, though it promises nothing. "
+    "Its runtime is given it unchecked. Can be repeated.",
+)
+
+
 def read_input_scale(ctx: click.Context, param: click.Parameter, value: str | None) -> "InputScale | None":
     """Look up an input scale that the option's choice has let through."""
     from edgedigits.input_scale import INPUT_SCALES

@@ -72,6 +72,9 @@ def command(
     if show and as_json:
         raise click.UsageError("--show draws for people, --json writes for programs: choose one")
     predictor = DigitPredictor(model)
+    if predictor.metadata.head == "sigmoid" and not as_json:
+        said = "ends in ten sigmoids; a percentage is that of its own digit alone, and they do not sum to 100"
+        echo(f"{predictor.model.name}: {said}", err=True)
     save = None if save_prepared is None else PreparedFolder(save_prepared).save
     results: list[dict[str, object]] = []
     failed = False

@@ -11,6 +11,7 @@ from edgedigits.cli.options import (
     Amount,
     data_option,
     echo_json,
+    foreign_option,
     input_scale_option,
     json_option,
     quiet_option,
@@ -18,20 +19,23 @@ from edgedigits.cli.options import (
     threads_option,
 )
 from edgedigits.cli.terminal import complain
+from edgedigits.contract import LABELS
 from edgedigits.errors import EdgeDigitsError
 from edgedigits.file_names import network_name
 
 if TYPE_CHECKING:
     from edgedigits.datasets.split import Split
     from edgedigits.input_scale import InputScale
+    from edgedigits.measuring.foreign import ForeignFindings
     from edgedigits.measuring.reference import Reference
     from edgedigits.measuring.verify import Verification
     from edgedigits.progress import Progress
+    from edgedigits.runtimes.foreign_model import ForeignModel
     from edgedigits.runtimes.model import Model
 
 
 @click.command()
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path), metavar="[FILE...]")
 @click.option(
     "--reference",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -47,7 +51,8 @@ if TYPE_CHECKING:
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder for pictures of all images whose class changed.",
 )
-@input_scale_option(".keras files among them were")
+@foreign_option
+@input_scale_option("networks of Keras and models of other tools among them were")
 @threads_option
 @data_option
 @json_option
@@ -57,6 +62,7 @@ def command(
     reference: Path | None,
     max_drop: float | None,
     sheet: Path | None,
+    foreign: tuple[Path, ...],
     input_scale: "InputScale | None",
     threads: int,
     data: Path | None,
@@ -76,21 +82,25 @@ def command(
       edgedigits verify models/*.tflite models/*.onnx
       edgedigits verify models/digits.int8.tflite --max-drop 0.05 --json
       edgedigits verify models/digits.int8.tflite --sheet changed/
+      edgedigits verify models/digits.onnx --foreign theirs.onnx
     """
+    if not files and not foreign:
+        raise click.UsageError("expected files to verify, or --foreign FILE, got neither")
     from edgedigits.artifacts.recovery import finish_commits
-    from edgedigits.artifacts.staging import write_atomically
     from edgedigits.datasets.read import read_split
-    from edgedigits.reporting.changed_sheet import changed_sheet
 
     progress = terminal_progress(quiet)
     if sheet is not None:
         finish_commits(sheet)
     verifications = []
     models, broken = _opened(files, data, threads, input_scale, progress)
-    if not models:
-        _print_findings([], as_json=as_json)
+    others, not_opened = _opened_foreign(foreign, data, threads, input_scale, progress)
+    broken += not_opened
+    if not models and not others:
+        _print_findings([], [], as_json=as_json)
         raise SystemExit(1)
-    split = read_split(data, "test", models[0].metadata.labels, progress=progress)
+    labels = models[0].metadata.labels if models else LABELS
+    split = read_split(data, "test", labels, progress=progress)
     for model in models:
         try:
             verification, answers = _verified(model, split, reference, max_drop, progress)
@@ -100,12 +110,29 @@ def command(
             continue
         verifications.append(verification)
         if sheet is not None:
-            picture = sheet / f"{model.path.name}.png"
-            write_atomically(picture, changed_sheet(verification, model, split, answers))
-            progress.note(f"drew {picture}")
-    _print_findings(verifications, as_json=as_json)
-    if broken or not all(verification.passed for verification in verifications):
+            _draw(sheet, verification, model, split, answers, progress)
+    measured = _measured(others, split, reference, progress)
+    _print_findings(verifications, measured, as_json=as_json)
+    failed = [*(found.failures for found in verifications), *(found.failures for found in measured)]
+    if broken or any(failed):
         raise SystemExit(1)
+
+
+def _draw(
+    sheet: Path,
+    verification: "Verification",
+    model: "Model",
+    split: "Split",
+    answers: "Reference",
+    progress: "Progress",
+) -> None:
+    """Write the picture of all images whose class changed."""
+    from edgedigits.artifacts.staging import write_atomically
+    from edgedigits.reporting.changed_sheet import changed_sheet
+
+    picture = sheet / f"{model.path.name}.png"
+    write_atomically(picture, changed_sheet(verification, model, split, answers))
+    progress.note(f"drew {picture}")
 
 
 def _opened(
@@ -131,6 +158,40 @@ def _opened(
     return models, broken
 
 
+def _opened_foreign(
+    files: tuple[Path, ...],
+    data: Path | None,
+    threads: int,
+    input_scale: "InputScale | None",
+    progress: "Progress",
+) -> tuple[list["ForeignModel"], int]:
+    """Open models of other tools as ``_opened`` does others."""
+    from edgedigits.measuring.foreign import open_foreign_model
+
+    models: list[ForeignModel] = []
+    for path in files:
+        try:
+            found = open_foreign_model(
+                path, data, threads=threads, input_scale=input_scale, progress=progress
+            )
+        except EdgeDigitsError as error:
+            complain(error)
+            continue
+        models.append(found)
+    return models, len(files) - len(models)
+
+
+def _measured(
+    models: list["ForeignModel"], split: "Split", reference: Path | None, progress: "Progress"
+) -> list["ForeignFindings"]:
+    """Measure models of other tools, beside the answers that were named, if any were."""
+    from edgedigits.measuring.foreign import measure_foreign
+    from edgedigits.measuring.reference import read_reference
+
+    answers = read_reference(reference, named=True) if models and reference is not None else None
+    return [measure_foreign(model, split, answers, progress) for model in models]
+
+
 def _verified(
     model: "Model", split: "Split", reference: Path | None, max_drop: float | None, progress: "Progress"
 ) -> tuple["Verification", "Reference"]:
@@ -145,15 +206,55 @@ def _verified(
     return verify_model(model, split, answers, max_drop=max_drop, progress=progress), answers
 
 
-def _print_findings(verifications: list["Verification"], *, as_json: bool) -> None:
-    """Print what the gate found, and each failure on standard error."""
+def _print_findings(
+    verifications: list["Verification"], measured: list["ForeignFindings"], *, as_json: bool
+) -> None:
+    """Print what the gate found and what was measured, and each failure on standard error."""
+    findings: list[Verification | ForeignFindings] = [*verifications, *measured]
     if as_json:
-        echo_json([verification.to_dict() for verification in verifications])
+        echo_json([found.to_dict() for found in findings])
     else:
         print_verifications(verifications)
-    for verification in verifications:
-        for failure in verification.failures:
-            complain(f"{verification.file}: {failure}")
+        print_measured(measured)
+    for found in findings:
+        for failure in found.failures:
+            complain(f"{found.file}: {failure}")
+
+
+def print_measured(measured: Sequence["ForeignFindings"]) -> None:
+    """Print what was measured of models of other tools as a table, a row per file."""
+    from edgedigits.reporting.tables import print_table
+
+    if not measured:
+        return
+    print_table(
+        f"not made by edgedigits, and so without a gate: these files promise nothing; {measured[0].dataset}, "
+        f"{measured[0].accuracy.images:,} test images",
+        ("file", "accuracy", "95 % interval", "points", "agreement", "max dp", "ECE", "takes", "gives"),
+        [
+            (
+                found.file,
+                f"{found.accuracy.percent:.2f} %",
+                f"{found.accuracy.low:.2f} to {found.accuracy.high:.2f}",
+                *_compared(found),
+                f"{found.expected_calibration_error:.4f}",
+                found.takes,
+                found.gives,
+            )
+            for found in measured
+        ],
+    )
+
+
+def _compared(found: "ForeignFindings") -> tuple[str, str, str]:
+    comparison = found.comparison
+    if comparison is None:
+        return "-", "-", "-"
+    return (
+        f"{comparison.difference:+.2f}",
+        f"{comparison.agreement:.2f} %",
+        f"{comparison.largest_probability_difference:.1e}",
+    )
 
 
 def print_verifications(verifications: Sequence["Verification"]) -> None:

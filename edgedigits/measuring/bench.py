@@ -225,7 +225,8 @@ def measure_cold_start(subject: Subject, image: bytes, threads: int) -> ColdStar
     Raises:
         ModelFileError: the process failed, or took longer than ``COLD_START_TIMEOUT``.
     """
-    arguments = [str(subject.path), str(threads), subject.keras_call or ""]
+    how = "foreign" if subject.gives is not None else subject.keras_call or ""
+    arguments = [str(subject.path), str(threads), how]
     started = time.time()
     try:
         done = subprocess.run(

@@ -36,7 +36,7 @@ def open_fed_model(
     model = open_model(path, threads=threads, input_scale=input_scale)
     if isinstance(model, KerasModel) and not model.input_is_known:
         split = read_split(data, "train", model.metadata.labels, progress=progress)
-        choice = choose_input_scale(path, model.answers, split, declared=False)
+        choice = choose_input_scale(path, model.answers, split, declared=False, is_sigmoid=model.is_sigmoid)
         progress.note(choice.note(path.name))
         model.input_scale = choice.scale
     return model

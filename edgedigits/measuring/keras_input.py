@@ -141,6 +141,7 @@ def choose_input_scale(
     *,
     declared: bool,
     by_hand: InputScale | None = None,
+    is_sigmoid: bool = False,
 ) -> InputChoice:
     """Find out what a network was trained on, or check what it declares or somebody says.
 
@@ -150,12 +151,13 @@ def choose_input_scale(
         split: training images with labels.
         declared: whether it has a Rescaling layer, and so takes pixels from 0 to 255.
         by_hand: what the user says it takes.
+        is_sigmoid: whether its answers are ten sigmoids, which do not sum to 1.
 
     Raises:
         AccuracyError: it answers by chance, or it is not clear what it was trained on, or that cannot be folded into
             a file; the message has the figures.
     """
-    trials = try_scales(answers, split)
+    trials = try_scales(answers, split, is_sigmoid=is_sigmoid)
     given = by_hand or (RAW if declared else None)
     if given is not None:
         choice = InputChoice(given, "by hand" if by_hand else "declared", trials)
@@ -183,8 +185,9 @@ def choose_input_scale(
     return InputChoice(best.scale, "by training images", trials)
 
 
-def try_scales(answers: Answers, split: Split) -> tuple[Trial, ...]:
+def try_scales(answers: Answers, split: Split, *, is_sigmoid: bool = False) -> tuple[Trial, ...]:
     """Ask a network about training images under every scaling; the best accuracy first."""
+    losses_of = _losses_of_sigmoids if is_sigmoid else _losses
     images, labels, first = _trial_images(split)
     moved = _moved(images)
     trials = []
@@ -192,7 +195,7 @@ def try_scales(answers: Answers, split: Split) -> tuple[Trial, ...]:
     for scale in scales:
         # A network of huge weights may answer NaN to values it was not made for: as good as no answer.
         probabilities = np.nan_to_num(answers(scale.values(images)))
-        losses = _losses(probabilities, labels)
+        losses = losses_of(probabilities, labels)
         found = metrics.accuracy(labels, probabilities.argmax(axis=1))
         trials.append(
             Trial(
@@ -202,7 +205,7 @@ def try_scales(answers: Answers, split: Split) -> tuple[Trial, ...]:
                 float(losses.mean()),
                 float(losses[:first].mean()),
                 float(losses[first:].mean()),
-                float(_losses(np.nan_to_num(answers(scale.values(moved))), labels).mean()),
+                float(losses_of(np.nan_to_num(answers(scale.values(moved))), labels).mean()),
                 float(probabilities.max(axis=1).mean()),
             )
         )
@@ -312,4 +315,14 @@ def _losses(probabilities: npt.NDArray[np.float32], labels: npt.NDArray[np.int64
     """Return the cross-entropy of every label, in nats; a probability of 0 counts as the smallest float32."""
     own = probabilities[np.arange(len(labels)), labels].astype(np.float64)
     losses: npt.NDArray[np.float64] = -np.log(np.maximum(own, np.finfo(np.float32).tiny))
+    return losses
+
+
+def _losses_of_sigmoids(
+    probabilities: npt.NDArray[np.float32], labels: npt.NDArray[np.int64]
+) -> npt.NDArray[np.float64]:
+    """Return the same of ten sigmoids, each of which was trained by itself: the sum of those of all classes."""
+    is_own = np.arange(probabilities.shape[1]) == labels[:, np.newaxis]
+    own = np.where(is_own, probabilities, 1 - probabilities).astype(np.float64)
+    losses: npt.NDArray[np.float64] = -np.log(np.maximum(own, np.finfo(np.float32).tiny)).sum(axis=1)
     return losses

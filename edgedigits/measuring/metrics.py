@@ -159,11 +159,24 @@ class Comparison:
     """Largest absolute difference of any probability of any image."""
     divergence: float = 0.0
     """Kullback-Leibler divergence of the reference's probabilities from the model's, in nats: the mean over the images
-    whose top class is the same; NaN where a probability is not finite."""
+    whose top class is the same, of ten sigmoids the sum of those of each; NaN where a probability is not finite."""
 
 
-def compare(labels: Labels, reference: Probabilities, probabilities: Probabilities) -> Comparison:
-    """Compare a model's probabilities with its reference's, both of shape (n, classes), n > 0."""
+def compare(
+    labels: Labels,
+    reference: Probabilities,
+    probabilities: Probabilities,
+    *,
+    are_independent: bool = False,
+) -> Comparison:
+    """Compare a model's probabilities with its reference's.
+
+    Args:
+        labels: true classes, shape (n,), n > 0.
+        reference: shape (n, classes).
+        probabilities: shape (n, classes).
+        are_independent: whether each is that of its own class alone, as sigmoids are, and rows do not sum to 1.
+    """
     before, after = reference.argmax(axis=1), probabilities.argmax(axis=1)
     fixed = np.flatnonzero((before != labels) & (after == labels))
     broken = np.flatnonzero((before == labels) & (after != labels))
@@ -176,14 +189,22 @@ def compare(labels: Labels, reference: Probabilities, probabilities: Probabiliti
         p_value=mcnemar_p(len(fixed), len(broken)),
         agreement=100.0 * (1 - len(changed) / len(labels)),
         largest_probability_difference=float(np.abs(reference - probabilities).max()),
-        divergence=_divergence(reference[before == after], probabilities[before == after]),
+        divergence=_divergence(
+            reference[before == after], probabilities[before == after], are_independent=are_independent
+        ),
     )
 
 
-def _divergence(reference: Probabilities, probabilities: Probabilities) -> float:
+def _divergence(reference: Probabilities, probabilities: Probabilities, *, are_independent: bool) -> float:
     """Return the mean divergence in nats of rows (n, classes); 0 where there are none."""
     if not len(reference):
         return 0.0
+    if are_independent:
+        # Of each class, whether it is and whether it is not: a row of two, one for each class.
+        reference, probabilities = (
+            np.stack([rows, 1 - rows], axis=-1).reshape(-1, 2) for rows in (reference, probabilities)
+        )
+        return CLASSES * _divergence(reference, probabilities, are_independent=False)
     with np.errstate(all="ignore"):  # infinity in answers that fail anyway
         before, after = (
             np.maximum(rows.astype(np.float64), LEAST_PROBABILITY) for rows in (reference, probabilities)

@@ -120,6 +120,7 @@ def _of_manifest(
         "format": row.name if row else None,
         "precision": model.metadata.precision,
         "edges": model.metadata.edges,
+        "head": model.metadata.head,
         "weights_sha256": model.metadata.weights_sha256,
         "versions": model.metadata.tools,
         "calibration": calibration and dataclasses.asdict(calibration),

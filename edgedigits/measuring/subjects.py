@@ -6,19 +6,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgedigits.arguments import threads_of
 from edgedigits.artifacts.recovery import check_settled
 from edgedigits.contract import LABELS
 from edgedigits.datasets.read import read_split
 from edgedigits.datasets.split import Split
 from edgedigits.errors import ForeignModelError, ModelFileError, ModelNotFoundError
 from edgedigits.file_names import SELFTEST_ENDING, network_name
-from edgedigits.format_table import FORMATS, format_of
+from edgedigits.format_table import FORMATS, format_of, is_keras
 from edgedigits.input_scale import InputScale
 from edgedigits.measuring.fed_models import open_fed_model
+from edgedigits.measuring.foreign import open_foreign_model
 from edgedigits.measuring.reference import read_reference, reference_path
 from edgedigits.model_files.content import kind_there, read_model_bytes
 from edgedigits.model_files.foreign import foreign_error
 from edgedigits.progress import SILENT, Progress
+from edgedigits.runtimes.foreign_model import ForeignModel
 from edgedigits.runtimes.keras_model import KerasModel
 from edgedigits.runtimes.model import KerasCall, Model
 from edgedigits.runtimes.opening import open_model
@@ -32,13 +35,17 @@ class Subject:
 
     path: Path
     keras_call: KerasCall | None = None
-    """For ``.keras`` files: which of the two calls."""
+    """For ``.keras`` and ``.h5`` files: which of the two calls."""
     input_scale: InputScale | None = None
-    """For ``.keras`` files: what it was trained on; None for what the file or the manifest says."""
+    """For ``.keras`` and ``.h5`` files: what it was trained on; None for what the file or the manifest says."""
+    gives: str | None = None
+    """For models of other tools: what their ten numbers are; see ``ForeignModel.ends_in``."""
 
     @property
     def name(self) -> str:
         """Name of the row: ``digits.int8.tflite``, ``digits.keras predict``."""
+        if self.gives is not None:
+            return f"{self.path.name} (foreign)"
         return f"{self.path.name} {self.keras_call}" if self.keras_call else self.path.name
 
     @property
@@ -48,6 +55,10 @@ class Subject:
 
     def open(self, threads: int) -> Model:
         """Open the file as this row asks it."""
+        if self.gives is not None:
+            foreign = ForeignModel(self.path, threads_of(threads), self.input_scale)
+            foreign.ends_in = self.gives
+            return foreign
         return open_model(
             self.path,
             threads=threads,
@@ -71,7 +82,7 @@ def find_subjects(paths: Sequence[Path], with_keras: bool) -> list[Subject]:
         check_settled(folder)
     subjects = []
     for path in paths:
-        if path.suffix != ".keras":
+        if not is_keras(path):
             subjects.append(Subject(path))
         elif with_keras:
             subjects += [Subject(path, call) for call in KERAS_CALLS]
@@ -95,6 +106,23 @@ def fed_subjects(
     return [dataclasses.replace(subject, input_scale=scales.get(subject.path)) for subject in subjects]
 
 
+def foreign_subjects(
+    paths: Sequence[Path],
+    data: Path | None,
+    input_scale: InputScale | None = None,
+    progress: Progress = SILENT,
+) -> list[Subject]:
+    """Make a row of each model of another tool, with what was found out of its input and its output.
+
+    Args and errors as in ``foreign.open_foreign_model``.
+    """
+    opened = [
+        open_foreign_model(path, data, input_scale=input_scale, progress=progress)
+        for path in dict.fromkeys(paths)
+    ]
+    return [Subject(model.path, input_scale=model.input_scale, gives=model.ends_in) for model in opened]
+
+
 def model_files(folder: Path, name: str | None = None) -> list[Path]:
     """Return the model files in a folder, exported ones first; C files only where there is a C compiler.
 
@@ -112,7 +140,7 @@ def model_files(folder: Path, name: str | None = None) -> list[Path]:
     found = [
         path
         for row in FORMATS.values()
-        if row.can_be_opened
+        if row.is_listed and row.can_be_opened
         for path in sorted(folder.glob(f"*{row.ending}"), key=lambda path: (len(path.name), path.name))
         if format_of(path) == row
         and name in (None, network_name(path))

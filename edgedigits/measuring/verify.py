@@ -121,7 +121,9 @@ def verify_model(
     _check_subjects(model, split, reference)
     network = recorded_network(model)
     probabilities = run_all(model, split, progress)
-    comparison = metrics.compare(split.labels, reference.probabilities, probabilities)
+    comparison = metrics.compare(
+        split.labels, reference.probabilities, probabilities, are_independent=model.is_sigmoid
+    )
     gate = _gate(model, max_drop)
     accuracy = metrics.accuracy(split.labels, probabilities.argmax(axis=1))
     is_own = reference.path is not None and reference.path.parent == model.path.parent
@@ -159,6 +161,13 @@ def _check_subjects(model: Model, split: Split, reference: Reference) -> None:
             model.path,
             f"a file made from the network with weights sha256 {reference.weights_sha256[:12]}…",
             f"one made from {model.metadata.weights_sha256[:12]}…",
+        )
+    if model.is_sigmoid != reference.is_sigmoid:
+        ends = {True: "ten sigmoids", False: "a softmax"}
+        raise ContractError(
+            model.path,
+            f"a network that ends in {ends[reference.is_sigmoid]}, as its reference does",
+            ends[model.is_sigmoid],
         )
     reference.check()
     reference.check_split(split, reference.place)

@@ -25,6 +25,7 @@ from edgedigits.errors import ContractError, ModelFileError
 from edgedigits.files import reason
 from edgedigits.model_files.content import kind_there
 from edgedigits.model_files.keras_graph import MODELS, TRAIN_AGAIN, Call, Calls, without_idle
+from edgedigits.model_files.keras_sources import of_keras_2
 from edgedigits.model_files.layer_kinds import Activation, BatchNormalization, PReLU, channel_orders
 from edgedigits.model_files.map_layers import Convolution
 from edgedigits.model_files.network_spec import (
@@ -59,7 +60,19 @@ def read_network_spec(path: Path) -> NetworkSpec:
         ModelFileError: no whole ``.keras`` archive.
         ContractError: an archive of something else than a digits network; the message says what.
     """
-    config = _read_config(path)
+    return network_of(path, _read_config(path))
+
+
+def network_of(path: Path, config: dict[str, Any]) -> NetworkSpec:
+    """Return the network of a configuration, checked.
+
+    Args:
+        path: of the file, for messages.
+        config: as Keras 3 writes it.
+
+    Raises:
+        ContractError: it is no digits network; the message says what.
+    """
     try:
         spec = _network(path, config)
     except (KeyError, TypeError, IndexError, AttributeError, OverflowError, ValueError) as error:
@@ -85,20 +98,34 @@ def _read_config(path: Path) -> dict[str, Any]:
                     f"expected an archive of {', '.join(sorted(MEMBERS))}, found {sorted(sizes)}",
                     TRAIN_AGAIN,
                 )
-            if sizes["config.json"] > LARGEST_CONFIG:
-                raise ModelFileError(path, "its config.json is too large for a digits network", TRAIN_AGAIN)
+            for name in MEMBERS - {WEIGHTS_MEMBER}:
+                if sizes.get(name, 0) > LARGEST_CONFIG:
+                    raise ModelFileError(path, f"its {name} is too large for a digits network", TRAIN_AGAIN)
             if max(sizes.values()) > LARGEST_MODEL:
                 raise ModelFileError(path, f"larger than {LARGEST_MODEL // 2**20} MiB unpacked", TRAIN_AGAIN)
             if (broken := archive.testzip()) is not None:
                 raise ModelFileError(path, f"{broken} inside it is damaged", TRAIN_AGAIN)
             config: dict[str, Any] = json.loads(archive.read("config.json"))
+            is_old = "metadata.json" in sizes and _is_keras_2(archive.read("metadata.json"))
     except ARCHIVE_ERRORS as error:
         if isinstance(error, ModelFileError):
             raise
+        what = ".keras archive" if path.suffix == ".keras" else "HDF5 file"
         raise ModelFileError(
-            path, f"no whole .keras archive, truncated or of another kind ({reason(error)})", TRAIN_AGAIN
+            path, f"no whole {what}, truncated or of another kind ({reason(error)})", TRAIN_AGAIN
         ) from error
+    if is_old:
+        raise of_keras_2(path)
     return config
+
+
+def _is_keras_2(metadata: bytes) -> bool:
+    """Whether an archive says that an older Keras wrote it, whose layers and weights it keeps otherwise."""
+    version = json.loads(metadata)
+    return isinstance(version, dict) and str(version.get("keras_version", "3")).partition(".")[0] in (
+        "1",
+        "2",
+    )
 
 
 def _network(path: Path, config: dict[str, Any]) -> NetworkSpec:
@@ -176,22 +203,22 @@ def _fused(calls: list[Call]) -> list[Call]:
 
 
 def _with_head(path: Path, calls: list[Call]) -> tuple[list[Call], Head]:
-    """Return the calls with a softmax at the end, and how they ended."""
+    """Return the calls with a softmax or sigmoids at the end, and how they ended."""
     place = len(calls)
     while place and isinstance(calls[place - 1].layer, Dropout):
         place = calls[place - 1].sources[0]
     calls = without_idle(calls, place)
     last = calls[-1].layer if calls else None
     function = getattr(last, "activation", None) or getattr(last, "function", None)
-    if last is None or isinstance(last, PReLU) or function not in (None, "linear", "softmax"):
+    if last is None or isinstance(last, PReLU) or function not in (None, "linear", "sigmoid", "softmax"):
         raise ContractError(
             path,
-            "a softmax layer of 10 units at the end, or its logits",
+            "a softmax layer of 10 units at the end, its logits, or ten sigmoids",
             str(last or "no layers"),
             TRAIN_AGAIN,
         )
-    if function == "softmax":
-        return calls, "softmax"
+    if function in ("softmax", "sigmoid"):
+        return calls, function
     if isinstance(last, Dense) and sum(call.layer == last for call in calls) == 1:
         return [*calls[:-1], Call(replace(last, activation="softmax"), calls[-1].sources)], "logits"
     return [*calls, Call(Activation("softmax", "softmax"), (len(calls),))], "logits"
@@ -236,7 +263,7 @@ def _check_layers(spec: NetworkSpec) -> None:
         if weights.setdefault(layer, shapes) != shapes:
             raise ValueError(f"{layer} {layer.name} called with inputs of other shapes, {inputs}")
         source = before[sources[0]]
-        if isinstance(layer, Dense) and len(inputs) != 1:
+        if isinstance(layer, Dense) and len(inputs) > 2:
             raise ValueError(f"{layer} {layer.name} without a Flatten before it: it is given {inputs}")
         if isinstance(layer, Activation) and layer.function == "softmax" and len(inputs) != 1:
             raise ValueError(f"a softmax {layer.name} of {inputs}, not of a row")

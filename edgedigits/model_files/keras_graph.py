@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from edgedigits.errors import ContractError
-from edgedigits.model_files.keras_layers import KINDS, ForeignLayerError, read_layer
+from edgedigits.model_files.keras_layers import KINDS, read_layer
+from edgedigits.model_files.layer_readers import ForeignLayerError
 from edgedigits.model_files.network_spec import LayerSpec
 
 MOST_LAYERS = 100
@@ -23,6 +24,10 @@ LONGEST_NAME = 200
 TRAIN_AGAIN = "train a digits network with `edgedigits train`"
 REPLACE = "put layers of this list in its place and save the network anew"
 MODELS = {"Sequential", "Functional"}
+_MEETING = {"Add", "Concatenate", "Multiply", "MultiHeadAttention"}
+"""Kinds in which branches meet."""
+_NAMED_INPUTS = ("query", "value", "key")
+"""Inputs that Keras may write by name, in their order."""
 
 _Config = dict[str, Any]
 
@@ -118,7 +123,7 @@ class Calls:
         config = layer.config
         if layer.kind == "InputLayer":
             raise self._refused("one input, at the beginning", "a layer InputLayer behind it")
-        if layer.kind not in {"Add", "Concatenate"} and len(sources) != 1:
+        if layer.kind not in _MEETING and len(sources) != 1:
             raise self._refused(f"one input of {layer.kind} {layer.name}", str(len(sources)))
         if layer.kind in MODELS:
             return self.follow(config, sources[0], depth + 1, f"{layer.name}.", f"{layer.where}/layers/")
@@ -215,14 +220,19 @@ def _output(history: Any) -> _Output:
 
 
 def _taken(call: _Config) -> list[_Output]:
-    """Return the outputs that a call takes; only ``training`` and ``mask`` may be said besides."""
-    (argument,) = call["args"]
-    if (
-        not set(call.get("kwargs", {})) <= {"training", "mask"}
-        or call.get("kwargs", {}).get("mask") is not None
-    ):
+    """Return the outputs that a call takes; only what is said for the training, and no mask, may be said besides."""
+    kwargs = {key: value for key, value in call.get("kwargs", {}).items() if value is not None}
+    arguments = [*call["args"], *(kwargs.pop(name) for name in _NAMED_INPUTS if name in kwargs)]
+    for name, usual in (("return_attention_scores", False), ("use_causal_mask", False)):
+        if kwargs.pop(name, usual) is not usual:
+            raise ValueError(f"a call with {name}")
+    if not set(kwargs) <= {"training"} or not 1 <= len(arguments) <= len(_NAMED_INPUTS):
         raise ValueError("a call with more than its input")
-    tensors = argument if isinstance(argument, list) else [argument]
+    tensors = [
+        tensor
+        for argument in arguments
+        for tensor in (argument if isinstance(argument, list) else [argument])
+    ]
     return [_output(tensor["config"]["keras_history"]) for tensor in tensors]
 
 

@@ -168,6 +168,7 @@ FUNCTIONS = (
     "hard_sigmoid",
     "silu",
     "gelu",
+    "softplus",
     "softmax",
 )
 """By Keras' name, what can be done to values: inside a layer or as one. ``gelu_tanh`` is the approximation."""

@@ -56,6 +56,11 @@ class LayerSpec:
         """Return how many multiplications by a weight one image takes."""
         return 0
 
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Where Keras keeps its weights below its own group: layers within a layer."""
+        return ("",)
+
 
 @dataclass(frozen=True)
 class Rescaling(LayerSpec):
@@ -129,7 +134,7 @@ class NetworkSpec:
     sources: tuple[tuple[int, ...], ...] = ()
     """Of each layer, what gives what it takes: 0 is the image, ``i`` is ``layers[i - 1]``; empty for a chain."""
     head: Head = "softmax"
-    """How its author had it end: ``logits`` where the softmax at the end is ours."""
+    """How its author had it end: ``logits`` where the softmax at the end is ours, ``sigmoid`` with ten of these."""
 
     @property
     def inputs(self) -> tuple[tuple[int, ...], ...]:
@@ -174,6 +179,7 @@ class NetworkSpec:
             and len(rescalings) <= 1
             and all(index < first for index in rescalings)
             and len(set(self.layers)) == len(self.layers)
+            and all(len(self.entering[self.layers.index(layer)]) == 1 for layer in self.dense)
         )
 
     @property

@@ -63,6 +63,7 @@ MESSAGES: dict[str, dict[int, tuple[str, str]]] = {
         4: ("s", "bytes"),
         7: ("floats", "floats"),
         8: ("ints", "ints"),
+        9: ("strings", "[bytes]"),
         13: ("doc_string", "text"),
         20: ("type", "int"),
     },

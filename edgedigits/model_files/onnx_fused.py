@@ -30,7 +30,9 @@ def _fused_gemm(inputs: list[Tensor], attributes: Attributes) -> Tensor:
         inputs,
     )
     sums = gemm(inputs, attributes)
-    return sums._replace(step=RELU) if name == "Relu" else together([sums])
+    if name == "Relu":
+        return sums._replace(step=RELU)
+    return together([sums])._replace(is_sigmoid=name == "Sigmoid")
 
 
 def _quantized_gemm(inputs: list[Tensor], attributes: Attributes) -> Tensor:

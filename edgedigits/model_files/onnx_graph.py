@@ -89,13 +89,13 @@ def check_graph(graph: Message, budget: Budget, fused: "Rules | None" = None) ->
         own = fused if domain == "com.microsoft" else None
         if domain not in ("", "ai.onnx") and own is None:
             raise ForeignGraphError("operators of ONNX itself", f"a custom operator {domain}.{operator}")
-        follow = _rule(operator, own)
-        if follow is None:
-            raise ForeignGraphError(f"operators {', '.join(OPERATORS)}", f"an operator {operator or '?'}")
         try:
             inputs = [tensors[name] for name in node["input"]]
         except KeyError as error:
             raise DamagedGraphError(f"a {operator} takes {error.args[0]!r}, which nothing gives") from error
+        follow = _rule(operator, own, inputs)
+        if follow is None:
+            raise ForeignGraphError(f"operators {', '.join(OPERATORS)}", f"an operator {operator or '?'}")
         attributes = {attribute.get("name", ""): attribute for attribute in node["attribute"]}
         given = follow(inputs, attributes)
         outputs = (given,) if isinstance(given, Tensor) else given
@@ -116,17 +116,23 @@ def check_graph(graph: Message, budget: Budget, fused: "Rules | None" = None) ->
     _check_declared("output", graph["output"], EXPECTED_OUTPUT, (OUTPUT_NAME, FLOAT, (None, CLASSES)))
     answers = tensors[OUTPUT_NAME]
     # Constants have no batch that is free, though they may agree with one.
-    if answers.step != PROBABILITIES or answers.shape[0] is not None:
-        raise ForeignGraphError("a Softmax of the last layer's sums at the end", "another output")
+    if not (answers.step == PROBABILITIES or answers.is_sigmoid) or answers.shape[0] is not None:
+        raise ForeignGraphError(
+            "a Softmax of the last layer's sums at the end, or a Sigmoid", "another output"
+        )
     return answers
 
 
-def _rule(operator: str, fused: "Rules | None") -> "Rule | None":
+def _rule(operator: str, fused: "Rules | None", inputs: list[Tensor]) -> "Rule | None":
     """Return the rule of an operator of ONNX, or of onnxruntime where such are given; None where it has none.
 
     Rules of other layers than Dense ones are loaded when one of their operators is met: few networks have them.
     """
     dense = OPERATORS if fused is None else fused
+    if operator in ("MatMul", "Softmax") and any(len(tensor.shape) == 4 for tensor in inputs):
+        from edgedigits.model_files.onnx_sequence_operators import OF_MAPS
+
+        return OF_MAPS[operator]
     if operator in dense:
         return dense[operator]
     if operator.startswith("QLinear"):
@@ -135,6 +141,9 @@ def _rule(operator: str, fused: "Rules | None") -> "Rule | None":
         return (CONVOLUTION if fused is None else QUANTIZED_OPERATORS).get(operator)
     if fused is None:
         from edgedigits.model_files.onnx_map_operators import MAP_OPERATORS as OTHERS
+
+        if operator not in OTHERS:
+            from edgedigits.model_files.onnx_sequence_operators import SEQUENCE_OPERATORS as OTHERS
     else:
         from edgedigits.model_files.onnx_map_fused import FUSED_MAP_OPERATORS as OTHERS
     return OTHERS.get(operator)

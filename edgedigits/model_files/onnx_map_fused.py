@@ -6,6 +6,7 @@ Operators: https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperat
 from edgedigits.model_files.onnx_fused import FUSED_FUNCTIONS
 from edgedigits.model_files.onnx_map_operators import convolution, function
 from edgedigits.model_files.onnx_operators import met
+from edgedigits.model_files.onnx_sequence_operators import fused_product
 from edgedigits.model_files.onnx_tensors import LARGEST_NUMBER, Attributes, Rules, Tensor, expect
 
 
@@ -32,6 +33,7 @@ def _biased_gelu(inputs: list[Tensor], attributes: Attributes) -> Tensor:
 FUSED_MAP_OPERATORS: Rules = {
     "BiasGelu": _biased_gelu,
     "FusedConv": _fused_convolution,
+    "FusedMatMul": fused_product,
     "Gelu": function("Gelu"),
     "QuickGelu": function("QuickGelu", "alpha"),
 }

@@ -234,10 +234,14 @@ def _concat(inputs: list[Tensor], attributes: Attributes) -> Tensor:
 
 
 def _transpose(inputs: list[Tensor], attributes: Attributes) -> Tensor:
-    """Channels to the end, or from the end to their place."""
+    """The sides in another order: channels to the end, steps to the beginning. The free one, the batch, moves too."""
     order = _wholes(attributes, "perm", ())
     expect(
-        len(inputs) == 1 and _is_movable(inputs[0]) and order in ((0, 2, 3, 1), (0, 3, 1, 2)),
+        len(inputs) == 1
+        and inputs[0].dtype in (FLOAT, UINT8)
+        and inputs[0].step in WAY
+        and len(inputs[0].shape) in (3, 4)
+        and sorted(order) == list(range(len(inputs[0].shape))),
         "Transpose",
         inputs,
     )
@@ -263,6 +267,11 @@ def function(operator: str, *numbers: str) -> Rule:
     return follow
 
 
+def _sigmoid(inputs: list[Tensor], attributes: Attributes) -> Tensor:
+    function("Sigmoid")(inputs, attributes)
+    return together(inputs)._replace(is_sigmoid=True)
+
+
 def _clip(inputs: list[Tensor], attributes: Attributes) -> Tensor:
     expect(
         len(inputs) == 3
@@ -281,6 +290,8 @@ def _with(operator: str) -> Rule:
     def follow(inputs: list[Tensor], attributes: Attributes) -> Tensor:
         expect(len(inputs) == 2, operator, inputs)
         if operator != "Div":
+            return met(inputs, operator)
+        if inputs[1].step in WAY:
             return met(inputs, operator)
         expect(inputs[1].is_constant and not inputs[1].is_zero and inputs[1].shape == (), operator, inputs)
         return met(inputs, operator)
@@ -306,7 +317,7 @@ MAP_OPERATORS: "dict[str, Rule]" = {
     "PRelu": _with("PRelu"),
     "Pad": _pad,
     "Selu": function("Selu", "alpha", "gamma"),
-    "Sigmoid": function("Sigmoid"),
+    "Sigmoid": _sigmoid,
     "Tanh": function("Tanh"),
     "Transpose": _transpose,
 }

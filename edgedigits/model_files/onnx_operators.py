@@ -50,7 +50,7 @@ def _identity(inputs: list[Tensor], attributes: Attributes) -> Tensor:
 
 def _relu(inputs: list[Tensor], attributes: Attributes) -> Tensor:
     expect(len(inputs) == 1 and inputs[0].dtype == FLOAT and inputs[0].step in (SUMS, VALUES), "Relu", inputs)
-    return inputs[0]._replace(step=RELU if inputs[0].step == SUMS else VALUES)
+    return inputs[0]._replace(step=RELU if inputs[0].step == SUMS else VALUES, is_sigmoid=False)
 
 
 def _softmax(inputs: list[Tensor], attributes: Attributes) -> Tensor:
@@ -63,7 +63,7 @@ def _softmax(inputs: list[Tensor], attributes: Attributes) -> Tensor:
         "Softmax",
         inputs,
     )
-    return inputs[0]._replace(step=PROBABILITIES)
+    return inputs[0]._replace(step=PROBABILITIES, is_sigmoid=False)
 
 
 def _can_be_shaped(tensor: Tensor) -> bool:
@@ -79,12 +79,12 @@ def _shaped(tensor: Tensor, shape: tuple[int, ...]) -> Tensor:
 
 
 def _reshape(inputs: list[Tensor], attributes: Attributes) -> Tensor:
-    """A row, or a map with its channels second."""
+    """A row, a map with its channels second, or a sequence."""
     expect(
         len(inputs) == 2
         and _can_be_shaped(inputs[0])
         and len(inputs[0].shape) > 0
-        and inputs[1].shape in ((2,), (4,))
+        and inputs[1].shape in ((2,), (3,), (4,))
         and inputs[1].numbers[:1] in ((-1,), (0,))
         and all(side > 0 for side in inputs[1].numbers[1:])
         and math.prod(inputs[1].numbers[1:]) == flat(inputs[0])
@@ -246,9 +246,8 @@ def together(inputs: list[Tensor]) -> Tensor:
     if len(precisions) > 1:
         raise ForeignGraphError("weights of one precision", " and ".join(sorted(map(str, precisions))))
     precision = next(iter(precisions), None)
-    return inputs[0]._replace(
-        step=VALUES, is_free=True, precision=precision, widths=(), products=0, is_quantized=False, scales=None
-    )
+    first = inputs[0]
+    return Tensor(first.dtype, first.shape, step=VALUES, precision=precision, is_free=True)
 
 
 def _matmul_integer(inputs: list[Tensor], attributes: Attributes) -> Tensor:

@@ -54,6 +54,8 @@ class Tensor(NamedTuple):
     """Of the layers before it."""
     is_free: bool = False
     """Whether an operator was on its way that a chain of Dense layers has not."""
+    is_sigmoid: bool = False
+    """Whether its values are what a sigmoid gave, as they are."""
     products: int = 0
     """Multiplications by a weight that its operator takes for one image, where these are not as many as the weights."""
 

@@ -36,6 +36,7 @@ from edgedigits.model_files.tflite_graph import (
 from edgedigits.model_files.tflite_map_operators import (
     CONV_2D,
     DEPTHWISE_CONV_2D,
+    LOGISTIC,
     MAP_OPERATOR_NAMES,
     OPTIONS_OF,
 )
@@ -135,16 +136,18 @@ class FoundChain:
     """In which the weights are kept: one, but for networks too small to tell."""
     widths: tuple[int, ...] | None
     """Of all layers of a chain of Dense layers, the ten classes last; None for any other network."""
+    is_sigmoid: bool
+    """Whether what comes out are sigmoids, and no softmax."""
 
 
 _IMAGE, _SUMS, _RELU, _PROBABILITIES = "image", "sums", "relu", "probabilities"
-_VALUES = "values"
-"""What other networks than chains of Dense layers make of an image on its way."""
+_VALUES, _CHANCES = "values", "chances"
+"""What other networks than chains of Dense layers make of an image on its way; ``_CHANCES`` are sigmoids of these."""
 _NEXT = {
     CAST: {_IMAGE: _IMAGE},
     RESHAPE: {_IMAGE: _IMAGE},
-    QUANTIZE: {_IMAGE: _IMAGE, _PROBABILITIES: _PROBABILITIES},
-    SOFTMAX: {_SUMS: _PROBABILITIES, _VALUES: _PROBABILITIES, _RELU: _PROBABILITIES},
+    QUANTIZE: {_IMAGE: _IMAGE, _PROBABILITIES: _PROBABILITIES, _CHANCES: _CHANCES},
+    SOFTMAX: dict.fromkeys((_SUMS, _VALUES, _CHANCES, _RELU), _PROBABILITIES),
 }
 """By operator, from which step of its way an image gets to which; layers and weights have rules of their own."""
 _LAYERS = frozenset({FULLY_CONNECTED, CONV_2D, DEPTHWISE_CONV_2D})
@@ -179,7 +182,7 @@ class _Way:
             self._layer(code, taken, given, options)
         elif before in _NEXT.get(code, ()):
             self.steps[given] = _NEXT[code][before]
-            self.is_chain = self.is_chain and before not in (_VALUES, _RELU)
+            self.is_chain = self.is_chain and before not in (_VALUES, _CHANCES, _RELU)
         else:
             # Of networks that are no chain: any values of an image, constants beside them.
             require(
@@ -188,7 +191,7 @@ class _Way:
                 and before != "",
                 f"a {name} on the way of an image, at its place",
             )
-            self.steps[given], self.is_chain = _VALUES, False
+            self.steps[given], self.is_chain = _CHANCES if code == LOGISTIC else _VALUES, False
 
     def _layer(self, code: int, taken: tuple[int, ...], given: int, options: Table) -> None:
         values, kernel, bias = taken
@@ -212,11 +215,12 @@ class _Way:
         sums = _SUMS if code == FULLY_CONNECTED else _VALUES
         self.steps[given] = _RELU if is_linked and options.get("activation", 0) == 1 else sums
 
-    def found(self, outputs: tuple[int, ...]) -> tuple[tuple[Precision, ...], tuple[int, ...] | None]:
-        """Return precisions and widths, where the way ends as it should."""
+    def found(self, outputs: tuple[int, ...]) -> tuple[tuple[Precision, ...], tuple[int, ...] | None, bool]:
+        """Return precisions, widths, and whether sigmoids come out, where the way ends as it should."""
+        ends = [self.steps.get(output) for output in outputs]
         require(
-            [self.steps.get(output) for output in outputs] == [_PROBABILITIES],
-            "a SOFTMAX of the last layer's sums at the end",
+            ends in ([_PROBABILITIES], [_CHANCES]),
+            "a SOFTMAX of the last layer's sums at the end, or a LOGISTIC",
         )
         precisions = {precision for precision, _ in self.layers}
         # TensorFlow's converter leaves small layers of a dynamic file as they are, and so all of a very small network.
@@ -227,7 +231,8 @@ class _Way:
             precisions = large
         require(len(precisions) == 1, "weights of one precision")
         found: tuple[Precision, ...] = (*precisions,) if large else ("float32", "dynamic")
-        return found, tuple(shape[0] for _, shape in self.layers) if self.is_chain else None
+        widths = tuple(shape[0] for _, shape in self.layers) if self.is_chain else None
+        return found, widths, ends == [_CHANCES]
 
 
 _LEAST_DYNAMIC = 1_024

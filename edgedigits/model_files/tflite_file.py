@@ -107,6 +107,8 @@ class TfliteGraph:
     """In which the weights are kept, whatever the metadata say: one, but for networks too small to tell."""
     widths: tuple[int, ...] | None
     """Of all layers of a chain of Dense layers, the ten classes last; None for any other network."""
+    is_sigmoid: bool
+    """Whether what comes out are sigmoids, and no softmax."""
     metadata: bytes | None
     """The JSON under ``METADATA_KEY``, if there is any."""
 
@@ -136,6 +138,7 @@ def read_graph(path: Path, content: bytes) -> TfliteGraph:
         tensor_types=frozenset(TYPE_NAMES[tensor.type] for tensor in tensors),
         precisions=chain.precisions,
         widths=chain.widths,
+        is_sigmoid=chain.is_sigmoid,
         metadata=metadata,
     )
 

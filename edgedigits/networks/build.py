@@ -1,5 +1,6 @@
 """Networks in Keras: built from a description, loaded from a ``.keras`` file, and their weights."""
 
+import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,10 @@ from edgedigits.artifacts.hashes import sha256_bytes
 from edgedigits.errors import EdgeDigitsError, ModelFileError
 from edgedigits.model_files.keras_archive import read_network_spec
 from edgedigits.model_files.keras_graph import TRAIN_AGAIN
+from edgedigits.model_files.keras_sources import is_hdf5
 from edgedigits.model_files.network_spec import Dense, LayerSpec, NetworkSpec
 from edgedigits.networks.backend import keras
+from edgedigits.networks.h5_file import fill_from_h5, read_h5
 from edgedigits.networks.keras_layers import keras_layer
 from edgedigits.networks.weighted import WeightedDense, WeightedLayer, WeightedNetwork
 from edgedigits.networks.weights_copy import copied_weights
@@ -42,36 +45,53 @@ def build_network(spec: NetworkSpec, seed: int = 0, initializer: str = "glorot_u
     values = [image]
     for layer, sources in zip(spec.layers, spec.inputs, strict=True):
         taken = [values[source] for source in sources]
-        values.append(built[layer](taken if len(taken) > 1 else taken[0]))
+        called = built[layer]
+        if isinstance(called, keras.layers.MultiHeadAttention):
+            values.append(called(*taken))
+        else:
+            values.append(called(taken if len(taken) > 1 else taken[0]))
     return keras.Model(image, values[-1])
 
 
 def load_network(path: Path) -> tuple[keras.Model, NetworkSpec]:
-    """Load a digits network from a ``.keras`` file.
+    """Load a digits network from a ``.keras`` file, or a whole-model ``.h5`` of Keras 2 or 3.
 
     Only the weights come from the file by way of Keras; the layers are built here from the checked
     configuration, so no class or function that the file names is ever looked up.
 
     Raises:
-        ModelNotFoundError, ModelFileError, ContractError: see ``read_network_spec``; also where the weights are
-            missing, damaged, or of other shapes than the configuration says.
+        ModelNotFoundError, ModelFileError, ContractError: see ``read_network_spec`` and ``h5_file.read_h5``; also where
+            the weights are missing, damaged, or of other shapes than the configuration says.
     """
-    spec = read_network_spec(path)
-    model = build_network(spec)
-    try:
-        with copied_weights(path) as weights:
+    if is_hdf5(path):
+        content = read_h5(path)
+        spec = content.spec
+        model = build_network(spec)
+        with _weights_of(path):
+            fill_from_h5(model, content)
+    else:
+        spec = read_network_spec(path)
+        model = build_network(spec)
+        with _weights_of(path), copied_weights(path) as weights:
             _fill(model, spec, weights)
-    except (OSError, ValueError, KeyError, RuntimeError, TypeError) as error:
-        if isinstance(error, EdgeDigitsError):
-            raise
-        reason = " ".join(str(error).split())[:200]
-        raise ModelFileError(path, f"its weights cannot be read ({reason})", TRAIN_AGAIN) from error
     if not all(np.isfinite(weights).all() for weights in model.get_weights()):
         raise ModelFileError(path, "its weights hold NaN or infinity", TRAIN_AGAIN)
     for name, kernel in _kernels(model):
         if not kernel.any():
             raise ModelFileError(path, f"all weights of its layer {name} are 0", TRAIN_AGAIN)
     return model, spec
+
+
+@contextlib.contextmanager
+def _weights_of(path: Path) -> Iterator[None]:
+    """Say of what goes wrong that the weights of a file cannot be read."""
+    try:
+        yield
+    except (OSError, ValueError, KeyError, RuntimeError, TypeError) as error:
+        if isinstance(error, EdgeDigitsError):
+            raise
+        reason = " ".join(str(error).split())[:200]
+        raise ModelFileError(path, f"its weights cannot be read ({reason})", TRAIN_AGAIN) from error
 
 
 def _fill(model: keras.Model, spec: NetworkSpec, weights: Path) -> None:
@@ -86,10 +106,20 @@ def _fill(model: keras.Model, spec: NetworkSpec, weights: Path) -> None:
         for layer in dict.fromkeys(spec.layers):
             if not layers[layer.name].variables or not _has_weights(spec, layer):
                 continue
-            group = file.get(f"{layer.where}/vars")
-            if group is None:
-                raise ValueError(f"none of layer {layer.name} at {layer.where}")
-            layers[layer.name].load_own_variables({key: group[key][()] for key in group})
+            for part in layer.parts:
+                where = f"{layer.where}/{part}/vars" if part else f"{layer.where}/vars"
+                group = file.get(where)
+                if group is None:
+                    raise ValueError(f"none of layer {layer.name} at {where}")
+                inner = _part(layers[layer.name], part)
+                inner.load_own_variables({key: group[key][()] for key in group})
+
+
+def _part(layer: keras.Layer, part: str) -> keras.Layer:
+    """Return a layer within a layer, by the name of its group; Keras keeps some under a private name."""
+    for name in part.split("/") if part else ():
+        layer = getattr(layer, name) if hasattr(layer, name) else getattr(layer, f"_{name}")
+    return layer
 
 
 def _has_weights(spec: NetworkSpec, layer: LayerSpec) -> bool:

@@ -7,6 +7,7 @@ import numpy as np
 
 from edgedigits.model_files import layer_kinds as kinds
 from edgedigits.model_files import map_layers as maps
+from edgedigits.model_files import sequence_layers as sequences
 from edgedigits.model_files.network_spec import Dense, Dropout, Flatten, LayerSpec, Rescaling, Shape
 from edgedigits.networks.backend import keras
 
@@ -125,6 +126,71 @@ def _batch_normalization(layer: kinds.BatchNormalization, *_: Any) -> keras.Laye
     )
 
 
+def _conv1d(layer: sequences.Conv1D, initializer: keras.Initializer, _: Shape) -> keras.Layer:
+    return keras.layers.Conv1D(
+        layer.filters,
+        layer.window,
+        layer.stride,
+        layer.padding,
+        dilation_rate=layer.dilation,
+        groups=layer.groups,
+        activation=layer.activation,
+        use_bias=layer.use_bias,
+        kernel_initializer=initializer,
+        name=layer.name,
+    )
+
+
+def _pooling1d(layer: sequences.Pooling1D, *_: Any) -> keras.Layer:
+    kind = keras.layers.MaxPooling1D if layer.kind == "max" else keras.layers.AveragePooling1D
+    return kind(layer.window, layer.stride, layer.padding, name=layer.name)
+
+
+def _global_pooling1d(layer: sequences.GlobalPooling1D, *_: Any) -> keras.Layer:
+    is_max = layer.kind == "max"
+    kind = keras.layers.GlobalMaxPooling1D if is_max else keras.layers.GlobalAveragePooling1D
+    return kind(name=layer.name)
+
+
+def _resized(layer: sequences.Resized, *_: Any) -> keras.Layer:
+    common = {
+        "interpolation": "bilinear" if layer.is_bilinear else "nearest",
+        "data_format": _order(layer),
+        "name": layer.name,
+    }
+    if layer.is_factor:
+        return keras.layers.UpSampling2D(layer.size, **common)
+    return keras.layers.Resizing(*layer.size, **common)
+
+
+def _recurrent(layer: sequences.Recurrent, initializer: keras.Initializer, _: Shape) -> keras.Layer:
+    settings: dict[str, Any] = {
+        "activation": layer.activation,
+        "use_bias": layer.use_bias,
+        "return_sequences": layer.returns_all,
+        "kernel_initializer": initializer,
+    }
+    if layer.cell != "SimpleRNN":
+        settings["recurrent_activation"] = layer.recurrent_activation
+    if layer.cell == "GRU":
+        settings["reset_after"] = layer.reset_after
+    kind = getattr(keras.layers, layer.cell)
+    if layer.directions == 1:
+        return kind(layer.units, go_backwards=layer.is_reversed, name=layer.name, **settings)
+    return keras.layers.Bidirectional(kind(layer.units, **settings), merge_mode=layer.merge, name=layer.name)
+
+
+def _attention(layer: sequences.Attention, initializer: keras.Initializer, _: Shape) -> keras.Layer:
+    return keras.layers.MultiHeadAttention(
+        layer.heads,
+        layer.key_width,
+        layer.value_width,
+        use_bias=layer.use_bias,
+        kernel_initializer=initializer,
+        name=layer.name,
+    )
+
+
 _FUNCTIONS: dict[str, Callable[[kinds.Activation], keras.Layer]] = {
     "leaky_relu": lambda layer: keras.layers.LeakyReLU(layer.alpha, name=layer.name),
     "elu": lambda layer: keras.layers.ELU(layer.alpha, name=layer.name),
@@ -159,5 +225,16 @@ _BUILT: dict[type[LayerSpec], Callable[[Any, keras.Initializer, Shape], keras.La
     maps.Pooling2D: _pooling,
     kinds.Reshape: lambda layer, *_: keras.layers.Reshape(layer.target, name=layer.name),
     maps.SeparableConv2D: _separable,
+    sequences.Attention: _attention,
+    sequences.Conv1D: _conv1d,
+    sequences.GlobalPooling1D: _global_pooling1d,
+    sequences.LayerNormalization: lambda layer, *_: keras.layers.LayerNormalization(
+        axis=layer.axis, epsilon=layer.epsilon, center=layer.center, scale=layer.scale, name=layer.name
+    ),
+    sequences.Multiply: lambda layer, *_: keras.layers.Multiply(name=layer.name),
+    sequences.Permute: lambda layer, *_: keras.layers.Permute(layer.order, name=layer.name),
+    sequences.Pooling1D: _pooling1d,
+    sequences.Recurrent: _recurrent,
+    sequences.Resized: _resized,
 }
 """By kind, what makes a Keras layer: of the description, the initializer of kernels, and the shape of what goes in."""

@@ -14,8 +14,9 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from edgedigits.archives import ARCHIVE_ERRORS, open_archive
 from edgedigits.child_processes import run_module
@@ -55,25 +56,46 @@ def copied_weights(path: Path) -> Iterator[Path]:
         source, target = Path(scratch, "source.h5"), Path(scratch, "copy.weights.h5")
         try:
             with open_archive(path, LARGEST_MODEL) as archive:
-                source.write_bytes(archive.read(WEIGHTS_MEMBER))
+                content = archive.read(WEIGHTS_MEMBER)
         except ARCHIVE_ERRORS as error:
-            if getattr(error, "errno", None) in _NO_ROOM:
-                raise _full(scratch) from error
             raise _unreadable(path, reason(error)) from error
-        try:
-            child = subprocess.run(
-                run_module(__name__, source, target, CPU_SECONDS), cwd=scratch,
-                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                timeout=WALL_SECONDS, check=False, env={**os.environ, "HDF5_PLUGIN_PRELOAD": "::"},
-            )  # fmt: skip
-        except subprocess.TimeoutExpired as error:
-            raise _unreadable(path, f"no end after {WALL_SECONDS:.0f} s") from error
-        if child.returncode == _TARGET_FULL:
-            raise _full(scratch)
-        if child.returncode != 0:
-            said = child.stderr.decode(errors="replace") if child.returncode == _NO_WEIGHTS else ""
-            raise _unreadable(path, said or "it is no HDF5 file that can be read")
+        run_copy(path, __name__, content, source, target)
         yield target
+
+
+def run_copy(path: Path, module: str, content: bytes, source: Path, target: Path) -> None:
+    """Have a child copy what it finds in an HDF5 file.
+
+    Args:
+        path: of the file that the user named, for messages.
+        module: whose ``copy`` does it; it ends with ``run_child``.
+        content: of the HDF5 file.
+        source: where to put it, in a folder of the child's own.
+        target: where the copy goes, in the same folder.
+
+    Raises:
+        ModelFileError: it cannot be read.
+        OutputError: there is no room.
+    """
+    scratch = str(source.parent)
+    try:
+        source.write_bytes(content)
+        child = subprocess.run(
+            run_module(module, source, target, CPU_SECONDS), cwd=scratch,
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+            timeout=WALL_SECONDS, check=False, env={**os.environ, "HDF5_PLUGIN_PRELOAD": "::"},
+        )  # fmt: skip
+    except subprocess.TimeoutExpired as error:
+        raise _unreadable(path, f"no end after {WALL_SECONDS:.0f} s") from error
+    except OSError as error:
+        if error.errno in _NO_ROOM:
+            raise _full(scratch) from error
+        raise _unreadable(path, reason(error)) from error
+    if child.returncode == _TARGET_FULL:
+        raise _full(scratch)
+    if child.returncode != 0:
+        said = child.stderr.decode(errors="replace") if child.returncode == _NO_WEIGHTS else ""
+        raise _unreadable(path, said or "it is no HDF5 file that can be read")
 
 
 def _full(scratch: str) -> OutputError:
@@ -112,13 +134,7 @@ def copy(source: Path, target: Path) -> None:
             if isinstance(item, h5py.Group):
                 copy_group(item, into.create_group(name), depth + 1)
                 continue
-            if not isinstance(item, h5py.Dataset) or item.dtype.kind not in "fiu":
-                raise ValueError(f"{name!r} is no array of numbers")
-            if item.external or item.is_virtual:
-                raise ValueError(f"{name!r} lies in another file")
-            bytes_left -= math.prod(item.shape) * item.dtype.itemsize
-            if bytes_left < 0:
-                raise ValueError(f"{name!r} of shape {item.shape} is larger than the file")
+            bytes_left = check_plain(item, name, bytes_left)
             into.create_dataset(name, data=item[()])
 
     # In memory first, so that what a full disk says is Python's own error, not one of HDF5's.
@@ -126,6 +142,32 @@ def copy(source: Path, target: Path) -> None:
     with h5py.File(source, "r") as opened, h5py.File(memory, "w") as written:
         copy_group(opened, written, 0)
     target.write_bytes(memory.getbuffer())
+
+
+def check_plain(item: Any, name: str, bytes_left: int) -> int:
+    """Check that something in an HDF5 file is an array of numbers that lies whole in it.
+
+    Args:
+        item: as h5py opened it.
+        name: for messages.
+        bytes_left: how large it may be.
+
+    Returns:
+        How many bytes are left without it.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    import h5py
+
+    if not isinstance(item, h5py.Dataset) or item.dtype.kind not in "fiu":
+        raise ValueError(f"{name!r} is no array of numbers")
+    if item.external or item.is_virtual:
+        raise ValueError(f"{name!r} lies in another file")
+    bytes_left -= math.prod(item.shape) * item.dtype.itemsize
+    if bytes_left < 0:
+        raise ValueError(f"{name!r} of shape {item.shape} is larger than the file")
+    return bytes_left
 
 
 def _limit(cpu_seconds: int) -> None:
@@ -138,8 +180,8 @@ def _limit(cpu_seconds: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def main() -> None:
-    """Run the child: copy argument 1 to argument 2 within argument 3 seconds; say what is wrong on standard error."""
+def run_child(copy: Callable[[Path, Path], None]) -> None:
+    """Run a child: copy argument 1 to argument 2 within argument 3 seconds; say what is wrong on standard error."""
     _limit(int(sys.argv[3]))
     try:
         copy(Path(sys.argv[1]), Path(sys.argv[2]))
@@ -151,4 +193,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_child(copy)

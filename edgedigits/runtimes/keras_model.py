@@ -1,4 +1,4 @@
-"""``.keras`` files in Keras on TensorFlow: the door to the heavy side."""
+"""``.keras`` and whole-model ``.h5`` files in Keras on TensorFlow: the door to the heavy side."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,19 +20,23 @@ if TYPE_CHECKING:
 
 
 class KerasModel(Model):
-    """A ``.keras`` file in Keras on TensorFlow."""
+    """A ``.keras`` or ``.h5`` file in Keras on TensorFlow."""
 
     def __init__(self, path: Path, call: KerasCall, input_scale: "InputScale | None" = None) -> None:
         from edgedigits.artifacts.manifest import recorded_input_scale
         from edgedigits.input_scale import RAW, UNIT
         from edgedigits.model_files.keras_archive import read_network_spec
+        from edgedigits.model_files.keras_sources import is_hdf5
 
-        spec: NetworkSpec = read_network_spec(path)
-        with extra("train", "opening .keras files"):
+        if not is_hdf5(path):
+            # What is wrong with an archive is told before TensorFlow is loaded, and without it.
+            read_network_spec(path)
+        with extra("train", f"opening {path.suffix} files"):
             from edgedigits.networks.backend import intra_op_threads
             from edgedigits.networks.build import load_network, weights_sha256
 
-        self._model, _ = load_network(path)
+        spec: NetworkSpec
+        self._model, spec = load_network(path)
         self._predict = call == "predict"
         self._shape = spec.input_shape
         sha256 = weights_sha256(self._model)
@@ -50,7 +54,7 @@ class KerasModel(Model):
             weights_sha256=sha256,
             tools=versions("keras", "tensorflow"),
             labels=trained_labels(path.parent, network_name(path), sha256),
-            head="logits" if spec.head == "logits" else None,
+            head=None if spec.head == "softmax" else spec.head,
         )
         super().__init__(path, metadata, name_and_version("keras"), intra_op_threads())
         self.widths = tuple(layer.units for layer in spec.dense) if spec.is_dense else None
@@ -70,5 +74,5 @@ class KerasModel(Model):
 
 
 def open_keras(path: Path, opening: Opening) -> KerasModel:
-    """Open a ``.keras`` file; see ``open_model``."""
+    """Open a ``.keras`` or ``.h5`` file; see ``open_model``."""
     return KerasModel(path, opening.keras_call, opening.input_scale)

@@ -43,6 +43,7 @@ class TfliteModel(Model):
             raise
         metadata = metadata_of(path, graph)
         metadata.check_layers(path, are_dense=graph.widths is not None)
+        metadata.check_head(path, is_sigmoid=graph.is_sigmoid)
         threads = thread_count(threads)
         try:
             with hidden_native_output():
@@ -59,7 +60,7 @@ class TfliteModel(Model):
         self._dequantized = dequantization_table(self._signed)
         super().__init__(path, metadata, name_and_version("ai-edge-litert"), threads)
         self.widths = graph.widths
-        if metadata.precision == "int8":
+        if metadata.precision == "int8" and not graph.is_sigmoid:
             self.sum_tolerance = QUANTIZED_SUM_TOLERANCE
 
     def probabilities(self, pixels: Pixels) -> Probabilities:

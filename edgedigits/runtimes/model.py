@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from edgedigits.answers import SUM_TOLERANCE, check_shape
+from edgedigits.answers import ANY_SUM, SUM_TOLERANCE, check_shape
 from edgedigits.artifacts.versions import versions
 from edgedigits.errors import ContractError
 from edgedigits.metadata import ModelMetadata
@@ -45,7 +45,7 @@ class Model(ABC):
     """
 
     sum_tolerance: float = SUM_TOLERANCE
-    """How far the sum of an image's probabilities may be from 1."""
+    """How far the sum of an image's probabilities may be from 1; of ten sigmoids it may be any."""
     widths: tuple[int, ...] | None = None
     """Of all layers as the file's tensors have them, the ten classes last; None where they are no chain of Dense
     layers, or where only the metadata tell."""
@@ -66,6 +66,13 @@ class Model(ABC):
         """Name and version of what runs the file: ``onnxruntime 1.31.1``."""
         self.threads = threads
         """That it may use, at least 1, whatever was asked for: C code has one, Keras takes its own."""
+        if self.is_sigmoid:
+            self.sum_tolerance = ANY_SUM
+
+    @property
+    def is_sigmoid(self) -> bool:
+        """Whether it ends in ten sigmoids: each answer is the probability of its own class alone."""
+        return self.metadata.head == "sigmoid"
 
     def check_classes(self, split: "Split") -> None:
         """Raise ``ContractError`` unless the model tells the classes apart that these images are of."""
@@ -85,7 +92,8 @@ class Model(ABC):
             pixels: uint8, shape (n, 28, 28), 0 = background, 255 = ink, n > 0.
 
         Returns:
-            float32, shape (n, 10), rows sum to 1 (to within half a step of 1/256 per class in int8 files).
+            float32, shape (n, 10), rows sum to 1 (to within half a step of 1/256 per class in int8 files), unless
+            ``is_sigmoid``.
 
         Raises:
             ContractError: the runtime gave something of another shape or type.

@@ -14,7 +14,7 @@ from edgedigits.model_files.onnx_tensors import Tensor
 from edgedigits.runtimes.ort import native, onnxruntime
 
 # onnxruntime's own exceptions share no base but Exception; RuntimeError and ValueError come from its Python side.
-_OPEN_ERRORS = (
+OPEN_ERRORS = (
     native.EPFail,
     native.Fail,
     native.InvalidArgument,
@@ -66,11 +66,12 @@ def open_network(path: Path, threads: int) -> tuple[onnxruntime.InferenceSession
             providers=["CPUExecutionProvider"],
             enable_fallback=0,
         )
-    except _OPEN_ERRORS as error:
+    except OPEN_ERRORS as error:
         raise ModelFileError(path, f"onnxruntime cannot read it ({_short(error)})") from error
     metadata = _read_metadata(session, path)
     metadata.check_tensors(path, (probabilities.precision,), "uint8")
     metadata.check_layers(path, are_dense=not probabilities.is_free)
+    metadata.check_head(path, is_sigmoid=probabilities.is_sigmoid)
     return session, metadata, probabilities
 
 

@@ -31,7 +31,7 @@ def open_model(
 
     Args:
         path: ``.onnx`` and ``.ort`` (onnxruntime), ``.tflite`` and ``.tflm.c`` (LiteRT), ``.c`` (the system's C
-            compiler: what is in the file is compiled and run) or ``.keras`` (Keras).
+            compiler: what is in the file is compiled and run), ``.keras`` or whole-model ``.h5`` (Keras).
         threads: of the runtime, 1 to 1,024, or 0 for one per core; Keras takes its own, C code has one.
         keras_call: how a Keras model is asked.
         input_scale: what a Keras model was trained on, and so is fed; None for what it declares by a Rescaling layer,
@@ -46,6 +46,11 @@ def open_model(
     """
     opening = Opening(threads_of(threads), keras_call, input_scale)
     row = format_of(path)
+    if path.is_dir():
+        from edgedigits.model_files.keras_sources import other_source
+
+        if (error := other_source(path)) is not None:
+            raise error
     if row is None:
         raise ModelFileError(
             path, f"expected a file that ends in {', '.join(suffixes())}", "name a model file"

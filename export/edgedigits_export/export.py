@@ -12,12 +12,13 @@ from edgedigits.artifacts.versions import versions
 from edgedigits.datasets.split import Split
 from edgedigits.errors import AccuracyError, ContractError, OutputError
 from edgedigits.file_names import file_name, network_name
-from edgedigits.format_table import resolve
+from edgedigits.format_table import is_keras, resolve
 from edgedigits.input_scale import UNIT
 from edgedigits.measuring.keras_input import InputChoice, choose_input_scale
 from edgedigits.measuring.reference import Reference
 from edgedigits.measuring.verify import Verification, verify_model
 from edgedigits.metadata import MeasuredAccuracy, ModelMetadata
+from edgedigits.model_files.keras_sources import EXPECTED, other_source
 from edgedigits.progress import SILENT, Progress
 from edgedigits.runtimes.opening import open_model
 from edgedigits_export.chosen_integers import (
@@ -49,7 +50,7 @@ def export_model(
     The same network and options give the same bytes.
 
     Args:
-        keras_path: the trained network.
+        keras_path: the trained network, a ``.keras`` or whole-model ``.h5`` file.
         targets: what to make.
         train_split: where calibration images come from.
         test_split: what the files are judged by.
@@ -70,15 +71,14 @@ def export_model(
         DatasetError: other images than the network was trained and scored on; calibration images cannot be chosen.
         QuantizationError: the network has biases that int32 cannot hold.
     """
-    if keras_path.suffix != ".keras":
-        raise _no_archive(keras_path)
+    check_is_keras(keras_path)
     paths = _paths(keras_path, targets, folder, options)
     graph = graph or load_inference_graph(keras_path)
     _check_holds(keras_path, graph, targets)
     training = _training_record(keras_path, graph)
     check_dataset(keras_path, graph, training, train_split, test_split)
-    if graph.spec.head == "logits":
-        progress.note(f"{keras_path.name}: ends in logits; its files have a softmax behind them")
+    if note := _HEAD_NOTES.get(graph.spec.head):
+        progress.note(f"{keras_path.name}: {note}")
     graph, choice = _with_input_scale(keras_path, graph, training, train_split, options, progress)
     reference = _reference(graph, test_split)
     integers = _integers(targets, graph, keras_path, training, train_split, test_split, options, progress)
@@ -93,6 +93,14 @@ def export_model(
         except _GateError as failure:
             failed.append(failure.verification)
     return exported, failed
+
+
+_HEAD_NOTES = {
+    "logits": "ends in logits; its files have a softmax behind them",
+    "sigmoid": "ends in ten sigmoids, kept as they are: each is the probability of its own class, they do not sum to "
+    "1, and the largest is the digit",
+}
+"""By how a network ends, what its author should know of its files."""
 
 
 def obstacles(graph: InferenceGraph, targets: Sequence[Target]) -> dict[Target, str]:
@@ -112,15 +120,17 @@ def _check_holds(path: Path, graph: InferenceGraph, targets: Sequence[Target]) -
         )
 
 
-def _no_archive(path: Path) -> ContractError:
-    """Say of another kind of file or folder how the network in it becomes one that can be exported."""
-    found = "a folder" if path.is_dir() else f"a file {path.suffix or 'without a suffix'}"
-    return ContractError(
-        path,
-        "a network in a .keras file",
-        found,
-        f"save it anew with Keras: keras.models.load_model({path.name!r}).save({path.with_suffix('.keras').name!r})",
-    )
+def check_is_keras(path: Path) -> None:
+    """Raise ``ContractError`` unless a path is called as a network of Keras, and say how another becomes one."""
+    if path.is_dir() and (error := other_source(path)) is not None:
+        raise error
+    if not is_keras(path):
+        raise ContractError(
+            path,
+            EXPECTED,
+            "a folder" if path.is_dir() else f"a file {path.suffix or 'without a suffix'}",
+            f"name one, or save it anew with Keras: model.save({path.with_suffix('.keras').name!r})",
+        )
 
 
 def _calibrated(
@@ -170,6 +180,7 @@ def _reference(graph: InferenceGraph, test_split: Split) -> Reference:
         graph.weights_sha256,
         test_split.dataset,
         test_split.sha256,
+        is_sigmoid=graph.spec.head == "sigmoid",
     )
 
 
@@ -272,7 +283,7 @@ def _metadata(
         edges=exporter.edges(target.precision, options),
         labels=graph.labels,
         input_scale=choice.receipt if choice else None,
-        head="logits" if graph.spec.head == "logits" else None,
+        head=None if graph.spec.head == "softmax" else graph.spec.head,
     )
 
 
@@ -306,6 +317,7 @@ def _with_input_scale(
         train_split,
         declared=graph.rescaling is not None,
         by_hand=options.input_scale,
+        is_sigmoid=graph.spec.head == "sigmoid",
     )
     progress.note(choice.note(path.name))
     return graph.fed_with(choice.scale), choice

@@ -65,6 +65,7 @@ def write_record(
         "format": target.format,
         "precision": metadata.precision,
         "edges": metadata.edges,
+        **({"head": metadata.head} if metadata.head else {}),
         "weights_sha256": metadata.weights_sha256,
         "calibration": dataclasses.asdict(metadata.calibration) if metadata.calibration else None,
         "quantization": exported.quantization,

@@ -140,7 +140,7 @@ def test_wrong_usage_is_exit_status_2(arguments: tuple[str, ...], models: Path) 
 
 @pytest.mark.parametrize(
     ("name", "complaint"),
-    [("digits.h5", "expected a file that ends in"), ("missing.onnx", "no such model file")],
+    [("digits.pt", "expected a file that ends in"), ("missing.onnx", "no such model file")],
 )
 def test_a_file_that_cannot_be_measured_is_one_line(name: str, complaint: str, tmp_path: Path) -> None:
     result = bench(tmp_path / name, "--quiet")

@@ -109,13 +109,19 @@ def test_a_convolutional_network_goes_to_what_can_hold_it(tmp_path: Path, models
     layers = keras.layers
     dense = keras.saving.load_model(models / "digits.keras")
     network = keras.Sequential(
-        [keras.Input((28, 28, 1)), layers.Conv2D(1, 1, name="copy"), *(layer for layer in dense.layers)]
+        [
+            keras.Input((28, 28, 1)),
+            layers.Conv2D(1, 1, activation="elu", name="copy"),
+            *(layer for layer in dense.layers),
+        ]
     )
     network.get_layer("copy").set_weights([keras.ops.ones((1, 1, 1, 1)), keras.ops.zeros(1)])
     network.save(tmp_path / "theirs.keras")
     result = export(tmp_path / "theirs.keras", "--format", "all", "--input-scale", "0..1", "--max-drop", "5")
     assert result.exit_code == 0, result.stderr
     assert {name for name in visible(tmp_path) if name.endswith((".onnx", ".ort", ".tflite", ".c"))} == {
+        "theirs.c",
+        "theirs.int8.ort",
         "theirs.onnx",
         "theirs.float16.onnx",
         "theirs.dynamic.onnx",
@@ -126,10 +132,11 @@ def test_a_convolutional_network_goes_to_what_can_hold_it(tmp_path: Path, models
         "theirs.int8.onnx",
         "theirs.int8.tflite",
     }
-    assert (
-        "left out, since these are made of Dense networks only: int8 ort, int8 c, int8 tflm" in result.stderr
-    )
-    assert export(tmp_path / "theirs.keras", "--format", "c").exit_code == 1
+    reason = "TensorFlow Lite Micro has no int8 kernel for elu"
+    assert f"int8 tflm left out: {reason}" in result.stderr
+    refused = export(tmp_path / "theirs.keras", "--format", "tflm")
+    assert refused.exit_code == 1
+    assert reason in refused.stderr
 
 
 def test_json_and_quiet(models: Path, tmp_path: Path) -> None:

@@ -75,12 +75,13 @@ def test_json_holds_the_whole_of_it(name: str, models: Path) -> None:
     ("name", "content", "complaint"),
     [
         ("digits.onnx", None, "digits.onnx: no such model file"),
-        ("digits.h5", b"", "digits.h5: expected a file that ends in"),
+        ("digits.pt", b"", "digits.pt: expected a file that ends in"),
         ("digits.tflite", b"text", "digits.tflite: no TFLite model"),
         ("digits.onnx", b"text", "digits.onnx: no whole ONNX model"),
         ("digits.keras", b"text", "digits.keras: no whole .keras archive"),
+        ("digits.h5", b"text", "digits.h5: no whole HDF5 file"),
     ],
-    ids=["missing", "suffix", "tflite", "onnx", "keras"],
+    ids=["missing", "suffix", "tflite", "onnx", "keras", "h5"],
 )
 def test_what_is_no_model_is_one_line(
     name: str, content: bytes | None, complaint: str, tmp_path: Path

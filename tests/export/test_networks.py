@@ -286,7 +286,7 @@ def test_a_network_goes_through_the_gate_to_every_format_that_holds_it(
     graph = load_inference_graph(path)
     targets = [target for target in FORMATS if target not in obstacles(graph, FORMATS)]
     assert {target.precision for target in targets} == {"float32", "float16", "dynamic", "int8"}
-    assert {target.format for target in targets} == {"onnx", "ort", "tflite"}
+    assert {target.format for target in targets} == {"c", "onnx", "ort", "tflite", "tflm"}
     if name == "tflite_tutorial":
         # The command exports another such network to all of them.
         targets = (Target("onnx", "float32"), Target("tflite", "int8"))
@@ -321,17 +321,21 @@ def test_metadata_keep_how_a_network_ended() -> None:
     metadata = ModelMetadata("dense10", "float32", "ab" * 32, {}, head="logits")
     assert ModelMetadata.from_json(metadata.to_json(), Path("x")) == metadata
     assert "head" not in dataclasses.replace(metadata, head=None).to_json()
-    with pytest.raises(ContractError, match="ends in softmax or logits, found 'tail'"):
+    with pytest.raises(ContractError, match="ends in softmax, logits or sigmoid, found 'tail'"):
         ModelMetadata.from_json(metadata.to_json().replace('"logits"', '"tail"'), Path("x"))
 
 
-@pytest.mark.parametrize("name", ["theirs.h5", "theirs.hdf5", "folder"])
+@pytest.mark.parametrize("name", ["theirs.pt", "theirs", "folder"])
 def test_another_kind_of_file_says_how_to_save_it_anew(
     name: str, dataset: tuple[Split, Split], tmp_path: Path
 ) -> None:
     path = tmp_path / name
-    path.mkdir() if name == "folder" else path.write_bytes(b"\x89HDF")
-    with pytest.raises(ContractError, match=r"save it anew with Keras: keras\.models\.load_model"):
+    path.mkdir() if name == "folder" else path.write_bytes(b"PK")
+    if name == "folder":
+        (path / "saved_model.pb").touch()
+    with pytest.raises(
+        ContractError, match=r"save it anew with Keras.*\.save\('(theirs\.keras|folder\.h5)'\)"
+    ):
         export_model(path, FORMATS, *dataset)
 
 

@@ -21,14 +21,14 @@ from edgedigits.training.recipe import Recipe
 from edgedigits.training.train import train
 from edgedigits_export import FORMATS, ExportOptions, export_model, load_inference_graph
 from edgedigits_export.formats.export_format import Converted
-from edgedigits_export.formats.onnx_file import ONNX
+from edgedigits_export.formats.onnx_file import ONNX, add_metadata, to_onnx
 from edgedigits_export.formats.ort_file import to_ort
 from edgedigits_export.formats.tflite_file import TFLITE
 from edgedigits_export.integers.graph_quantization import round_network
 from edgedigits_export.integers.grids import RANGE_METHODS
 
 SEEDS = Path(__file__).parent / "seeds"
-NAME, MAPS = "small", "small-maps"
+NAME, MAPS, SEQUENCES = "small", "small-maps", "small-sequences"
 WIDTHS = (4, 3)
 
 
@@ -135,8 +135,33 @@ def write_maps() -> None:
             (SEEDS / file_name(MAPS, "ort", precision)).write_bytes(to_ort(stamped))
 
 
+def write_sequences() -> None:
+    """Make a network with one layer of most kinds that take sequences, its files; an ``.h5`` too."""
+    layers = keras.layers
+    keras.utils.set_random_seed(0)
+    image = keras.Input((28, 28))
+    values = layers.MaxPooling1D(4)(layers.Conv1D(4, 3, activation="softplus")(image))
+    values = layers.LayerNormalization()(values)
+    values = layers.Add()([values, layers.MultiHeadAttention(2, 2)(values, values)])
+    values = layers.Bidirectional(layers.LSTM(2, return_sequences=True))(values)
+    values = layers.GRU(3, return_sequences=True)(layers.Permute((2, 1))(values))
+    values = layers.Multiply()([values, layers.Dense(3, "sigmoid")(values)])
+    values = layers.SimpleRNN(4)(values)
+    model = keras.Model(image, layers.Dense(10, "softmax")(values))
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch, f"{SEQUENCES}.h5")
+        model.save(path)
+        shutil.copy(path, SEEDS)
+        graph = load_inference_graph(path)
+    metadata = ModelMetadata(graph.arch, "float32", graph.weights_sha256, {})
+    stamped = add_metadata(to_onnx(graph), metadata)
+    (SEEDS / f"{SEQUENCES}.onnx").write_bytes(stamped)
+    (SEEDS / f"{SEQUENCES}.ort").write_bytes(to_ort(stamped))
+
+
 if __name__ == "__main__":
     SEEDS.mkdir(exist_ok=True)
     write_pictures()
     write_networks()
     write_maps()
+    write_sequences()

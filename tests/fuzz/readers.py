@@ -299,6 +299,24 @@ def weights_reader() -> Reader:
     return Reader(read, seeds)
 
 
+def h5_reader() -> Reader:
+    """What the child process does that reads a whole-model ``.h5`` file."""
+    from edgedigits.networks.h5_copy import copy
+    from edgedigits.networks.weights_copy import UNREADABLE
+
+    source, target = scratch("source.h5"), scratch("target.h5")
+
+    def read(content: bytes) -> object:
+        source.write_bytes(content)
+        try:
+            copy(source, target)
+        except UNREADABLE as error:
+            raise ModelFileError(source, str(error)) from error
+        return target
+
+    return Reader(read, lambda: [path.read_bytes() for path in sorted(SEEDS.glob("*.h5"))])
+
+
 def built(
     reader: Callable[[], Reader], maker: Callable[[], Callable[[random.Random], bytes]]
 ) -> Callable[[], Reader]:
@@ -326,6 +344,7 @@ READERS: dict[str, Callable[[], Reader]] = {
     "reference": reference_reader,
     "keras": keras_reader,
     "weights": weights_reader,
+    "h5": h5_reader,
     "onnx": onnx_reader,
     "ort": ort_reader,
     "tflite": tflite_reader,

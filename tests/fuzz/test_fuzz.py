@@ -16,7 +16,7 @@ LONG = 60.0
 
 SHORT_READERS = (
     "png", "jpeg", "gif", "bmp", "tiff", "webp", "pnm",
-    "idx", "npz", "manifest", "metadata", "reference", "keras", "weights", "onnx", "ort", "tflite",
+    "idx", "npz", "manifest", "metadata", "reference", "keras", "weights", "h5", "onnx", "ort", "tflite",
     "built-png", "built-jpeg", "built-gif", "built-bmp", "built-tiff", "built-webp", "built-pnm",
     "built-idx", "built-npz", "built-manifest", "built-metadata", "built-keras", "built-onnx",
     "built-ort", "built-tflite",

@@ -212,12 +212,14 @@ REFUSED = {
         "a Lambda layer, which would run code",
     ),
     "convolution of one side": (
-        lambda: functional(layers.Conv1D(4, 3), layers.Flatten(), dense()),
-        r"layers of Activation, .*found a layer Conv1D \(conv1d\w*, layer 2 of the model\)",
+        lambda: functional(layers.Conv1DTranspose(4, 3), layers.Flatten(), dense()),
+        r"layers of Activation, .*found a layer Conv1DTranspose \(conv1d_transpose\w*, layer 2 of the model\)",
     ),
     "sizes of another layer": (
-        lambda: functional(layers.UpSampling2D(), layers.Flatten(), dense(), shape=(28, 28, 1)),
-        "found a layer UpSampling2D",
+        lambda: functional(
+            layers.UpSampling2D(interpolation="bicubic"), layers.Flatten(), dense(), shape=(28, 28, 1)
+        ),
+        "interpolation nearest or bilinear in UpSampling2D",
     ),
     "custom layer": (lambda: functional(layers.Flatten(), Custom(), dense()), "found a layer Custom"),
     "registered layer": (
@@ -235,11 +237,11 @@ REFUSED = {
     ),
     "an activation that ends in no probabilities": (
         lambda: functional(layers.Flatten(), dense(10, "relu")),
-        "a softmax layer of 10 units at the end, or its logits, found Dense 10 relu",
+        "a softmax layer of 10 units at the end, its logits, or ten sigmoids, found Dense 10 relu",
     ),
-    "ten sigmoids": (
-        lambda: functional(layers.Flatten(), dense(10, "sigmoid")),
-        "or its logits, found Dense 10 sigmoid",
+    "eleven sigmoids": (
+        lambda: functional(layers.Flatten(), dense(11, "sigmoid")),
+        "of 10 units at the end, found Dense 11 sigmoid",
     ),
     "a softmax before the end": (
         lambda: functional(layers.Flatten(), dense(), dense()),
@@ -249,9 +251,9 @@ REFUSED = {
         lambda: functional(layers.Flatten()),
         r"softmax layer of 10 units at the end, found Activation that gives \(784,\)",
     ),
-    "softplus": (
-        lambda: functional(layers.Flatten(), dense(16, "softplus"), dense()),
-        "expected an activation among linear, relu, .*found softplus",
+    "softsign": (
+        lambda: functional(layers.Flatten(), dense(16, "softsign"), dense()),
+        "expected an activation among linear, relu, .*found softsign",
     ),
     "linear layers": (
         lambda: functional(layers.Flatten(), dense(16, "linear"), dense()),
@@ -259,7 +261,7 @@ REFUSED = {
     ),
     "no flatten": (
         lambda: functional(dense(16, "relu"), dense()),
-        r"without a Flatten before it: it is given \(28, 28\)",
+        r"of 10 units at the end, found Dense 10 softmax that gives \(28, 10\)",
     ),
     "other pictures": (
         lambda: functional(layers.Flatten(), dense(), shape=(32, 32)),
@@ -578,7 +580,7 @@ def huge_config() -> bytes:
 NO_MODELS = {
     "empty": (written(b""), "no whole .keras archive"),
     "text": (written(b"this is no model\n" * 100), "no whole .keras archive"),
-    "an HDF5 file": (written(b"\x89HDF\r\n\x1a\n" + bytes(500)), "no whole .keras archive"),
+    "an HDF5 file": (written(b"\x89HDF\r\n\x1a\n" + bytes(500)), "its weights cannot be read"),
     "an empty archive": (written(empty_archive()), r"expected an archive of config\.json, .*found \[\]"),
     "a member outside": (replaced(**{"../evil": b"x"}), r"expected an archive of .*found \['\.\./evil', "),
     "an absolute member": (replaced(**{"/etc/evil": b"x"}), "expected an archive of .*found .*/etc/evil"),

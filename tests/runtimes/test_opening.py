@@ -117,10 +117,11 @@ def test_both_ways_to_ask_keras_give_the_same_answers(models: Path, dataset: tup
 # What is not a model file
 
 
-@pytest.mark.parametrize("name", ["digits.h5", "digits", "digits.onnx.zip", "digits.ONNX", "onnx", ".tflite"])
+@pytest.mark.parametrize("name", ["digits.pt", "digits", "digits.onnx.zip", "digits.ONNX", "onnx", ".tflite"])
 def test_a_suffix_of_no_format_is_refused_before_the_file_is_looked_for(name: str, tmp_path: Path) -> None:
     with pytest.raises(
-        ModelFileError, match=r"expected a file that ends in \.keras, \.tflite, \.onnx, \.ort, \.c; name"
+        ModelFileError,
+        match=r"expected a file that ends in \.keras, \.h5, \.hdf5, \.tflite, \.onnx, \.ort, \.c; name",
     ):
         open_model(tmp_path / name)
 

@@ -10,9 +10,11 @@ from edgedigits.datasets.split import Split
 from edgedigits.format_table import Precision
 from edgedigits.measuring.verify import Verification
 from edgedigits.metadata import ModelMetadata
+from edgedigits.model_files.sequence_layers import float_layers
 from edgedigits.progress import Progress
 from edgedigits.runtimes.model import Model
 from edgedigits_export.boards.firmware import FirmwareFigures
+from edgedigits_export.graph.steps import in_floats_only
 from edgedigits_export.inference_graph import InferenceGraph
 from edgedigits_export.integers.calibration import IntegerForm
 from edgedigits_export.integers.graph_kernels import IntegerGraph
@@ -52,11 +54,17 @@ class ExportFormat(ABC):
     any_layers: ClassVar[frozenset[Precision]] = frozenset()
     """Precisions in which its files hold any network, not only one of Dense layers."""
 
+    float_steps: ClassVar[frozenset[Precision]] = frozenset()
+    """Precisions in which its files hold layers too that are written in float32 only."""
+
     def obstacle(self, graph: InferenceGraph, precision: Precision) -> str | None:
         """Return why a file of this precision cannot hold a network; None where it can."""
-        if graph.chain is not None or precision in self.any_layers:
+        if graph.chain is not None:
             return None
-        return "they are made of Dense networks with relu only"
+        if graph.steps is not None and in_floats_only(graph.steps):
+            kinds = ", ".join(float_layers(graph.spec.layers))
+            return None if precision in self.float_steps else f"{kinds} go to float32 ONNX and ORT files only"
+        return None if precision in self.any_layers else "they are made of Dense networks with relu only"
 
     @abstractmethod
     def convert(

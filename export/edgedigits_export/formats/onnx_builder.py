@@ -32,6 +32,10 @@ class GraphBuilder:
         self.nodes.append(helper.make_node(operator, inputs, [output], name=output, **attributes))
         return output
 
+    def add_outputs(self, operator: str, inputs: list[str], outputs: list[str], **attributes: Any) -> None:
+        """Add an operator with several outputs."""
+        self.nodes.append(helper.make_node(operator, inputs, outputs, name=outputs[0], **attributes))
+
     def model(self, opset: int) -> bytes:
         """Check the graph and serialize it as a model."""
         graph = helper.make_graph(

@@ -219,6 +219,7 @@ class OnnxFormat(ExportFormat):
 
     tools: ClassVar[tuple[str, ...]] = ("keras", "onnx")
     any_layers: ClassVar[frozenset[Precision]] = frozenset({"float32", "float16", "dynamic", "int8"})
+    float_steps: ClassVar[frozenset[Precision]] = frozenset({"float32"})
 
     def convert(
         self,

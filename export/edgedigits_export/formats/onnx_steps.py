@@ -9,6 +9,7 @@ from onnx import TensorProto, helper
 from edgedigits.format_table import Precision
 from edgedigits.model_files.onnx_tensors import KERNEL_ZERO
 from edgedigits_export.formats.onnx_builder import GraphBuilder
+from edgedigits_export.formats.onnx_float_steps import FLOATS_WRITTEN
 from edgedigits_export.formats.onnx_writer import (
     FUNCTIONS,
     MOVED,
@@ -153,6 +154,7 @@ def _sum(to: _Writer, step: Sum, place: int) -> str:
 
 _WRITTEN: dict[type[Step], Callable[[_Writer, Any, int], str]] = {
     **MOVED,
+    **FLOATS_WRITTEN,
     Convolution: _convolution,
     Function: _function,
     GlobalPool: _global_pool,

@@ -207,6 +207,7 @@ FUNCTIONS: Mapping[str, _Function] = {
     "sigmoid": _operator("Sigmoid"),
     "silu": _silu,
     "softmax": _operator("Softmax", axis=-1),
+    "softplus": _operator("Softplus"),
     "tanh": _operator("Tanh"),
 }
 """By Keras' name, what adds a function of a tensor of floats."""

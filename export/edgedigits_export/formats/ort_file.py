@@ -153,6 +153,7 @@ class OrtFormat(OnnxFormat):
 
     tools = ("keras", "onnx", "onnxruntime")
     any_layers = frozenset({"float32", "int8"})
+    float_steps = frozenset({"float32"})
 
     def stamp(
         self, model: str, made: Converted, metadata: ModelMetadata, options: ExportOptions, split: Split

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from edgedigits.model_files.map_layers import Kind, Margins, Window
 from edgedigits.model_files.network_spec import Shape
+from edgedigits.model_files.sequence_layers import Cell
 
 Array = npt.NDArray[Any]
 
@@ -177,6 +178,90 @@ class Joined(Step):
         """See ``Step.shape``."""
         total = sum(shape[self.axis] for shape in (inputs, *others))
         return (*inputs[: self.axis], total, *inputs[self.axis + 1 :])
+
+
+@dataclass(frozen=True, eq=False)
+class Times(Step):
+    """Branches of one shape multiplied."""
+
+
+@dataclass(frozen=True, eq=False)
+class Standardized(Step):
+    """``value / sqrt(variance + epsilon)`` of two branches of one shape."""
+
+    epsilon: float
+
+
+@dataclass(frozen=True, eq=False)
+class Permuted(Step):
+    """A map with its sides in another order."""
+
+    order: tuple[int, int, int]
+    """Of height, width and channels, from 0."""
+
+    def shape(self, inputs: Shape, *others: Shape) -> Shape:
+        """See ``Step.shape``."""
+        return tuple(inputs[side] for side in self.order)
+
+
+@dataclass(frozen=True, eq=False)
+class Resampled(Step):
+    """A map whose rows, and whose columns, are weighted sums of the rows and columns of another."""
+
+    rows: Array
+    """(height that comes out, height that goes in)."""
+    columns: Array
+    """(width that goes in, width that comes out)."""
+
+    def shape(self, inputs: Shape, *others: Shape) -> Shape:
+        """See ``Step.shape``."""
+        return self.rows.shape[0], self.columns.shape[1], inputs[2]
+
+
+@dataclass(frozen=True, eq=False)
+class Recurrence(Step):
+    """A cell over a sequence, a map of one row: (1, steps, features) or, where it gives the last alone, a row."""
+
+    cell: Cell
+    kernel: Array
+    """(features, gates * units), gates in Keras' order; so in the others."""
+    recurrent_kernel: Array
+    """(units, gates * units)."""
+    bias: Array
+    """(2, gates * units): of what comes in, and of what the cell gave."""
+    functions: tuple[str, ...]
+    """By ONNX' names, as many as the cell takes: of the gates first, then of what it gives."""
+    returns_all: bool
+    is_reversed: bool
+    reset_after: bool
+
+    def shape(self, inputs: Shape, *others: Shape) -> Shape:
+        """See ``Step.shape``."""
+        units = self.recurrent_kernel.shape[0]
+        return (*inputs[:2], units) if self.returns_all else (units,)
+
+
+@dataclass(frozen=True, eq=False)
+class Attended(Step):
+    """Of three sequences, queries, keys and values, the values weighted by what each query has with each key."""
+
+    heads: int
+
+    def shape(self, inputs: Shape, *others: Shape) -> Shape:
+        """See ``Step.shape``."""
+        return (*inputs[:2], others[1][2])
+
+
+FLOAT_STEPS = (Times, Standardized, Permuted, Resampled, Recurrence, Attended)
+"""That are written in float32 only."""
+
+
+def in_floats_only(steps: tuple[Step, ...]) -> bool:
+    """Whether a network has a step that is written in float32 only."""
+    return any(
+        isinstance(step, FLOAT_STEPS) or (isinstance(step, Function) and step.name == "softplus")
+        for step in steps
+    )
 
 
 def shapes_of(steps: tuple[Step, ...]) -> list[Shape]:
