@@ -4,6 +4,7 @@ Figures are made without pyplot: nothing global, no display needed.
 """
 
 import io
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +15,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from edgedigits.contract import IMAGE_SIDE
 from edgedigits.measuring.metrics import Accuracy
 
 TRAINING, VALIDATION, INK = "#1f6feb", "#d1570a", "#24292f"
@@ -61,7 +61,7 @@ def first_layer(kernel: npt.NDArray[np.float32], at_most: int = 128) -> bytes:
     """Draw the weights of first-layer units as pictures: red adds to the unit, blue takes away.
 
     Args:
-        kernel: shape (784, units).
+        kernel: shape (784, units), or of as many pixels as the square window of a convolution has.
         at_most: units to draw; those with the largest weights.
 
     Returns:
@@ -69,14 +69,14 @@ def first_layer(kernel: npt.NDArray[np.float32], at_most: int = 128) -> bytes:
     """
     norms = np.linalg.norm(kernel, axis=0)
     strongest = np.argsort(-norms, kind="stable")[:at_most]
-    columns = 16
+    columns, side = 16, math.isqrt(len(kernel))
     rows = -(-len(strongest) // columns)
     figure = Figure(figsize=(9, 0.58 * rows + 0.5), layout="constrained")
     figure.suptitle(f"weights of {len(strongest)} of {kernel.shape[1]} first-layer units", fontsize=10)
     for axes in figure.subplots(rows, columns, squeeze=False).flat:
         axes.set_axis_off()
     for axes, unit in zip(figure.axes, strongest, strict=False):
-        picture = kernel[:, unit].reshape(IMAGE_SIDE, IMAGE_SIDE)
+        picture = kernel[:, unit].reshape(side, side)
         reach = float(np.abs(picture).max()) or 1.0
         axes.imshow(picture, cmap="RdBu_r", vmin=-reach, vmax=reach)
     return _png(figure)
