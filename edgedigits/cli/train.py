@@ -171,7 +171,7 @@ def command(
 
 
 def _share_out() -> None:
-    """Let TensorFlow, which is not imported yet, share a convolution among cores; dense layers are too small for that."""
+    """Let TensorFlow, not imported yet, share a convolution among cores; dense layers are too small for that."""
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(min(MOST_CORES, os.cpu_count() or 1)))
 
 

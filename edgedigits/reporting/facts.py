@@ -56,7 +56,6 @@ def network_facts(name: str, entry: Network) -> dict[str, Any]:
         "test_percent": 100 * test["correct"] / test["images"],
         "parameters": parameters(name, training["arch"]),
         "has_widths": training["arch"][:1].isdigit(),
-        "warp_end": training["arguments"].get("warp_end", 1.0),
         "exported": exported,
         "calibrations": calibrations,
         "about_digits": labels == LABELS,

@@ -179,8 +179,8 @@ class Fitter:
     def _make_images(self, epoch: int) -> tuple[Pixels, Labels]:
         generator = np.random.default_rng([self.recipe.seed, epoch])
         images = self._data.train_images
-        if (warp := self.recipe.warp_of(epoch)) is not None:
-            pixels, order = warp_epoch(images, warp, generator)
+        if self.recipe.warp is not None:
+            pixels, order = warp_epoch(images, self.recipe.warp, generator)
         else:
             order = generator.permutation(len(images)).astype(np.int32)
             pixels = images.reshape(-1, PIXELS)[order]

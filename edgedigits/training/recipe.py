@@ -17,10 +17,6 @@ Initializer = Literal["glorot_uniform", "he_normal"]
 Budget = Literal["fast", "standard", "long"]
 
 
-FADING = 1 / 3
-"""Share of the epochs over which warps grow milder, where they do."""
-
-
 @dataclass(frozen=True)
 class Recipe:
     """Everything that decides which network comes out. As it comes it is the plain recipe; ``edge`` makes the other.
@@ -45,8 +41,6 @@ class Recipe:
     """Decay per step of the moving average of the weights, which then is the network; None for no average."""
     warp: Warp | None = None
     """How far each image is bent, anew in every epoch; None for the images as they are."""
-    warp_end: float = 1.0
-    """What the warp is multiplied by in the last epoch; it falls to that in a line over the last ``FADING`` of them."""
     loss: Loss = "sparse_categorical_crossentropy"
     validation: int = 5_000
     """Images held out of the training split, every class with its share."""
@@ -84,13 +78,6 @@ class Recipe:
         warp = Warp(**fields["warp"]) if fields["warp"] else None
         arch = fields["arch"]
         return cls(**{**fields, "arch": arch if isinstance(arch, str) else tuple(arch), "warp": warp})
-
-    def warp_of(self, epoch: int) -> Warp | None:
-        """Return how far images are bent in an epoch, counted from 1."""
-        if self.warp is None or self.warp_end == 1.0:
-            return self.warp
-        faded = max(0.0, (epoch / self.epochs - 1 + FADING) / FADING)
-        return self.warp.scaled(1 - (1 - self.warp_end) * faded)
 
     def differences(self, other: "Recipe") -> list[str]:
         """Name the fields in which two recipes differ, with both values."""
@@ -177,5 +164,4 @@ def _edge_of_maps(arch: str, budget: Budget) -> Recipe:
         initializer="he_normal",
         averaging=length.averaging,
         warp=length.warp,
-        warp_end=0.5 if budget == "long" else 1.0,
     )
