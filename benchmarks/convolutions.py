@@ -1,9 +1,9 @@
 """How accurate networks with convolutions become, and what of that is left in int8.
 
-The presets ``cnn`` and ``cnn-small`` with the long budget, and the network of Keras' own MNIST example with the plain recipe
-in twelve epochs, three seeds each: trained by ``edgedigits train``, kept in ``build/networks``, exported to int8 ONNX and
-TFLite, and judged by the 10,000 test images. Networks, epochs and warps were chosen on the validation images. The seconds
-are those of the manifest: of the machine as it was while they were trained.
+The presets ``cnn`` and ``cnn-small`` with the long budget, and the network of Keras' own MNIST example with the plain
+recipe in twelve epochs, three seeds each: trained by ``edgedigits train``, kept in ``build/networks``, exported to int8
+ONNX and TFLite, and judged by the 10,000 test images. Networks, epochs and warps were chosen on the validation images.
+The seconds are those of the manifest: of the machine as it was while they were trained.
 
     python benchmarks/convolutions.py              # all that is not kept is trained, most of two hours
     python benchmarks/convolutions.py cnn          # one network; the others keep what an earlier run measured
@@ -77,7 +77,7 @@ def measure(recipe: Recipe, train_split: Split, test_split: Split) -> dict[str, 
     }
     with tempfile.TemporaryDirectory() as folder:
         for form in FORMATS:
-            exported, failed = export_model(
+            (exported,), _ = export_model(
                 path,
                 select_targets(form, "int8"),
                 train_split,
@@ -85,12 +85,12 @@ def measure(recipe: Recipe, train_split: Split, test_split: Split) -> dict[str, 
                 folder=Path(folder),
                 options=ExportOptions(max_drop=100.0),
             )
-            verification = [*(file.verification for file in exported), *failed][0]
+            verification = exported.verification
             run |= {
                 form: verification.accuracy.percent,
                 f"{form}_drop": -verification.comparison.difference,
                 f"{form}_agreement": verification.comparison.agreement,
-                f"{form}_bytes": exported[0].path.stat().st_size,
+                f"{form}_bytes": exported.path.stat().st_size,
                 "keras": verification.accuracy.percent - verification.comparison.difference,
             }
     print(f"{folder_of(recipe).name}: {described(run)}", flush=True)

@@ -81,9 +81,17 @@ class Fitter:
         # A product of all images at once is what it always was; maps of all of them would take gigabytes.
         self._images_at_once = MOST_IMAGES if spec.is_dense else MAPS_AT_ONCE
         self.current_network = build_network(spec, recipe.seed, recipe.initializer)
-        for layer in self.current_network.layers:
-            if isinstance(layer, keras.layers.BatchNormalization):
-                layer.momentum = MOMENTUM
+        normalizing = [
+            layer
+            for layer in self.current_network.layers
+            if isinstance(layer, keras.layers.BatchNormalization)
+        ]
+        for layer in normalizing:
+            layer.momentum = MOMENTUM
+        # Images that were bent alike stand side by side. In one batch they would tell batch normalization how they
+        # were bent, which a network learns to use and then has to do without: 99.52 % of the validation images in
+        # place of 99.66 % after 60 epochs, with the same loss in training.
+        self._normalizes = bool(normalizing)
         self._optimizer = keras.optimizers.Adam(_schedule(recipe, self._steps * recipe.epochs))
         self._optimizer.build(self.current_network.trainable_variables)
         self.network = self.current_network
@@ -181,6 +189,9 @@ class Fitter:
         images = self._data.train_images
         if self.recipe.warp is not None:
             pixels, order = warp_epoch(images, self.recipe.warp, generator)
+            if self._normalizes:
+                mixed = generator.permutation(len(order))
+                pixels, order = pixels[mixed], order[mixed]
         else:
             order = generator.permutation(len(images)).astype(np.int32)
             pixels = images.reshape(-1, PIXELS)[order]

@@ -147,7 +147,7 @@ def edge(arch: Arch = Recipe.arch, budget: Budget = "standard", **changes: Any) 
 _LENGTHS_OF_MAPS: dict[Budget, _Length] = {
     "fast": _Length(3, 3, learning_rate=3e-3, averaging=None, warp=Warp().scaled(0.5)),
     "standard": _Length(12, 12, learning_rate=3e-3, averaging=0.998, warp=Warp().scaled(0.75)),
-    "long": _Length(60, 60, learning_rate=3e-3, averaging=0.999, warp=Warp()),
+    "long": _Length(40, 40, learning_rate=3e-3, averaging=0.999, warp=Warp()),
 }
 
 

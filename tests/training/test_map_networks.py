@@ -17,6 +17,7 @@ from edgedigits.model_files.trained_networks import trained_spec
 from edgedigits.networks.build import build_network, load_network
 from edgedigits.reporting.facts import parameters
 from edgedigits.reporting.report import render_markdown, render_report
+from edgedigits.training.augmentation import GROUP
 from edgedigits.training.fitting import Fitter, TrainingData
 from edgedigits.training.recipe import Recipe, edge
 from edgedigits.training.temperature import fold_temperature, network_logits
@@ -110,6 +111,17 @@ def test_means_and_variances_are_averaged_as_weights_are(data: TrainingData) -> 
         assert (end.numpy() != start).any()
         # One float32 product and one sum.
         np.testing.assert_allclose(average.numpy(), start + (end.numpy() - start) * 9 / 11, atol=1e-6)
+
+
+def test_batch_normalization_is_not_told_which_images_were_bent_alike(data: TrainingData) -> None:
+    bare, normalizing = (edge(words, epochs=1) for words in ("conv4.bare-mean", "conv4-mean"))
+    (together, labels), (mixed, mixed_labels) = (Fitter(it, data).images_of(1) for it in (bare, normalizing))
+    places = {image.tobytes(): place for place, image in enumerate(together)}
+    found = [places[image.tobytes()] for image in mixed]
+    np.testing.assert_array_equal(labels[found], mixed_labels)
+    # 200 images are seven groups; by chance one of seven neighbours is of the same group, in the order of warps all are.
+    alike = np.mean(np.diff(np.array(found) // GROUP) == 0)
+    assert alike < 0.4
 
 
 def test_a_temperature_divides_the_logits_of_any_network(data: TrainingData) -> None:
