@@ -19,13 +19,14 @@ pooling's window), ``.valid`` no zeros around the map, ``.bare`` a bias in place
 import re
 from typing import NamedTuple
 
+from edgedigits.contract import WIDEST_LAYER
+
 PRESETS = {
     "cnn-small": "conv8.k5.s2.valid-conv12.valid-conv16.s2.valid-conv24.valid-mean",
     "cnn": "conv16.k5.s2.valid-conv32.valid-conv48.s2-conv64.valid-conv64.valid",
 }
 """Names that stand for words."""
 MOST_WORDS = 50
-LARGEST_NUMBER = 16_384
 LARGEST_WINDOW = 28
 LONGEST_SHOWN = 40
 """Characters of a word that a message shows."""
@@ -33,15 +34,15 @@ EXAMPLE = "conv8-pool-conv24-conv40-mean"
 
 _CONVOLUTION, _POOLING = frozenset("ksvb"), frozenset("s")
 _KINDS: dict[str, tuple[int | None, int, frozenset[str]]] = {
-    "conv": (None, LARGEST_NUMBER, _CONVOLUTION),
-    "separable": (None, LARGEST_NUMBER, _CONVOLUTION),
+    "conv": (None, WIDEST_LAYER, _CONVOLUTION),
+    "separable": (None, WIDEST_LAYER, _CONVOLUTION),
     "depthwise": (1, 64, _CONVOLUTION),
     "pool": (2, LARGEST_WINDOW, _POOLING),
     "meanpool": (2, LARGEST_WINDOW, _POOLING),
     "add": (2, MOST_WORDS, frozenset()),
     "mean": (0, 0, frozenset()),
     "max": (0, 0, frozenset()),
-    "dense": (None, LARGEST_NUMBER, frozenset()),
+    "dense": (None, WIDEST_LAYER, frozenset()),
     "dropout": (None, 99, frozenset()),
 }
 """By the word: its number where none is written (None: there has to be one), the largest, letters of its options."""

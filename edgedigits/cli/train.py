@@ -43,7 +43,7 @@ MOST_CORES = 4
     metavar="LAYERS",
     default="128-32",
     show_default=True,
-    help="Widths of the hidden layers; layers in words, as below; or cnn-small or cnn.",
+    help="Widths of the hidden layers; layers in words, as above; or cnn-small or cnn.",
 )
 @click.option(
     "--recipe",
@@ -57,8 +57,8 @@ MOST_CORES = 4
     type=click.Choice(["fast", "standard", "long"]),
     default="standard",
     show_default=True,
-    help="Length of the edge recipe: seconds, under half a minute, minutes; of convolutions: minutes, a quarter of "
-    "an hour at most.",
+    help="Length of the edge recipe: seconds, under half a minute, minutes; with convolutions under a minute, "
+    "minutes, many minutes.",
 )
 @click.option("--epochs", type=click.IntRange(1, MOST_EPOCHS), help="[default: as the recipe has it]")
 @click.option("--batch-size", type=click.IntRange(1, MOST_IMAGES), help="[default: as the recipe has it]")

@@ -122,7 +122,7 @@ def edge(arch: Arch = Recipe.arch, budget: Budget = "standard", **changes: Any) 
 
     Args:
         arch: widths of the hidden layers, or words.
-        budget: ``fast`` (seconds), ``standard`` (under half a minute; minutes with convolutions) or ``long`` (minutes).
+        budget: ``fast`` (seconds), ``standard`` (under half a minute) or ``long`` (minutes); with convolutions longer.
         changes: fields to set otherwise.
     """
     if isinstance(arch, str):

@@ -119,7 +119,7 @@ def test_batch_normalization_is_not_told_which_images_were_bent_alike(data: Trai
     places = {image.tobytes(): place for place, image in enumerate(together)}
     found = [places[image.tobytes()] for image in mixed]
     np.testing.assert_array_equal(labels[found], mixed_labels)
-    # 200 images are seven groups; by chance one of seven neighbours is of the same group, in the order of warps all are.
+    # 200 images are seven groups: by chance one of seven neighbours is of the same group, as they were bent nearly all.
     alike = np.mean(np.diff(np.array(found) // GROUP) == 0)
     assert alike < 0.4
 
