@@ -89,8 +89,8 @@ class Fitter:
         for layer in normalizing:
             layer.momentum = MOMENTUM
         # Images that were bent alike stand side by side. In one batch they would tell batch normalization how they
-        # were bent, which a network learns to use and then has to do without: 99.52 % of the validation images in
-        # place of 99.66 % after 60 epochs, with the same loss in training.
+        # were bent, which a network learns to use and then has to do without: its loss on the validation images rose
+        # from epoch 27 to 60 (0.011 to 0.015) while that of training fell.
         self._normalizes = bool(normalizing)
         self._optimizer = keras.optimizers.Adam(_schedule(recipe, self._steps * recipe.epochs))
         self._optimizer.build(self.current_network.trainable_variables)
