@@ -4,10 +4,11 @@ from pathlib import Path
 
 from _machine import ROOT
 
+from edgedigits.arch_words import PRESETS as WORDS
 from edgedigits.artifacts.manifest import read_manifest, training_of
-from edgedigits.contract import arch_text
 from edgedigits.datasets.split import Split
 from edgedigits.file_names import DEFAULT_NAME, file_name
+from edgedigits.model_files.trained_networks import written_arch
 from edgedigits.training.recipe import Recipe, edge
 from edgedigits.training.run_files import TrainingResult
 from edgedigits.training.train import train
@@ -23,8 +24,10 @@ def long_recipes() -> list[Recipe]:
 
 
 def folder_of(recipe: Recipe) -> Path:
-    """Return where the network of a recipe is kept: ``build/networks/128-32-long-0``."""
-    return FOLDER / f"{arch_text(recipe.arch)}-{recipe.name.split()[-1]}-{recipe.seed}"
+    """Return where the network of a recipe is kept: ``build/networks/128-32-long-0``, ``build/networks/cnn-long-0``."""
+    presets = {words: name for name, words in WORDS.items()}
+    arch = written_arch(recipe.arch)
+    return FOLDER / f"{presets.get(arch, arch)}-{recipe.name.split()[-1]}-{recipe.seed}"
 
 
 def train_and_keep(recipe: Recipe, train_split: Split, test_split: Split) -> TrainingResult:

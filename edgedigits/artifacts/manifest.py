@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import cast
 
+from edgedigits.arch_words import read_words
 from edgedigits.artifacts.forms import check_form
 from edgedigits.artifacts.hashes import sha256_file
 from edgedigits.artifacts.records import (
@@ -75,7 +76,7 @@ def complete_training(name: str, network: Network) -> CompleteTraining:
             if "verification" in record:
                 check_form(record, CompleteFile, file)
         training = cast("CompleteTraining", network["training"])
-        parse_arch(training["arch"])
+        (read_words if training["arch"][:1].isalpha() else parse_arch)(training["arch"])
     except (KeyError, ValueError) as error:
         raise ModelFileError(
             Path(name),

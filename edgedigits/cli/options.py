@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from edgedigits.cli.terminal import echo
-from edgedigits.contract import LABELS, parse_arch, parse_labels
+from edgedigits.contract import LABELS, parse_labels
 from edgedigits.file_names import DEFAULT_NAME, file_name, network_name
 
 if TYPE_CHECKING:
     from edgedigits.input_scale import InputScale
+    from edgedigits.model_files.trained_networks import Arch
     from edgedigits.progress import Progress
 
 INPUT_SCALE_NAMES = (
@@ -52,10 +53,12 @@ class Amount(click.FloatRange):
 Callback = TypeVar("Callback", bound=Callable[..., Any])
 
 
-def read_widths(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, ...]:
-    """Read the widths of the hidden layers, ``128-32``; what is no such text is wrong usage."""
+def read_network(ctx: click.Context, param: click.Parameter, value: str) -> "Arch":
+    """Read what ``--arch`` takes, ``128-32`` or ``conv8-pool-mean``; what is no such text is wrong usage."""
+    from edgedigits.model_files.trained_networks import read_arch
+
     try:
-        return parse_arch(value)
+        return read_arch(value)
     except ValueError as error:
         raise click.BadParameter(str(error), ctx, param) from error
 

@@ -1,6 +1,7 @@
 """``edgedigits train``: train a network on MNIST."""
 
 import contextlib
+import os
 import shlex
 import sys
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ from edgedigits.cli.options import (
     name_option,
     quiet_option,
     read_labels,
-    read_widths,
+    read_network,
     terminal_progress,
 )
 from edgedigits.cli.process import Interrupted
@@ -28,17 +29,21 @@ from edgedigits.contract import LABELS
 from edgedigits.file_names import CHECKPOINT, DEFAULT_NAME, sidecar_name
 
 if TYPE_CHECKING:
+    from edgedigits.model_files.trained_networks import Arch
     from edgedigits.training.run_files import TrainingResult
+
+MOST_CORES = 4
+"""That are used for one image's maps: with more, each has too little to do."""
 
 
 @click.command()
 @click.option(
     "--arch",
-    callback=read_widths,
-    metavar="WIDTHS",
+    callback=read_network,
+    metavar="LAYERS",
     default="128-32",
     show_default=True,
-    help="Widths of the hidden layers.",
+    help="Widths of the hidden layers; layers in words, as above; or cnn-small or cnn.",
 )
 @click.option(
     "--recipe",
@@ -52,7 +57,8 @@ if TYPE_CHECKING:
     type=click.Choice(["fast", "standard", "long"]),
     default="standard",
     show_default=True,
-    help="Length of the edge recipe: seconds, under half a minute, minutes.",
+    help="Length of the edge recipe: seconds, under half a minute, minutes; with convolutions under a minute, "
+    "minutes, many minutes.",
 )
 @click.option("--epochs", type=click.IntRange(1, MOST_EPOCHS), help="[default: as the recipe has it]")
 @click.option("--batch-size", type=click.IntRange(1, MOST_IMAGES), help="[default: as the recipe has it]")
@@ -89,7 +95,7 @@ if TYPE_CHECKING:
 @json_option
 @quiet_option
 def command(
-    arch: tuple[int, ...],
+    arch: "Arch",
     recipe: str,
     budget: Literal["fast", "standard", "long"],
     epochs: int | None,
@@ -112,9 +118,24 @@ def command(
     weights. An interrupted run leaves the previous network whole.
 
     \b
+    Layers in words, with dashes between, the ten classes understood:
+      conv24       3x3 convolution to 24 channels, batch normalization, relu
+      separable24  a convolution of each channel by itself, then of each pixel
+      depthwise    only the first of these; depthwise2 makes two of each channel
+      pool         largest of 2x2; pool3 of 3x3; meanpool, their mean
+      add          plus what there was two words ago; add3 three words ago
+      mean, max    of each channel, all over the map
+      dense32      all values to 32, relu
+      dropout50    half of the values left out while it learns
+    Options behind a dot: .k5 a window of 5x5, .s2 two pixels a step, .valid no
+    zeros around the map, .bare a bias and no batch normalization.
+
+    \b
     Examples:
       edgedigits train
       edgedigits train --arch 256-128-32 --budget long --name wide
+      edgedigits train --arch cnn --budget long --name cnn
+      edgedigits train --arch conv8-pool-conv24-conv40-mean --name small
       edgedigits train --recipe plain --epochs 20
       edgedigits train --resume                     # after Ctrl-C or a power cut
       edgedigits train --data fashion --labels names.txt --name fashion
@@ -128,6 +149,8 @@ def command(
         "seed": seed,
     }
     changes = {field: value for field, value in choices.items() if value is not None}
+    if isinstance(arch, str):
+        _share_out()
     with _told_how_to_go_on(models, name):
         from edgedigits.datasets.read import read_split
         from edgedigits.extras import extra
@@ -145,6 +168,11 @@ def command(
         return
     echo(result.describe())
     _print_next(result, models, name, data if labels else None)
+
+
+def _share_out() -> None:
+    """Let TensorFlow, not imported yet, share a convolution among cores; dense layers are too small for that."""
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(min(MOST_CORES, os.cpu_count() or 1)))
 
 
 @contextlib.contextmanager

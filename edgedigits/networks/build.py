@@ -135,6 +135,13 @@ def _kernels(model: keras.Model) -> Iterator[tuple[str, np.ndarray[Any, Any]]]:
                 yield layer.name, variable.numpy()
 
 
+def first_kernel(model: keras.Model) -> np.ndarray[Any, Any]:
+    """Return what the first layer with weights multiplies pixels by: (pixels of its window, units or channels)."""
+    _, kernel = next(_kernels(model))
+    pictures: np.ndarray[Any, Any] = kernel.reshape(-1, kernel.shape[-1])
+    return pictures
+
+
 def weighted_network(model: keras.Model) -> WeightedNetwork:
     """Return what of a Keras network is deployed: its layers with weights, those as Keras has them.
 
@@ -144,7 +151,7 @@ def weighted_network(model: keras.Model) -> WeightedNetwork:
     return WeightedNetwork.of(_WEIGHTED[type(layer)](layer) for layer in _deployed(model))
 
 
-def _is_deployed_dense(model: keras.Model) -> bool:
+def is_deployed_dense(model: keras.Model) -> bool:
     """Whether ``weighted_network`` can say what of a network is deployed."""
     return all(type(layer) in _WEIGHTED for layer in _deployed(model))
 
@@ -184,7 +191,7 @@ def weights_sha256(model: keras.Model) -> str:
     (The hash of the ``.keras`` file would change with the date that Keras writes into it.)
     """
     content = b""
-    arrays = weighted_network(model).arrays if _is_deployed_dense(model) else model.get_weights()
+    arrays = weighted_network(model).arrays if is_deployed_dense(model) else model.get_weights()
     for array in arrays:
         content += repr(array.shape).encode() + np.ascontiguousarray(array, "<f4").tobytes()
     return sha256_bytes(content)

@@ -207,7 +207,10 @@ def _activation(layer: kinds.Activation, *_: Any) -> keras.Layer:
 
 _BUILT: dict[type[LayerSpec], Callable[[Any, keras.Initializer, Shape], keras.Layer]] = {
     Dense: _dense,
-    Dropout: lambda layer, *_: keras.layers.Dropout(layer.rate, name=layer.name),
+    # Without a seed of its own two runs would not leave out the same.
+    Dropout: lambda layer, initializer, _: keras.layers.Dropout(
+        layer.rate, seed=initializer.seed, name=layer.name
+    ),
     Flatten: lambda layer, *_: keras.layers.Flatten(
         "channels_first" if layer.channels_last else None, name=layer.name
     ),

@@ -2,13 +2,16 @@
 
 import json
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import jinja2
 
 from edgedigits.artifacts.manifest import complete_training, dataset_labels
 from edgedigits.artifacts.records import Network
-from edgedigits.contract import CLASSES, LABELS, class_title, count_weights, parse_arch
+from edgedigits.contract import CLASSES, LABELS, class_title
+from edgedigits.errors import ModelFileError
+from edgedigits.model_files.trained_networks import read_arch, trained_spec
 from edgedigits.reporting.markdown import cells, code, escaped
 
 _FORM: dict[str, Any] = {"undefined": jinja2.StrictUndefined, "keep_trailing_newline": True}
@@ -51,7 +54,8 @@ def network_facts(name: str, entry: Network) -> dict[str, Any]:
         ),
         "test": test,
         "test_percent": 100 * test["correct"] / test["images"],
-        "parameters": parameters(training["arch"]),
+        "parameters": parameters(name, training["arch"]),
+        "has_widths": training["arch"][:1].isdigit(),
         "exported": exported,
         "calibration_receipts": calibration_receipts,
         "about_digits": labels == LABELS,
@@ -68,6 +72,21 @@ def read_presets() -> dict[str, Any]:
     return presets
 
 
-def parameters(arch: str) -> int:
-    """Count weights and biases of a network with these hidden layers."""
-    return count_weights(parse_arch(arch))
+def parameters(name: str, arch: str) -> int:
+    """Count weights and biases of a network with these layers, and what batch normalization keeps.
+
+    Args:
+        name: of the network, for the message.
+        arch: what the manifest says.
+
+    Raises:
+        ModelFileError: these are no layers that ``train`` could have made.
+    """
+    try:
+        return trained_spec(read_arch(arch)).parameters
+    except ValueError as error:
+        raise ModelFileError(
+            Path(name),
+            f"the manifest's record of this network has layers that are none ({error})",
+            "train it again with `edgedigits train`",
+        ) from error

@@ -64,7 +64,7 @@ def first_layer(kernel: npt.NDArray[np.float32], at_most: int = 128) -> bytes:
     """Draw the weights of first-layer units as pictures: red adds to the unit, blue takes away.
 
     Args:
-        kernel: shape (pixels, units): 784, or those of a smaller square.
+        kernel: shape (784, units), or of as many pixels as the square window of a convolution has.
         at_most: units to draw; those with the largest weights.
 
     Returns:

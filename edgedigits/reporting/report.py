@@ -141,7 +141,7 @@ def _networks(manifest: Manifest) -> list[dict[str, Any]]:
                     "arch": training["arch"],
                     "recipe": training["arguments"]["name"],
                     "dataset": training["dataset"]["name"],
-                    "parameters": parameters(training["arch"]),
+                    "parameters": parameters(name, training["arch"]),
                     "percent": 100 * test["correct"] / test["images"],
                     "interval": [test["low"], test["high"]],
                     "seconds": training["seconds"],

@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 from edgedigits.arguments import LARGEST_RATE, LARGEST_SEED, MOST_EPOCHS, MOST_IMAGES, amount_of, count_of
 from edgedigits.contract import CLASSES, PIXELS, WIDEST_LAYER
+from edgedigits.errors import ArgumentError
+from edgedigits.model_files.trained_networks import Arch, trained_spec
 from edgedigits.training.augmentation import Warp
 
 Loss = Literal["sparse_categorical_crossentropy", "categorical_crossentropy"]
@@ -26,8 +28,8 @@ class Recipe:
 
     name: str = "plain"
     """``plain`` or ``edge`` with its budget: what was asked for, before any single field was changed."""
-    arch: tuple[int, ...] = (128, 32)
-    """Widths of the hidden layers."""
+    arch: Arch = (128, 32)
+    """Widths of the hidden layers, or the words of ``arch_words``."""
     epochs: int = 10
     batch_size: int = 128
     learning_rate: float = 3e-3
@@ -55,19 +57,27 @@ class Recipe:
         for name in ("batch_size", "validation"):
             count_of(name, getattr(self, name), most=MOST_IMAGES)
         count_of("seed", self.seed, 0, LARGEST_SEED)
-        for width in self.arch:
-            count_of("arch", width, most=WIDEST_LAYER)
+        if isinstance(self.arch, str):
+            try:
+                trained_spec(self.arch)
+            except ValueError as error:
+                raise ArgumentError(f"arch: {error}") from error
+        else:
+            for width in self.arch:
+                count_of("arch", width, most=WIDEST_LAYER)
         amount_of("learning_rate", self.learning_rate, zero=False, most=LARGEST_RATE)
 
     def to_dict(self) -> dict[str, Any]:
         """Return all fields as JSON values."""
-        return {**dataclasses.asdict(self), "arch": list(self.arch)}
+        arch = self.arch if isinstance(self.arch, str) else list(self.arch)
+        return {**dataclasses.asdict(self), "arch": arch}
 
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> "Recipe":
         """Read what ``to_dict`` returned."""
         warp = Warp(**fields["warp"]) if fields["warp"] else None
-        return cls(**{**fields, "arch": tuple(fields["arch"]), "warp": warp})
+        arch = fields["arch"]
+        return cls(**{**fields, "arch": arch if isinstance(arch, str) else tuple(arch), "warp": warp})
 
     def differences(self, other: "Recipe") -> list[str]:
         """Name the fields in which two recipes differ, with both values."""
@@ -97,24 +107,26 @@ _LENGTHS: dict[Budget, _Length] = {
 }
 
 
-def plain(arch: tuple[int, ...] = Recipe.arch, **changes: Any) -> Recipe:
+def plain(arch: Arch = Recipe.arch, **changes: Any) -> Recipe:
     """Return the textbook recipe; see ``Recipe``.
 
     Args:
-        arch: widths of the hidden layers.
+        arch: widths of the hidden layers, or words.
         changes: fields to set otherwise.
     """
     return Recipe(arch=arch, **changes)
 
 
-def edge(arch: tuple[int, ...] = Recipe.arch, budget: Budget = "standard", **changes: Any) -> Recipe:
+def edge(arch: Arch = Recipe.arch, budget: Budget = "standard", **changes: Any) -> Recipe:
     """Return the recipe worth shipping: images warped anew in every epoch, warm-up and cosine, averaged weights.
 
     Args:
-        arch: widths of the hidden layers.
-        budget: ``fast`` (seconds), ``standard`` (under half a minute) or ``long`` (minutes).
+        arch: widths of the hidden layers, or words.
+        budget: ``fast`` (seconds), ``standard`` (under half a minute) or ``long`` (minutes); with convolutions longer.
         changes: fields to set otherwise.
     """
+    if isinstance(arch, str):
+        return dataclasses.replace(_edge_of_maps(arch, budget), **changes)
     length = _LENGTHS[budget]
     widths = (PIXELS, *arch, CLASSES)
     is_wide = sum(inputs * units for inputs, units in pairwise(widths)) >= WIDE_WEIGHTS
@@ -130,3 +142,26 @@ def edge(arch: tuple[int, ...] = Recipe.arch, budget: Budget = "standard", **cha
         warp=length.warp,
     )
     return dataclasses.replace(recipe, **changes)
+
+
+_LENGTHS_OF_MAPS: dict[Budget, _Length] = {
+    "fast": _Length(3, 3, learning_rate=3e-3, averaging=None, warp=Warp().scaled(0.5)),
+    "standard": _Length(12, 12, learning_rate=3e-3, averaging=0.998, warp=Warp().scaled(0.75)),
+    "long": _Length(40, 40, learning_rate=3e-3, averaging=0.999, warp=Warp()),
+}
+
+
+def _edge_of_maps(arch: str, budget: Budget) -> Recipe:
+    """Return the recipe for networks with convolutions: fewer epochs, each of which takes longer."""
+    length = _LENGTHS_OF_MAPS[budget]
+    return Recipe(
+        name=f"edge {budget}",
+        arch=arch,
+        epochs=length.epochs,
+        batch_size=128,
+        learning_rate=length.learning_rate,
+        schedule="cosine",
+        initializer="he_normal",
+        averaging=length.averaging,
+        warp=length.warp,
+    )

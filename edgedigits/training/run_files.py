@@ -15,13 +15,14 @@ from edgedigits.artifacts.manifest import file_receipt, network_entry, read_mani
 from edgedigits.artifacts.records import Network, Training
 from edgedigits.artifacts.staging import locked, staged
 from edgedigits.artifacts.versions import versions
-from edgedigits.contract import IMAGE_SIDE, arch_text, class_title
+from edgedigits.contract import IMAGE_SIDE, class_title
 from edgedigits.datasets.split import Split
 from edgedigits.file_names import file_name, sidecar_name
 from edgedigits.measuring import metrics
 from edgedigits.measuring.reference import FILE_NAME as REFERENCE_NAME
 from edgedigits.measuring.reference import Reference
-from edgedigits.networks.build import weighted_network, weights_sha256
+from edgedigits.model_files.trained_networks import written_arch
+from edgedigits.networks.build import first_kernel, weights_sha256
 from edgedigits.reporting import plots, sheets
 from edgedigits.training.augmentation import warp_epoch
 from edgedigits.training.fitting import Epoch, Fitter
@@ -192,7 +193,7 @@ def _training_record(
 ) -> Training:
     record: Any = {
         "arguments": recipe.to_dict(),
-        "arch": arch_text(recipe.arch),
+        "arch": written_arch(recipe.arch),
         "weights_sha256": sha256,
         "dataset": {
             "name": train_split.dataset,
@@ -260,7 +261,7 @@ def _pictures(
 
 def _training_pictures(fitter: Fitter, split: Split) -> dict[str, bytes]:
     """Draw what the network was shown, and what its first layer made of it."""
-    pictures = {"weights.png": plots.first_layer(weighted_network(fitter.network).layers[0].arrays[0])}
+    pictures = {"weights.png": plots.first_layer(first_kernel(fitter.network))}
     if (warp := fitter.recipe.warp) is not None:
         originals = sheets.sample_indices(split.labels, per_class=1, seed=fitter.recipe.seed)
         generator = np.random.default_rng(fitter.recipe.seed)

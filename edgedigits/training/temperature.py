@@ -17,8 +17,9 @@ import numpy.typing as npt
 from edgedigits.contract import PIXEL_MAX
 from edgedigits.measuring.metrics import Labels, Probabilities, expected_calibration_error
 from edgedigits.networks.backend import keras
-from edgedigits.networks.build import set_weights, weighted_network
+from edgedigits.networks.build import is_deployed_dense, set_weights, weighted_network
 from edgedigits.picture.levels import Pixels
+from edgedigits.training.fitting import MAPS_AT_ONCE
 
 Part = Literal["validation", "test"]
 
@@ -90,11 +91,21 @@ def network_logits(network: keras.Model, images: Pixels) -> npt.NDArray[np.float
     """Return what a network's softmax is taken of, float64 (n, 10): probabilities are too coarse near 0 and 1.
 
     Args:
-        network: Dense layers with ReLU, the last one with softmax, as ``network_spec`` describes them.
+        network: its last layer is a Dense one with softmax, as ``trained_spec`` describes it.
         images: uint8 (n, 28, 28).
     """
-    values = images / np.float64(PIXEL_MAX)
-    return weighted_network(network).astype(np.float64).logits(values)
+    if is_deployed_dense(network):
+        return weighted_network(network).astype(np.float64).logits(images / np.float64(PIXEL_MAX))
+    last = network.layers[-1]
+    before = keras.Model(network.inputs[0], last.input)
+    kernel, bias = (array.astype(np.float64) for array in last.get_weights())
+    shape = network.input_shape[1:]
+    parts = [
+        before(images[start : start + MAPS_AT_ONCE].reshape(-1, *shape) * np.float32(1 / PIXEL_MAX)).numpy()
+        for start in range(0, len(images), MAPS_AT_ONCE)
+    ]
+    logits: npt.NDArray[np.float64] = np.concatenate(parts) @ kernel + bias
+    return logits
 
 
 def fit_temperature(logits: npt.NDArray[np.float64], labels: Labels) -> float:
@@ -129,4 +140,8 @@ def fit_temperature(logits: npt.NDArray[np.float64], labels: Labels) -> float:
 
 def fold_temperature(network: keras.Model, temperature: float) -> None:
     """Divide the weights of a network's last layer by a temperature, and with them its logits."""
-    set_weights(network, weighted_network(network).cooled(temperature))
+    if is_deployed_dense(network):
+        set_weights(network, weighted_network(network).cooled(temperature))
+    else:
+        last = network.layers[-1]
+        last.set_weights([array / np.float32(temperature) for array in last.get_weights()])
