@@ -8,6 +8,7 @@ import dataclasses
 import gzip
 import io
 import json
+import os
 import random
 import shutil
 import tempfile
@@ -299,8 +300,17 @@ def weights_reader() -> Reader:
     return Reader(read, seeds)
 
 
+H5_SECONDS = 2
+"""Of processor time."""
+
+
 def h5_reader() -> Reader:
-    """What the child process does that reads a whole-model ``.h5`` file."""
+    """What the child process does that reads a whole-model ``.h5`` file, in a child with a limit as there.
+
+    HDF5 itself goes round in circles over some damaged texts; such a child is ended, and the file refused.
+    """
+    import resource
+
     from edgedigits.networks.h5_copy import copy
     from edgedigits.networks.weights_copy import UNREADABLE
 
@@ -308,10 +318,22 @@ def h5_reader() -> Reader:
 
     def read(content: bytes) -> object:
         source.write_bytes(content)
-        try:
-            copy(source, target)
-        except UNREADABLE as error:
-            raise ModelFileError(source, str(error)) from error
+        child = os.fork()
+        if child == 0:
+            resource.setrlimit(resource.RLIMIT_CPU, (H5_SECONDS, H5_SECONDS))
+            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+            status = 1
+            try:
+                copy(source, target)
+                status = 0
+            except UNREADABLE:
+                status = 3
+            finally:
+                os._exit(status)
+        _, ended = os.waitpid(child, 0)
+        if os.WIFSIGNALED(ended) or os.waitstatus_to_exitcode(ended) == 3:
+            raise ModelFileError(source, "its weights cannot be read")
+        assert ended == 0
         return target
 
     return Reader(read, lambda: [path.read_bytes() for path in sorted(SEEDS.glob("*.h5"))])
