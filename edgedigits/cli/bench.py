@@ -102,13 +102,7 @@ def command(
         from edgedigits.measuring.bench_result import BenchOptions
         from edgedigits.measuring.subjects import foreign_subjects, model_files, read_test_split
     if plot is not None:
-        with extra("train", "--plot"):
-            from edgedigits.reporting.plots import TradeOffPoint, trade_off
-        from edgedigits.artifacts.recovery import finish_commits
-        from edgedigits.artifacts.staging import check_output, write_atomically
-
-        finish_commits(plot.parent)
-        check_output(plot)
+        _check_plot(plot)
     progress = terminal_progress(quiet)
     if not files and not foreign:
         files = model_files(models)
@@ -122,10 +116,29 @@ def command(
     result = bench(subjects, split, options, progress)
     print_result(result, as_json=as_json, as_csv=as_csv, as_markdown=as_markdown)
     if plot is not None:
-        points = [TradeOffPoint(row.name, row.accuracy, row.latency.p50, row.bytes) for row in result.rows]
-        write_atomically(plot, trade_off(points))
+        _draw(result, plot)
         progress.note(f"drew {plot}")
     raise SystemExit(1 if left_out else 0)
+
+
+def _check_plot(plot: Path) -> None:
+    """Find out before anything is measured whether a plot can be drawn and put there."""
+    from edgedigits.artifacts.recovery import finish_commits
+    from edgedigits.artifacts.staging import check_output
+    from edgedigits.extras import extra
+
+    with extra("train", "--plot"):
+        from edgedigits.reporting import plots  # noqa: F401  (only whether it can be)
+    finish_commits(plot.parent)
+    check_output(plot)
+
+
+def _draw(result: "BenchResult", plot: Path) -> None:
+    from edgedigits.artifacts.staging import write_atomically
+    from edgedigits.reporting.plots import TradeOffPoint, trade_off
+
+    points = [TradeOffPoint(row.name, row.accuracy, row.latency.p50, row.bytes) for row in result.rows]
+    write_atomically(plot, trade_off(points))
 
 
 def _own_subjects(

@@ -6,7 +6,7 @@ import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -98,12 +98,6 @@ def command(
     arch: "Arch",
     recipe: str,
     budget: Literal["fast", "standard", "long"],
-    epochs: int | None,
-    batch_size: int | None,
-    learning_rate: float | None,
-    loss: str,
-    validation: int,
-    seed: int,
     resume: bool,
     data: Path | None,
     labels: tuple[str, ...] | None,
@@ -111,6 +105,7 @@ def command(
     name: str,
     as_json: bool,
     quiet: bool,
+    **choices: Any,  # the fields of Recipe that have an option of their name
 ) -> None:
     """Train a network on MNIST, or on a dataset of its form.
 
@@ -140,14 +135,6 @@ def command(
       edgedigits train --resume                     # after Ctrl-C or a power cut
       edgedigits train --data fashion --labels names.txt --name fashion
     """
-    choices = {
-        "epochs": epochs,
-        "batch_size": batch_size,
-        "learning_rate": learning_rate,
-        "loss": loss,
-        "validation": validation,
-        "seed": seed,
-    }
     changes = {field: value for field, value in choices.items() if value is not None}
     if isinstance(arch, str):
         _share_out()

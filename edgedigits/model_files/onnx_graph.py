@@ -94,8 +94,6 @@ def check_graph(graph: Message, budget: Budget, fused: "Rules | None" = None) ->
         except KeyError as error:
             raise DamagedGraphError(f"a {operator} takes {error.args[0]!r}, which nothing gives") from error
         follow = _rule(operator, own, inputs)
-        if follow is None:
-            raise ForeignGraphError(f"operators {', '.join(OPERATORS)}", f"an operator {operator or '?'}")
         attributes = {attribute.get("name", ""): attribute for attribute in node["attribute"]}
         given = follow(inputs, attributes)
         outputs = (given,) if isinstance(given, Tensor) else given
@@ -123,30 +121,41 @@ def check_graph(graph: Message, budget: Budget, fused: "Rules | None" = None) ->
     return answers
 
 
-def _rule(operator: str, fused: "Rules | None", inputs: list[Tensor]) -> "Rule | None":
-    """Return the rule of an operator of ONNX, or of onnxruntime where such are given; None where it has none.
+def _rule(operator: str, fused: "Rules | None", inputs: list[Tensor]) -> "Rule":
+    """Return the rule of an operator of ONNX, or of onnxruntime where such are given.
 
     Rules of other layers than Dense ones are loaded when one of their operators is met: few networks have them.
-    """
-    dense = OPERATORS if fused is None else fused
-    if operator in ("MatMul", "Softmax") and any(len(tensor.shape) == 4 for tensor in inputs):
-        from edgedigits.model_files.onnx_sequence_operators import OF_MAPS
 
-        return OF_MAPS[operator]
-    if operator in dense:
-        return dense[operator]
+    Raises:
+        ForeignGraphError: it has none.
+    """
+    rules = OPERATORS if fused is None else fused
+    if operator in ("MatMul", "Softmax") and any(len(tensor.shape) == 4 for tensor in inputs):
+        from edgedigits.model_files.onnx_sequence_operators import OF_MAPS as rules
+    elif operator not in rules:
+        rules = _seldom_rules(operator, own=fused is not None)
+    if operator not in rules:
+        raise ForeignGraphError(f"operators {', '.join(OPERATORS)}", f"an operator {operator or '?'}")
+    return rules[operator]
+
+
+def _seldom_rules(operator: str, *, own: bool) -> "Rules":
+    """Return the rules among which that of an operator would be, of ONNX or of onnxruntime's own."""
     if operator.startswith("QLinear"):
         from edgedigits.model_files.onnx_map_quantized import CONVOLUTION, QUANTIZED_OPERATORS
 
-        return (CONVOLUTION if fused is None else QUANTIZED_OPERATORS).get(operator)
-    if fused is None:
-        from edgedigits.model_files.onnx_map_operators import MAP_OPERATORS as OTHERS
+        return QUANTIZED_OPERATORS if own else CONVOLUTION
+    if own:
+        from edgedigits.model_files.onnx_map_fused import FUSED_MAP_OPERATORS
 
-        if operator not in OTHERS:
-            from edgedigits.model_files.onnx_sequence_operators import SEQUENCE_OPERATORS as OTHERS
-    else:
-        from edgedigits.model_files.onnx_map_fused import FUSED_MAP_OPERATORS as OTHERS
-    return OTHERS.get(operator)
+        return FUSED_MAP_OPERATORS
+    from edgedigits.model_files.onnx_map_operators import MAP_OPERATORS
+
+    if operator in MAP_OPERATORS:
+        return MAP_OPERATORS
+    from edgedigits.model_files.onnx_sequence_operators import SEQUENCE_OPERATORS
+
+    return SEQUENCE_OPERATORS
 
 
 def _check_declared(

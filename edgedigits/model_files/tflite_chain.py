@@ -110,10 +110,7 @@ def check_operator_chain(
         present = [tensor for tensor in sources if tensor is not None]
         budget.take(sum(map(size, present)))
         budget.step(sum(len(tensor.scales) for tensor in present))
-        require(
-            rule(sources, tensors[given[0]], options),
-            f"a {name} as edgedigits exports it",
-        )
+        require(rule(sources, tensors[given[0]], options), f"a {name} as edgedigits exports it")
         budget.multiply(maps.products(codes[index], sources, tensors[given[0]], options))
         way.follow(codes[index], taken, given[0], options)
         # What is widened are weights.

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from edgedigits_export.c_code.layers import facts_of
+from edgedigits_export.c_code.facts import facts_of
 from edgedigits_export.integers.fixed_point import FixedPointNetwork
 
 
