@@ -109,4 +109,6 @@ def _read_word(text: str, place: int) -> Word:
 
 def _refused(expected: str, text: str, place: int) -> ValueError:
     shown = text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."
-    return ValueError(f"expected {expected}, got {shown!r} at word {place}; e.g. {EXAMPLE}")
+    return ValueError(
+        f"expected {expected}, got {shown!r} at word {place}; e.g. {EXAMPLE}, or widths alone, 128-32"
+    )

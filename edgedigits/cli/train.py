@@ -35,15 +35,30 @@ if TYPE_CHECKING:
 MOST_CORES = 4
 """That are used for one image's maps: with more, each has too little to do."""
 
+WORDS = """\b
+Layers in words, with dashes between, the ten classes understood:
+  conv24       3x3 convolution to 24 channels, batch normalization, relu
+  separable24  a convolution of each channel by itself, then of each pixel
+  depthwise    only the first of these; depthwise2 makes two of each channel
+  pool         largest of 2x2; pool3 of 3x3; meanpool, their mean
+  add          plus what there was two words ago; add3 three words ago
+  mean, max    of each channel, all over the map
+  dense32      all values to 32, relu
+  dropout50    half of the values left out while it learns
+Options behind a dot: .k5 a window of 5x5, .s2 two pixels a step, .valid no
+zeros around the map, .bare a bias and no batch normalization.
+"""
+"""What the help says of ``arch_words``."""
 
-@click.command()
+
+@click.command(epilog=WORDS)
 @click.option(
     "--arch",
     callback=read_network,
     metavar="LAYERS",
     default="128-32",
     show_default=True,
-    help="Widths of the hidden layers; layers in words, as above; or cnn-small or cnn.",
+    help="Widths of the hidden layers; layers in words, as below; or cnn-small or cnn.",
 )
 @click.option(
     "--recipe",
@@ -111,19 +126,6 @@ def command(
 
     Writes it with its history, plots and scores. The same seed on the same machine gives the same
     weights. An interrupted run leaves the previous network whole.
-
-    \b
-    Layers in words, with dashes between, the ten classes understood:
-      conv24       3x3 convolution to 24 channels, batch normalization, relu
-      separable24  a convolution of each channel by itself, then of each pixel
-      depthwise    only the first of these; depthwise2 makes two of each channel
-      pool         largest of 2x2; pool3 of 3x3; meanpool, their mean
-      add          plus what there was two words ago; add3 three words ago
-      mean, max    of each channel, all over the map
-      dense32      all values to 32, relu
-      dropout50    half of the values left out while it learns
-    Options behind a dot: .k5 a window of 5x5, .s2 two pixels a step, .valid no
-    zeros around the map, .bare a bias and no batch normalization.
 
     \b
     Examples:

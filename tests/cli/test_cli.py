@@ -87,7 +87,11 @@ def test_the_version_is_the_package_s():
         (["data", "fly"], "No such command 'fly'"),
         (["train", "--epochs", "many"], "not a valid integer"),
         (["train", "--epochs", "0"], "is not in the range"),
-        (["train", "--arch", "wide"], "expected widths from 1 to 16384 like 128-32"),
+        (
+            ["train", "--arch", "wide"],
+            "got 'wide' at word 1; e.g. conv8-pool-conv24-conv40-mean, or widths alone, 128-32",
+        ),
+        (["train", "--arch", "128-wide"], "expected widths from 1 to 16384 like 128-32"),
         (["export", "--format", "coreml"], "is not one of"),
         (["export"], "Missing option '--format'"),
         (["verify"], "Missing argument"),
