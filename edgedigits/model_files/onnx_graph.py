@@ -131,7 +131,9 @@ def _rule(operator: str, fused: "Rules | None", inputs: list[Tensor]) -> "Rule":
     """
     rules = OPERATORS if fused is None else fused
     if operator in ("MatMul", "Softmax") and any(len(tensor.shape) == 4 for tensor in inputs):
-        from edgedigits.model_files.onnx_sequence_operators import OF_MAPS as rules
+        from edgedigits.model_files.onnx_sequence_operators import OF_MAPS
+
+        rules = OF_MAPS
     elif operator not in rules:
         rules = _seldom_rules(operator, own=fused is not None)
     if operator not in rules:
