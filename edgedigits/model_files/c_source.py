@@ -82,8 +82,13 @@ def read_widths(path: Path, source: str) -> tuple[int, ...] | None:
         raise ContractError(path, "integers only in C code of precision int8", f"a {found[0]}")
     bounds = zip(_ZEROS.findall(code), _LOWEST.findall(code), strict=False)
     has_relus = all(zero == lowest for zero, lowest in list(bounds)[:-1])
-    is_dense = set(_CALLS.findall(code)) == {"dense"} and has_relus and _HIGHEST.search(code) is None
+    is_dense = set(_CALLS.findall(code)) <= {"dense"} and has_relus and _HIGHEST.search(code) is None
     return widths if is_dense else None
+
+
+def ends_in_sigmoids(source: str) -> bool:
+    """Return whether an exported C file has ten sigmoids at its end: no softmax makes its answers of logits."""
+    return "compute_logits(" not in _COMMENT.sub(" ", source)
 
 
 def read_model_array(path: Path, source: str) -> bytes | None:

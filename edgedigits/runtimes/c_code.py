@@ -15,12 +15,13 @@ class CModel(Model):
     """A ``.c`` file, compiled for this computer. Not to be shared between threads: answers pass through one buffer."""
 
     def __init__(self, path: Path, source: str) -> None:
-        from edgedigits.model_files.c_source import read_metadata, read_widths
+        from edgedigits.model_files.c_source import ends_in_sigmoids, read_metadata, read_widths
         from edgedigits.runtimes.c_compiler import load_network
 
         metadata = read_metadata(path, source)
         widths = read_widths(path, source)
         metadata.check_layers(path, are_dense=widths is not None)
+        metadata.check_head(path, is_sigmoid=ends_in_sigmoids(source))
         # As long as the library is referred to, no other process removes it from the cache.
         self._library, compiler = load_network(path)
         self._predict_batch = self._library.edgedigits_predict_batch
@@ -29,7 +30,8 @@ class CModel(Model):
         self._resize(1)
         self._dequantized = dequantization_table(signed=False)
         super().__init__(path, metadata, compiler)
-        self.sum_tolerance = QUANTIZED_SUM_TOLERANCE
+        if not self.is_sigmoid:
+            self.sum_tolerance = QUANTIZED_SUM_TOLERANCE
         self.widths = widths
         self.companions = (path.with_suffix(".h"),)
 

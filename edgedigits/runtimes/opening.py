@@ -4,6 +4,7 @@ Each runtime is imported only when a file of its format is opened.
 """
 
 import stat
+from os.path import isdir
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,7 +47,7 @@ def open_model(
     """
     opening = Opening(threads_of(threads), keras_call, input_scale)
     row = format_of(path)
-    if path.is_dir():
+    if isdir(path):  # noqa: PTH112  (a Path would raise where a name is too long)
         from edgedigits.model_files.keras_sources import other_source
 
         if (error := other_source(path)) is not None:

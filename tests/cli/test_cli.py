@@ -94,7 +94,7 @@ def test_the_version_is_the_package_s():
         (["train", "--arch", "128-wide"], "expected widths from 1 to 16384 like 128-32"),
         (["export", "--format", "coreml"], "is not one of"),
         (["export"], "Missing option '--format'"),
-        (["verify"], "Missing argument"),
+        (["verify"], "expected files to verify"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

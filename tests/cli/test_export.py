@@ -105,6 +105,7 @@ def test_a_network_is_named_once(option: str, value: str, models: Path) -> None:
     assert f"expected a network or {option}, got both" in result.stderr
 
 
+@pytest.mark.mnist
 def test_a_convolutional_network_goes_to_what_can_hold_it(tmp_path: Path, models: Path) -> None:
     layers = keras.layers
     dense = keras.saving.load_model(models / "digits.keras")

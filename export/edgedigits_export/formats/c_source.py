@@ -29,8 +29,6 @@ from edgedigits_export.formats import tflite_file
 from edgedigits_export.formats.c_text import ABOUT_MAPS, c_identifier, c_string, check_name, render
 from edgedigits_export.formats.export_format import Converted, FormatRecord
 from edgedigits_export.formats.tflite_file import TfliteFormat
-from edgedigits_export.graph.steps import Function
-from edgedigits_export.inference_graph import InferenceGraph
 from edgedigits_export.integers.fixed_point import read_fixed_point_network
 from edgedigits_export.integers.graph_kernels import IntegerGraph
 from edgedigits_export.integers.reference_kernels import RUNTIME as REFERENCE_RUNTIME
@@ -181,13 +179,6 @@ class CFormat(TfliteFormat):
     """``.c`` files: the integers of the int8 ``.tflite`` file as C99, with a header."""
 
     any_layers = frozenset({"int8"})
-
-    def obstacle(self, graph: InferenceGraph, precision: Precision) -> str | None:
-        """See ``ExportFormat.obstacle``."""
-        inner = (graph.steps or ())[:-1]
-        if any(isinstance(step, Function) and step.name == "softmax" for step in inner):
-            return "C code has a softmax at the end only"
-        return super().obstacle(graph, precision)
 
     def stamp(
         self, model: str, made: Converted, metadata: ModelMetadata, options: ExportOptions, split: Split

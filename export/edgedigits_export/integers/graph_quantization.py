@@ -23,6 +23,7 @@ from edgedigits_export.integers.graph_steps import (
     IntegerConvolution,
     IntegerProduct,
     IntegerSlopes,
+    Plus,
     Weighted,
     fixed_grid,
     shares_grid,
@@ -84,7 +85,7 @@ class RoundedGraph:
         taken = max(grids[source].scale for source in step.sources)
         if isinstance(step, Weighted):
             return float((np.float32(taken) * self.weights[place][1]).max())
-        return taken * LEAST_SCALE_CHANGE
+        return max(taken, step.step if isinstance(step, Plus) else 0.0) * LEAST_SCALE_CHANGE
 
     def _on_terms(self, grids: list[Grid]) -> list[Grid]:
         """Widen grids that are finer than what is put on them, which gains nothing and which runtimes refuse."""
