@@ -34,8 +34,9 @@ from edgedigits_export.integers.rounding import quantize_biases, round_by_produc
 
 LEAST_LOGIT_SCALE = 2.0**-24
 """Of what goes into a softmax: far above the least that its reference kernel takes."""
-LEAST_SCALE_CHANGE = 2.0**-18
-"""Of the scale that a step takes, the least that it gives: reference kernels multiply by less than 2**19."""
+LEAST_SCALE_CHANGE = 2.0**-15
+"""Of the scale that a step takes, the least that it gives: reference kernels multiply by less than 2**19, readers of
+files allow 2**16."""
 ROUNDS = 64
 """In which grids come to terms with each other; each but in made-up networks needs two."""
 
