@@ -91,7 +91,8 @@ def test_the_firmware_tables_are_those_of_the_manifest(page: str) -> None:
 
 
 def _firmware_lines(page: Path) -> list[str]:
-    """The lines about a processor and an optimization, in the order of the manifest."""
-    return re.findall(
-        r"^.*cortex-m\d.*-O[s2].*\d,\d{3}.*$", page.read_text(encoding="utf-8"), re.MULTILINE | re.IGNORECASE
+    """The lines about a processor and an optimization, in the order of the manifest; not of another network."""
+    text = re.sub(
+        r"^theirs\.c: .*?^```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL
     )
+    return re.findall(r"^.*cortex-m\d.*-O[s2].*\d,\d{3}.*$", text, re.MULTILINE | re.IGNORECASE)
