@@ -85,22 +85,16 @@ def of_edgedigits(keras_path: Path, splits: tuple[Split, Split]) -> dict[str, An
 
 
 def of_emx(program: Path, onnx: Path, folder: Path) -> dict[str, int]:
-    """Compile what emx-onnx-cgen makes of an ONNX file: flash as it is by default, stack with all buffers on it."""
-    found = {}
-    for what, options in (("flash", ()), ("stack", ("--large-temp-threshold", "0"))):
-        source = folder / f"{what}.c"
-        command = [program, "compile", "--input-dim", "image:0=1", *options, onnx, source]
-        subprocess.run(command, check=True, capture_output=True)
-        made = folder / f"{what}.o"
-        flags = [f"-mcpu={M3.cpu}", "-mthumb", "-Os", "-std=c99", "-ffunction-sections", "-fdata-sections"]
-        calls = ["-fstack-usage", "-fcallgraph-info=su"]
-        run_tool(toolchain.COMPILER, *flags, *calls, "-c", source.name, "-o", made.name, folder=folder)
-        if what == "stack":
-            found[what] = deepest_stack(made.with_suffix(".ci").read_text(encoding="utf-8"), "model")
-        else:
-            sizes = sections_of_the_network(made, M3, folder, "model")
-            found[what] = sizes[".text"] + sizes[".rodata"]
-    return found
+    """Compile what emx-onnx-cgen makes of an ONNX file, with all of its buffers on the stack: nothing allocates."""
+    source, made = folder / "emx.c", folder / "emx.o"
+    options = ["--input-dim", "image:0=1", "--large-temp-threshold", "0"]
+    subprocess.run([program, "compile", *options, onnx, source], check=True, capture_output=True)
+    flags = [f"-mcpu={M3.cpu}", "-mthumb", "-Os", "-std=c99", "-ffunction-sections", "-fdata-sections"]
+    calls = ["-fstack-usage", "-fcallgraph-info=su"]
+    run_tool(toolchain.COMPILER, *flags, *calls, "-c", source.name, "-o", made.name, folder=folder)
+    sizes = sections_of_the_network(made, M3, folder, "model")
+    graph = made.with_suffix(".ci").read_text(encoding="utf-8")
+    return {"flash": sizes[".text"] + sizes[".rodata"], "stack": deepest_stack(graph, "model")}
 
 
 def in_turns(calls: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:

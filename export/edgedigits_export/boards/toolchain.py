@@ -145,7 +145,7 @@ def sections_of_the_network(
         *_command(board, "-Os"),
         *("-nostartfiles", "-Wl,--gc-sections", f"-Wl,--entry={entry}"),
         *("-L", str(PROJECT), "-T", "sizes.ld"),
-        *(str(network_object), "-o", str(program)),
+        *(str(network_object), "-o", str(program), "-lm"),
         folder=folder,
     )
     rows = [line.split() for line in run_tool(SIZE, "-A", str(program), folder=folder).splitlines()]
