@@ -25,7 +25,7 @@ from edgedigits.model_files.onnx_tensors import (
 )
 
 
-def has_grid(scale: Tensor, zero: Tensor, dtype: int) -> bool:
+def _has_grid(scale: Tensor, zero: Tensor, dtype: int) -> bool:
     """Whether a scale and a zero point are one constant each, of integers of a type."""
     return (
         scale.dtype == FLOAT
@@ -45,8 +45,8 @@ def _of_values(inputs: list[Tensor], count: int, operator: str) -> list[Tensor]:
     last = inputs[-2:]
     expect(
         all(value.dtype == UINT8 and value.step in WAY for value in values)
-        and all(has_grid(*grid, UINT8) for grid in zip(scales[:count], zeros[:count], strict=True))
-        and has_grid(last[0], last[1], UINT8),
+        and all(_has_grid(*grid, UINT8) for grid in zip(scales[:count], zeros[:count], strict=True))
+        and _has_grid(last[0], last[1], UINT8),
         operator,
         inputs,
     )
@@ -63,8 +63,8 @@ def _convolution(inputs: list[Tensor], attributes: Attributes) -> Tensor:
         and values.step in WAY
         and len(values.shape) == 4
         and None not in values.shape[1:]
-        and has_grid(scale, zero, UINT8)
-        and has_grid(given_scale, given_zero, UINT8)
+        and _has_grid(scale, zero, UINT8)
+        and _has_grid(given_scale, given_zero, UINT8)
         and kernel.dtype == kernel_zero.dtype == INT8
         and kernel_zero.is_constant
         and kernel_zero.is_zero

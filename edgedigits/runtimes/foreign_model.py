@@ -35,18 +35,16 @@ CPU_SECONDS = 30
 MEMORY_BYTES = 4 << 30
 """Of addresses, of which runtimes reserve most and use little."""
 BATCH = 1_000
-
-
-def _short(error: BaseException) -> str:
-    return " ".join(str(error).split())[:200]
-
-
 ANOTHER = "name another, or export the Keras network that it comes from"
 QUANTIZED_SUMS = 10 / 256
 """How far ten probabilities in steps of 1/256 may be from 1."""
 _ELSEWHERE = re.compile(rb"\x0a(?:\x08|\x88\x80*\x00)location")
 """How protobuf writes the key under which an ONNX tensor names another file."""
 _REFUSED = 3
+
+
+def _short(error: BaseException) -> str:
+    return " ".join(str(error).split())[:200]
 
 
 class _Runner(ABC):

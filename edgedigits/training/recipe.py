@@ -107,6 +107,14 @@ _LENGTHS: dict[Budget, _Length] = {
 }
 
 
+_LENGTHS_OF_MAPS: dict[Budget, _Length] = {
+    "fast": _Length(3, 3, learning_rate=3e-3, averaging=None, warp=Warp().scaled(0.5)),
+    "standard": _Length(12, 12, learning_rate=3e-3, averaging=0.998, warp=Warp().scaled(0.75)),
+    "long": _Length(40, 40, learning_rate=3e-3, averaging=0.999, warp=Warp()),
+}
+"""Of networks with convolutions: fewer epochs, each of which takes longer."""
+
+
 def plain(arch: Arch = Recipe.arch, **changes: Any) -> Recipe:
     """Return the textbook recipe; see ``Recipe``.
 
@@ -125,16 +133,15 @@ def edge(arch: Arch = Recipe.arch, budget: Budget = "standard", **changes: Any) 
         budget: ``fast`` (seconds), ``standard`` (under half a minute) or ``long`` (minutes); with convolutions longer.
         changes: fields to set otherwise.
     """
-    if isinstance(arch, str):
-        return dataclasses.replace(_edge_of_maps(arch, budget), **changes)
-    length = _LENGTHS[budget]
-    widths = (PIXELS, *arch, CLASSES)
-    is_wide = sum(inputs * units for inputs, units in pairwise(widths)) >= WIDE_WEIGHTS
+    has_maps = isinstance(arch, str)
+    length = (_LENGTHS_OF_MAPS if has_maps else _LENGTHS)[budget]
+    widths = (PIXELS, *(() if isinstance(arch, str) else arch), CLASSES)
+    is_wide = not has_maps and sum(inputs * units for inputs, units in pairwise(widths)) >= WIDE_WEIGHTS
     recipe = Recipe(
         name=f"edge {budget}",
         arch=arch,
         epochs=length.wide_epochs if is_wide else length.epochs,
-        batch_size=256,
+        batch_size=128 if has_maps else 256,
         learning_rate=length.learning_rate * (0.75 if is_wide else 1.0),
         schedule="cosine",
         initializer="he_normal",
@@ -142,26 +149,3 @@ def edge(arch: Arch = Recipe.arch, budget: Budget = "standard", **changes: Any) 
         warp=length.warp,
     )
     return dataclasses.replace(recipe, **changes)
-
-
-_LENGTHS_OF_MAPS: dict[Budget, _Length] = {
-    "fast": _Length(3, 3, learning_rate=3e-3, averaging=None, warp=Warp().scaled(0.5)),
-    "standard": _Length(12, 12, learning_rate=3e-3, averaging=0.998, warp=Warp().scaled(0.75)),
-    "long": _Length(40, 40, learning_rate=3e-3, averaging=0.999, warp=Warp()),
-}
-
-
-def _edge_of_maps(arch: str, budget: Budget) -> Recipe:
-    """Return the recipe for networks with convolutions: fewer epochs, each of which takes longer."""
-    length = _LENGTHS_OF_MAPS[budget]
-    return Recipe(
-        name=f"edge {budget}",
-        arch=arch,
-        epochs=length.epochs,
-        batch_size=128,
-        learning_rate=length.learning_rate,
-        schedule="cosine",
-        initializer="he_normal",
-        averaging=length.averaging,
-        warp=length.warp,
-    )

@@ -88,6 +88,8 @@ class Builder:
         margins = (0, 0, 0, 0)
         if self.whole(0, 1) or reach[0] >= height or reach[1] >= width:
             margins = (reach[0] // 2, reach[0] - reach[0] // 2, reach[1] // 2, reach[1] - reach[1] // 2)
+        if self.whole(0, 3) == 0:  # zeros that came of a layer of their own reach farther than the kernel
+            margins = (margins[0] + self.whole(0, 6), margins[1], margins[2], margins[3] + self.whole(0, 6))
         shape = (*kernel, channels // groups, outputs)
         facts = self.weights(shape, place, **self.bounds())
         given = facts.pop("given")

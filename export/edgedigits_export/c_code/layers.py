@@ -176,22 +176,29 @@ class Pool(Layer):
 
 
 @dataclass(frozen=True, eq=False)
-class Table(Layer):
+class Bytewise(Layer):
+    """From one byte of each source to one byte, each in its place."""
+
+    count: int
+    """Bytes that come out."""
+
+    @property
+    def overlap(self) -> tuple[int | None, ...]:
+        """See ``Layer.overlap``."""
+        return (0,) * len(self.sources)
+
+
+@dataclass(frozen=True, eq=False)
+class Table(Bytewise):
     """Any function of one byte."""
 
     kind = "table"
     table: Bytes
     """(256,)."""
-    count: int
-
-    @property
-    def overlap(self) -> tuple[int | None, ...]:
-        """See ``Layer.overlap``."""
-        return (0,)
 
 
 @dataclass(frozen=True, eq=False)
-class Addition(Layer):
+class Addition(Bytewise):
     """Two values of one shape added up."""
 
     kind = "addition"
@@ -202,12 +209,6 @@ class Addition(Layer):
     """The bytes that stand for 0."""
     lowest: int
     highest: int
-    count: int
-
-    @property
-    def overlap(self) -> tuple[int | None, ...]:
-        """See ``Layer.overlap``."""
-        return (0, 0)
 
     @property
     def shifts_used(self) -> Iterable[int]:
@@ -216,7 +217,7 @@ class Addition(Layer):
 
 
 @dataclass(frozen=True, eq=False)
-class Slopes(Layer):
+class Slopes(Bytewise):
     """A value above 0, and its own slope times it below."""
 
     kind = "slopes"
@@ -227,12 +228,6 @@ class Slopes(Layer):
     shifts: tuple[int, int]
     zeros: tuple[int, int]
     """The bytes that stand for 0 in what goes in and what comes out."""
-    count: int
-
-    @property
-    def overlap(self) -> tuple[int | None, ...]:
-        """See ``Layer.overlap``."""
-        return (0,)
 
     @property
     def parameter_bytes(self) -> int:

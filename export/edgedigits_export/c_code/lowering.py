@@ -114,7 +114,7 @@ class Lowering:
             source = self.values[Root(root.place)]
             size = math.prod(self.shapes[root.place])
             target = self.target(root, size)
-            self.add(Table((source,), target, np.frombuffer(root.table, np.uint8), size), root)
+            self.add(Table((source,), target, size, np.frombuffer(root.table, np.uint8)), root)
         return self.values[root]
 
     def target(self, root: Root, size: int) -> int:
@@ -221,7 +221,7 @@ class Lowering:
         lowest, highest = weights.bytes_of(step.low, step.high, given)
         target = self.target(Root(place), self.size(place))
         zeros = (*(grid.zero_point for grid in taken), given.zero_point)
-        layer = Addition((one, other), target, multipliers, shifts, zeros, lowest, highest, self.size(place))
+        layer = Addition((one, other), target, self.size(place), multipliers, shifts, zeros, lowest, highest)
         self.add(layer, Root(place))
 
     def slopes(self, place: int, step: IntegerSlopes) -> None:
@@ -235,7 +235,7 @@ class Lowering:
         multipliers, shifts = (array.tolist() for array in quantize_multipliers([ratio, below], 2))
         zeros = (taken.zero_point, given.zero_point)
         slopes = _repeating(step.slopes, self.shape(place))
-        self.add(Slopes((source,), target, slopes, multipliers, shifts, zeros, self.size(place)), Root(place))
+        self.add(Slopes((source,), target, self.size(place), slopes, multipliers, shifts, zeros), Root(place))
 
     def border(self, place: int, step: graph_steps.Border) -> None:
         """Add zeros around a map, or cut it off."""
