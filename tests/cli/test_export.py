@@ -118,7 +118,8 @@ def test_a_convolutional_network_goes_to_what_can_hold_it(tmp_path: Path, models
     )
     network.get_layer("copy").set_weights([keras.ops.ones((1, 1, 1, 1)), keras.ops.zeros(1)])
     network.save(tmp_path / "theirs.keras")
-    result = export(tmp_path / "theirs.keras", "--format", "all", "--input-scale", "0..1", "--max-drop", "5")
+    choices = ("--input-scale", "0..1", "--max-drop", "5", "--calibration-size", "200")
+    result = export(tmp_path / "theirs.keras", "--format", "all", *choices)
     assert result.exit_code == 0, result.stderr
     assert {name for name in visible(tmp_path) if name.endswith((".onnx", ".ort", ".tflite", ".c"))} == {
         "theirs.c",

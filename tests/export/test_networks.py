@@ -291,7 +291,7 @@ def test_a_network_goes_through_the_gate_to_every_format_that_holds_it(
         # The command exports another such network to all of them.
         targets = (Target("onnx", "float32"), Target("tflite", "int8"))
     exported, failed = export_model(
-        path, targets, *dataset, options=ExportOptions(max_drop=1.0, input_scale=UNIT)
+        path, targets, *dataset, options=ExportOptions(max_drop=1.0, input_scale=UNIT, calibration_size=500)
     )
     assert not failed
     assert len(exported) == len(targets)

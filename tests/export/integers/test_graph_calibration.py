@@ -70,7 +70,7 @@ def calibrated(graph: InferenceGraph, split: Split) -> Calibrated:
 @pytest.mark.no_cover  # mostly Keras; the same lines run in shorter tests
 @pytest.mark.parametrize(
     "name",
-    [pytest.param(name, marks=() if name in {"lenet", "leaky"} else pytest.mark.stress) for name in TRAINED],
+    [pytest.param(name, marks=() if name == "leaky" else pytest.mark.stress) for name in TRAINED],
 )
 def test_integers_lose_next_to_nothing(name: str, dataset: tuple[Split, Split], folder: Path) -> None:
     graph = trained(name, folder, dataset[0])
