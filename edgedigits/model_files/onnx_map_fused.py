@@ -4,10 +4,10 @@ Operators: https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperat
 """
 
 from edgedigits.model_files.onnx_fused import FUSED_FUNCTIONS
-from edgedigits.model_files.onnx_map_operators import convolution, function
+from edgedigits.model_files.onnx_map_operators import convolution, function, pool
 from edgedigits.model_files.onnx_operators import met
 from edgedigits.model_files.onnx_sequence_operators import fused_product
-from edgedigits.model_files.onnx_tensors import LARGEST_NUMBER, Attributes, Rules, Tensor, expect
+from edgedigits.model_files.onnx_tensors import LARGEST_NUMBER, UINT8, Attributes, Rules, Tensor, expect
 
 
 def _fused_convolution(inputs: list[Tensor], attributes: Attributes) -> Tensor:
@@ -30,7 +30,18 @@ def _biased_gelu(inputs: list[Tensor], attributes: Attributes) -> Tensor:
     return met(inputs, "BiasGelu")
 
 
+def _largest_of_last(inputs: list[Tensor], attributes: Attributes) -> Tensor:
+    """A MaxPool of a map of bytes whose channels come last."""
+    expect(len(inputs) == 1 and inputs[0].dtype == UINT8 and len(inputs[0].shape) == 4, "NhwcMaxPool", inputs)
+    batch, height, width, channels = inputs[0].shape
+    first = inputs[0]._replace(shape=(batch, channels, height, width))
+    pooled = pool("MaxPool")([first], attributes)
+    batch, channels, height, width = pooled.shape
+    return pooled._replace(shape=(batch, height, width, channels))
+
+
 FUSED_MAP_OPERATORS: Rules = {
+    "NhwcMaxPool": _largest_of_last,
     "BiasGelu": _biased_gelu,
     "FusedConv": _fused_convolution,
     "FusedMatMul": fused_product,

@@ -150,6 +150,7 @@ _KERNEL_TYPES: dict[str, _Types] = {
         "TY": ("o0",),
         "TYZ": ("i8",),
     },
+    "NhwcMaxPool": _EACH,
     "QLinearAdd": _PAIR_OF_INTEGERS,
     "QLinearAveragePool": _POOL_OF_INTEGERS,
     "QLinearConv": {

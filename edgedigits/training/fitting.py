@@ -187,8 +187,9 @@ class Fitter:
     def _make_images(self, epoch: int) -> tuple[Pixels, Labels]:
         generator = np.random.default_rng([self.recipe.seed, epoch])
         images = self._data.train_images
-        if self.recipe.warp is not None:
-            pixels, order = warp_epoch(images, self.recipe.warp, generator)
+        warp = self.recipe.warp_of(epoch)
+        if warp is not None:
+            pixels, order = warp_epoch(images, warp, generator)
             if self._normalizes:
                 mixed = generator.permutation(len(order))
                 pixels, order = pixels[mixed], order[mixed]

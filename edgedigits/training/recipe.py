@@ -1,6 +1,7 @@
 """How a network is trained, as one frozen, printable record that is saved with the model."""
 
 import dataclasses
+import math
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Literal
@@ -41,6 +42,8 @@ class Recipe:
     """Decay per step of the moving average of the weights, which then is the network; None for no average."""
     warp: Warp | None = None
     """How far each image is bent, anew in every epoch; None for the images as they are."""
+    warp_stages: tuple[float, ...] = (1.0,)
+    """Factors of the warp in so many equal parts of the epochs: 1, 1/2, 1/4 bends less towards the end."""
     loss: Loss = "sparse_categorical_crossentropy"
     validation: int = 5_000
     """Images held out of the training split, every class with its share."""
@@ -66,18 +69,29 @@ class Recipe:
             for width in self.arch:
                 count_of("arch", width, most=WIDEST_LAYER)
         amount_of("learning_rate", self.learning_rate, zero=False, most=LARGEST_RATE)
+        for factor in self.warp_stages or (math.nan,):
+            amount_of("warp_stages", factor, most=1.0)
+
+    def warp_of(self, epoch: int) -> Warp | None:
+        """Return how far the images of an epoch, counted from 1, are bent."""
+        stage = (epoch - 1) * len(self.warp_stages) // self.epochs
+        return self.warp and self.warp.scaled(self.warp_stages[stage])
 
     def to_dict(self) -> dict[str, Any]:
         """Return all fields as JSON values."""
         arch = self.arch if isinstance(self.arch, str) else list(self.arch)
-        return {**dataclasses.asdict(self), "arch": arch}
+        return {**dataclasses.asdict(self), "arch": arch, "warp_stages": list(self.warp_stages)}
 
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> "Recipe":
-        """Read what ``to_dict`` returned."""
-        warp = Warp(**fields["warp"]) if fields["warp"] else None
+        """Read what ``to_dict`` returned, of this version or of one that knew fewer fields."""
         arch = fields["arch"]
-        return cls(**{**fields, "arch": arch if isinstance(arch, str) else tuple(arch), "warp": warp})
+        read = {
+            "arch": arch if isinstance(arch, str) else tuple(arch),
+            "warp": Warp(**fields["warp"]) if fields["warp"] else None,
+            "warp_stages": tuple(fields.get("warp_stages", cls.warp_stages)),
+        }
+        return cls(**{**fields, **read})
 
     def differences(self, other: "Recipe") -> list[str]:
         """Name the fields in which two recipes differ, with both values."""

@@ -11,7 +11,10 @@ import numpy as np
 
 from edgedigits.contract import OUTPUT_NAME
 from edgedigits_export.formats.onnx_builder import GraphBuilder
+from edgedigits_export.formats.onnx_column_blocks import column_blocks
 from edgedigits_export.formats.onnx_writer import (
+    CHANNELS_FIRST,
+    CHANNELS_LAST,
     FUNCTIONS,
     MOVED,
     OnnxWriter,
@@ -69,12 +72,14 @@ class IntegerWriter(OnnxWriter):
         self._floats: dict[int, str] = {}
         """By place of a step, the name of its values as floats."""
         self._grids: dict[Grid, list[str]] = {}
+        self.surplus: dict[int, int] = {}
+        """By place of a step, how many columns its map has behind those that count."""
 
     def around(self, place: int, part: str) -> list[str]:
         """See ``OnnxWriter.around``."""
         return [self.builder.constant(f"border_{place}{part}", np.uint8(self.grids[place].zero_point))]
 
-    def _grid(self, grid: Grid) -> list[str]:
+    def grid(self, grid: Grid) -> list[str]:
         """Return the constants of a grid, scale and zero point."""
         if grid not in self._grids:
             index = len(self._grids)
@@ -87,7 +92,7 @@ class IntegerWriter(OnnxWriter):
     def floats(self, place: int) -> str:
         """Return what a step gives as floats."""
         if place not in self._floats:
-            inputs = [self.names[place], *self._grid(self.grids[place])]
+            inputs = [self.names[place], *self.grid(self.grids[place])]
             self._floats[place] = self.add("DequantizeLinear", place, inputs)
         return self._floats[place]
 
@@ -102,7 +107,12 @@ class IntegerWriter(OnnxWriter):
         if place == logits and takers == 1 and isinstance(self.steps[place], IntegerProduct):
             self._floats[place] = floats
             return floats
-        return self.add("QuantizeLinear", place, [floats, *self._grid(self.grids[place])])
+        return self.add("QuantizeLinear", place, [floats, *self.grid(self.grids[place])])
+
+    def is_only_pooled(self, place: int) -> bool:
+        """Whether all that takes a map are poolings without margins, behind which less has to be cut off."""
+        takers = [step for step in self.steps if place in step.sources]
+        return all(isinstance(taker, Pool) and not any(taker.margins) for taker in takers)
 
     def clamped(self, place: int, floats: str, low: float, high: float) -> str:
         """Keep values within bounds and put them on the grid of their step."""
@@ -158,15 +168,45 @@ def _product(to: IntegerWriter, step: IntegerProduct, place: int) -> str:
 
 
 def _convolution(to: IntegerWriter, step: IntegerConvolution, place: int) -> str:
-    inputs = [*to.taken(step), *to.parameters(step, place, np.transpose(step.kernel, (3, 2, 0, 1)), 0)]
-    sums = to.add("Conv", place, inputs, **convolution_attributes(step))
+    given, made = to.shapes[step.sources[0]], to.shapes[place]
+    blocks = column_blocks(step, given, made)
+    if blocks is None:
+        return _convolved(to, step, place, to.floats(step.sources[0]))
+    value = to.source(step)
+    if any(blocks.margins):
+        zero = to.around(step.sources[0], f"_{place}")
+        value = to.padded(place, value, (0, 0, *blocks.margins), zero, "_margins")
+    places = (given[1] + sum(blocks.margins)) // blocks.block
+    value = to.shaped(place, value, (given[0], places, blocks.block), "_blocks")
+    value = to.add("Transpose", place, [value], "_blocks", perm=CHANNELS_FIRST)
+    floats = to.add("DequantizeLinear", place, [value, *to.grid(to.grids[step.sources[0]])], "_blocks")
+    value = _convolved(to, blocks.step, place, floats)
+    value = to.add("Transpose", place, [value], "_last", perm=CHANNELS_LAST)
+    value = to.shaped(place, value, (made[0], blocks.width, made[2]), "_columns")
+    surplus = blocks.width - made[1]
+    if surplus and to.is_only_pooled(place):
+        to.surplus[place] = surplus
+    elif surplus:
+        value = to.padded(place, value, (0, -surplus, 0, 0), to.around(place, ""), "_surplus")
+    return to.add("Transpose", place, [value], "_first", perm=CHANNELS_FIRST)
+
+
+def _convolved(to: IntegerWriter, step: IntegerConvolution, place: int, floats: str) -> str:
+    parameters = to.parameters(step, place, np.transpose(step.kernel, (3, 2, 0, 1)), 0)
+    sums = to.add("Conv", place, [floats, *parameters], **convolution_attributes(step))
     return to.clamped(place, sums, step.low, step.high)
 
 
 def _pool(to: IntegerWriter, step: Pool, place: int) -> str:
     if step.kind == "max":
-        return to.add("MaxPool", place, [to.source(step)], **pool_attributes(step))
-    return to.quantized(place, to.add("AveragePool", place, to.taken(step), **pool_attributes(step)))
+        value = to.add("MaxPool", place, [to.source(step)], **pool_attributes(step))
+    else:
+        value = to.quantized(place, to.add("AveragePool", place, to.taken(step), **pool_attributes(step)))
+    width = to.shapes[step.sources[0]][1] + to.surplus.get(step.sources[0], 0)
+    surplus = (width - step.window[1]) // step.strides[1] + 1 - to.shapes[place][1]
+    if step.sources[0] in to.surplus and surplus:
+        return to.padded(place, value, (0, 0, 0, -surplus), to.around(place, ""), "_surplus")
+    return value
 
 
 def _global_pool(to: IntegerWriter, step: GlobalPool, place: int) -> str:

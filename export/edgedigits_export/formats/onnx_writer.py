@@ -68,6 +68,13 @@ class OnnxWriter:
         target = self.builder.constant(f"shape_{place}{part}", np.array([-1, *shape], np.int64))
         return self.add("Reshape", place, [inputs, target], part)
 
+    def padded(self, place: int, value: str, margins: Margins, around: list[str], part: str = "") -> str:
+        """Add a Pad of the last two sides, of what ``around`` names or of zeros."""
+        top, left, bottom, right = _pads(margins)
+        sides = np.array([0, 0, top, left, 0, 0, bottom, right], np.int64)
+        constant = self.builder.constant(f"pads_{place}{part}", sides)
+        return self.add("Pad", place, [value, constant, *around], part)
+
     def keeps_order(self, step: ToRow, place: int) -> bool:
         """Whether a map becomes a row as the file has it, channel by channel.
 
@@ -126,16 +133,10 @@ def _border(to: OnnxWriter, step: Border, place: int) -> str:
     if any(isinstance(taker, Pool) and place in taker.sources for taker in to.steps):
         # onnxruntime would make a Pad part of the pooling behind it, where margins do not count: other values come out.
         # It leaves alone what cuts off.
-        value = _padded(to, place, value, (top, bottom + 1, left, right), "_more")
+        more = to.around(place, "_more")
+        value = to.padded(place, value, (top, bottom + 1, left, right), more, "_more")
         top, bottom, left, right = 0, -1, 0, 0
-    return _padded(to, place, value, (top, bottom, left, right))
-
-
-def _padded(to: OnnxWriter, place: int, value: str, margins: Margins, part: str = "") -> str:
-    top, left, bottom, right = _pads(margins)
-    sides = np.array([0, 0, top, left, 0, 0, bottom, right], np.int64)
-    constant = to.builder.constant(f"pads_{place}{part}", sides)
-    return to.add("Pad", place, [value, constant, *to.around(place, part)], part)
+    return to.padded(place, value, (top, bottom, left, right), to.around(place, ""))
 
 
 def _to_row(to: OnnxWriter, step: ToRow, place: int) -> str:
