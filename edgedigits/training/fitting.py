@@ -92,7 +92,9 @@ class Fitter:
         # were bent, which a network learns to use and then has to do without: its loss on the validation images rose
         # from epoch 27 to 60 (0.011 to 0.015) while that of training fell.
         self._normalizes = bool(normalizing)
-        self._optimizer = keras.optimizers.Adam(_schedule(recipe, self._steps * recipe.epochs))
+        self._optimizer = keras.optimizers.Adam(
+            _schedule(recipe, self._steps * recipe.epochs), weight_decay=recipe.weight_decay or None
+        )
         self._optimizer.build(self.current_network.trainable_variables)
         self.network = self.current_network
         """The result: the averaged network, or the trained one where the recipe does not average."""

@@ -38,6 +38,8 @@ class Recipe:
     schedule: Schedule = "linear"
     """``linear``: from the highest to zero in a line. ``cosine``: a tenth of the steps up, then down in a cosine."""
     initializer: Initializer = "glorot_uniform"
+    weight_decay: float = 0.0
+    """Times the learning rate, the share that each step takes off every weight: AdamW, Loshchilov and Hutter 2019."""
     averaging: float | None = None
     """Decay per step of the moving average of the weights, which then is the network; None for no average."""
     warp: Warp | None = None
@@ -69,6 +71,7 @@ class Recipe:
             for width in self.arch:
                 count_of("arch", width, most=WIDEST_LAYER)
         amount_of("learning_rate", self.learning_rate, zero=False, most=LARGEST_RATE)
+        amount_of("weight_decay", self.weight_decay, most=1.0)
         for factor in self.warp_stages or (math.nan,):
             amount_of("warp_stages", factor, most=1.0)
 
@@ -111,6 +114,8 @@ class _Length:
     learning_rate: float
     averaging: float | None
     warp: Warp
+    warp_stages: tuple[float, ...] = (1.0,)
+    weight_decay: float = 0.0
 
 
 _LENGTHS: dict[Budget, _Length] = {
@@ -124,9 +129,16 @@ _LENGTHS: dict[Budget, _Length] = {
 _LENGTHS_OF_MAPS: dict[Budget, _Length] = {
     "fast": _Length(3, 3, learning_rate=3e-3, averaging=None, warp=Warp().scaled(0.5)),
     "standard": _Length(12, 12, learning_rate=3e-3, averaging=0.998, warp=Warp().scaled(0.75)),
-    "long": _Length(40, 40, learning_rate=3e-3, averaging=0.999, warp=Warp()),
+    "long": _Length(
+        40, 40, 3e-3, averaging=0.999, warp=Warp(), warp_stages=(1.0, 1.0, 1.0, 0.5), weight_decay=0.02
+    ),
 }
-"""Of networks with convolutions: fewer epochs, each of which takes longer."""
+"""Of networks with convolutions: fewer epochs, each of which takes longer.
+
+Chosen for ``cnn`` on the validation images of seed 0, after 40 epochs: 99.60 % with a loss of 0.0119. Without weight
+decay, warps halved after a third of the epochs and again after two, 99.56 % and 0.0129: it learns mildly bent images by
+heart.
+"""
 
 
 def plain(arch: Arch = Recipe.arch, **changes: Any) -> Recipe:
@@ -159,7 +171,9 @@ def edge(arch: Arch = Recipe.arch, budget: Budget = "standard", **changes: Any) 
         learning_rate=length.learning_rate * (0.75 if is_wide else 1.0),
         schedule="cosine",
         initializer="he_normal",
+        weight_decay=length.weight_decay,
         averaging=length.averaging,
         warp=length.warp,
+        warp_stages=length.warp_stages,
     )
     return dataclasses.replace(recipe, **changes)
