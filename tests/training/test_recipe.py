@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from edgedigits.errors import ArgumentError
 from edgedigits.training.recipe import Recipe, edge, plain
 
 RECIPES = [
@@ -43,3 +44,24 @@ def test_wide_networks_learn_more_slowly() -> None:
 def test_single_fields_can_be_changed() -> None:
     assert edge(epochs=3, seed=9).epochs == plain(epochs=3, seed=9).epochs == 3
     assert plain((10,)).arch == edge((10,)).arch == (10,)
+
+
+def test_warps_grow_milder_by_stages_of_the_epochs() -> None:
+    recipe = edge(epochs=8, warp_stages=(1.0, 0.5, 0.25))
+    full = recipe.warp
+    bent = [recipe.warp_of(epoch) for epoch in range(1, 9)]
+    assert bent == [full] * 3 + [full.scaled(0.5)] * 3 + [full.scaled(0.25)] * 2
+    assert edge(epochs=1, warp_stages=(1.0, 0.5)).warp_of(1) == full
+    assert plain().warp_of(1) is None
+
+
+def test_a_recipe_of_before_stages_and_weight_decay_is_read() -> None:
+    fields = edge().to_dict()
+    del fields["warp_stages"], fields["weight_decay"]
+    assert Recipe.from_dict(fields) == edge()
+
+
+@pytest.mark.parametrize("fields", [{"warp_stages": ()}, {"warp_stages": (1.5,)}, {"weight_decay": -0.1}])
+def test_stages_and_weight_decay_out_of_range_are_refused(fields: dict) -> None:
+    with pytest.raises(ArgumentError, match=next(iter(fields))):
+        edge(**fields)
