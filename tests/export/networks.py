@@ -1,11 +1,15 @@
 """Digits networks as tutorials, papers and other people write them: 21 that feed forward, each of Keras' own layers."""
 
+import functools
 from collections.abc import Callable
+from pathlib import Path
 
 import keras
 import numpy as np
 import onnxruntime
 from keras import layers
+
+from edgedigits_export.inference_graph import InferenceGraph, load_inference_graph
 
 PICTURE = (28, 28, 1)
 AT_ONCE = 100 if tuple(map(int, onnxruntime.__version__.split(".")[:2])) > (1, 23) else 16
@@ -294,6 +298,20 @@ def built(name: str, seed: int = 0) -> keras.Model:
     """Build a network with seeded weights."""
     keras.utils.set_random_seed(seed)
     return randomized(NETWORKS[name](), seed)
+
+
+def saved(name: str, folder: Path) -> Path:
+    """Save a network with seeded weights, unless it lies there."""
+    path = folder / f"{name}.keras"
+    if not path.exists():
+        built(name).save(path)
+    return path
+
+
+@functools.cache
+def exported(name: str, folder: Path) -> InferenceGraph:
+    """Return a network with seeded weights as exports see it: built once for all tests of a process."""
+    return load_inference_graph(saved(name, folder))
 
 
 def answers(model: keras.Model, values: np.ndarray) -> np.ndarray:

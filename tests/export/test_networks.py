@@ -31,8 +31,8 @@ NEAR = 1e-4
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("networks")
+def folder(networks_folder: Path) -> Path:
+    return networks_folder
 
 
 @pytest.fixture(scope="module")
@@ -40,18 +40,10 @@ def pixels(dataset: tuple[Split, Split]) -> np.ndarray:
     return dataset[1].images[:200]
 
 
-def saved(name: str, folder: Path) -> Path:
-    path = folder / f"{name}.keras"
-    if not path.exists():
-        networks.built(name).save(path)
-    return path
-
-
 @functools.cache
 def loaded(name: str, folder: Path) -> tuple[keras.Model, InferenceGraph]:
     """Return a network as Keras loads it from its file, and as it is exported."""
-    path = saved(name, folder)
-    return keras.models.load_model(path), load_inference_graph(path)
+    return keras.models.load_model(networks.saved(name, folder)), networks.exported(name, folder)
 
 
 def opened(graph: InferenceGraph, file_format: str, precision: str, folder: Path):
@@ -306,7 +298,7 @@ def test_a_network_goes_through_the_gate_to_every_format_that_holds_it(
 def test_a_format_that_cannot_hold_a_network_says_so_in_one_line(
     name: str, functions: str, folder: Path, dataset: tuple[Split, Split], tmp_path: Path
 ) -> None:
-    path, target = saved(name, folder), Target("tflm", "int8")
+    path, target = networks.saved(name, folder), Target("tflm", "int8")
     why = f"TensorFlow Lite Micro has no int8 kernel for {functions}"
     with pytest.raises(ContractError, match=f"{why}; export it with --format onnx") as caught:
         export_model(path, [target], *dataset, folder=tmp_path)
@@ -337,7 +329,7 @@ def test_another_kind_of_file_says_how_to_save_it_anew(
 
 
 def test_the_text_of_an_architecture_reads_aloud_and_ends(folder: Path, tmp_path: Path) -> None:
-    spec = read_network_spec(saved("mnist_convnet", folder))
+    spec = read_network_spec(networks.saved("mnist_convnet", folder))
     assert spec.arch == "conv32-pool-conv64-pool-dense10"
     parts = [layers.Conv2D(10, 1, name=f"conv_{index}") for index in range(60)]
     networks.chain(*parts, layers.Flatten(), layers.Dense(10, "softmax")).save(tmp_path / "long.keras")

@@ -39,7 +39,7 @@ PICTURES = [
 ]
 PREPARED = [Path(path).name for path in PICTURES]
 MOMENTS = 200
-DOWNLOADS = 50
+DOWNLOADS = 20
 
 
 class Writers:

@@ -15,7 +15,6 @@ from edgedigits.errors import ContractError, QuantizationError
 from edgedigits.metadata import ModelMetadata
 from edgedigits.model_files.c_source import read_widths
 from edgedigits.runtimes.c_compiler import find_compiler
-from edgedigits_export import load_inference_graph
 from edgedigits_export.c_code.layers import Addition, Layer, Pool, Table
 from edgedigits_export.c_code.memory import plan_memory
 from edgedigits_export.c_code.network import LayeredNetwork
@@ -81,17 +80,15 @@ def pixels(dataset: tuple[Split, Split]) -> np.ndarray:
 
 @functools.cache
 def integers_of(name: str, folder: Path, calibration: bytes) -> IntegerGraph:
-    path = folder / f"{name}.keras"
-    networks.built(name).save(path)
     images = np.frombuffer(calibration, np.uint8).reshape(-1, 28, 28)
     ranges = RANGE_METHODS["min-max"]
-    rounded = round_network(load_inference_graph(path).steps, images, 8, per_channel=True)
+    rounded = round_network(networks.exported(name, folder).steps, images, 8, per_channel=True)
     return rounded.with_ranges(ranges, ranges)
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("networks")
+def folder(networks_folder: Path) -> Path:
+    return networks_folder
 
 
 OFTEN = (
