@@ -263,8 +263,14 @@ CLOSED = {
 }
 
 
+SELDOM = ("predict folder", "info", "verify --reference", "bench", "data", "data inside", "train --labels")
+"""Like others of them; each takes a process."""
+
+
 @needs_shell
-@pytest.mark.parametrize("place", CLOSED)
+@pytest.mark.parametrize(
+    "place", [pytest.param(place, marks=pytest.mark.stress if place in SELDOM else ()) for place in CLOSED]
+)
 def test_a_folder_that_may_not_be_searched_is_told(place: str, folder: Path) -> None:
     closed = folder / "closed"
     closed.mkdir()
