@@ -274,6 +274,11 @@ NETWORKS: dict[str, Callable[[], keras.Model]] = {
 """By name, what builds them."""
 DENSE = frozenset({"two_layers", "quickstart_logits", "two_of_512", "activation_layers"})
 """Those of them that are Dense layers with relu, and so go to every format."""
+OFTEN = (
+    "channels_first", "leaky", "lenet", "mnist_convnet", "modern_functions", "noise_and_padding", "residual",
+    "separable",
+)  # fmt: skip
+"""Those that hold every kind of layer between them; what takes its time has only these, and all in `make stress`."""
 
 
 def randomized(model: keras.Model, seed: int = 0) -> keras.Model:

@@ -73,14 +73,23 @@ def test_a_network_built_anew_answers_as_keras_does(name: str, folder: Path) -> 
     assert spec.parameters == fresh.count_params()
 
 
-@pytest.mark.parametrize("name", networks.NETWORKS)
-@pytest.mark.parametrize(
-    ("file_format", "precision"),
-    [
-        ("onnx", "float32"), ("onnx", "float16"), ("onnx", "dynamic"), ("ort", "float32"),
-        ("tflite", "float32"), ("tflite", "float16"), ("tflite", "dynamic"),
-    ],
+FLOAT_FORMS = (
+    ("onnx", "float32"), ("tflite", "float32"), ("ort", "float32"), ("onnx", "float16"), ("onnx", "dynamic"),
+    ("tflite", "float16"), ("tflite", "dynamic"),
 )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "file_format", "precision"),
+    [
+        # The two that others are made from, of every network; the others of some.
+        pytest.param(
+            name, *form, marks=() if form in FLOAT_FORMS[:2] or name in networks.OFTEN else pytest.mark.stress
+        )
+        for form in FLOAT_FORMS
+        for name in networks.NETWORKS
+    ],
+)
 def test_a_file_of_floats_answers_as_keras_does(
     name: str, file_format: str, precision: str, folder: Path, pixels: np.ndarray, tmp_path: Path
 ) -> None:
@@ -98,8 +107,19 @@ def test_a_file_of_floats_answers_as_keras_does(
     np.testing.assert_allclose(one, expected[:1], rtol=0, atol=near)
 
 
-@pytest.mark.parametrize("name", [name for name in networks.NETWORKS if name not in networks.DENSE])
-@pytest.mark.parametrize("file_format", ["tflite", "onnx", "ort"])
+@pytest.mark.parametrize(
+    ("name", "file_format"),
+    [
+        pytest.param(
+            name,
+            file_format,
+            marks=pytest.mark.stress if file_format == "ort" and name not in networks.OFTEN else (),
+        )
+        for file_format in ("tflite", "onnx", "ort")
+        for name in networks.NETWORKS
+        if name not in networks.DENSE
+    ],
+)
 def test_a_file_of_integers_answers_nearly_as_keras_does(
     name: str, file_format: str, folder: Path, pixels: np.ndarray, tmp_path: Path
 ) -> None:

@@ -91,23 +91,11 @@ def folder(networks_folder: Path) -> Path:
     return networks_folder
 
 
-OFTEN = (
-    "channels_first",
-    "leaky",
-    "lenet",
-    "mnist_convnet",
-    "modern_functions",
-    "noise_and_padding",
-    "separable",
-)
-"""Of the networks of others those that hold every kind of layer between them; the rest takes its time."""
-
-
 @pytest.mark.c_compiler
 @pytest.mark.parametrize(
     "name",
     [
-        pytest.param(name, marks=() if name in OFTEN else pytest.mark.stress)
+        pytest.param(name, marks=() if name in networks.OFTEN else pytest.mark.stress)
         for name in networks.NETWORKS
         if name not in networks.DENSE
     ],
