@@ -40,7 +40,7 @@ def data(dataset: tuple[Split, Split], monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def few_images(dataset: tuple[Split, Split], monkeypatch: pytest.MonkeyPatch) -> None:
     """For networks of others, which nobody knows to have been trained and tested on all."""
-    counts = {"train": 1_300, "test": 1_000}
+    counts = {"train": 6_000, "test": 1_000}
     splits = {
         part: Split.of(whole.dataset, whole.images[: counts[part]], whole.labels[: counts[part]])
         for part, whole in zip(counts, dataset, strict=True)
