@@ -60,13 +60,19 @@ def mnist_test(mnist_source: Source) -> Split:
 
 
 @pytest.fixture(scope="session")
-def dataset() -> tuple[Split, Split]:
+def bundled_digits() -> tuple[Split, Split]:
+    """Training and test split of the digits that scikit-learn bundles; preparing them takes seconds."""
+    from edgedigits.datasets.bundled_digits import load_bundled_digits
+
+    return load_bundled_digits()
+
+
+@pytest.fixture(scope="session")
+def dataset(request: pytest.FixtureRequest) -> tuple[Split, Split]:
     """Training and test split: MNIST where it is, else the bundled digits, so that no test of the code is skipped."""
     source = places.find()
     if source is None:
-        from edgedigits.datasets.bundled_digits import load_bundled_digits
-
-        return load_bundled_digits()
+        return request.getfixturevalue("bundled_digits")
     return mnist.read_split(source, "train"), mnist.read_split(source, "test")
 
 

@@ -1,12 +1,14 @@
 """The edgedigits command for tests that need a process of its own.
 
 ``python run_cli.py MODULES ARGUMENT...``: as if MODULES (joined by commas, or ``-`` for none) were not installed, and
-on the bundled digits where MNIST is not there.
+on the bundled digits where MNIST is not there. ``ARGUMENT... && ARGUMENT...`` are several commands, one after the other
+in the same process up to the first that fails, so that TensorFlow is imported once for all of them.
 """
 
 import signal
 import sys
 from importlib.machinery import PathFinder
+from itertools import groupby
 from pathlib import Path
 
 MISSING, *ARGUMENTS = sys.argv[1:]
@@ -37,7 +39,6 @@ def put_bundled_digits_in_place_of_mnist() -> None:
 
 def main() -> None:
     sys.meta_path = [IncompleteInstallation if found is PathFinder else found for found in sys.meta_path]
-    sys.argv = ["edgedigits", *ARGUMENTS]
     from edgedigits.datasets import places
 
     if places.find() is None:
@@ -45,7 +46,14 @@ def main() -> None:
 
     from edgedigits.__main__ import main as edgedigits
 
-    edgedigits()
+    for is_word, words in groupby(ARGUMENTS, lambda argument: argument != "&&"):
+        if is_word:
+            sys.argv = ["edgedigits", *words]
+            try:
+                edgedigits()
+            except SystemExit as ended:
+                if ended.code:
+                    raise
 
 
 if __name__ == "__main__":

@@ -156,7 +156,7 @@ def growth_by_predictions(count: int) -> tuple[int, int, int]:
     return growth(predict, 20, count // len(images))
 
 
-def growth_by_pictures() -> tuple[int, int, int]:
+def growth_by_pictures(times: int) -> tuple[int, int, int]:
     predictor = DigitPredictor()
 
     def read(rounds: int) -> None:
@@ -164,10 +164,10 @@ def growth_by_pictures() -> tuple[int, int, int]:
             for path in GOLDEN:
                 predictor.predict(path)
 
-    return growth(read, 5, 50)
+    return growth(read, 5, times)
 
 
-def growth_by_openings(name: str) -> tuple[int, int, int]:
+def growth_by_openings(name: str, times: int) -> tuple[int, int, int]:
     pixels = np.zeros((2, 28, 28), np.uint8)
 
     def opened(times: int) -> None:
@@ -175,7 +175,7 @@ def growth_by_openings(name: str) -> tuple[int, int, int]:
             (open_model(MODELS / name) if name else DigitPredictor()).probabilities(pixels)
 
     # Until memory is as much in pieces as it will be.
-    return growth(opened, 200, 1_000)
+    return growth(opened, 200, times)
 
 
 @needs_proc
@@ -187,17 +187,19 @@ def test_predictions_leave_no_memory_behind(count: int) -> None:
 
 
 @needs_proc
-def test_pictures_leave_nothing_behind() -> None:
-    memory, *others = in_a_fresh_process(growth_by_pictures)
+@pytest.mark.parametrize("times", [20, pytest.param(50, marks=stress)])
+def test_pictures_leave_nothing_behind(times: int) -> None:
+    memory, *others = in_a_fresh_process(growth_by_pictures, times)
     assert memory < 8 * MEBIBYTE
     assert others == [0, 0]
 
 
 @needs_proc
 @pytest.mark.parametrize("name", ["", "digits.tflite"], ids=["DigitPredictor", "TFLite"])
-def test_a_thousand_openings_leave_neither_handles_nor_memory_behind(name: str) -> None:
-    memory, *others = in_a_fresh_process(growth_by_openings, name)
-    # One network is 0.4 MiB: a thousand left behind would be 400.
+@pytest.mark.parametrize("times", [300, pytest.param(1_000, marks=stress)])
+def test_many_openings_leave_neither_handles_nor_memory_behind(name: str, times: int) -> None:
+    memory, *others = in_a_fresh_process(growth_by_openings, name, times)
+    # One network is 0.4 MiB: three hundred left behind would be 120.
     assert memory < 16 * MEBIBYTE
     assert others == [0, 0]
 

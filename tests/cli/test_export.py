@@ -37,6 +37,17 @@ def data(dataset: tuple[Split, Split], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mnist, "read_split", lambda _, part: splits[part])
 
 
+@pytest.fixture
+def few_images(dataset: tuple[Split, Split], monkeypatch: pytest.MonkeyPatch) -> None:
+    """For networks of others, which nobody knows to have been trained and tested on all."""
+    counts = {"train": 6_000, "test": 1_000}
+    splits = {
+        part: Split.of(whole.dataset, whole.images[: counts[part]], whole.labels[: counts[part]])
+        for part, whole in zip(counts, dataset, strict=True)
+    }
+    monkeypatch.setattr(mnist, "read_split", lambda _, part: splits[part])
+
+
 def export(*arguments: str | Path) -> Result:
     return CliRunner().invoke(cli, ["export", *map(str, arguments)])
 
@@ -57,11 +68,17 @@ def visible(folder: Path) -> set[str]:
         (("--format", "tflite", "--quantize", "dynamic"), {"digits.dynamic.tflite"}),
         (("--format", "onnx"), {"digits.onnx"}),
         (("--format", "onnx", "--quantize"), {"digits.int8.onnx"}),
-        (("--format", "onnx", "--quantize", "--reduce-range"), {"digits.int8.onnx"}),
+        # What it changes is seen in tests/export/test_export.py.
+        pytest.param(
+            ("--format", "onnx", "--quantize", "--reduce-range"),
+            {"digits.int8.onnx"},
+            marks=pytest.mark.stress,
+        ),
         (("--format", "onnx", "--quantize", "dynamic"), {"digits.dynamic.onnx"}),
         (("--format", "ort"), {"digits.ort"}),
         (("--format", "ort", "--quantize"), {"digits.int8.ort"}),
-        (("--format", "c"), {"digits.c"}),
+        # As in the tests of C files below.
+        pytest.param(("--format", "c"), {"digits.c"}, marks=pytest.mark.stress),
         (("--format", "tflm"), {"digits.tflm.c"}),
         # The whole of it stands in tests/export/test_export.py.
         pytest.param(("--format", "all"), set(EXPORTED), marks=pytest.mark.stress),
@@ -84,7 +101,7 @@ def test_the_options_name_the_files(
         assert f"exporting {name}" in result.stderr
 
 
-def test_the_network_can_be_an_argument(models: Path, tmp_path: Path) -> None:
+def test_the_network_can_be_an_argument(models: Path, tmp_path: Path, few_images: None) -> None:
     shutil.copy(models / "digits.keras", tmp_path / "theirs.keras")
     result = export(tmp_path / "theirs.keras", "--format", "onnx", "--input-scale", "0..1", "--max-drop", "5")
     assert result.exit_code == 0, result.stderr
@@ -106,7 +123,9 @@ def test_a_network_is_named_once(option: str, value: str, models: Path) -> None:
 
 
 @pytest.mark.mnist
-def test_a_convolutional_network_goes_to_what_can_hold_it(tmp_path: Path, models: Path) -> None:
+def test_a_convolutional_network_goes_to_what_can_hold_it(
+    tmp_path: Path, models: Path, few_images: None
+) -> None:
     layers = keras.layers
     dense = keras.saving.load_model(models / "digits.keras")
     network = keras.Sequential(
@@ -169,34 +188,39 @@ def test_the_calibration_options_stand_in_the_receipt(models: Path, tmp_path: Pa
     assert (metadata["calibration"]["images"], metadata["calibration"]["seed"]) == (150, 9)
 
 
+BESIDE = ("digits.h", "digits_selftest.c")
+
+
 @pytest.mark.c_compiler
-@pytest.mark.parametrize("name", ["digits.h", "digits_selftest.c"])
+@pytest.mark.parametrize("name", BESIDE)
 def test_a_file_beside_the_c_file_is_not_replaced_without_force(
     name: str, models: Path, tmp_path: Path
 ) -> None:
     (tmp_path / name).write_text("precious")
-    arguments = ("--format", "c", "--selftest", *WIDE_GATE, "--models", models, "--out", tmp_path, "--quiet")
-    result = export(*arguments)
+    result = export(
+        "--format", "c", "--selftest", *WIDE_GATE, "--models", models, "--out", tmp_path, "--quiet"
+    )
     assert result.exit_code == 1
     assert result.stderr == f"edgedigits: {tmp_path / name}: exists already; give --force to replace it\n"
     assert visible(tmp_path) == {name}
-    assert export(*arguments, "--force").exit_code == 0
-    assert (tmp_path / name).read_text() != "precious"
 
 
 @pytest.mark.c_compiler
-def test_the_selftest_comes_with_the_c_file(models: Path, tmp_path: Path) -> None:
-    result = export("--format", "c", "--selftest", *WIDE_GATE, "--models", models, "--out", tmp_path)
+def test_the_selftest_comes_with_the_c_file_and_by_force_in_place_of_others(
+    models: Path, tmp_path: Path
+) -> None:
+    for name in BESIDE:
+        (tmp_path / name).write_text("precious")
+    result = export(
+        "--format", "c", "--selftest", *WIDE_GATE, "--models", models, "--out", tmp_path, "--force"
+    )
     assert result.exit_code == 0, result.stderr
-    assert {"digits.c", "digits.h", "digits_selftest.c"} <= visible(tmp_path)
+    assert {"digits.c", *BESIDE} <= visible(tmp_path)
+    assert all((tmp_path / name).read_text() != "precious" for name in BESIDE)
     # The pictures are in a file of their own: the network is the same with and without.
     assert sha256_file(tmp_path / "digits.c") == sha256_file(models / "digits.c")
     assert "digits_selftest.c" in read_manifest(tmp_path)["networks"]["digits"]["files"]
-
-
-@pytest.mark.c_compiler
-def test_an_export_says_what_a_c_file_costs_or_what_to_install(models: Path, tmp_path: Path) -> None:
-    result = export("--format", "c", *WIDE_GATE, "--models", models, "--out", tmp_path)
+    # And the command says what it costs, or what to install.
     missing = missing_tools()
     assert ("digits.c: bytes of flash" in result.stdout) == (shutil.which("arm-none-eabi-gcc") is not None)
     assert (f"apt-get install {' '.join(missing)}" in result.stderr) == bool(missing)
@@ -371,7 +395,9 @@ def test_wrong_usage_is_exit_status_2(
     assert visible(tmp_path) == set()
 
 
-def test_another_network_in_the_folder_has_its_own_files(models: Path, tmp_path: Path) -> None:
+def test_another_network_in_the_folder_has_its_own_files(
+    models: Path, tmp_path: Path, few_images: None
+) -> None:
     shutil.copy(models / "digits.keras", tmp_path / "other.keras")
     result = export("--format", "onnx", "--models", tmp_path, "--name", "other", "--quiet")
     assert result.exit_code == 0, result.stderr

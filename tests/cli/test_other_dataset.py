@@ -47,12 +47,10 @@ def write_idx(folder: Path, splits: dict[str, Split]) -> Path:
 
 
 @pytest.fixture(scope="module")
-def splits() -> dict[str, Split]:
-    from edgedigits.datasets.bundled_digits import load_bundled_digits
-
+def splits(bundled_digits: tuple[Split, Split]) -> dict[str, Split]:
     return {
         part: Split.of("moved", np.roll(split.images, 4, axis=2), split.labels, NAMES)
-        for part, split in zip(("train", "test"), load_bundled_digits(), strict=True)
+        for part, split in zip(("train", "test"), bundled_digits, strict=True)
     }
 
 

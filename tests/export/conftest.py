@@ -133,6 +133,12 @@ def random_layers(
 
 
 @pytest.fixture(scope="session")
+def networks_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where ``networks.exported`` keeps the networks that several files of tests look at."""
+    return tmp_path_factory.mktemp("networks")
+
+
+@pytest.fixture(scope="session")
 def make_layers() -> Callable[..., list[Int8Layer]]:
     return random_layers
 

@@ -1,11 +1,15 @@
 """Digits networks as tutorials, papers and other people write them: 21 that feed forward, each of Keras' own layers."""
 
+import functools
 from collections.abc import Callable
+from pathlib import Path
 
 import keras
 import numpy as np
 import onnxruntime
 from keras import layers
+
+from edgedigits_export.inference_graph import InferenceGraph, load_inference_graph
 
 PICTURE = (28, 28, 1)
 AT_ONCE = 100 if tuple(map(int, onnxruntime.__version__.split(".")[:2])) > (1, 23) else 16
@@ -270,6 +274,11 @@ NETWORKS: dict[str, Callable[[], keras.Model]] = {
 """By name, what builds them."""
 DENSE = frozenset({"two_layers", "quickstart_logits", "two_of_512", "activation_layers"})
 """Those of them that are Dense layers with relu, and so go to every format."""
+OFTEN = (
+    "channels_first", "leaky", "lenet", "mnist_convnet", "modern_functions", "noise_and_padding", "residual",
+    "separable",
+)  # fmt: skip
+"""Those that hold every kind of layer between them; what takes its time has only these, and all in `make stress`."""
 
 
 def randomized(model: keras.Model, seed: int = 0) -> keras.Model:
@@ -294,6 +303,20 @@ def built(name: str, seed: int = 0) -> keras.Model:
     """Build a network with seeded weights."""
     keras.utils.set_random_seed(seed)
     return randomized(NETWORKS[name](), seed)
+
+
+def saved(name: str, folder: Path) -> Path:
+    """Save a network with seeded weights, unless it lies there."""
+    path = folder / f"{name}.keras"
+    if not path.exists():
+        built(name).save(path)
+    return path
+
+
+@functools.cache
+def exported(name: str, folder: Path) -> InferenceGraph:
+    """Return a network with seeded weights as exports see it: built once for all tests of a process."""
+    return load_inference_graph(saved(name, folder))
 
 
 def answers(model: keras.Model, values: np.ndarray) -> np.ndarray:

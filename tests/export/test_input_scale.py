@@ -134,7 +134,8 @@ class Notes:
 @pytest.mark.no_cover  # mostly Keras, traced line by line; what it exports is traced in the tests further down
 @pytest.mark.parametrize(
     "name",
-    [pytest.param(name, marks=[pytest.mark.stress] if name in SELDOM else []) for name in AUTHORS],
+    # Networks of values from 0 to 1 are in test_foreign_networks.py.
+    [pytest.param(name, marks=[pytest.mark.stress] if name in ("0..1", *SELDOM) else []) for name in AUTHORS],
 )
 def test_files_are_as_accurate_as_the_network_on_its_own_values(
     name: str, strangers: Callable[[str], Path], mnist_train: Split, mnist_test: Split, tmp_path: Path
@@ -167,6 +168,7 @@ def test_files_are_as_accurate_as_the_network_on_its_own_values(
     }
 
 
+@pytest.mark.no_cover  # as above
 @pytest.mark.parametrize("name", [pytest.param("-1..1", marks=pytest.mark.stress), "1..0"])
 def test_integer_files_and_the_keras_runtime_are_fed_the_same(
     name: str, strangers: Callable[[str], Path], mnist_train: Split, mnist_test: Split, tmp_path: Path
@@ -188,6 +190,7 @@ def test_integer_files_and_the_keras_runtime_are_fed_the_same(
     assert found.accuracy.percent > 85
 
 
+@pytest.mark.no_cover  # as above
 @pytest.mark.parametrize(
     ("name", "kind"),
     [
@@ -273,7 +276,7 @@ def test_a_network_that_was_never_trained_is_refused_with_the_figures(
 def test_pixels_scaled_twice_are_refused_by_the_command(mnist_train: Split, tmp_path: Path) -> None:
     # From 1 to 0 by hand before a Rescaling layer that expects pixels.
     network = trained(
-        lambda pixels: 255 - pixels.astype("float32"), mnist_train, layers.Rescaling(1 / 255), epochs=4
+        lambda pixels: 255 - pixels.astype("float32"), mnist_train, layers.Rescaling(1 / 255), epochs=3
     )
     network.save(tmp_path / "theirs.keras")
     command = ["export", "--format", "onnx", "--models", str(tmp_path), "--name", "theirs"]
@@ -293,7 +296,8 @@ def test_pixels_scaled_twice_are_refused_by_the_command(mnist_train: Split, tmp_
 @pytest.mark.parametrize(
     ("rescaling", "values"),
     [
-        (layers.Rescaling(1 / 255), AUTHORS["0..255"]),
+        # As in test_foreign_networks.py.
+        pytest.param(layers.Rescaling(1 / 255), AUTHORS["0..255"], marks=pytest.mark.stress),
         (layers.Rescaling(1 / 127.5, offset=-1), AUTHORS["0..255"]),
     ],
     ids=["0..1", "-1..1"],

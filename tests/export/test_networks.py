@@ -31,8 +31,8 @@ NEAR = 1e-4
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("networks")
+def folder(networks_folder: Path) -> Path:
+    return networks_folder
 
 
 @pytest.fixture(scope="module")
@@ -40,18 +40,10 @@ def pixels(dataset: tuple[Split, Split]) -> np.ndarray:
     return dataset[1].images[:200]
 
 
-def saved(name: str, folder: Path) -> Path:
-    path = folder / f"{name}.keras"
-    if not path.exists():
-        networks.built(name).save(path)
-    return path
-
-
 @functools.cache
 def loaded(name: str, folder: Path) -> tuple[keras.Model, InferenceGraph]:
     """Return a network as Keras loads it from its file, and as it is exported."""
-    path = saved(name, folder)
-    return keras.models.load_model(path), load_inference_graph(path)
+    return keras.models.load_model(networks.saved(name, folder)), networks.exported(name, folder)
 
 
 def opened(graph: InferenceGraph, file_format: str, precision: str, folder: Path):
@@ -81,14 +73,23 @@ def test_a_network_built_anew_answers_as_keras_does(name: str, folder: Path) -> 
     assert spec.parameters == fresh.count_params()
 
 
-@pytest.mark.parametrize("name", networks.NETWORKS)
-@pytest.mark.parametrize(
-    ("file_format", "precision"),
-    [
-        ("onnx", "float32"), ("onnx", "float16"), ("onnx", "dynamic"), ("ort", "float32"),
-        ("tflite", "float32"), ("tflite", "float16"), ("tflite", "dynamic"),
-    ],
+FLOAT_FORMS = (
+    ("onnx", "float32"), ("tflite", "float32"), ("ort", "float32"), ("onnx", "float16"), ("onnx", "dynamic"),
+    ("tflite", "float16"), ("tflite", "dynamic"),
 )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "file_format", "precision"),
+    [
+        # The two that others are made from, of every network; the others of some.
+        pytest.param(
+            name, *form, marks=() if form in FLOAT_FORMS[:2] or name in networks.OFTEN else pytest.mark.stress
+        )
+        for form in FLOAT_FORMS
+        for name in networks.NETWORKS
+    ],
+)
 def test_a_file_of_floats_answers_as_keras_does(
     name: str, file_format: str, precision: str, folder: Path, pixels: np.ndarray, tmp_path: Path
 ) -> None:
@@ -106,8 +107,19 @@ def test_a_file_of_floats_answers_as_keras_does(
     np.testing.assert_allclose(one, expected[:1], rtol=0, atol=near)
 
 
-@pytest.mark.parametrize("name", [name for name in networks.NETWORKS if name not in networks.DENSE])
-@pytest.mark.parametrize("file_format", ["tflite", "onnx", "ort"])
+@pytest.mark.parametrize(
+    ("name", "file_format"),
+    [
+        pytest.param(
+            name,
+            file_format,
+            marks=pytest.mark.stress if file_format == "ort" and name not in networks.OFTEN else (),
+        )
+        for file_format in ("tflite", "onnx", "ort")
+        for name in networks.NETWORKS
+        if name not in networks.DENSE
+    ],
+)
 def test_a_file_of_integers_answers_nearly_as_keras_does(
     name: str, file_format: str, folder: Path, pixels: np.ndarray, tmp_path: Path
 ) -> None:
@@ -283,6 +295,10 @@ def test_a_network_goes_through_the_gate_to_every_format_that_holds_it(
     name: str, dataset: tuple[Split, Split], tmp_path: Path
 ) -> None:
     path = trained(name, dataset, tmp_path)
+    few = tuple(
+        Split.of(split.dataset, split.images[:count], split.labels[:count])
+        for split, count in zip(dataset, (6_000, 1_500), strict=True)
+    )
     graph = load_inference_graph(path)
     targets = [target for target in FORMATS if target not in obstacles(graph, FORMATS)]
     assert {target.precision for target in targets} == {"float32", "float16", "dynamic", "int8"}
@@ -291,7 +307,7 @@ def test_a_network_goes_through_the_gate_to_every_format_that_holds_it(
         # The command exports another such network to all of them.
         targets = (Target("onnx", "float32"), Target("tflite", "int8"))
     exported, failed = export_model(
-        path, targets, *dataset, options=ExportOptions(max_drop=1.0, input_scale=UNIT, calibration_size=500)
+        path, targets, *few, options=ExportOptions(max_drop=1.0, input_scale=UNIT, calibration_size=500)
     )
     assert not failed
     assert len(exported) == len(targets)
@@ -306,7 +322,7 @@ def test_a_network_goes_through_the_gate_to_every_format_that_holds_it(
 def test_a_format_that_cannot_hold_a_network_says_so_in_one_line(
     name: str, functions: str, folder: Path, dataset: tuple[Split, Split], tmp_path: Path
 ) -> None:
-    path, target = saved(name, folder), Target("tflm", "int8")
+    path, target = networks.saved(name, folder), Target("tflm", "int8")
     why = f"TensorFlow Lite Micro has no int8 kernel for {functions}"
     with pytest.raises(ContractError, match=f"{why}; export it with --format onnx") as caught:
         export_model(path, [target], *dataset, folder=tmp_path)
@@ -337,7 +353,7 @@ def test_another_kind_of_file_says_how_to_save_it_anew(
 
 
 def test_the_text_of_an_architecture_reads_aloud_and_ends(folder: Path, tmp_path: Path) -> None:
-    spec = read_network_spec(saved("mnist_convnet", folder))
+    spec = read_network_spec(networks.saved("mnist_convnet", folder))
     assert spec.arch == "conv32-pool-conv64-pool-dense10"
     parts = [layers.Conv2D(10, 1, name=f"conv_{index}") for index in range(60)]
     networks.chain(*parts, layers.Flatten(), layers.Dense(10, "softmax")).save(tmp_path / "long.keras")

@@ -1,11 +1,12 @@
 """Runs that write files, each in a process that may be killed: ``python writers.py`` and orders on standard input.
 
-Importing TensorFlow takes seconds, so it is done once: every order is carried out by a fork of this process, which must
-not have used TensorFlow yet, because threads are not there in a fork. An order is a line of JSON, ``{"task": "train",
-"folder": ..., ...}``. The answers are lines of JSON as well: ``{"pid": ...}`` when the fork is there, and ``{"status":
-...}`` when it ended.
+Importing TensorFlow and preparing digits takes seconds, so it is done once: every order is carried out by a fork of
+this process, which must not have used TensorFlow yet, because threads are not there in a fork. An order is a line of
+JSON, ``{"task": "train", "folder": ..., ...}``. The answers are lines of JSON as well: ``{"pid": ...}`` when the fork
+is there, and ``{"status": ...}`` when it ended.
 """
 
+import functools
 import gzip
 import hashlib
 import importlib
@@ -25,25 +26,31 @@ from edgedigits.datasets import download as download_module
 from edgedigits.datasets import mnist_files
 from edgedigits.datasets.idx import IdxForm
 from edgedigits.datasets.mnist_files import IdxFile
+from edgedigits.datasets.split import Split
 from edgedigits.errors import EdgeDigitsError
 
 
-def train(folder: Path, seed: int) -> None:
+@functools.cache
+def digits() -> tuple[Split, Split]:
     from edgedigits.datasets.bundled_digits import load_bundled_digits
+
+    return load_bundled_digits()
+
+
+def train(folder: Path, seed: int) -> None:
     from edgedigits.training.recipe import Recipe
     from edgedigits.training.train import train
 
     recipe = Recipe(arch=(16,), epochs=2, validation=100, seed=seed)
-    train(recipe, *load_bundled_digits(), folder)
+    train(recipe, *digits(), folder)
 
 
 def export(folder: Path, seed: int) -> None:
-    from edgedigits.datasets.bundled_digits import load_bundled_digits
     from edgedigits_export import FORMATS, ExportOptions, export_model
 
     options = ExportOptions(opset=13 + seed % 6, calibration_size=50, seed=seed, max_drop=100.0, force=True)
     targets = [target for target in FORMATS if (target.format, target.precision) in EXPORTED]
-    export_model(folder / "digits.keras", targets, *load_bundled_digits(), options=options)
+    export_model(folder / "digits.keras", targets, *digits(), options=options)
 
 
 EXPORTED = {("tflite", "int8"), ("onnx", "float32")}
@@ -142,6 +149,7 @@ def main() -> None:
             "tf2onnx",
         ):
             importlib.import_module(module)
+        digits()
     print(json.dumps({"ready": True}), flush=True)
     for line in sys.stdin:
         child = os.fork()

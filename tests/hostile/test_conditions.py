@@ -20,7 +20,7 @@ import pytest
 
 from edgedigits.cli import COMMANDS
 from edgedigits.cli import main as edgedigits
-from edgedigits.datasets.bundled_digits import load_bundled_digits
+from edgedigits.datasets.split import Split
 
 RUN_CLI = Path(__file__).parents[1] / "run_cli.py"
 CHECKOUT = Path(__file__).parents[2]
@@ -263,8 +263,14 @@ CLOSED = {
 }
 
 
+SELDOM = ("predict folder", "info", "verify --reference", "bench", "data", "data inside", "train --labels")
+"""Like others of them; each takes a process."""
+
+
 @needs_shell
-@pytest.mark.parametrize("place", CLOSED)
+@pytest.mark.parametrize(
+    "place", [pytest.param(place, marks=pytest.mark.stress if place in SELDOM else ()) for place in CLOSED]
+)
 def test_a_folder_that_may_not_be_searched_is_told(place: str, folder: Path) -> None:
     closed = folder / "closed"
     closed.mkdir()
@@ -290,10 +296,12 @@ def test_a_umask_of_777_leaves_nothing_that_cannot_be_removed(folder: Path) -> N
 
 
 @pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory) -> tuple[object, ...]:
+def small(
+    bundled_digits: tuple[Split, Split], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[object, ...]:
     """A few digits that are not called so: a run on them is not refused where MNIST is not."""
     path = tmp_path_factory.mktemp("data") / "few.npz"
-    train, test = load_bundled_digits()
+    train, test = bundled_digits
     np.savez(path, x_train=train.images, y_train=train.labels, x_test=test.images, y_test=test.labels)
     return "--data", path, "--labels", "zero,one,two,three,four,five,six,seven,eight,nine"
 
@@ -320,8 +328,8 @@ def started(*words: object, **options: Any) -> "Iterator[subprocess.Popen[str]]"
         pytest.param(share, number, id=f"{share}-{name}", marks=() if number in often else pytest.mark.stress)
         for share, often in {
             0.1: {signal.SIGTERM},
-            0.3: {signal.SIGINT},
-            0.6: {signal.SIGTERM},
+            0.3: set(),
+            0.6: set(),
             0.9: {signal.SIGINT},
         }.items()
         for number, name in {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "terminated"}.items()
@@ -351,18 +359,23 @@ def test_a_stop_at_any_moment_is_a_line_and_leaves_nothing(
         assert "--resume`" in said
 
 
-@pytest.mark.parametrize("what", ["train", "tflite", "ort", "bench"])
-def test_a_command_leaves_no_temporary_files_and_reports_to_nobody(
+@pytest.mark.parametrize("what", ["train, tflite, ort", "bench"])
+def test_commands_leave_no_temporary_files_and_report_to_nobody(
     what: str, small: tuple[object, ...], tmp_path: Path
 ) -> None:
     # TensorFlow generates source there and compiles it; onnxruntime keeps a number for the device in the home.
     home, scratch, out = (tmp_path / name for name in ("home", "scratch", "out"))
     home.mkdir()
     scratch.mkdir()
+    export = ("export", "--models", MODELS, "--out", out, "--format")
     words = {
-        "train": ("train", *SHORT, *small, "--out", out),
+        "train, tflite, ort": (
+            *("train", *SHORT, *small, "--out", tmp_path / "trained"),
+            *("&&", *export, "tflite"),
+            *("&&", *export, "ort"),
+        ),
         "bench": ("bench", MODELS / "digits.onnx", MODELS / "digits.tflite", *BRIEF),
-    }.get(what, ("export", "--format", what, "--models", MODELS, "--out", out))
+    }[what]
     withheld = {"ORT_DISABLE_TELEMETRY", "PYTHONDONTWRITEBYTECODE", "XDG_CACHE_HOME"}
     environment = {name: value for name, value in os.environ.items() if name not in withheld}
     # matplotlib's list of fonts, which it would make anew in any home, for as long as the command itself takes.

@@ -25,10 +25,21 @@ LEAST_KINDS = 40
 # The readers and the gate are covered by their own tests; here they run some thousand times more.
 pytestmark = [pytest.mark.mnist, pytest.mark.no_cover]
 compiled = pytest.mark.c_compiler
+
+
+def marks(file: str, kind: str, place: int) -> list[pytest.MarkDecorator]:
+    """What is broken in its own way in every format is tried with each; the rest with every third, in turn.
+
+    All of them with all formats take minutes: ``make stress``.
+    """
+    seldom = not kind.startswith("file") and (FILES.index(file) + place) % 3 != 0
+    return [pytest.mark.stress] * seldom + [compiled] * (file == "digits.c")
+
+
 CASES = [
-    pytest.param(file, kind, id=f"{file}: {kind}", marks=compiled if file == "digits.c" else ())
+    pytest.param(file, kind, id=f"{file}: {kind}", marks=marks(file, kind, place))
     for file in FILES
-    for kind in mutations_of(file)
+    for place, kind in enumerate(mutations_of(file))
 ]
 
 

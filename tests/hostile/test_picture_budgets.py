@@ -223,6 +223,13 @@ def webp_of_noise() -> bytes:
     return saved(Image.fromarray(noise), "WEBP", lossless=True, method=0, quality=0)
 
 
+def webp_of_much_room() -> bytes:
+    """As large as a picture may be, and its file as large as what is no pixel may be: together too much."""
+    whole = saved(Image.new("RGB", (7_700, 7_700), "white"), "WEBP", lossless=True, method=0, quality=0)
+    body = whole[8:] + b"XXXX" + struct.pack("<I", 15 << 20) + bytes(15 << 20)
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
 def gif_of_comments() -> bytes:
     whole = (SEEDS / "gray.gif").read_bytes()
     place = whole.index(b",", 13 + (3 << (whole[10] & 7) + 1 if whole[10] & 0x80 else 0))
@@ -249,10 +256,10 @@ def directories_without_end() -> bytes:
 
 
 def tags_that_share() -> bytes:
-    """Sixty thousand tags, each of the same two hundred megabytes."""
+    """Sixty thousand tags, each of the same megabyte."""
     tags = gray_tags(24, 24, 1)
-    tags |= dict.fromkeys(range(1000, 60000), (7, 200 << 20, 0))
-    return tiff_with(tags, bytes(200 << 20))
+    tags |= dict.fromkeys(range(1000, 60000), (7, 1 << 20, 0))
+    return tiff_with(tags, bytes(1 << 20))
 
 
 def one_gigantic_tag() -> bytes:
@@ -299,6 +306,7 @@ REFUSED: dict[str, Callable[[], bytes]] = {
     "WebP of many chunks": webp_of_many_chunks,
     "WebP of many frames": webp_of_many_frames,
     "WebP of noise": webp_of_noise,
+    "WebP of much room": webp_of_much_room,
     "GIF of comments": gif_of_comments,
     "GIF of extensions": gif_of_extensions,
     "BMP in runs of a pixel": lambda: bmp_in_runs(50_000_000, 1, b"\1\1" * 50_000_000),
@@ -334,7 +342,25 @@ READ: dict[str, Callable[[], bytes]] = {
 }
 
 
-@pytest.mark.parametrize("make", REFUSED.values(), ids=list(REFUSED))
+SELDOM = {
+    "a hundred million comments", "junk between segments", "restarts between segments", "chunks behind the pixels",
+    "gigantic text", "many packed texts", "WebP of noise", "GIF of comments", "progressive JPEG of colours",
+    "TIFF of integers, not packed",
+}  # fmt: skip
+"""What meets the same bound as another of them, and takes seconds to make: left to `make stress`."""
+
+
+def cases(makers: dict[str, Callable[[], bytes]]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize(
+        "make",
+        [
+            pytest.param(make, id=name, marks=pytest.mark.stress if name in SELDOM else ())
+            for name, make in makers.items()
+        ],
+    )
+
+
+@cases(REFUSED)
 def test_a_picture_of_too_much_is_refused_in_little_time_and_memory(
     make: Callable[[], bytes], tmp_path: Path
 ) -> None:
@@ -345,7 +371,7 @@ def test_a_picture_of_too_much_is_refused_in_little_time_and_memory(
     assert "cannot be read" in found.err
 
 
-@pytest.mark.parametrize("make", READ.values(), ids=list(READ))
+@cases(READ)
 def test_a_picture_that_only_seems_to_be_too_much_is_read(make: Callable[[], bytes], tmp_path: Path) -> None:
     path = tmp_path / "digit.png"
     path.write_bytes(make())
@@ -410,8 +436,21 @@ def narrow_tiff(width: int, height: int, mode: str) -> bytes:
     return tiff_with(tags, struct.pack("<4H", 8, 8, 8, 8) + bytes(size))
 
 
-@pytest.mark.parametrize("size", [(NARROW, 1), (1, NARROW)], ids=["wide", "tall"])
-@pytest.mark.parametrize("mode", ["L", "LA", "P", "RGBA", "I;16", "1"])
+def narrow(modes: tuple[str, ...], often: dict[str, str]) -> pytest.MarkDecorator:
+    """Both shapes of every mode; most are left to `make stress`, since they are refused before the mode matters."""
+    return pytest.mark.parametrize(
+        ("size", "mode"),
+        [
+            pytest.param(
+                size, mode, id=f"{mode}-{shape}", marks=() if often.get(mode) == shape else pytest.mark.stress
+            )
+            for mode in modes
+            for shape, size in {"wide": (NARROW, 1), "tall": (1, NARROW)}.items()
+        ],
+    )
+
+
+@narrow(("L", "LA", "P", "RGBA", "I;16", "1"), {"L": "wide", "RGBA": "tall", "1": "tall"})
 def test_a_png_of_one_row_or_column_is_refused(size: tuple[int, int], mode: str, tmp_path: Path) -> None:
     path = tmp_path / "digit.png"
     path.write_bytes(narrow_png(*size, mode))
@@ -419,8 +458,7 @@ def test_a_png_of_one_row_or_column_is_refused(size: tuple[int, int], mode: str,
     assert "times as long as wide" in found.err
 
 
-@pytest.mark.parametrize("size", [(NARROW, 1), (1, NARROW)], ids=["wide", "tall"])
-@pytest.mark.parametrize("mode", ["L", "LA", "RGBA", "I;16", "I", "F"])
+@narrow(("L", "LA", "RGBA", "I;16", "I", "F"), {"L": "tall", "RGBA": "tall", "F": "wide"})
 def test_a_tiff_of_one_row_or_column_is_refused(size: tuple[int, int], mode: str, tmp_path: Path) -> None:
     path = tmp_path / "digit.tif"
     path.write_bytes(narrow_tiff(*size, mode))
@@ -480,8 +518,19 @@ print(int(peak.split()[1]) // 1024)
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads memory from /proc")
-@pytest.mark.parametrize("kind", ["uint8", "uint16", "float32", "float64", "longdouble", "int64", "bool"])
-@pytest.mark.parametrize("shape", ["(7700, 7700, 4)", "(7700, 7700)", "(600, 76000, 3)"])
+@pytest.mark.parametrize(
+    ("kind", "shape"),
+    [
+        # Each type but one in one shape, each shape in two types; the other pairs are for `make stress`.
+        pytest.param(
+            kind, shape, marks=() if often == kind_index % 3 and kind != "bool" else pytest.mark.stress
+        )
+        for often, shape in enumerate(("(7700, 7700, 4)", "(7700, 7700)", "(600, 76000, 3)"))
+        for kind_index, kind in enumerate(
+            ("uint8", "uint16", "float32", "float64", "longdouble", "int64", "bool")
+        )
+    ],
+)
 def test_the_largest_arrays_take_little_time_and_memory(kind: str, shape: str) -> None:
     import resource
     import subprocess

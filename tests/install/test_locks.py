@@ -151,19 +151,29 @@ def shelf(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.fixture(params=["the pip that this Python brings", "the locked pip"])
-def fresh_python(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """The Python of an environment with pip and nothing else."""
+PYTHON = Path("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+@pytest.fixture(scope="module", params=["the pip that this Python brings", "the locked pip"])
+def environment(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An environment with pip and nothing else. Only to be copied: with the pip of old it takes seconds to make."""
     old = request.param == "the pip that this Python brings"
-    venv.create(tmp_path / "fresh", with_pip=old, system_site_packages=False)
-    python = tmp_path / "fresh" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    folder = tmp_path_factory.mktemp("environment")
+    venv.create(folder, with_pip=old, system_site_packages=False)
+    python = folder / PYTHON
     if not old:
         site = subprocess.check_output(
             [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], text=True
         )
         locked_pip = Path(metadata.distribution("pip").locate_file("pip"))
         shutil.copytree(locked_pip, Path(site.strip(), "pip"))
-    return python
+    return folder
+
+
+@pytest.fixture
+def fresh_python(environment: Path, tmp_path: Path) -> Path:
+    """The Python of an environment with pip and nothing else."""
+    return shutil.copytree(environment, tmp_path / "fresh", symlinks=True) / PYTHON
 
 
 @needs_make

@@ -86,6 +86,7 @@ def history_file(folder: Path) -> list[dict]:
 # The same again
 
 
+@pytest.mark.no_cover  # the fixture has run the same lines
 def test_the_same_seed_gives_bit_identical_weights(
     small: tuple[Split, Split], trained: Path, tmp_path: Path
 ) -> None:
@@ -93,11 +94,6 @@ def test_the_same_seed_gives_bit_identical_weights(
     assert again.weights_sha256 == read_manifest(trained)["networks"]["digits"]["training"]["weights_sha256"]
     assert history_file(tmp_path) == history_file(trained)
     assert (tmp_path / "reference.npz").read_bytes() == (trained / "reference.npz").read_bytes()
-
-
-def test_another_seed_gives_other_weights(small: tuple[Split, Split], trained: Path, tmp_path: Path) -> None:
-    other = train(dataclasses.replace(RECIPE, seed=1), *small, tmp_path)
-    assert other.weights_sha256 != read_reference(trained / "reference.npz").weights_sha256
 
 
 def test_the_one_hot_loss_equals_the_sparse_loss(
@@ -126,7 +122,9 @@ def test_three_epochs_on_mnist_reach_96_percent(mnist_source: Source, models: Pa
 
 
 @pytest.mark.parametrize(
-    "widths", [(17, 5, 3), pytest.param((256, 128, 32), marks=pytest.mark.stress), (1,)], ids=arch_text
+    "widths",
+    [*(pytest.param(widths, marks=pytest.mark.stress) for widths in ((17, 5, 3), (256, 128, 32))), (1, 2)],
+    ids=arch_text,
 )
 def test_any_widths_build_and_train(
     widths: tuple[int, ...], small: tuple[Split, Split], tmp_path: Path
@@ -247,11 +245,13 @@ def test_the_plots_are_pictures_of_a_size_to_look_at(plot: str, trained: Path) -
         assert len(picture.convert("RGB").getcolors(1 << 24)) > 10
 
 
-def test_a_second_network_shares_the_folder(small: tuple[Split, Split], tmp_path: Path) -> None:
-    recipe = dataclasses.replace(RECIPE, epochs=1)
-    train(recipe, *small, tmp_path)
+@pytest.mark.no_cover  # the fixture has run the same lines
+def test_a_second_network_shares_the_folder(
+    small: tuple[Split, Split], trained: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(trained, tmp_path, dirs_exist_ok=True)
     before = {name: (tmp_path / name).read_bytes() for name in FILES - {"manifest.json"}}
-    train(dataclasses.replace(recipe, arch=(5,)), *small, tmp_path, name="tiny")
+    train(dataclasses.replace(RECIPE, arch=(5,), epochs=1), *small, tmp_path, name="tiny")
     assert {name: (tmp_path / name).read_bytes() for name in before} == before
     named = {
         "tiny.keras",
@@ -266,17 +266,20 @@ def test_a_second_network_shares_the_folder(small: tuple[Split, Split], tmp_path
     }
 
 
-def test_files_of_the_previous_network_are_called_stale(small: tuple[Split, Split], tmp_path: Path) -> None:
+def test_files_of_the_previous_network_are_called_stale(
+    small: tuple[Split, Split], trained: Path, tmp_path: Path
+) -> None:
     from edgedigits_export import ExportOptions, export_model, select_targets
 
-    recipe = dataclasses.replace(RECIPE, epochs=1)
-    network = train(recipe, *small, tmp_path)
+    shutil.copytree(trained, tmp_path, dirs_exist_ok=True)
     export_model(
-        network.path, select_targets("onnx", None), *small, options=ExportOptions(calibration_size=50)
-    )
-    assert network.stale == ()
-    assert train(recipe, *small, tmp_path).stale == ()  # the same weights again
-    assert train(dataclasses.replace(recipe, seed=1), *small, tmp_path).stale == ("digits.onnx",)
+        tmp_path / "digits.keras", select_targets("onnx", None), *small,
+        options=ExportOptions(calibration_size=50),
+    )  # fmt: skip
+    assert train(RECIPE, *small, tmp_path).stale == ()  # the same weights again
+    other = train(dataclasses.replace(RECIPE, seed=1), *small, tmp_path)
+    assert other.stale == ("digits.onnx",)
+    assert other.weights_sha256 != read_reference(trained / "reference.npz").weights_sha256
 
 
 def test_a_folder_that_cannot_be_made_is_an_error(small: tuple[Split, Split], tmp_path: Path) -> None:
@@ -386,8 +389,10 @@ def test_an_interruption_between_training_and_files_loses_nothing(
         with pytest.raises(OutputError, match="No space left on device"):
             train(RECIPE, *small, tmp_path)
     assert written(tmp_path) == {"checkpoint.npz"}
+    before = checkpoint_arrays(tmp_path)[:6]
     resumed = train(RECIPE, *small, tmp_path, resume=True)
     assert resumed.resumed_after == RECIPE.epochs
+    check_tempered(before, resumed)
     results = [
         read_manifest(folder)["networks"]["digits"]["training"]["results"] for folder in (trained, tmp_path)
     ]
@@ -395,37 +400,44 @@ def test_an_interruption_between_training_and_files_loses_nothing(
     assert (tmp_path / "reference.npz").read_bytes() == (trained / "reference.npz").read_bytes()
 
 
-@pytest.mark.parametrize("averaging", [None, 0.9])
 def test_the_checkpoint_holds_what_was_trained_and_the_file_its_logits_over_the_temperature(
-    averaging: float | None, small: tuple[Split, Split], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    small: tuple[Split, Split], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    recipe = dataclasses.replace(RECIPE, averaging=averaging)
+    recipe = dataclasses.replace(RECIPE, averaging=0.9)
     with monkeypatch.context() as patch:
         patch.setattr("edgedigits.training.train.write_results", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             train(recipe, *small, tmp_path)
-    with np.load(tmp_path / "checkpoint.npz") as archive:
-        arrays = [archive[key] for key in sorted(archive.files) if key != "about"]
-    # The weights of the network that is kept: the first arrays, or where it is averaged the last.
-    before = arrays[:6] if averaging is None else arrays[-6:]
+    before = checkpoint_arrays(tmp_path)[-6:]  # the average
     result = train(recipe, *small, tmp_path, resume=True)
-    after = load_network(result.path)[0].get_weights()
+    check_tempered(before, result)
+    assert result.history[-1].val_loss != pytest.approx(validation_loss(result.path, recipe, small), rel=1e-4)
+
+
+def checkpoint_arrays(folder: Path) -> list[np.ndarray]:
+    """Return what is in a checkpoint: first the weights that are trained, last, where there is one, their average."""
+    with np.load(folder / "checkpoint.npz") as archive:
+        return [archive[key] for key in sorted(archive.files) if key != "about"]
+
+
+def check_tempered(before: list[np.ndarray], result: TrainingResult) -> None:
+    """Check that the file has these weights, those of the last layer over the temperature."""
     assert result.scaling.temperature != 1
+    after = load_network(result.path)[0].get_weights()
     for index, (trained_array, written_array) in enumerate(zip(before, after, strict=True)):
         divisor = np.float32(result.scaling.temperature if index >= 4 else 1)
         np.testing.assert_array_equal(written_array, trained_array / divisor)
-    assert result.history[-1].val_loss != pytest.approx(validation_loss(result, small), rel=1e-4)
 
 
-def validation_loss(result: TrainingResult, data: tuple[Split, Split]) -> float:
-    _, held_out = validation_indices(data[0].labels, result.recipe.validation, result.recipe.seed)
-    answers = open_model(result.path).probabilities(data[0].images[held_out])
+def validation_loss(path: Path, recipe: Recipe, data: tuple[Split, Split]) -> float:
+    _, held_out = validation_indices(data[0].labels, recipe.validation, recipe.seed)
+    answers = open_model(path).probabilities(data[0].images[held_out])
     return float(-np.log(answers[np.arange(len(held_out)), data[0].labels[held_out]]).mean())
 
 
-def test_the_temperature_lowers_the_loss_on_validation(small: tuple[Split, Split], tmp_path: Path) -> None:
-    result = train(RECIPE, *small, tmp_path)
-    assert validation_loss(result, small) < result.history[-1].val_loss
+def test_the_temperature_lowers_the_loss_on_validation(trained: Path, small: tuple[Split, Split]) -> None:
+    loss = validation_loss(trained / "digits.keras", RECIPE, small)
+    assert loss < history_file(trained)[-1]["val_loss"]
 
 
 def test_without_resume_a_checkpoint_is_passed_over(
@@ -447,6 +459,7 @@ def test_with_nothing_to_resume_training_starts_and_says_so(
     assert (result.resumed_after, len(result.history)) == (0, 1)
 
 
+@pytest.mark.no_cover  # the same lines run in the tests above
 def test_every_network_resumes_its_own_run(small: tuple[Split, Split], tmp_path: Path) -> None:
     interrupt(RECIPE, small, tmp_path, epoch=2, name="other")
     assert written(tmp_path) == {"other.checkpoint.npz"}
@@ -579,7 +592,7 @@ def test_a_checkpoint_of_many_large_arrays_is_refused_before_they_are_unpacked(
 def long_recipe(dataset: tuple[Split, Split]) -> Recipe:
     """A run of some seconds, whatever the data: enough to be killed after the first of its epochs."""
     many = len(dataset[0].images) > 10_000
-    return Recipe(arch=(32,), epochs=8 if many else 60, batch_size=256 if many else 32, validation=100)
+    return Recipe(arch=(32,), epochs=4 if many else 60, batch_size=256 if many else 32, validation=100)
 
 
 @pytest.fixture(scope="module")
@@ -589,9 +602,6 @@ def uninterrupted(
     folder = tmp_path_factory.mktemp("uninterrupted")
     train(long_recipe, *dataset, folder)
     return folder
-
-
-SIGNALS = {"kill -9": signal.SIGKILL, "Ctrl-C": signal.SIGINT}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -611,47 +621,45 @@ def arguments_of(recipe: Recipe, folder: Path) -> list[str]:
     ]  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def killed(long_recipe: Recipe, models: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Killed]:
-    """A run ended by each signal, in a folder with an older network; all at once, to save time."""
-    folders = {name: tmp_path_factory.mktemp("killed") for name in SIGNALS}
-    children = {}
-    for name, folder in folders.items():
-        shutil.copy(models / "digits.keras", folder)
-        children[name] = subprocess.Popen(
-            [sys.executable, RUN_CLI, "-", "train", *arguments_of(long_recipe, folder)],
-            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-        )  # fmt: skip
-    waiting = set(children)
+def killed(number: int, recipe: Recipe, folder: Path) -> Killed:
+    """Train in a process of its own, and end it by a signal after its first checkpoint."""
+    child = subprocess.Popen(
+        [sys.executable, RUN_CLI, "-", "train", *arguments_of(recipe, folder)],
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
     try:
-        while waiting:
-            for name in list(waiting):
-                if (folders[name] / "checkpoint.npz").exists():
-                    children[name].send_signal(SIGNALS[name])
-                    waiting.remove(name)
-                else:
-                    assert children[name].poll() is None, children[name].communicate()[1]
+        while not (folder / "checkpoint.npz").exists():
+            assert child.poll() is None, child.communicate()[1]
             time.sleep(0.002)
-        errors = {name: child.communicate(timeout=60)[1] for name, child in children.items()}
+        child.send_signal(number)
+        _, errors = child.communicate(timeout=60)
     finally:
-        for child in children.values():
-            child.kill()
-    return {name: Killed(folders[name], children[name].returncode, errors[name]) for name in SIGNALS}
+        child.kill()
+    return Killed(folder, child.returncode, errors)
 
 
+@pytest.mark.no_cover  # the same lines run in shorter tests
 @pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")
-@pytest.mark.parametrize(("name", "status"), [("kill -9", -signal.SIGKILL), ("Ctrl-C", 130)], ids=SIGNALS)
+@pytest.mark.parametrize(
+    ("number", "status"),
+    [
+        pytest.param(signal.SIGKILL, -signal.SIGKILL, id="kill -9"),
+        # What it leaves is seen above, what it says in tests/hostile/test_conditions.py.
+        pytest.param(signal.SIGINT, 130, id="Ctrl-C", marks=pytest.mark.stress),
+    ],
+)
 def test_a_killed_run_leaves_the_old_network_and_resumes(
-    name: str,
+    number: int,
     status: int,
-    killed: dict[str, Killed],
     long_recipe: Recipe,
     uninterrupted: Path,
     dataset: tuple[Split, Split],
     models: Path,
+    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    run = killed[name]
+    shutil.copy(models / "digits.keras", tmp_path)
+    run = killed(number, long_recipe, tmp_path)
     assert run.status == status, run.errors
     assert "Traceback" not in run.errors
     assert (run.folder / "digits.keras").read_bytes() == (models / "digits.keras").read_bytes()

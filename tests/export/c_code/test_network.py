@@ -15,7 +15,6 @@ from edgedigits.errors import ContractError, QuantizationError
 from edgedigits.metadata import ModelMetadata
 from edgedigits.model_files.c_source import read_widths
 from edgedigits.runtimes.c_compiler import find_compiler
-from edgedigits_export import load_inference_graph
 from edgedigits_export.c_code.layers import Addition, Layer, Pool, Table
 from edgedigits_export.c_code.memory import plan_memory
 from edgedigits_export.c_code.network import LayeredNetwork
@@ -81,36 +80,22 @@ def pixels(dataset: tuple[Split, Split]) -> np.ndarray:
 
 @functools.cache
 def integers_of(name: str, folder: Path, calibration: bytes) -> IntegerGraph:
-    path = folder / f"{name}.keras"
-    networks.built(name).save(path)
     images = np.frombuffer(calibration, np.uint8).reshape(-1, 28, 28)
     ranges = RANGE_METHODS["min-max"]
-    rounded = round_network(load_inference_graph(path).steps, images, 8, per_channel=True)
+    rounded = round_network(networks.exported(name, folder).steps, images, 8, per_channel=True)
     return rounded.with_ranges(ranges, ranges)
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("networks")
-
-
-OFTEN = (
-    "channels_first",
-    "leaky",
-    "lenet",
-    "mnist_convnet",
-    "modern_functions",
-    "noise_and_padding",
-    "separable",
-)
-"""Of the networks of others those that hold every kind of layer between them; the rest takes its time."""
+def folder(networks_folder: Path) -> Path:
+    return networks_folder
 
 
 @pytest.mark.c_compiler
 @pytest.mark.parametrize(
     "name",
     [
-        pytest.param(name, marks=() if name in OFTEN else pytest.mark.stress)
+        pytest.param(name, marks=() if name in networks.OFTEN else pytest.mark.stress)
         for name in networks.NETWORKS
         if name not in networks.DENSE
     ],

@@ -13,7 +13,6 @@ from random_graphs import random_graph
 from edgedigits.datasets.split import Split
 from edgedigits.input_scale import UNIT
 from edgedigits.networks.weighted import softmax
-from edgedigits_export import load_inference_graph
 from edgedigits_export.formats import onnx_integer_steps
 from edgedigits_export.formats.onnx_builder import GraphBuilder
 from edgedigits_export.formats.onnx_file import to_onnx
@@ -40,9 +39,10 @@ def opened(content: bytes, optimized: Path) -> onnxruntime.InferenceSession:
 
 
 @pytest.mark.parametrize("name", networks.NETWORKS)
-def test_onnxruntime_computes_in_integers(name: str, dataset: tuple[Split, Split], tmp_path: Path) -> None:
-    networks.built(name).save(tmp_path / f"{name}.keras")
-    graph = load_inference_graph(tmp_path / f"{name}.keras")
+def test_onnxruntime_computes_in_integers(
+    name: str, dataset: tuple[Split, Split], networks_folder: Path, tmp_path: Path
+) -> None:
+    graph = networks.exported(name, networks_folder)
     weights = {layer.name: layer.get_weights() for layer in graph.keras_model.layers}
     steps = graph.steps or lowered(graph.spec, weights, UNIT)
     pixels = dataset[1].images[:100]

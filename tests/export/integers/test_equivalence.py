@@ -132,7 +132,6 @@ ODD: dict[str, Callable[[Layers], None]] = {
     "a second layer of constants": silent_layer(1),
     "a last layer of constants": silent_layer(2),
 }  # fmt: skip
-each_odd = pytest.mark.parametrize("odd", ODD)
 
 
 @pytest.fixture(scope="module")
@@ -154,10 +153,24 @@ def draws(mnist_train: Split) -> list[CalibrationSet]:
 
 
 FORMS = {"TFLite": TFLITE_FORM, "ONNX": ONNX_FORM}
+BROKEN = ("constant, 0", "constant, 1e-12", "constant, 1e-09")
 
 
-@each_odd
-@pytest.mark.parametrize("form", FORMS.values(), ids=list(FORMS))
+@pytest.mark.no_cover  # the fixture `models` has run the same lines
+@pytest.mark.parametrize(
+    ("form", "odd"),
+    [
+        # Half of them in either form; those that once gave broken files in both.
+        pytest.param(
+            form,
+            odd,
+            id=f"{name}-{odd}",
+            marks=() if place % 2 == index or odd in BROKEN else pytest.mark.stress,
+        )
+        for index, (name, form) in enumerate(FORMS.items())
+        for place, odd in enumerate(ODD)
+    ],
+)
 def test_integers_are_as_accurate_as_floats(
     form: IntegerForm,
     odd: str,

@@ -93,12 +93,11 @@ def test_integers_lose_next_to_nothing(name: str, dataset: tuple[Split, Split], 
 
 @pytest.mark.parametrize("name", networks.NETWORKS)
 def test_what_is_prepared_and_equalized_computes_the_same(
-    name: str, dataset: tuple[Split, Split], folder: Path
+    name: str, dataset: tuple[Split, Split], networks_folder: Path
 ) -> None:
     if name in networks.DENSE:
         return
-    networks.built(name).save(folder / f"{name}.random.keras")
-    graph = load_inference_graph(folder / f"{name}.random.keras")
+    graph = networks.exported(name, networks_folder)
     pixels = dataset[1].images[:50]
     steps = centered(prepared(graph.steps))
     expected = networks.answers(graph.keras_model, graph.input_scale.values(pixels))
@@ -165,10 +164,9 @@ def test_a_bias_that_no_integer_holds_is_refused(dataset: tuple[Split, Split]) -
     ("form", "largest"), [(ONNX_FORM, 127), (REDUCED_ONNX_FORM, 63)], ids=["8 bits", "7 bits"]
 )
 def test_an_export_chooses_the_integers_of_each_form_once(
-    form: IntegerForm, largest: int, dataset: tuple[Split, Split], folder: Path
+    form: IntegerForm, largest: int, dataset: tuple[Split, Split], networks_folder: Path
 ) -> None:
-    networks.built("tflite_tutorial").save(folder / "tutorial.keras")
-    graph, split = load_inference_graph(folder / "tutorial.keras"), dataset[0]
+    graph, split = networks.exported("tflite_tutorial", networks_folder), dataset[0]
     draw = CalibrationSet(split.images[:50], np.arange(50), 0)
     images = split.images[-50:]
     validation = Validation(images, split.labels[-50:], graph.reference_probabilities(images))

@@ -13,10 +13,10 @@ from keras import layers
 from edgedigits.datasets.split import Split
 from edgedigits.input_scale import UNIT
 from edgedigits.model_files.keras_archive import read_network_spec
-from edgedigits_export import load_inference_graph
 from edgedigits_export.formats.tflite_integer_steps import integers_to_tflite, write_integers
 from edgedigits_export.graph.lowering import lowered
 from edgedigits_export.graph.steps import Function, Image, Joined, Pool, Product, Step, Sum, ToMap, ToRow
+from edgedigits_export.inference_graph import InferenceGraph, load_inference_graph
 from edgedigits_export.integers.graph_kernels import IntegerGraph
 from edgedigits_export.integers.graph_quantization import round_graph
 from edgedigits_export.integers.grids import RANGE_METHODS
@@ -30,9 +30,8 @@ def pixels(dataset: tuple[Split, Split]) -> np.ndarray:
     return dataset[1].images[:200]
 
 
-def steps_of(path: Path) -> tuple[Step, ...]:
+def steps_of(graph: InferenceGraph, path: Path) -> tuple[Step, ...]:
     """Return the steps of a network, of a chain of Dense layers too."""
-    graph = load_inference_graph(path)
     weights = {layer.name: layer.get_weights() for layer in graph.keras_model.layers}
     return graph.steps or lowered(read_network_spec(path), weights, UNIT)
 
@@ -68,14 +67,13 @@ def check_equal(graph: IntegerGraph, pixels: np.ndarray) -> list[np.ndarray]:
 @functools.cache
 def network_of(name: str, folder: Path, calibration: bytes) -> IntegerGraph:
     """Return a network of random weights in integers."""
-    path = folder / f"{name}.keras"
-    networks.built(name).save(path)
-    return in_integers(steps_of(path), np.frombuffer(calibration, np.uint8).reshape(-1, 28, 28))
+    steps = steps_of(networks.exported(name, folder), networks.saved(name, folder))
+    return in_integers(steps, np.frombuffer(calibration, np.uint8).reshape(-1, 28, 28))
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("graphs")
+def folder(networks_folder: Path) -> Path:
+    return networks_folder
 
 
 @pytest.mark.parametrize("name", networks.NETWORKS)
@@ -264,7 +262,8 @@ def test_layers_that_follow_each_other_in_unusual_order(pixels: np.ndarray, tmp_
         layers.Softmax(),
     )
     networks.randomized(model).save(tmp_path / "odd.keras")
-    graph = in_integers(steps_of(tmp_path / "odd.keras"), pixels[:100], "percentile")
+    path = tmp_path / "odd.keras"
+    graph = in_integers(steps_of(load_inference_graph(path), path), pixels[:100], "percentile")
     check_equal(graph, pixels)
 
 
