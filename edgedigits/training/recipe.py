@@ -41,11 +41,14 @@ class Recipe:
     """Decay per step of the moving average of the weights, which then is the network; None for no average."""
     warp: Warp | None = None
     """How far each image is bent, anew in every epoch; None for the images as they are."""
+    drawn: int = 0
+    """Digits drawn from strokes, as MNIST's writers seldom wrote them, that every epoch has besides its images."""
     loss: Loss = "sparse_categorical_crossentropy"
     validation: int = 5_000
     """Images held out of the training split, every class with its share."""
     seed: int = 0
-    """Of the initial weights, the order and warps of the images, and the choice of the validation images."""
+    """Of the initial weights, the order and warps of the images, the drawn digits, and the choice of the validation
+    images."""
 
     def __post_init__(self) -> None:
         """Refuse what no network can be trained with.
@@ -56,6 +59,7 @@ class Recipe:
         count_of("epochs", self.epochs, most=MOST_EPOCHS)
         for name in ("batch_size", "validation"):
             count_of(name, getattr(self, name), most=MOST_IMAGES)
+        count_of("drawn", self.drawn, 0, MOST_IMAGES)
         count_of("seed", self.seed, 0, LARGEST_SEED)
         if isinstance(self.arch, str):
             try:
@@ -74,7 +78,7 @@ class Recipe:
 
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> "Recipe":
-        """Read what ``to_dict`` returned."""
+        """Read what ``to_dict`` returned, also that of a time without drawn digits."""
         warp = Warp(**fields["warp"]) if fields["warp"] else None
         arch = fields["arch"]
         return cls(**{**fields, "arch": arch if isinstance(arch, str) else tuple(arch), "warp": warp})
