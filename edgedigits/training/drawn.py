@@ -23,6 +23,8 @@ AT_ONCE = 128
 """Digits that are drawn side by side: their distances fit into the processor's cache."""
 UNIT = 64
 """Parts of a squared pixel in which squared distances are counted: 20 x 20 pixels, twice, are 51,200."""
+LATTICES = 0.2
+"""Share of the digits whose dots keep to a lattice."""
 BLOCKS = 8
 """Of those of an epoch, one of so many blocks is drawn anew for the next: all of them took three times as long as the
 epoch itself. Every one is bent anew in every epoch, as all images are."""
@@ -41,8 +43,10 @@ class Pen(NamedTuple):
     """Pixels to the right per pixel up."""
     rotation: float = 8.0
     """Degrees, to either side."""
-    proportions: float = 0.26
+    proportions: float = 0.3
     """Standard deviation of the logarithm of the factor of the width."""
+    lattice: float = 1.1
+    """Side of the squares, at most, in pixels, to which a fifth of the digits keep, as those of coarse pictures do."""
     tremor: float = 0.035
     """Root mean square, at most, by which places are moved, in heights: smoothly over the digit."""
 
@@ -123,7 +127,8 @@ def draw_shape(shape: Shape, count: int, generator: np.random.Generator, pen: Pe
     dots = np.concatenate(shape.strokes(chance), axis=1)
     dots = _bent(dots, chance, pen)
     radii = _radii(dots.shape[1], chance, pen)
-    ink = _inked(*_in_box(dots, radii), radii, chance(*pen.softness))
+    placed, sides = _in_box(dots, radii)
+    ink = _inked(_on_lattice(placed, chance, pen), sides, radii, chance(*pen.softness))
     return _centred(ink)
 
 
@@ -166,6 +171,12 @@ def _in_box(dots: Floats, radii: Floats) -> tuple[Floats, npt.NDArray[np.int64]]
     sides = np.maximum(1, np.rint(extent * (DIGIT_SIDE / extent.max(axis=0))))
     fitted: Floats = (dots - lowest[:, np.newaxis]) * (sides / extent)[:, np.newaxis]
     return fitted, sides.astype(np.int64)
+
+
+def _on_lattice(dots: Floats, chance: Chance, pen: Pen) -> Floats:
+    """Move the dots of a fifth of the digits to the points of a square lattice."""
+    side = np.where(chance(0, 1) < LATTICES, chance(0.4, pen.lattice), np.float32(1 / UNIT))
+    return np.asarray(np.rint(dots / side) * side, np.float32)
 
 
 def _inked(dots: Floats, sides: npt.NDArray[np.int64], radii: Floats, softness: Floats) -> Pixels:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from edgedigits.training import five_to_nine as high
 from edgedigits.training import zero_to_four as low
-from edgedigits.training.strokes import Chance, Strokes
+from edgedigits.training.strokes import Chance, Strokes, on_a_line
 
 
 class Shape(NamedTuple):
@@ -61,5 +61,22 @@ SHAPES = (
     Shape(9, 2.5, high.nine_with_hook),
     Shape(9, 1.5, high.nine_with_curl),
     Shape(9, 2, high.nine_bowed),
+    *(
+        Shape(digit, 0.6, on_a_line(way))
+        for digit, way in (
+            (0, low.zero),
+            (1, low.one_with_up_stroke),
+            (3, low.three),
+            (4, low.four_open),
+            (4, low.four_as_lightning),
+            (5, high.five),
+            (6, high.six),
+            (7, high.crossed(high.seven)),
+            (7, high.crossed(high.seven_in_waves)),
+            (8, high.eight),
+            (9, high.nine),
+            (9, high.nine_with_hook),
+        )
+    ),
 )
 """Every digit has as many drawn as every other."""

@@ -4,6 +4,7 @@ Places are (x, y): x to the right, y down, the digit from about 0 to 1 in height
 digits, or an array with one for each.
 """
 
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -123,3 +124,16 @@ def _catmull_rom(places: int, dots: int) -> Floats:
     matrix[:, -1] += 2 * wider[:, -1]
     matrix[:, -2] -= wider[:, -1]
     return matrix.astype(np.float32)
+
+
+def on_a_line(way: Callable[[Chance], Strokes]) -> Callable[[Chance], Strokes]:
+    """Return a way to write a digit as that one, on a ruled line that was taken for ink."""
+
+    def strokes_of(c: Chance) -> Strokes:
+        strokes = way(c)
+        x = np.concatenate([stroke[0] for stroke in strokes])
+        y, tilt = c(0.82, 1.06), c(-0.04, 0.04)
+        left, right = x.min(axis=0) - c(-0.15, 0.3), x.max(axis=0) + c(-0.15, 0.3)
+        return [*strokes, c.curve((left, y - tilt), (right, y + tilt), length=1.3)]
+
+    return strokes_of

@@ -9,8 +9,9 @@ def zero(c: Chance) -> Strokes:
 
 
 def zero_open(c: Chance) -> Strokes:
-    """A ring whose end does not reach its beginning."""
-    return [c.ring((0.4, 0.5), (c(0.28, 0.45), 0.5), c(295, 345))]
+    """A ring whose end does not reach its beginning, wherever that is."""
+    gap = c.small(12, 60)
+    return [c.arc((0.4, 0.5), (c(0.28, 0.45), 0.5), c(-180, 180), 360 - gap, growth=c(-0.12, 0.12))]
 
 
 def zero_with_tail(c: Chance) -> Strokes:
