@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+import numpy as np
+
 from edgedigits.training.strokes import Chance, Floats, Number, Strokes
 
 
@@ -195,6 +197,18 @@ def eight_of_rings(c: Chance) -> Strokes:
     ]
 
 
+def eight_filled(c: Chance) -> Strokes:
+    """An 8 whose lower ring, or upper one, or both, ran full of ink."""
+    rings = eight_of_rings(c)
+    inner = []
+    for ring in rings:
+        middle = ring.mean(axis=1, keepdims=True)
+        is_filled = c(0, 1) < 0.65
+        # Where it is not filled, what is drawn inside lies on the ring itself.
+        inner += [middle + (ring - middle) * np.where(is_filled, np.float32(size), 1) for size in (0.6, 0.2)]
+    return [*rings, *inner]
+
+
 def eight_open(c: Chance) -> Strokes:
     """An 8 whose two ends stand apart at its top."""
     wide, above, y = c(0.24, 0.34), c(0.18, 0.28), c(0.42, 0.54)
@@ -263,6 +277,20 @@ def nine_with_curl(c: Chance) -> Strokes:
             (c(0.04, 0.24), c(0.62, 0.78)),
             length=3.4,
         )
+    ]
+
+
+def nine_on_a_stalk(c: Chance) -> Strokes:
+    """A ring whose tail goes out of its bottom, straight down or to the right, or from its left side."""
+    wide, high = c(0.2, 0.36), c(0.18, 0.3)
+    x, y = c(-0.7, 0.7) * wide + wide, 2 * high
+    turn = c(60, 120)
+    foot = x + c(-0.25, 0.4)
+    return [
+        c.arc((wide, high), (wide, high), turn, c(335, 385), growth=c(-0.12, 0.12)),
+        c.curve(
+            (x, y - c(0.0, 0.08)), ((x + foot) / 2 + c(-0.08, 0.12), (1 + y) / 2), (foot, 1), length=0.95
+        ),
     ]
 
 

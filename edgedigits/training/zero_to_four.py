@@ -43,6 +43,16 @@ def zero_slashed(c: Chance) -> Strokes:
     ]
 
 
+def zero_filled(c: Chance) -> Strokes:
+    """A ring that ran full of ink, all or in part."""
+    wide, gap = c(0.26, 0.48), c(-0.2, 0.35)
+    rings = [
+        c.arc((0.4, 0.5), (wide * size, 0.5 * size), c(-180, 180), 360 - c.small(0, 70))
+        for size in (1.0, 0.83, 0.66, 0.5, 0.33, 0.16)
+    ]
+    return [*rings, c.curve((0.4 - 0.8 * wide, 0.5 + gap), (0.4 + 0.8 * wide, 0.5 + gap), length=0.8)]
+
+
 def one(c: Chance) -> Strokes:
     """A single line, a little bent."""
     return [c.curve((c(-0.03, 0.03), 0), (c(-0.05, 0.05), 0.5), (c(-0.03, 0.03), 1), length=1.05)]
@@ -56,12 +66,28 @@ def _up_stroke(c: Chance, reach: Floats, depth: Floats) -> Floats:
 
 def one_with_flag(c: Chance) -> Strokes:
     """A line with a short stroke up to it."""
-    return [_up_stroke(c, c(0.1, 0.4), c(0.05, 0.4)), *one_stem(c)]
+    reach = c(0.08, 0.36)
+    return [_up_stroke(c, reach, reach * c(0.35, 1.1) + 0.03), *one_stem(c)]
 
 
 def one_with_up_stroke(c: Chance) -> Strokes:
     """A line with a long stroke up to it, as long as the line itself at most."""
     return [_up_stroke(c, c(0.22, 0.65), c(0.35, 1.0)), *one_stem(c)]
+
+
+def one_bowed(c: Chance) -> Strokes:
+    """A line with a long stroke up to it, in one bow at the top."""
+    reach, lean = c(0.2, 0.5), c(-0.08, 0.15)
+    return [
+        c.curve(
+            (-reach, c(0.3, 1.0)),
+            (-0.45 * reach, c(0.12, 0.3)),
+            (c(-0.12, -0.02), 0.0),
+            (c(0.02, 0.07), c(0.12, 0.3)),
+            (lean, 1),
+            length=2.1,
+        )
+    ]
 
 
 def one_stem(c: Chance) -> Strokes:
@@ -133,8 +159,8 @@ def two_with_curl(c: Chance) -> Strokes:
     side, bottom, curl = c(0.5, 0.7), c(0.94, 1.03), c(0.0, 0.26)
     return [
         c.curve(
-            (0.1 + curl, c(0.3, 0.5)),
-            (c(-0.06, 0.06), c(0.22, 0.34)),
+            (0.1 + 1.8 * curl, c(0.32, 0.56)),
+            (c(-0.06, 0.06) + 0.3 * curl, c(0.24, 0.42)),
             (0.45 * side, 0.0),
             (side, c(0.18, 0.35)),
             (0.55 * side, c(0.6, 0.72)),
@@ -271,6 +297,17 @@ def four_as_lightning(c: Chance) -> Strokes:
     x, y = c(0.26, 0.5), c(0.5, 0.78)
     slope = c.curve((c(0.12, 0.5), 0), (c(0.06, 0.24), 0.5 * y), (0, y), length=1.0)
     return [slope, *_bar_and_stem(c, x, 0, y, y - c(0.12, 0.34), c(0.86, 1.1))]
+
+
+def four_zigzag(c: Chance) -> Strokes:
+    """A slope, a bar, and a stem that begins at the end of the bar and does not cross it, or hardly."""
+    x, y = c(0.26, 0.5), c(0.42, 0.66)
+    end = y - c(-0.02, 0.14)
+    return [
+        c.curve((c(0.1, 0.5), 0), (c(0.04, 0.2), 0.5 * y), (0, y), length=0.9),
+        c.curve((0, y), (0.5 * x, y + c(-0.08, 0.04)), (x, end), length=0.65),
+        c.curve((x, end), (x + c(-0.05, 0.05), (1 + end) / 2), (x - c(-0.1, 0.22), 1), length=0.75),
+    ]
 
 
 def four_in_one(c: Chance) -> Strokes:
