@@ -25,17 +25,21 @@ UNIT = 64
 """Parts of a squared pixel in which squared distances are counted: 20 x 20 pixels, twice, are 51,200."""
 LATTICES = 0.2
 """Share of the digits whose dots keep to a lattice."""
+COARSE = 0.12
+"""Share of the digits that come out of few pixels."""
+GRIDS = (7, 8, 9, 10, 12, 14)
+"""Pixels of the longer side of these."""
 BLOCKS = 8
 """Of those of an epoch, one of so many blocks is drawn anew for the next: all of them took three times as long as the
 epoch itself. Every one is bent anew in every epoch, as all images are."""
 
 
 class Pen(NamedTuple):
-    """How a digit is drawn; ranges are of uniform distributions, widths in pixels of a digit of 20."""
+    """How digits are drawn; lengths are in pixels of a digit of 20, if nothing else is said."""
 
     widths: tuple[float, float, float] = (1.6, 2.4, 4.6)
     """Least, usual and largest width."""
-    softness: tuple[float, float] = (0.8, 2.2)
+    softness: tuple[float, float] = (0.7, 3.5)
     """Pixels from no ink to all ink at the edge of a stroke."""
     pressure: float = 0.25
     """Share by which the width changes along the digit, at most."""
@@ -128,8 +132,8 @@ def draw_shape(shape: Shape, count: int, generator: np.random.Generator, pen: Pe
     dots = _bent(dots, chance, pen)
     radii = _radii(dots.shape[1], chance, pen)
     placed, sides = _in_box(dots, radii)
-    ink = _inked(_on_lattice(placed, chance, pen), sides, radii, chance(*pen.softness))
-    return _centred(ink)
+    ink = _inked(_on_lattice(placed, chance, pen), sides, radii, chance.small(*pen.softness))
+    return _centred(_coarsened(ink, chance))
 
 
 def _bent(dots: Floats, chance: Chance, pen: Pen) -> Floats:
@@ -205,6 +209,38 @@ def _inked(dots: Floats, sides: npt.NDArray[np.int64], radii: Floats, softness: 
     ink *= inside_y[:, np.newaxis] & inside_x
     ink *= PIXEL_MAX / ink.max(axis=(0, 1))
     return np.ascontiguousarray(np.rint(ink).astype(np.uint8).transpose(2, 0, 1))
+
+
+def _coarse_grids() -> Floats:
+    """Return what ``GRIDS`` make of 20 pixels: means of their cells, and lines between these; (grids, 20, 20)."""
+    pixels = np.arange(DIGIT_SIDE)
+    edges = np.arange(DIGIT_SIDE + 1)
+    grids = []
+    for cells in GRIDS:
+        size = DIGIT_SIDE / cells
+        starts = np.arange(cells)[:, np.newaxis] * size
+        covered = np.clip(edges, starts, starts + size)
+        means = np.diff(covered, axis=1) / size
+        place = np.clip((pixels + 0.5) / size - 0.5, 0, cells - 1)
+        between = np.maximum(0, 1 - np.abs(place[:, np.newaxis] - np.arange(cells)))
+        grids.append(between @ means)
+    return np.array(grids, np.float32)
+
+
+COARSE_GRIDS = _coarse_grids()
+
+
+def _coarsened(ink: Pixels, chance: Chance) -> Pixels:
+    """Make of some digits, uint8 (n, 20, 20), what is left of them in pictures of few pixels."""
+    chosen = np.flatnonzero(chance(0, 1) < COARSE)
+    grids = COARSE_GRIDS[chance.generator.integers(len(GRIDS), size=len(chosen))]
+    coarse = grids @ ink[chosen].astype(np.float32) @ grids.transpose(0, 2, 1)
+    coarse /= coarse.max(axis=(1, 2), keepdims=True)
+    # As ``Finding.ink`` spreads the contrast of ink that is hardly anywhere as dark as a pen makes it.
+    lowest, highest = (chance(*ends)[chosen, np.newaxis, np.newaxis] for ends in ((0.0, 0.25), (0.6, 1.0)))
+    coarse = np.clip((coarse - lowest) / (highest - lowest), 0, 1)
+    ink[chosen] = np.rint(coarse * PIXEL_MAX)
+    return ink
 
 
 def _centred(ink: Pixels) -> Pixels:
