@@ -76,9 +76,9 @@ def test_drawn_larger_and_prepared_it_is_much_the_same(images: Pixels) -> None:
 def test_pens_are_as_thin_and_as_thick_as_people_have_them(images: Pixels) -> None:
     widths = np.array([stroke_width(image) for image in images])
     low, high = np.quantile(widths, [0.02, 0.98])
-    # Of MNIST's 1 in 100 has less than 1.4, and 1 in 100 more than 4.2.
+    # Of MNIST's 1 in 100 has less than 1.4, and 1 in 100 more than 4.2; soft ink and full rings count as wide.
     assert 1.5 < low < 1.9
-    assert 3.8 < high < 5.0
+    assert 3.8 < high < 6.0
 
 
 def test_digits_are_narrow_and_wide(images: Pixels) -> None:
