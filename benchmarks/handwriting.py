@@ -21,6 +21,7 @@ import argparse
 import csv
 import statistics
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +43,7 @@ from edgedigits.picture.levels import Pixels
 from edgedigits.picture.prepare import prepare
 from edgedigits.picture.reading import Picture
 from edgedigits.runtimes.opening import open_model
+from edgedigits.training.drawn import draw_digits
 from edgedigits.training.recipe import Recipe, edge
 from edgedigits.training.splits import training_data
 
@@ -53,6 +55,8 @@ TARGETS = {"wild": 99.3, "worst source": 97, "cheques": 90, "cheques, free": 95,
 """Percent, at least, of the mean over all seeds with drawn digits."""
 MOST_REFUSED = 1.0
 """Percent of the digits on cheques."""
+DRAWN_AT_ONCE, MOST_SECONDS = 30_000, 3.0
+"""Digits of which the drawing is timed, and seconds of a processor that it may take."""
 
 
 @dataclass(frozen=True)
@@ -137,6 +141,16 @@ def other_hands() -> Digits:
     return Digits(*written_digits(WRITTEN, seed=0), {})
 
 
+def drawing_time() -> float:
+    """Return the seconds of a processor that ``DRAWN_AT_ONCE`` digits for training take, the best of three."""
+    seconds = []
+    for seed in range(3):
+        started = time.process_time()
+        draw_digits(DRAWN_AT_ONCE, np.random.default_rng(seed))
+        seconds.append(time.process_time() - started)
+    return min(seconds)
+
+
 def score(path: Path, sets: dict[str, Digits]) -> dict[str, float]:
     """Return what a network reads right of each set and its parts, in percent."""
     model = open_model(path)
@@ -186,9 +200,14 @@ def main() -> int:
                 scores = score(path, {"validation": validation_digits(recipe, train_split), **sets})
                 rows.append({"arch": written_arch(arch), "drawn": drawn, "seed": seed, **scores})
                 print(", ".join(f"{key} {_shown(value)}" for key, value in rows[-1].items()), flush=True)
+    seconds = drawing_time()
     refused = {name: digits.refused for name, digits in sets.items()}
     print("refused, in percent: " + ", ".join(f"{name} {share:.1f}" for name, share in refused.items()))
-    return conclude("handwriting", {"networks": rows, "refused": refused}, _targets(rows, refused))
+    targets = _targets(rows, refused)
+    targets[f"drawing {DRAWN_AT_ONCE:,} digits, seconds of a processor"] = (seconds, MOST_SECONDS)
+    return conclude(
+        "handwriting", {"networks": rows, "refused": refused, "drawing_seconds": seconds}, targets
+    )
 
 
 def _shown(value: object) -> str:
