@@ -115,7 +115,7 @@ def seven(c: Chance) -> Strokes:
 def seven_with_serif(c: Chance) -> Strokes:
     """A 7 whose bar begins with a stroke down."""
     left, top = c(-0.03, 0.05), c(-0.02, 0.06)
-    return [c.curve((left + c(-0.08, 0.05), top + c(0.08, 0.34)), (left, top), length=0.35), *seven(c)]
+    return [c.curve((left + c(-0.08, 0.05), top + c(0.08, 0.28)), (left, top), length=0.35), *seven(c)]
 
 
 def seven_in_waves(c: Chance) -> Strokes:
@@ -133,7 +133,7 @@ def seven_in_waves(c: Chance) -> Strokes:
 
 def seven_bowed(c: Chance) -> Strokes:
     """A 7 without a corner."""
-    side = c(0.42, 0.65)
+    side = c(0.46, 0.68)
     return [
         c.curve(
             (c(-0.06, 0.04), c(0.02, 0.22)),

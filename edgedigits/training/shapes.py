@@ -24,7 +24,7 @@ SHAPES = (
     Shape(0, 2, low.zero_slashed),
     Shape(0, 0.7, low.zero_filled),
     Shape(1, 2.5, low.one),
-    Shape(1, 2, low.one_with_flag),
+    Shape(1, 2.5, low.one_with_flag),
     Shape(1, 4, low.one_with_up_stroke),
     Shape(1, 1.5, low.one_bowed),
     Shape(1, 1.5, low.one_with_foot),
@@ -42,7 +42,7 @@ SHAPES = (
     Shape(4, 2, low.four_closed),
     Shape(4, 2.5, low.four_as_lightning),
     Shape(4, 1, low.four_in_one),
-    Shape(4, 0.8, low.four_zigzag),
+    Shape(4, 0.6, low.four_zigzag),
     Shape(5, 3, high.five),
     Shape(5, 2.5, high.five_in_one),
     Shape(5, 2, high.five_smooth),
@@ -67,7 +67,7 @@ SHAPES = (
     Shape(9, 2, high.nine_bowed),
     Shape(9, 1.2, high.nine_on_a_stalk),
     *(
-        Shape(digit, 0.6, on_a_line(way))
+        Shape(digit, 0.35, on_a_line(way))
         for digit, way in (
             (0, low.zero),
             (1, low.one_with_up_stroke),

@@ -132,7 +132,7 @@ def on_a_line(way: Callable[[Chance], Strokes]) -> Callable[[Chance], Strokes]:
     def strokes_of(c: Chance) -> Strokes:
         strokes = way(c)
         x = np.concatenate([stroke[0] for stroke in strokes])
-        y, tilt = np.where(c(0, 1) < 0.85, c(0.82, 1.06), c(-0.06, 0.1)), c(-0.04, 0.04)
+        y, tilt = np.where(c(0, 1) < 0.9, c(0.92, 1.12), c(-0.1, 0.04)), c(-0.04, 0.04)
         left, right = x.min(axis=0) - c(-0.15, 0.3), x.max(axis=0) + c(-0.15, 0.3)
         return [*strokes, c.curve((left, y - tilt), (right, y + tilt), length=1.3)]
 

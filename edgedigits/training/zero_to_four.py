@@ -67,7 +67,7 @@ def _up_stroke(c: Chance, reach: Floats, depth: Floats) -> Floats:
 def one_with_flag(c: Chance) -> Strokes:
     """A line with a short stroke up to it."""
     reach = c(0.08, 0.36)
-    return [_up_stroke(c, reach, reach * c(0.35, 1.1) + 0.03), *one_stem(c)]
+    return [_up_stroke(c, reach, reach * c(0.55, 1.3) + 0.03), *one_stem(c)]
 
 
 def one_with_up_stroke(c: Chance) -> Strokes:
@@ -294,7 +294,7 @@ def four_closed(c: Chance) -> Strokes:
 
 def four_as_lightning(c: Chance) -> Strokes:
     """A long slope, a bar, and a short stem across it."""
-    x, y = c(0.26, 0.5), c(0.5, 0.78)
+    x, y = c(0.2, 0.5), c(0.5, 0.78)
     slope = c.curve((c(0.12, 0.5), 0), (c(0.06, 0.24), 0.5 * y), (0, y), length=1.0)
     return [slope, *_bar_and_stem(c, x, 0, y, y - c(0.12, 0.34), c(0.86, 1.1))]
 
