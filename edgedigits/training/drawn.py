@@ -25,7 +25,7 @@ UNIT = 64
 """Parts of a squared pixel in which squared distances are counted: 20 x 20 pixels, twice, are 51,200."""
 LATTICES = 0.2
 """Share of the digits whose dots keep to a lattice."""
-COARSE = 0.12
+COARSE = 0.08
 """Share of the digits that come out of few pixels."""
 GRIDS = (7, 8, 9, 10, 12, 14)
 """Pixels of the longer side of these."""
@@ -39,7 +39,7 @@ class Pen(NamedTuple):
 
     widths: tuple[float, float, float] = (1.6, 2.4, 4.6)
     """Least, usual and largest width."""
-    softness: tuple[float, float] = (0.7, 3.5)
+    softness: tuple[float, float] = (0.7, 3.0)
     """Pixels from no ink to all ink at the edge of a stroke."""
     pressure: float = 0.25
     """Share by which the width changes along the digit, at most."""

@@ -44,8 +44,8 @@ def zero_slashed(c: Chance) -> Strokes:
 
 
 def zero_filled(c: Chance) -> Strokes:
-    """A ring that ran full of ink, all or in part."""
-    wide, gap = c(0.26, 0.48), c(-0.2, 0.35)
+    """A ring that ran full of ink, all or in part; a narrow one would be a thick 1."""
+    wide, gap = c(0.38, 0.52), c(-0.2, 0.35)
     rings = [
         c.arc((0.4, 0.5), (wide * size, 0.5 * size), c(-180, 180), 360 - c.small(0, 70))
         for size in (1.0, 0.83, 0.66, 0.5, 0.33, 0.16)
@@ -56,6 +56,18 @@ def zero_filled(c: Chance) -> Strokes:
 def one(c: Chance) -> Strokes:
     """A single line, a little bent."""
     return [c.curve((c(-0.03, 0.03), 0), (c(-0.05, 0.05), 0.5), (c(-0.03, 0.03), 1), length=1.05)]
+
+
+def one_thick(c: Chance) -> Strokes:
+    """A line as wide as a brush, or gone over several times, often with a flag."""
+    wide, lean, top = c(0.04, 0.16), c(-0.08, 0.08), c(0.0, 0.12)
+    sides = (-1.0, -0.33, 0.33, 1.0)
+    stems = [
+        c.curve((side * wide + lean, -0.5 * top * side), (side * wide - lean, 1), length=1.05)
+        for side in sides
+    ]
+    flag = c.small(0.0, 0.3)
+    return [*stems, c.curve((lean - wide - flag, top + flag), (lean - wide, top), length=0.45)]
 
 
 def _up_stroke(c: Chance, reach: Floats, depth: Floats) -> Floats:
