@@ -12,6 +12,7 @@ from edgedigits.datasets import mnist
 from edgedigits.datasets.split import Split
 from edgedigits.networks.build import load_network
 from edgedigits.reporting.model_card import render_model_card
+from edgedigits.reporting.report import render_markdown
 
 RUN_CLI = Path(__file__).parents[1] / "run_cli.py"
 SHORT = ("--arch", "6", "--epochs", "2", "--batch-size", "100", "--validation", "100")
@@ -78,6 +79,7 @@ def test_every_option_stands_in_the_manifest(tmp_path: Path) -> None:
     assert load_network(tmp_path / "small.keras")[1].arch == "17-5-3"
     assert [epoch["epoch"] for epoch in fields["history"]] == [1]
     assert (tmp_path / "plots" / "small.drawn.png").read_bytes().startswith(b"\x89PNG")
+    assert "plots/small.drawn.png" in render_markdown(tmp_path, "small")
     assert "30 digits drawn from strokes" in render_model_card(
         "small", read_manifest(tmp_path)["networks"]["small"]
     )
