@@ -30,8 +30,9 @@ COARSE = 0.08
 GRIDS = (7, 8, 9, 10, 12, 14)
 """Pixels of the longer side of these."""
 BLOCKS = 8
-"""Of those of an epoch, one of so many blocks is drawn anew for the next: all of them took three times as long as the
-epoch itself. Every one is bent anew in every epoch, as all images are."""
+"""Of those of an epoch, one of so many blocks is drawn anew for the next: drawing all of them would take longer than
+the training of a small network. Every one is bent anew in every epoch, as all images are; trained without that, 128-32
+read less of everything after 40 epochs (98.5 against 99.1 % of the validation images)."""
 
 
 class Pen(NamedTuple):
