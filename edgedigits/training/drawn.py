@@ -53,7 +53,7 @@ class Pen(NamedTuple):
     lattice: float = 1.1
     """Side of the squares, at most, in pixels, to which a fifth of the digits keep, as those of coarse pictures do."""
     tremor: float = 0.035
-    """Root mean square, at most, by which places are moved, in heights: smoothly over the digit."""
+    """Amplitude, at most, of each of two waves that bend the digit, in its heights."""
 
 
 class DrawnDigits:
@@ -138,7 +138,7 @@ def draw_shape(shape: Shape, count: int, generator: np.random.Generator, pen: Pe
 
 
 def _bent(dots: Floats, chance: Chance, pen: Pen) -> Floats:
-    """Move the dots of whole digits: a smooth tremor, proportions, slant, rotation; float32 (2, dots, n)."""
+    """Move the dots of whole digits: waves, proportions, slant, rotation; float32 (2, dots, n)."""
     x, y = dots
     for _ in range(2):
         size = chance(0, pen.tremor)
