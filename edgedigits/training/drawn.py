@@ -29,6 +29,8 @@ COARSE = 0.08
 """Share of the digits that come out of few pixels."""
 GRIDS = (7, 8, 9, 10, 12, 14)
 """Pixels of the longer side of these."""
+LEAST_INK, MOST_INK = (0.0, 0.2), (0.6, 1.0)
+"""Shares of the darkest ink at which the paper ends, and from which on all is as dark."""
 BLOCKS = 8
 """Of those of an epoch, one of so many blocks is drawn anew for the next: drawing all of them would take longer than
 the training of a small network. Every one is bent anew in every epoch, as all images are; trained without that, 128-32
@@ -134,7 +136,7 @@ def draw_shape(shape: Shape, count: int, generator: np.random.Generator, pen: Pe
     radii = _radii(dots.shape[1], chance, pen)
     placed, sides = _in_box(dots, radii)
     ink = _inked(_on_lattice(placed, chance, pen), sides, radii, chance.small(*pen.softness))
-    return _centred(_coarsened(ink, chance))
+    return _centred(_spread(_coarsened(ink, chance), chance))
 
 
 def _bent(dots: Floats, chance: Chance, pen: Pen) -> Floats:
@@ -184,8 +186,8 @@ def _on_lattice(dots: Floats, chance: Chance, pen: Pen) -> Floats:
     return np.asarray(np.rint(dots / side) * side, np.float32)
 
 
-def _inked(dots: Floats, sides: npt.NDArray[np.int64], radii: Floats, softness: Floats) -> Pixels:
-    """Return the ink of the 20 x 20 pixels of each digit's box, uint8 (n, 20, 20); what is outside of it is 0.
+def _inked(dots: Floats, sides: npt.NDArray[np.int64], radii: Floats, softness: Floats) -> Floats:
+    """Return the ink, 0..1, of the 20 x 20 pixels of each digit's box, float32 (n, 20, 20); outside of it is none.
 
     Args:
         dots: in pixels, float32 (2, dots, n).
@@ -208,8 +210,7 @@ def _inked(dots: Floats, sides: npt.NDArray[np.int64], radii: Floats, softness: 
     ink = np.clip((largest - distance) / softness + np.float32(0.5), 0, 1)
     inside_x, inside_y = np.arange(DIGIT_SIDE)[:, np.newaxis] < sides[:, np.newaxis]
     ink *= inside_y[:, np.newaxis] & inside_x
-    ink *= PIXEL_MAX / ink.max(axis=(0, 1))
-    return np.ascontiguousarray(np.rint(ink).astype(np.uint8).transpose(2, 0, 1))
+    return np.ascontiguousarray(ink.transpose(2, 0, 1))
 
 
 def _coarse_grids() -> Floats:
@@ -231,17 +232,22 @@ def _coarse_grids() -> Floats:
 COARSE_GRIDS = _coarse_grids()
 
 
-def _coarsened(ink: Pixels, chance: Chance) -> Pixels:
-    """Make of some digits, uint8 (n, 20, 20), what is left of them in pictures of few pixels."""
+def _coarsened(ink: Floats, chance: Chance) -> Floats:
+    """Make of some digits, float32 (n, 20, 20), what is left of them in pictures of few pixels."""
     chosen = np.flatnonzero(chance(0, 1) < COARSE)
     grids = COARSE_GRIDS[chance.generator.integers(len(GRIDS), size=len(chosen))]
-    coarse = grids @ ink[chosen].astype(np.float32) @ grids.transpose(0, 2, 1)
-    coarse /= coarse.max(axis=(1, 2), keepdims=True)
-    # As ``Finding.ink`` spreads the contrast of ink that is hardly anywhere as dark as a pen makes it.
-    lowest, highest = (chance(*ends)[chosen, np.newaxis, np.newaxis] for ends in ((0.0, 0.25), (0.6, 1.0)))
-    coarse = np.clip((coarse - lowest) / (highest - lowest), 0, 1)
-    ink[chosen] = np.rint(coarse * PIXEL_MAX)
+    ink[chosen] = grids @ ink[chosen] @ grids.transpose(0, 2, 1)
     return ink
+
+
+def _spread(ink: Floats, chance: Chance) -> Pixels:
+    """Spread the ink of each digit over 0..255, more or less, as ``Finding.ink`` spreads that of a picture."""
+    peak = ink.max(axis=(1, 2))
+    lowest, highest = chance(*LEAST_INK) * peak, chance(*MOST_INK) * peak
+    scale = PIXEL_MAX / (highest - lowest)
+    spread = (ink - lowest[:, np.newaxis, np.newaxis]) * scale[:, np.newaxis, np.newaxis]
+    pixels: Pixels = np.rint(np.clip(spread, 0, PIXEL_MAX)).astype(np.uint8)
+    return pixels
 
 
 def _centred(ink: Pixels) -> Pixels:
