@@ -27,7 +27,8 @@ def folder_of(recipe: Recipe) -> Path:
     """Return where the network of a recipe is kept: ``build/networks/128-32-long-0``, ``build/networks/cnn-long-0``."""
     presets = {words: name for name, words in WORDS.items()}
     arch = written_arch(recipe.arch)
-    return FOLDER / f"{presets.get(arch, arch)}-{recipe.name.split()[-1]}-{recipe.seed}"
+    drawn = f"drawn{recipe.drawn}-" if recipe.drawn else ""
+    return FOLDER / f"{presets.get(arch, arch)}-{recipe.name.split()[-1]}-{drawn}{recipe.seed}"
 
 
 def train_and_keep(recipe: Recipe, train_split: Split, test_split: Split) -> TrainingResult:
@@ -40,7 +41,7 @@ def kept(recipe: Recipe, train_split: Split, test_split: Split) -> Path:
     folder = folder_of(recipe)
     path = folder / file_name(DEFAULT_NAME, "keras")
     training = training_of(read_manifest(folder), DEFAULT_NAME)
-    if not path.exists() or training is None or training["arguments"] != recipe.to_dict():
+    if not path.exists() or training is None or Recipe.from_dict(training["arguments"]) != recipe:
         print(f"training {folder.name}", flush=True)
         train_and_keep(recipe, train_split, test_split)
     return path

@@ -19,7 +19,7 @@ NOTEBOOK = Path(__file__).parent.parent / "docs" / "explore.ipynb"
 LONGEST_CELL = 15
 """Lines: what a reader takes in at a glance."""
 SECONDS_PER_CELL = 120
-PICTURES = {"look": 1, "warps": 1, "train": 1, "evaluate": 1, "mistakes": 1, "predict": 2}
+PICTURES = {"look": 1, "warps": 1, "drawn": 1, "train": 1, "evaluate": 1, "mistakes": 1, "predict": 2}
 
 
 class ThisInterpreter(KernelSpecManager):

@@ -120,8 +120,8 @@ class CompleteDataset(CompleteDatasetRecord, total=False):
     labels: list[str]
 
 
-class CompleteArguments(TypedDict):
-    """What a report shows of a recipe."""
+class CompleteArgumentsRecord(TypedDict):
+    """What a report shows of every recipe."""
 
     name: str
     epochs: int
@@ -133,6 +133,14 @@ class CompleteArguments(TypedDict):
     seed: int
     averaging: float | None
     warp: dict[str, float] | None
+
+
+class CompleteArguments(CompleteArgumentsRecord, total=False):
+    """The same, with what the first releases did not write."""
+
+    weight_decay: float
+    warp_stages: list[float]
+    drawn: Count
 
 
 class CompleteVersions(TypedDict):

@@ -83,6 +83,13 @@ zeros around the map, .bare a bias and no batch normalization.
     help="The highest of the schedule. [default: as the recipe has it]",
 )
 @click.option(
+    "--drawn",
+    type=click.IntRange(0, MOST_IMAGES),
+    metavar="N",
+    help="Digits drawn from strokes, as other people write them, besides the images of every epoch. "
+    "[default: as the recipe has it]",
+)
+@click.option(
     "--loss",
     type=click.Choice(["sparse_categorical_crossentropy", "categorical_crossentropy"]),
     default="sparse_categorical_crossentropy",
@@ -131,6 +138,7 @@ def command(
     Examples:
       edgedigits train
       edgedigits train --arch 256-128-32 --budget long --name wide
+      edgedigits train --drawn 30000                # for other people's handwriting
       edgedigits train --arch cnn --budget long --name cnn
       edgedigits train --arch conv8-pool-conv24-conv40-mean --name small
       edgedigits train --recipe plain --epochs 20
@@ -138,6 +146,9 @@ def command(
       edgedigits train --data fashion --labels names.txt --name fashion
     """
     changes = {field: value for field, value in choices.items() if value is not None}
+    if labels:
+        # Drawn are digits; whoever wants them there as well has to say so.
+        changes.setdefault("drawn", 0)
     if isinstance(arch, str):
         _share_out()
     with _told_how_to_go_on(models, name):

@@ -23,6 +23,7 @@ PLOTS = {
     "samples.png": "Test images with answer, confidence and truth.",
     "mistakes.png": "The most confident mistakes.",
     "warps.png": "Training images and what warps made of them.",
+    "drawn.png": "Digits drawn from strokes, as they were mixed into the training images of every epoch.",
     "weights.png": "Weights of the first layer as pictures: red adds to a unit, blue takes away.",
 }
 

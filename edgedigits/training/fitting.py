@@ -2,7 +2,7 @@
 
 ``model.fit`` spends most of the time of so small a network between the steps, in Python. Here an epoch's images lie in
 one uint8 tensor, in the order in which they are used, and a ``tf.range`` loop cuts each batch out of it; Python is only
-asked once per slice. The next epoch's images are shuffled and warped in a second thread while this one trains.
+asked once per slice. The next epoch's images are drawn, shuffled and warped in a second thread while this one trains.
 """
 
 import math
@@ -23,6 +23,7 @@ from edgedigits.networks.backend import keras, tf
 from edgedigits.networks.build import build_network
 from edgedigits.picture.levels import Pixels
 from edgedigits.training.augmentation import warp_epoch
+from edgedigits.training.drawn import DrawnDigits
 from edgedigits.training.recipe import Recipe
 
 SLICES = 8
@@ -75,7 +76,8 @@ class Fitter:
     def __init__(self, recipe: Recipe, data: TrainingData) -> None:
         self.recipe = recipe
         self._data = data
-        self._steps = -(-len(data.train_images) // recipe.batch_size)
+        self._drawn = DrawnDigits(recipe.drawn, recipe.seed) if recipe.drawn else None
+        self._steps = -(-(len(data.train_images) + recipe.drawn) // recipe.batch_size)
         spec = trained_spec(recipe.arch)
         self._input_shape = spec.input_shape
         # A product of all images at once is what it always was; maps of all of them would take gigabytes.
@@ -181,14 +183,22 @@ class Fitter:
     def images_of(self, epoch: int) -> tuple[Pixels, Labels]:
         """Return the images and labels of an epoch, and begin with those of the next."""
         upcoming, self._upcoming = self._upcoming, None
-        ready = upcoming[1].result() if upcoming and upcoming[0] == epoch else self._make_images(epoch)
+        # One thread makes them all: drawn digits are kept from epoch to epoch.
+        making = upcoming[1] if upcoming and upcoming[0] == epoch else self._begin(epoch)
+        ready = making.result()
         if epoch < self.recipe.epochs:
-            self._upcoming = epoch + 1, self._executor.submit(self._make_images, epoch + 1)
+            self._upcoming = epoch + 1, self._begin(epoch + 1)
         return ready
+
+    def _begin(self, epoch: int) -> Future[tuple[Pixels, Labels]]:
+        return self._executor.submit(self._make_images, epoch)
 
     def _make_images(self, epoch: int) -> tuple[Pixels, Labels]:
         generator = np.random.default_rng([self.recipe.seed, epoch])
-        images = self._data.train_images
+        images, labels = self._data.train_images, self._data.train_labels
+        if self._drawn is not None:
+            drawn_images, drawn_labels = self._drawn.of_epoch(epoch)
+            images, labels = np.concatenate([images, drawn_images]), np.concatenate([labels, drawn_labels])
         warp = self.recipe.warp_of(epoch)
         if warp is not None:
             pixels, order = warp_epoch(images, warp, generator)
@@ -198,7 +208,7 @@ class Fitter:
         else:
             order = generator.permutation(len(images)).astype(np.int32)
             pixels = images.reshape(-1, PIXELS)[order]
-        return pixels, self._data.train_labels[order].astype(np.int32)
+        return pixels, labels[order].astype(np.int32)
 
     def _steps_graph(
         self, images: tf.Tensor, labels: tf.Tensor, start: tf.Tensor, stop: tf.Tensor

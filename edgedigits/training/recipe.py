@@ -46,11 +46,14 @@ class Recipe:
     """How far each image is bent, anew in every epoch; None for the images as they are."""
     warp_stages: tuple[float, ...] = (1.0,)
     """Factors of the warp in so many equal parts of the epochs: 1, 1/2, 1/4 bends less towards the end."""
+    drawn: int = 0
+    """Digits drawn from strokes, as MNIST's writers seldom wrote them, that every epoch has besides its images."""
     loss: Loss = "sparse_categorical_crossentropy"
     validation: int = 5_000
     """Images held out of the training split, every class with its share."""
     seed: int = 0
-    """Of the initial weights, the order and warps of the images, and the choice of the validation images."""
+    """Of the initial weights, the order and warps of the images, the drawn digits, and the choice of the validation
+    images."""
 
     def __post_init__(self) -> None:
         """Refuse what no network can be trained with.
@@ -61,6 +64,7 @@ class Recipe:
         count_of("epochs", self.epochs, most=MOST_EPOCHS)
         for name in ("batch_size", "validation"):
             count_of(name, getattr(self, name), most=MOST_IMAGES)
+        count_of("drawn", self.drawn, 0, MOST_IMAGES)
         count_of("seed", self.seed, 0, LARGEST_SEED)
         if isinstance(self.arch, str):
             try:

@@ -15,7 +15,7 @@ from edgedigits.artifacts.manifest import file_receipt, network_entry, read_mani
 from edgedigits.artifacts.records import Network, Training
 from edgedigits.artifacts.staging import locked, staged
 from edgedigits.artifacts.versions import versions
-from edgedigits.contract import IMAGE_SIDE, class_title
+from edgedigits.contract import CLASSES, IMAGE_SIDE, class_title
 from edgedigits.datasets.split import Split
 from edgedigits.file_names import file_name, sidecar_name
 from edgedigits.measuring import metrics
@@ -25,6 +25,7 @@ from edgedigits.model_files.trained_networks import written_arch
 from edgedigits.networks.build import first_kernel, weights_sha256
 from edgedigits.reporting import plots, sheets
 from edgedigits.training.augmentation import warp_epoch
+from edgedigits.training.drawn import draw_digits
 from edgedigits.training.fitting import Epoch, Fitter
 from edgedigits.training.recipe import Recipe
 from edgedigits.training.robustness import Condition, measure_robustness
@@ -34,6 +35,7 @@ TOOLS = ("tensorflow", "keras", "numpy", "scikit-learn")
 SHEET_SAMPLES_PER_CLASS = 5
 SHEET_MISTAKES = 50
 SHEET_WARPS = 4
+SHEET_DRAWN_PER_CLASS = 10
 
 
 @dataclass(frozen=True)
@@ -282,4 +284,14 @@ def _training_pictures(fitter: Fitter, split: Split) -> dict[str, bytes]:
         pictures["warps.png"] = sheets.draw_sheet(
             "samples of the warps: every epoch bends every image anew", cells
         )
+    if fitter.recipe.drawn:
+        pictures["drawn.png"] = _drawn_picture(fitter.recipe.seed)
     return pictures
+
+
+def _drawn_picture(seed: int) -> bytes:
+    """Draw digits as those that were mixed into the images, a column of each class."""
+    images, labels = draw_digits(CLASSES * SHEET_DRAWN_PER_CLASS, np.random.default_rng(seed))
+    by_class = labels.argsort(kind="stable").reshape(CLASSES, SHEET_DRAWN_PER_CLASS)
+    cells = [sheets.Cell(images[index], (str(labels[index]),)) for index in by_class.T.ravel()]
+    return sheets.draw_sheet("samples of the drawn digits: every epoch has new ones", cells)

@@ -4,7 +4,9 @@ from pathlib import Path
 
 from edgedigits.artifacts.recovery import finish_commits
 from edgedigits.artifacts.staging import check_temporary_room
+from edgedigits.contract import LABELS
 from edgedigits.datasets.split import Split
+from edgedigits.errors import ArgumentError
 from edgedigits.file_names import CHECKPOINT, DEFAULT_NAME, sidecar_name
 from edgedigits.networks.backend import tf
 from edgedigits.progress import SILENT, Progress
@@ -46,10 +48,16 @@ def train(
         progress: shows a bar per epoch, and a line when it is done.
 
     Raises:
+        ArgumentError: digits are to be drawn for a network that reads something else.
         DatasetError: the training split is too small for the recipe.
         ModelFileError: the checkpoint is unreadable, or of a run with another recipe.
         OutputError: ``folder`` cannot be written to.
     """
+    if recipe.drawn and train_split.class_names != LABELS:
+        raise ArgumentError(
+            f"drawn: expected 0 where the classes are no digits ({', '.join(train_split.class_names)}), got "
+            f"{recipe.drawn}: drawn digits would be taught as these; train with --drawn 0"
+        )
     check_temporary_room()
     finish_commits(folder)
     tf.config.experimental.enable_op_determinism()

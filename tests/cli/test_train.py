@@ -11,6 +11,8 @@ from edgedigits.cli import cli
 from edgedigits.datasets import mnist
 from edgedigits.datasets.split import Split
 from edgedigits.networks.build import load_network
+from edgedigits.reporting.model_card import render_model_card
+from edgedigits.reporting.report import render_markdown
 
 RUN_CLI = Path(__file__).parents[1] / "run_cli.py"
 SHORT = ("--arch", "6", "--epochs", "2", "--batch-size", "100", "--validation", "100")
@@ -57,7 +59,7 @@ def test_scores_go_to_standard_output_and_progress_to_standard_error(tmp_path: P
 def test_every_option_stands_in_the_manifest(tmp_path: Path) -> None:
     result = train(
         "--arch", "17-5-3", "--epochs", "1", "--batch-size", "50", "--learning-rate", "0.01",
-        "--loss", "categorical_crossentropy", "--validation", "60", "--seed", "42",
+        "--loss", "categorical_crossentropy", "--validation", "60", "--seed", "42", "--drawn", "30",
         "--out", tmp_path, "--name", "small", "--json", "--quiet",
     )  # fmt: skip
     assert result.exit_code == 0, result.stderr
@@ -65,7 +67,7 @@ def test_every_option_stands_in_the_manifest(tmp_path: Path) -> None:
     fields = json.loads(result.stdout)
     arguments = {
         "arch": [17, 5, 3], "epochs": 1, "batch_size": 50, "learning_rate": 0.01,
-        "loss": "categorical_crossentropy", "validation": 60, "seed": 42,
+        "loss": "categorical_crossentropy", "validation": 60, "seed": 42, "drawn": 30,
     }  # fmt: skip
     training = read_manifest(tmp_path)["networks"]["small"]["training"]
     assert fields["recipe"].items() >= arguments.items()
@@ -76,6 +78,11 @@ def test_every_option_stands_in_the_manifest(tmp_path: Path) -> None:
         assert fields[key] == training["results"][key]
     assert load_network(tmp_path / "small.keras")[1].arch == "17-5-3"
     assert [epoch["epoch"] for epoch in fields["history"]] == [1]
+    assert (tmp_path / "plots" / "small.drawn.png").read_bytes().startswith(b"\x89PNG")
+    assert "plots/small.drawn.png" in render_markdown(tmp_path, "small")
+    assert "30 digits drawn from strokes" in render_model_card(
+        "small", read_manifest(tmp_path)["networks"]["small"]
+    )
 
 
 def test_exported_files_of_the_previous_network_are_named(tmp_path: Path) -> None:
@@ -109,6 +116,9 @@ def test_resume_with_other_arguments_is_one_line(tmp_path: Path, monkeypatch: py
         (("--loss", "mse"), "--loss"),
         (("--validation", "9"), "--validation"),
         (("--seed", "-1"), "--seed"),
+        (("--drawn", "-1"), "--drawn"),
+        (("--drawn", "500001"), "--drawn"),
+        (("--drawn", "many"), "--drawn"),
         (("--name", ""), "expected the stem of a file name like digits, got ''"),
         (("--name", "sub/digits"), "expected the stem of a file name"),
         (("--name", "../digits"), "expected the stem of a file name"),

@@ -1,3 +1,5 @@
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -77,7 +79,7 @@ def test_the_learning_rate_falls_in_a_line_to_zero(data: TrainingData) -> None:
     assert rates == pytest.approx([RECIPE.learning_rate / 2, 0.0])
 
 
-EDGE = edge((8,), epochs=4, batch_size=64)
+EDGE = edge((8,), epochs=4, batch_size=64, drawn=70)
 
 
 @pytest.mark.parametrize("recipe", [RECIPE, EDGE], ids=["plain", "edge"])
@@ -97,6 +99,27 @@ def test_edge_images_are_bent_and_plain_ones_only_shuffled(data: TrainingData) -
     bent, _ = fitter(data, EDGE).images_of(1)
     assert {image.tobytes() for image in plain_images} == known
     assert not {image.tobytes() for image in bent} & known
+
+
+def test_drawn_digits_stand_among_the_images_and_no_image_is_missing(data: TrainingData) -> None:
+    fitting = fitter(data, dataclasses.replace(RECIPE, drawn=80))
+    images, labels = fitting.images_of(1)
+    assert len(images) == len(labels) == 330
+    assert fitting.steps_per_epoch == 6
+    known = {
+        image.tobytes(): label for image, label in zip(data.train_images, data.train_labels, strict=True)
+    }
+    drawn = [index for index, image in enumerate(images) if image.tobytes() not in known]
+    assert len(drawn) == 80
+    # In all batches, not behind the others.
+    assert drawn[0] < 64
+    assert drawn[-1] >= 256
+    np.testing.assert_array_equal(np.bincount(labels[drawn]), 8)
+    assert all(
+        known[image.tobytes()] == label
+        for image, label in zip(images, labels, strict=True)
+        if image.tobytes() in known
+    )
 
 
 def test_the_averaged_network_lags_behind_and_is_what_is_scored(data: TrainingData) -> None:

@@ -7,6 +7,7 @@ from edgedigits.training.recipe import Recipe, edge, plain
 
 RECIPES = [
     Recipe(arch=(256, 128, 32), epochs=7, loss="categorical_crossentropy", seed=11),
+    edge(drawn=30_000),
     *(edge(budget=budget) for budget in ("fast", "standard", "long")),
 ]
 
@@ -14,6 +15,18 @@ RECIPES = [
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
 def test_a_recipe_comes_back_from_json(recipe: Recipe) -> None:
     assert Recipe.from_dict(json.loads(json.dumps(recipe.to_dict()))) == recipe
+
+
+def test_a_recipe_of_a_time_without_drawn_digits_has_none() -> None:
+    fields = edge().to_dict()
+    del fields["drawn"]
+    assert Recipe.from_dict(fields).drawn == 0
+
+
+@pytest.mark.parametrize("drawn", [-1, 500_001, 1.5, True, "many"])
+def test_numbers_of_drawn_digits_that_cannot_be_are_refused(drawn: object) -> None:
+    with pytest.raises(ArgumentError, match="drawn"):
+        Recipe(drawn=drawn)
 
 
 @pytest.mark.parametrize(
