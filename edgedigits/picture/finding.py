@@ -17,6 +17,7 @@ from edgedigits.picture.components import (
 )
 from edgedigits.picture.contrast import MIN_CONTRAST
 from edgedigits.picture.levels import Contrast, Pixels, otsu_threshold, quantile, sliding, stroke_width
+from edgedigits.picture.panels import is_panel
 
 THRESHOLD_FLOOR = 0.12
 """What counts as ink has at least this share of the highest contrast."""
@@ -48,6 +49,12 @@ class Finding:
     """Contrast that only 1 in 100 pixels away from the digit exceed."""
     is_frame: bool
     """Whether the ink runs along the sides of its own box, thin and straight."""
+    is_panel: bool = False
+    """Whether its most prominent part has four corners, as paper has, and something in it."""
+    is_cut: bool = False
+    """Whether it runs out of the picture, around which a margin was put."""
+    digits: tuple[float, ...] = ()
+    """Middles of it and of the digits that stand in one line with it, in widths of the picture; () if it is alone."""
 
     @property
     def side(self) -> int:
@@ -142,7 +149,25 @@ def _finding(contrast: Contrast, parts: Components, main: int, foreign: Mask) ->
     away = contrast[~widened(parts.mask(chosen | foreign), GRAIN_DISTANCE)]
     grain = quantile(away, 0.99) if away.size else 0.0
     kept = np.where(near, contrast, np.float32(0))
-    return Finding(kept, mask, level, box_of(parts.box[chosen]), share, grain, parts.is_empty_frame(main))
+    is_frame = parts.is_empty_frame(main)
+    digits = middles(parts, main)
+    return Finding(
+        kept,
+        mask,
+        level,
+        box_of(parts.box[chosen]),
+        share,
+        grain,
+        is_frame,
+        is_panel(parts, main),
+        digits=digits,
+    )
+
+
+def middles(parts: Components, main: int) -> tuple[float, ...]:
+    """Return where digits stand in one line, in widths of the picture; () where there is only one."""
+    boxes = parts.digits_in_line(main)
+    return tuple((boxes[:, 2:].mean(axis=1) / parts.shape[1]).tolist())
 
 
 def widened(mask: Mask, pixels: int) -> Mask:
