@@ -23,8 +23,6 @@ from edgedigits.picture.contrast import MIN_CONTRAST, polarity
 from edgedigits.picture.even_paper import COVERED, on_even_paper, reaches_across
 from edgedigits.picture.finding import PLAUSIBLE_THICKNESS, Finding, no_digit
 from edgedigits.picture.levels import Pixels
-from edgedigits.picture.panels import panels_in
-from edgedigits.picture.patterned import on_patterned_paper
 from edgedigits.picture.scaling import shrunk
 from edgedigits.picture.search import search
 
@@ -89,9 +87,13 @@ def find(gray: Pixels, papers: int) -> Finding:
         inside = in_panel(gray, whole, papers)
         if inside is not None:
             return inside
-    if drawing is None and (cut := on_patterned_paper(whole)) is not None:
-        check_alone(cut[1])
-        return cut[1]
+    if drawing is None:
+        from edgedigits.picture.patterned import on_patterned_paper
+
+        cut = on_patterned_paper(whole)
+        if cut is not None:
+            check_alone(cut[1])
+            return cut[1]
     dark, finding = find_in(whole) if drawing is None else drawing
     check_alone(finding)
     check_ink(finding)
@@ -114,6 +116,8 @@ def in_panel(gray: Pixels, whole: Pixels, papers: int) -> Finding | None:
         whole: the same, at most 256 on the longer side.
         papers: how often paper is looked for within paper, at least 1.
     """
+    from edgedigits.picture.panels import panels_in
+
     for panel in islice(panels_in(whole), MOST_PANELS):
         try:
             finding = find(panel.cut_from(gray), papers - 1)

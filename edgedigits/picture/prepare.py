@@ -21,7 +21,6 @@ from edgedigits.picture.digit import find_digit
 from edgedigits.picture.form import centred, cropped, fitted, is_mnist_form, thickened
 from edgedigits.picture.gray import without_blocks
 from edgedigits.picture.levels import Pixels
-from edgedigits.picture.noise import is_noisy_form, without_noise
 from edgedigits.picture.reading import Picture, picture_name, read_picture
 from edgedigits.picture.stripes import without_stripes
 from edgedigits.picture.tiny import is_tiny, tiny_digit
@@ -52,6 +51,9 @@ def prepare(picture: Picture) -> Pixels:
             for pixels in (gray, np.invert(gray)):
                 if is_mnist_form(pixels):
                     return np.array(pixels)
+            from edgedigits.picture.noise import is_noisy_form, without_noise
+
+            for pixels in (gray, np.invert(gray)):
                 if is_noisy_form(pixels):
                     return without_noise(pixels)
         return centred(fitted(thickened(cropped(find_digit(gray)))))

@@ -8,7 +8,7 @@ from drawn_sevens import seven, similarity
 from PIL import Image, ImageDraw
 
 from edgedigits.errors import ImageError
-from edgedigits.picture import digit
+from edgedigits.picture import digit, panels
 from edgedigits.picture.levels import Pixels
 from edgedigits.picture.panels import LEAST_STEP, SMALLEST_SHARE, panels_in
 from edgedigits.picture.prepare import prepare
@@ -169,7 +169,7 @@ def test_papers_within_papers_are_looked_at_a_few_times_only(monkeypatch: pytest
         looked.append(gray.shape)
         return panels_in(gray)
 
-    monkeypatch.setattr(digit, "panels_in", counted)
+    monkeypatch.setattr(panels, "panels_in", counted)
     with pytest.raises(ImageError):
         prepare(grid_of_grids(1000, 3))
     assert 0 < len(looked) <= sum(digit.MOST_PANELS**depth for depth in range(digit.MOST_PAPERS))
