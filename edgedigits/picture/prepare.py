@@ -44,9 +44,10 @@ def prepare(picture: Picture) -> Pixels:
             ``ImageTypeError`` where this is no picture in any form.
     """
     try:
-        gray = without_stripes(without_blocks(read_picture(picture)))
+        gray = without_blocks(read_picture(picture))
         if is_tiny(gray):
             return centred(fitted(tiny_digit(gray)))
+        gray = without_stripes(gray)
         if gray.shape == (IMAGE_SIDE, IMAGE_SIDE):
             for pixels in (gray, np.invert(gray)):
                 if is_mnist_form(pixels):
