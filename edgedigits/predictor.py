@@ -192,7 +192,7 @@ class DigitPredictor:
         Raises:
             ImageError: one of them cannot be read, or shows nothing; the message says which.
         """
-        if isinstance(pictures, (str, bytes, os.PathLike)):
+        if isinstance(pictures, (str, bytes, bytearray, memoryview, os.PathLike)):
             raise ImageTypeError("predict_batch expects several pictures, got one; use predict")
         if not isinstance(pictures, Iterable):
             raise ImageTypeError(f"predict_batch expects several pictures, got {type(pictures).__name__}")

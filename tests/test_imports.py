@@ -80,6 +80,8 @@ def test_the_predictor_needs_onnxruntime_numpy_and_pillow_only():
                 "picture.reading",
                 "picture.scaling",
                 "picture.search",
+                "picture.stripes",
+                "picture.tiny",
                 "predictor",
                 "printable",
                 "runtimes",

@@ -16,6 +16,9 @@ CORNER = 0.3
 """Side of the square at a corner, in longer sides of the picture, that shade fills and no stroke does."""
 MIN_PART = 0.03
 """Area of a stroke, at least, in areas of the digit's largest part."""
+IN_LINE_AREA, IN_LINE_HEIGHT, LINE_WIDTH = 0.25, 0.55, 1.15
+"""Area and height, in those of the most prominent part, from which on another one is a digit by itself, and the
+width of both together in their heights. The two halves of a broken 0 or 4 are narrower than they are high."""
 REACH = 0.2
 """Gap that strokes of one digit may have between them, in longer sides of the digit."""
 
@@ -129,6 +132,28 @@ class Components(NamedTuple):
             np.unique(row[at_right > 0]).size / height,
         )
         return float(near.sum()) / float(length.sum()), sides
+
+    def digits_in_line(self, main: int) -> Integers:
+        """Return the boxes of the parts of a digit's size that stand in one line with the part ``main``.
+
+        Parts at the border are left out, and strokes of one digit: side by side they are no wider than it is high.
+
+        Returns:
+            (n, 4), from left to right; n is 0 where there is no more than one digit.
+        """
+        top, bottom = self.box[main, :2]
+        heights = self.box[:, 1] - self.box[:, 0]
+        overlap = np.minimum(self.box[:, 1], bottom) - np.maximum(self.box[:, 0], top)
+        beside = ~self.touching_border() & (self.area >= IN_LINE_AREA * self.area[main])
+        beside &= (heights >= IN_LINE_HEIGHT * (bottom - top)) & (overlap >= 0.5 * heights)
+        boxes: Integers = self.box[beside]
+        boxes = boxes[boxes[:, 2].argsort()]
+        # What stands above or below another part belongs to it.
+        apart = [index for index, box in enumerate(boxes) if not (boxes[:index, 3] > box[2:].mean()).any()]
+        boxes = boxes[apart]
+        if len(boxes) < 2 or boxes[:, 3].max() - boxes[:, 2].min() < LINE_WIDTH * heights[beside].max():
+            boxes = boxes[:0]
+        return boxes
 
     def strokes_near(self, main: int, foreign: Mask) -> Mask:
         """Tell which parts make up one digit: ``main``, and strokes near it that are not foreign and no specks."""

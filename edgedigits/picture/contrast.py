@@ -41,7 +41,7 @@ SLOPE_PAPER = 0.12
 SLOPE_TOLERANCE = 0.2
 """Distance from the surface, in that of the ink, within which a pixel is paper."""
 SLOPE_RESIDUAL = 0.1
-"""Distance from the surface, in that of the ink, that seven tenths of the paper keep: else it is no such surface."""
+"""Distance from the surface, in that of the ink, that seven tenths of even paper keep."""
 SHADE_TONES = 0.14, 0.85
 """Tones, in the highest contrast, of what may be shade: more than paper, less than ink."""
 SHADE_SPAN = 0.03
@@ -140,16 +140,35 @@ def flat_contrast(gray: Pixels, paper: int | npt.NDArray[np.float32], *, dark: b
 def sloping_contrast(gray: Pixels, threshold: int, *, dark: bool) -> Contrast | None:
     """Return how far each pixel stands out from paper on which the light falls off evenly.
 
-    Its level is a surface of second order, fitted to the pixels on the paper's side of a threshold and, twice more, to
-    those that lie near the surface: three rounds of trimmed least squares.
-
     Args:
         gray: (h, w) uint8.
         threshold: the highest level of the dark pixels.
         dark: whether the ink is darker than the paper.
 
     Returns:
-        As ``flat_contrast``; None where the paper has no such surface.
+        As ``flat_contrast``; None where the paper is no such surface.
+    """
+    paper = paper_surface(gray, threshold, dark=dark, tolerance=SLOPE_TOLERANCE, residual=SLOPE_RESIDUAL)
+    return None if paper is None else flat_contrast(gray, paper, dark=dark)
+
+
+def paper_surface(
+    gray: Pixels, threshold: int, *, dark: bool, tolerance: float, residual: float = np.inf
+) -> npt.NDArray[np.float32] | None:
+    """Return the level of paper on which the light falls off evenly.
+
+    It is a surface of second order, fitted to the pixels on the paper's side of a threshold and, twice more, to
+    those that lie near the surface: three rounds of trimmed least squares.
+
+    Args:
+        gray: (h, w) uint8.
+        threshold: the highest level of the dark pixels.
+        dark: whether the ink is darker than the paper.
+        tolerance: distance from the surface, in that of the ink, within which a pixel is paper.
+        residual: distance from the surface, in that of the ink, that seven tenths of the paper keep at most.
+
+    Returns:
+        (h, w) float32, 0..255; None where too little is paper, or it is further from the surface.
     """
     small = shrunk(gray, SLOPE_SIDE)
     terms = np.stack(_surface_terms(small.shape), axis=-1).reshape(-1, 6)
@@ -161,13 +180,13 @@ def sloping_contrast(gray: Pixels, threshold: int, *, dark: bool) -> Contrast | 
         weights = np.linalg.lstsq(terms[is_paper], levels[is_paper], rcond=None)[0]
         away = terms @ weights - levels if dark else levels - terms @ weights
         ink = float(away[~is_paper].mean()) if not is_paper.all() else 0.0
-        is_paper = np.abs(away) < SLOPE_TOLERANCE * ink
-    if not is_paper.any() or np.quantile(np.abs(away[is_paper]), 0.7) > SLOPE_RESIDUAL * ink:
+        is_paper = np.abs(away) < tolerance * ink
+    if not is_paper.any() or np.quantile(np.abs(away[is_paper]), 0.7) > residual * ink:
         return None
     paper = np.zeros(gray.shape, np.float32)
     for weight, term in zip(weights, _surface_terms(gray.shape), strict=True):
         paper += np.float32(weight) * term
-    return flat_contrast(gray, np.clip(paper, 0, PIXEL_MAX), dark=dark)
+    return np.clip(paper, 0, PIXEL_MAX)
 
 
 def _surface_terms(shape: tuple[int, ...]) -> list[npt.NDArray[np.float32]]:

@@ -1,6 +1,8 @@
 """Gray levels -> the ink of one digit, on paper of any tone, in any light. Pure functions of arrays.
 
     on_even_paper     in ``even_paper.py``: a drawing, or a picture cut to its digit
+    in_panel          with ``panels.py``: the same within a note, a drawing pad, axes, a cell
+    on_patterned_paper  in ``patterned.py``: a small box around a digit, on printed paper
     search            in ``search.py``: a photograph
     find_digit        both: once for the whole picture, once more, closer, where the digit is small in it
 
@@ -10,6 +12,8 @@ digit.
 The constants here and there were chosen on MNIST's validation images, laid on sheets with shadows, texture, lines and
 specks, and on digits drawn with paint programs, scanned and photographed; never on MNIST's test images.
 """
+
+from itertools import islice
 
 import numpy as np
 
@@ -22,6 +26,14 @@ from edgedigits.picture.levels import Pixels
 from edgedigits.picture.scaling import shrunk
 from edgedigits.picture.search import search
 
+MOST_PANELS = 4
+"""How many panels are looked at in a picture, the largest of each tone first: each may hold as many again."""
+MOST_PAPERS = 3
+"""How often paper is looked for within paper: a page, a pad on it, and a frame around the pad."""
+ALONE = 0.98
+"""Share of all ink that a digit on even paper has, at least, where no other paper is looked for."""
+LARGE_PANEL = 0.8
+"""Share of the picture from which on paper is taken though the digit runs out of it, as in a cell written full."""
 LOOK_SIDE = 256
 """Longer side on which ink is looked for."""
 CLOSE_SIDE = 110
@@ -56,9 +68,34 @@ def find_digit(gray: Pixels) -> Pixels:
     Raises:
         ImageError: there is no ink, or none of a digit.
     """
+    return find(gray, MOST_PAPERS).ink()
+
+
+def find(gray: Pixels, papers: int) -> Finding:
+    """Find the digit in a picture, or in the innermost paper in it.
+
+    Args:
+        gray: (h, w) uint8, ink dark or light.
+        papers: how often paper is looked for within paper.
+
+    Raises:
+        ImageError: there is no ink, or none of a digit.
+    """
     whole = shrunk(gray, LOOK_SIDE)
     drawing = on_even_paper(whole)
+    if papers and not (drawing and is_alone(drawing[1])):
+        inside = in_panel(gray, whole, papers)
+        if inside is not None:
+            return inside
+    if drawing is None:
+        from edgedigits.picture.patterned import on_patterned_paper
+
+        cut = on_patterned_paper(whole)
+        if cut is not None:
+            check_alone(cut[1])
+            return cut[1]
     dark, finding = find_in(whole) if drawing is None else drawing
+    check_alone(finding)
     check_ink(finding)
     scale = max(gray.shape) / max(whole.shape)
     if scale > 1 and finding.side < SMALLEST_LOOK:
@@ -68,7 +105,34 @@ def find_digit(gray: Pixels) -> Pixels:
         drawing = None if drawing is None else on_even_paper(closer)
         finding = drawing[1] if drawing is not None and drawing[0] == dark else search(closer, dark=dark)
     check_digit(finding)
-    return finding.ink()
+    return finding
+
+
+def in_panel(gray: Pixels, whole: Pixels, papers: int) -> Finding | None:
+    """Return the digit in the innermost paper that holds one; None where there is no paper that does.
+
+    Args:
+        gray: (h, w) uint8.
+        whole: the same, at most 256 on the longer side.
+        papers: how often paper is looked for within paper, at least 1.
+    """
+    from edgedigits.picture.panels import panels_in
+
+    for panel in islice(panels_in(whole), MOST_PANELS):
+        try:
+            finding = find(panel.cut_from(gray), papers - 1)
+        except ImageError:
+            continue
+        runs_out = finding.is_cut or finding.touches_border
+        if not runs_out or panel.share > LARGE_PANEL:
+            return finding
+    return None
+
+
+def is_alone(finding: Finding) -> bool:
+    """Tell whether a digit on even paper lies inside the picture, with nothing beside it, and is no panel itself."""
+    is_inside = not finding.is_cut and not finding.touches_border
+    return is_inside and finding.share > ALONE and not finding.is_panel
 
 
 def find_in(gray: Pixels) -> tuple[bool, Finding]:
@@ -102,6 +166,16 @@ def around(gray: Pixels, box: tuple[int, int, int, int], scale: float) -> Pixels
     rows = slice(max(0, int((top - margin) * scale)), int((bottom + margin) * scale))
     columns = slice(max(0, int((left - margin) * scale)), int((right + margin) * scale))
     return np.ascontiguousarray(gray[rows, columns])
+
+
+def check_alone(finding: Finding) -> None:
+    """Raise ``ImageError`` where several digits stand in one line, saying where."""
+    if finding.digits:
+        places = ", ".join(f"{100 * middle:.0f}" for middle in finding.digits)
+        raise no_digit(
+            f"there are {len(finding.digits)} parts of a digit's size beside each other, at {places} % of the width; "
+            "cut out one digit"
+        )
 
 
 def check_ink(finding: Finding) -> None:

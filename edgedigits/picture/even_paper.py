@@ -1,5 +1,7 @@
 """Drawings, and pictures cut to their digit: paper of one level, or of one that changes evenly. Pure functions."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from edgedigits.errors import ImageError
@@ -115,7 +117,9 @@ def cut_digit(contrast: Contrast) -> Finding | None:
         is_cut = max(sides) < WHOLE_SIDE and not has_full_corner(mask)
     else:
         is_cut = max(sides) < HALF_A_SIDE
-    return finding if is_cut and parts.area[main] >= MAIN_PART * parts.area.sum() else None
+    if not is_cut or parts.area[main] < MAIN_PART * parts.area.sum():
+        return None
+    return replace(finding, is_cut=bool(mask[[0, -1]].any() or mask[:, [0, -1]].any()))
 
 
 def reaches_across(box: tuple[int, int, int, int], shape: tuple[int, ...]) -> bool:

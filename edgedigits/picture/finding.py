@@ -26,6 +26,8 @@ MOST_LAYERS = 8
 """How often foreign ink is taken away before the picture is given up."""
 LYING = 0.7
 """Share of its height or width with which ink lies along the border and is shade: strokes run out across it."""
+FULL = 0.35
+"""Area of a panel with a digit in it, in that of its box, at least; most digits have less."""
 PLAUSIBLE_THICKNESS = 0.33
 """Stroke width in longer sides of the digit. Of MNIST's training digits 1 in 1,000 has more than 0.27, none 0.35."""
 
@@ -48,6 +50,12 @@ class Finding:
     """Contrast that only 1 in 100 pixels away from the digit exceed."""
     is_frame: bool
     """Whether the ink runs along the sides of its own box, thin and straight."""
+    is_panel: bool = False
+    """Whether its most prominent part has four corners, as paper has, and something in it."""
+    is_cut: bool = False
+    """Whether it runs out of the picture, around which a margin was put."""
+    digits: tuple[float, ...] = ()
+    """Middles of it and of the digits that stand in one line with it, in widths of the picture; () if it is alone."""
 
     @property
     def side(self) -> int:
@@ -142,7 +150,34 @@ def _finding(contrast: Contrast, parts: Components, main: int, foreign: Mask) ->
     away = contrast[~widened(parts.mask(chosen | foreign), GRAIN_DISTANCE)]
     grain = quantile(away, 0.99) if away.size else 0.0
     kept = np.where(near, contrast, np.float32(0))
-    return Finding(kept, mask, level, box_of(parts.box[chosen]), share, grain, parts.is_empty_frame(main))
+    is_frame = parts.is_empty_frame(main)
+    digits = middles(parts, main)
+    return Finding(
+        kept,
+        mask,
+        level,
+        box_of(parts.box[chosen]),
+        share,
+        grain,
+        is_frame,
+        _is_panel(parts, main),
+        digits=digits,
+    )
+
+
+def _is_panel(parts: Components, main: int) -> bool:
+    top, bottom, left, right = parts.box[main]
+    if parts.area[main] < FULL * (bottom - top) * (right - left):
+        return False
+    from edgedigits.picture.panels import is_panel
+
+    return is_panel(parts, main)
+
+
+def middles(parts: Components, main: int) -> tuple[float, ...]:
+    """Return where digits stand in one line, in widths of the picture; () where there is only one."""
+    boxes = parts.digits_in_line(main)
+    return tuple((boxes[:, 2:].mean(axis=1) / parts.shape[1]).tolist())
 
 
 def widened(mask: Mask, pixels: int) -> Mask:

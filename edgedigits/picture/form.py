@@ -33,13 +33,13 @@ def ink_box(pixels: Pixels, above: int = 0) -> tuple[int, int, int, int] | None:
     return top, rows.rfind(1) + 1, columns.find(1), columns.rfind(1) + 1
 
 
-def cropped(ink: Pixels) -> Pixels:
-    """Cut out the digit: the box of all that is at least half ink.
+def cropped(ink: Pixels, above: int = PIXEL_MAX // 2) -> Pixels:
+    """Cut out the digit: the box of all that is lighter than a level, by default at least half ink.
 
     Raises:
         ImageError: there is no ink, or no more than a speck.
     """
-    box = ink_box(ink, PIXEL_MAX // 2)
+    box = ink_box(ink, above)
     if box is None or max(box[1] - box[0], box[3] - box[2]) < MIN_INK_SIDE:
         raise ImageError("shows nothing: there is no more than a speck; draw the digit larger")
     top, bottom, left, right = box

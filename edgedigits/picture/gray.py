@@ -20,6 +20,7 @@ MIN_COLOUR = 24
 COLOUR_GAIN = 1.6
 """How many times the luminance's contrast a colour must have to take its place."""
 
+_MOST_CHANNELS = 4
 LEAST_SQUARES = 8
 """Pixels on the shorter side that a picture has at least before it was enlarged."""
 
@@ -138,10 +139,14 @@ def _local_contrast(channel: Image.Image) -> float:
 def gray_of_array(array: npt.NDArray[Any]) -> Pixels:
     """Turn an array (h, w) or (h, w, 1 to 4) into gray levels, as ``gray_of_image`` does.
 
+    A batch of one, (1, h, w) or (1, h, w, 1 to 4) with h and w above 4, is the picture in it.
+
     Raises:
         ImageError: its shape or its numbers are none of a picture.
     """
     array = np.asarray(array)
+    if array.ndim in (3, 4) and array.shape[0] == 1 and min(array.shape[1:3]) > _MOST_CHANNELS:
+        array = array[0]
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[:, :, 0]
     if array.ndim != 2 and not (array.ndim == 3 and array.shape[2] in (2, 3, 4)):

@@ -120,7 +120,7 @@ def sliding(pixels: Pixels, window: int, extremum: np.ufunc) -> Pixels:
     return found
 
 
-def border_of(gray: Pixels) -> Pixels:
+def border_of(gray: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Return the levels of the first and last row and column, shape (2 w + 2 h,)."""
     return np.concatenate([gray[0], gray[-1], gray[:, 0], gray[:, -1]])
 

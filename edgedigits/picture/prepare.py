@@ -22,30 +22,41 @@ from edgedigits.picture.form import centred, cropped, fitted, is_mnist_form, thi
 from edgedigits.picture.gray import without_blocks
 from edgedigits.picture.levels import Pixels
 from edgedigits.picture.reading import Picture, picture_name, read_picture
+from edgedigits.picture.stripes import without_stripes
+from edgedigits.picture.tiny import is_tiny, tiny_digit
 
 
 def prepare(picture: Picture) -> Pixels:
     """Bring any picture into MNIST form.
 
     Args:
-        picture: a path, the bytes of a picture file, a file opened in binary mode, a PIL image, or an array (h, w) or
-            (h, w, 1 to 4: gray, gray and alpha, RGB, RGBA) of uint8, uint16, any other integers, bool or float.
+        picture: a path, the bytes of a picture file (also as ``bytearray`` or ``memoryview``), a file opened in binary
+            mode, a PIL image, or an array (h, w) or (h, w, 1 to 4: gray, gray and alpha, RGB, RGBA), or a batch of one
+            of these, of uint8, uint16, any other integers, bool or float.
             Of an animation the first frame is taken. How the numbers of an array are read: see ``as_levels``.
 
     Returns:
         (28, 28) uint8, C-contiguous, 0 = background, 255 = ink; never the array that was given.
 
     Raises:
-        ImageError: the picture cannot be read, or shows nothing. It is an ``ImageNotFoundError`` where there is no such
-            file, an ``ImageFileError`` where the system does not let us read it, and an ``ImageTypeError`` where this
-            is no picture in any form.
+        ImageError: the picture cannot be read, shows nothing, or shows several digits. It is an ``ImageNotFoundError``
+            where there is no such file, an ``ImageFileError`` where the system does not let us read it, and an
+            ``ImageTypeError`` where this is no picture in any form.
     """
     try:
         gray = without_blocks(read_picture(picture))
+        if is_tiny(gray):
+            return centred(fitted(tiny_digit(gray)))
+        gray = without_stripes(gray)
         if gray.shape == (IMAGE_SIDE, IMAGE_SIDE):
             for pixels in (gray, np.invert(gray)):
                 if is_mnist_form(pixels):
                     return np.array(pixels)
+            from edgedigits.picture.noise import is_noisy_form, without_noise
+
+            for pixels in (gray, np.invert(gray)):
+                if is_noisy_form(pixels):
+                    return without_noise(pixels)
         return centred(fitted(thickened(cropped(find_digit(gray)))))
     except ImageError as error:
         raise type(error)(f"{picture_name(picture)}: {error}") from error

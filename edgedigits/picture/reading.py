@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import struct
 import threading
 import warnings
@@ -29,7 +30,8 @@ from edgedigits.picture.limits import (
 from edgedigits.printable import printable
 
 Picture: TypeAlias = (
-    "str | os.PathLike[str] | os.PathLike[bytes] | bytes | BinaryIO | Image.Image | npt.NDArray[Any]"
+    "str | os.PathLike[str] | os.PathLike[bytes] | bytes | bytearray | memoryview | BinaryIO | Image.Image"
+    " | npt.NDArray[Any]"
 )
 
 _SIGNATURES = (
@@ -46,6 +48,10 @@ _SIGNATURES = (
 
 _JPEG_SCAN = b"\xff\xda"
 """The marker that begins a pass over the pixels; inside a pass, a byte 255 is always followed by a 0."""
+
+_BYTES = (bytes, bytearray, memoryview)
+_ADDRESS = re.compile(r"(?i)(https?|ftp|s3|gs|data|file):")
+"""What an address begins with; a drive of Windows is a single letter."""
 
 _UNKNOWN_FORMAT = "cannot be read: not a PNG, JPEG, GIF, BMP, TIFF, WebP or PNM picture; save it as PNG"
 
@@ -74,7 +80,7 @@ def picture_name(picture: Picture) -> str:
             return printable(_path_text(picture))
         except ImageTypeError:
             return f"picture ({_type(picture)})"
-    if isinstance(picture, (bytes, Image.Image, np.ndarray)):
+    if isinstance(picture, (*_BYTES, Image.Image, np.ndarray)):
         return f"picture ({type(picture).__name__})"
     name = getattr(picture, "name", None)
     return printable(name) if isinstance(name, str) else "picture"
@@ -89,6 +95,8 @@ def read_picture(picture: Picture) -> Pixels:
     Raises:
         ImageError: it cannot be read. The message does not name the picture.
     """
+    if isinstance(picture, memoryview) and picture.ndim > 1:
+        return gray_of_array(np.asarray(picture))
     if isinstance(picture, np.ndarray):
         return gray_of_array(picture)
     try:
@@ -110,10 +118,23 @@ def read_picture(picture: Picture) -> Pixels:
         ) from error
 
 
-def read_bytes(picture: "str | os.PathLike[str] | os.PathLike[bytes] | bytes | BinaryIO") -> bytes:
+def read_bytes(
+    picture: "str | os.PathLike[str] | os.PathLike[bytes] | bytes | bytearray | memoryview | BinaryIO",
+) -> bytes:
     """Return the bytes of a picture file, from where they are."""
     if isinstance(picture, bytes):
         return picture
+    if isinstance(picture, (bytearray, memoryview)):
+        size = memoryview(picture).nbytes
+        if size > limits.MAX_FILE_BYTES:
+            raise ImageError(
+                f"cannot be read: larger than {limits.MAX_FILE_BYTES // 2**20} MiB; save it smaller"
+            )
+        return bytes(picture)
+    if isinstance(picture, str) and _ADDRESS.match(picture) and not os.path.lexists(picture):
+        raise ImageNotFoundError(
+            "cannot be read: an address, and nothing is fetched; download it and name the file"
+        )
     if not isinstance(picture, (str, os.PathLike)) and not hasattr(picture, "read"):
         raise ImageTypeError(
             f"cannot be read: expected a path, bytes, an open file, a PIL image or an array, got {_type(picture)}"
@@ -128,11 +149,21 @@ def read_bytes(picture: "str | os.PathLike[str] | os.PathLike[bytes] | bytes | B
         reason = getattr(error, "strerror", None) or str(error)
         kind = next((ours for theirs, ours in _FILE_ERRORS if isinstance(error, theirs)), ImageError)
         raise kind(f"cannot be read: {reason}; name a picture file that you may read") from error
+    if data == b"" and not isinstance(source, Path) and _is_at_its_end(source):
+        raise ImageError("cannot be read: the file is at its end; call seek(0) first")
     if not isinstance(data, bytes):
         raise ImageTypeError(f"cannot be read: the file gave {_type(data)}; open it in binary mode ('rb')")
     if len(data) > limits.MAX_FILE_BYTES:
         raise ImageError(f"cannot be read: larger than {limits.MAX_FILE_BYTES // 2**20} MiB; save it smaller")
     return data
+
+
+def _is_at_its_end(file: BinaryIO) -> bool:
+    """Tell whether a file from which nothing came holds something before the place where it stands."""
+    try:
+        return file.tell() > 0
+    except (AttributeError, OSError, ValueError):
+        return False
 
 
 _FILE_ERRORS: tuple[tuple[type[Exception], type[ImageError]], ...] = (

@@ -57,8 +57,8 @@ UNREADABLE: dict[str, tuple[Any, str]] = {
     "array-int-negative": (-np.eye(9, dtype=int), "found -1..0"),
     "array-scalar": (np.array(5), "expected an array (h, w) or (h, w, 1 to 4), got ()"),
     "array-1d": (np.zeros(784, np.uint8), "got (784,)"),
-    "array-channels-first": (np.zeros((1, 28, 28), np.uint8), "got (1, 28, 28)"),
-    "array-4d": (np.zeros((1, 28, 28, 1), np.uint8), "got (1, 28, 28, 1)"),
+    "array-channels-first": (np.zeros((3, 28, 28), np.uint8), "got (3, 28, 28)"),
+    "array-4d": (np.zeros((2, 28, 28, 1), np.uint8), "got (2, 28, 28, 1)"),
     "array-empty": (np.zeros((0, 28), np.uint8), "no pixels"),
     "array-huge": (np.broadcast_to(np.uint8(0), (20_000, 20_000)), "at most 60 megapixels"),
 }
