@@ -53,11 +53,7 @@ def train(
         ModelFileError: the checkpoint is unreadable, or of a run with another recipe.
         OutputError: ``folder`` cannot be written to.
     """
-    if recipe.drawn and train_split.class_names != LABELS:
-        raise ArgumentError(
-            f"drawn: expected 0 where the classes are no digits ({', '.join(train_split.class_names)}), got "
-            f"{recipe.drawn}: drawn digits would be taught as these; train with --drawn 0"
-        )
+    _check_classes(recipe, train_split)
     check_temporary_room()
     finish_commits(folder)
     tf.config.experimental.enable_op_determinism()
@@ -82,6 +78,14 @@ def train(
     result = write_results(fitter, history, scaling, train_split, test_split, folder, name, resumed_after)
     checkpoint.unlink(missing_ok=True)
     return result
+
+
+def _check_classes(recipe: Recipe, split: Split) -> None:
+    if recipe.drawn and train_split.class_names != LABELS:
+        raise ArgumentError(
+            f"drawn: expected 0 where the classes are no digits ({', '.join(train_split.class_names)}), got "
+            f"{recipe.drawn}: drawn digits would be taught as these; train with --drawn 0"
+        )
 
 
 def _history(checkpoint: Path, fitter: Fitter, split: Split, progress: Progress) -> list[Epoch]:
