@@ -81,9 +81,9 @@ def train(
 
 
 def _check_classes(recipe: Recipe, split: Split) -> None:
-    if recipe.drawn and train_split.class_names != LABELS:
+    if recipe.drawn and split.class_names != LABELS:
         raise ArgumentError(
-            f"drawn: expected 0 where the classes are no digits ({', '.join(train_split.class_names)}), got "
+            f"drawn: expected 0 where the classes are no digits ({', '.join(split.class_names)}), got "
             f"{recipe.drawn}: drawn digits would be taught as these; train with --drawn 0"
         )
 
