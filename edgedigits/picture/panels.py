@@ -38,6 +38,8 @@ OPENED_SIDE = 128
 INSET = 0.012
 """What is cut off along the sides of a panel, in its sides: their soft edge."""
 
+LEAST_SIDES = 2
+"""Sides of a panel, at least, that are not the picture's own."""
 EDGE, EDGE_PLACES, LEAST_STEP = 0.012, 24, 14
 """Longer sides of the picture on both sides of an edge, places along it, and levels between the two, at least in half
 of the places."""
@@ -80,15 +82,21 @@ class Panel(NamedTuple):
     def stands_out_in(self, gray: Pixels) -> bool:
         """Tell whether the tone changes at once along each side, and does not fade from one into the other.
 
-        Sides that are the picture's own are not looked at.
+        Sides that are the picture's own are not looked at. Where three of them are, it is a shadow that ends at the
+        fourth, or the light.
         """
         height, width = gray.shape
         quad = np.array(self.corners) * (width, height)
         middle = quad.mean(axis=0)
         reach = max(1.0, EDGE * max(gray.shape))
-        for start, end in zip(quad, np.roll(quad, -1, axis=0), strict=True):
-            if any(start[axis] == end[axis] and end[axis] in (0, gray.shape[1 - axis]) for axis in (0, 1)):
-                continue
+        inner = [
+            (start, end)
+            for start, end in zip(quad, np.roll(quad, -1, axis=0), strict=True)
+            if not any(start[axis] == end[axis] and end[axis] in (0, gray.shape[1 - axis]) for axis in (0, 1))
+        ]
+        if len(inner) < LEAST_SIDES:
+            return False
+        for start, end in inner:
             direction = (end - start) / np.hypot(*(end - start))
             outward = np.array([direction[1], -direction[0]])
             outward *= np.sign(outward @ (start - middle))

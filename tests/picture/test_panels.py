@@ -135,6 +135,14 @@ def test_light_that_falls_off_parts_no_paper() -> None:
     assert similarity(prepare(np.rint(levels).astype(np.uint8)), whole) > 0.9
 
 
+@pytest.mark.parametrize(("lines", "is_found"), [(1, False), (2, True), (3, True)])
+def test_a_shadow_across_the_picture_parts_no_paper(lines: int, is_found: bool) -> None:
+    levels = np.array(seven((200, 200), pen=12))
+    for turn in range(lines):
+        np.rot90(levels, turn)[:20] //= 2
+    assert bool(shares(Image.fromarray(levels))) is is_found
+
+
 def test_a_seven_that_was_cut_to_its_ink_is_no_paper(reference: Pixels) -> None:
     ink = np.asarray(seven())
     rows, columns = np.nonzero(ink < 128)
