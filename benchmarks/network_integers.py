@@ -32,7 +32,6 @@ HELD_OUT = 5_000
 
 def trained(model: keras.Model, split: Split, epochs: int, path: Path) -> None:
     """Train a network on the values that it wants, its pixels as they are where it scales them itself, and save it."""
-    keras.utils.set_random_seed(0)
     scales = any(isinstance(layer, keras.layers.Rescaling) for layer in model.layers)
     values = split.images.astype(np.float32) / (1 if scales else 255)
     last = model.layers[-1]

@@ -146,9 +146,6 @@ def command(
       edgedigits train --data fashion --labels names.txt --name fashion
     """
     changes = {field: value for field, value in choices.items() if value is not None}
-    if labels:
-        # Drawn are digits; whoever wants them there as well has to say so.
-        changes.setdefault("drawn", 0)
     if isinstance(arch, str):
         _share_out()
     with _told_how_to_go_on(models, name):

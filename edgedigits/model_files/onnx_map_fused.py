@@ -41,10 +41,10 @@ def _largest_of_last(inputs: list[Tensor], attributes: Attributes) -> Tensor:
 
 
 FUSED_MAP_OPERATORS: Rules = {
-    "NhwcMaxPool": _largest_of_last,
     "BiasGelu": _biased_gelu,
     "FusedConv": _fused_convolution,
     "FusedMatMul": fused_product,
     "Gelu": function("Gelu"),
+    "NhwcMaxPool": _largest_of_last,
     "QuickGelu": function("QuickGelu", "alpha"),
 }

@@ -294,4 +294,4 @@ def _drawn_picture(seed: int) -> bytes:
     images, labels = draw_digits(CLASSES * SHEET_DRAWN_PER_CLASS, np.random.default_rng(seed))
     by_class = labels.argsort(kind="stable").reshape(CLASSES, SHEET_DRAWN_PER_CLASS)
     cells = [sheets.Cell(images[index], (str(labels[index]),)) for index in by_class.T.ravel()]
-    return sheets.draw_sheet("samples of the drawn digits: every epoch has new ones", cells)
+    return sheets.draw_sheet("samples of the drawn digits: every epoch draws an eighth of them anew", cells)

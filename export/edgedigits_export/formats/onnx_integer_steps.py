@@ -202,10 +202,11 @@ def _pool(to: IntegerWriter, step: Pool, place: int) -> str:
         value = to.add("MaxPool", place, [to.source(step)], **pool_attributes(step))
     else:
         value = to.quantized(place, to.add("AveragePool", place, to.taken(step), **pool_attributes(step)))
-    width = to.shapes[step.sources[0]][1] + to.surplus.get(step.sources[0], 0)
-    surplus = (width - step.window[1]) // step.strides[1] + 1 - to.shapes[place][1]
-    if step.sources[0] in to.surplus and surplus:
-        return to.padded(place, value, (0, 0, 0, -surplus), to.around(place, ""), "_surplus")
+    if surplus := to.surplus.get(step.sources[0]):
+        width = to.shapes[step.sources[0]][1] + surplus
+        beyond = (width - step.window[1]) // step.strides[1] + 1 - to.shapes[place][1]
+        if beyond:
+            value = to.padded(place, value, (0, 0, 0, -beyond), to.around(place, ""), "_surplus")
     return value
 
 
