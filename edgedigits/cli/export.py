@@ -106,7 +106,7 @@ def command(
 
     NETWORK is a .keras or whole-model .h5 file, of any author; without it, that of --models and --name.
     Networks of other layers than Dense ones, with convolutions for instance, go to every format; recurrent
-    layers, attention and a few others to float32 ONNX and ORT files.
+    layers, attention and a few others to float32 TFLite, ONNX and ORT files.
 
     Every file has to prove on all test images that it is as accurate before it is put in place. A file
     that fails the gate is not written, and the exit status is 1. The same network gives the same bytes.

@@ -307,11 +307,11 @@ class Attention(LayerSpec):
 
 
 FLOAT_KINDS = (Attention, LayerNormalization, Multiply, Permute, Recurrent, Resized)
-"""That go to float32 ONNX and ORT files only."""
+"""That go to float32 files only."""
 
 
 def float_layers(layers: Iterable[LayerSpec]) -> list[str]:
-    """Return what those of some layers are called that go to float32 ONNX and ORT files only, each kind once."""
+    """Return what those of some layers are called that go to float32 files only, each kind once."""
     found = {str(layer).partition(" ")[0] for layer in layers if isinstance(layer, FLOAT_KINDS)}
     functions = (getattr(layer, key, "") for layer in layers for key in ("activation", "function"))
     return sorted(found | ({"softplus"} & set(functions)))

@@ -40,14 +40,19 @@ from edgedigits.model_files.tflite_map_operators import (
     MAP_OPERATOR_NAMES,
     OPTIONS_OF,
 )
+from edgedigits.model_files.tflite_sequence_rules import SEQUENCE_RULES, are_shares
 
-MOST_OPERATORS = 1_000
-"""A network of ten layers has under thirty."""
+MOST_OPERATORS = 4_000
+"""A network of ten layers has under thirty; the cell of a sequence some sixteen for each of its steps."""
 NAMES = OPERATOR_NAMES | MAP_OPERATOR_NAMES
 
 
 def _is_reshape(inputs: "list[Tensor | None]", output: Tensor, options: Table) -> bool:
     return RULES[RESHAPE](inputs, output, options) or maps.reshapes(inputs, output)
+
+
+def _is_softmax(inputs: "list[Tensor | None]", output: Tensor, options: Table) -> bool:
+    return RULES[SOFTMAX](inputs, output, options) or are_shares(inputs, output, options)
 
 
 _OPTIONS_OF = {
@@ -59,7 +64,13 @@ _OPTIONS_OF = {
     QUANTIZE: 89,
     **OPTIONS_OF,
 }
-_RULES: dict[int, Rule] = {**RULES, **maps.MAP_RULES, RESHAPE: _is_reshape}
+_RULES: dict[int, Rule] = {
+    **RULES,
+    **maps.MAP_RULES,
+    **SEQUENCE_RULES,
+    RESHAPE: _is_reshape,
+    SOFTMAX: _is_softmax,
+}
 
 
 def check_operator_chain(
@@ -175,15 +186,16 @@ class _Way:
             self.halves[given] = taken[0]
             return
         before = self.steps.get(taken[0], "")
+        is_inner = code == SOFTMAX and len(self.tensors[given].shape) > 2
         if code in _LAYERS:
             self._layer(code, taken, given, options)
-        elif before in _NEXT.get(code, ()):
+        elif before in _NEXT.get(code, ()) and not is_inner:
             self.steps[given] = _NEXT[code][before]
             self.is_chain = self.is_chain and before not in (_VALUES, _CHANCES, _RELU)
         else:
             # Of networks that are no chain: any values of an image, constants beside them.
             require(
-                code not in {CAST, SOFTMAX}
+                (code not in {CAST, SOFTMAX} or is_inner)
                 and all(place in self.steps or self.tensors[place].data is not None for place in taken)
                 and before != "",
                 f"a {name} on the way of an image, at its place",

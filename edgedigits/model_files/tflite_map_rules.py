@@ -18,6 +18,7 @@ from edgedigits.model_files.tflite_graph import (
 from edgedigits.model_files.tflite_map_operators import (
     ADD,
     AVERAGE_POOL_2D,
+    BATCH_MATMUL,
     CONCATENATION,
     CONV_2D,
     DEPTHWISE_CONV_2D,
@@ -172,19 +173,21 @@ def _is_pad(inputs: "list[Tensor | None]", output: Tensor, options: Table) -> bo
 def _is_slice(inputs: "list[Tensor | None]", output: Tensor, options: Table) -> bool:
     match inputs:
         case [
-            Tensor(shape=(1, height, width, channels)) as values,
-            Tensor(type=2, shape=(4,)) as begin,
-            Tensor(type=2, shape=(4,)) as sizes,
+            Tensor() as values,
+            Tensor(type=2, shape=(count,)) as begin,
+            Tensor(type=2, shape=(length,)) as sizes,
         ] if begin.data is not None and sizes.data is not None:
-            first, top, left, before = struct.unpack("<4i", begin.data)
-            batch, *sides = struct.unpack("<4i", sizes.data)
+            if not (_is_moved(values, output) and count == length == len(values.shape) == len(output.shape)):
+                return False
+            first, *starts = struct.unpack(f"<{count}i", begin.data)
+            batch, *sides = struct.unpack(f"<{count}i", sizes.data)
             return (
-                _is_moved(values, output)
-                and (first, before, batch) == (0, 0, -1)
+                (first, batch) == (0, -1)
                 and output.shape == (1, *sides)
-                and sides[2] == channels
-                and 0 <= top <= height - sides[0]
-                and 0 <= left <= width - sides[1]
+                and all(
+                    0 <= start <= whole - side
+                    for start, side, whole in zip(starts, sides, values.shape[1:], strict=True)
+                )
             )
     return False
 
@@ -194,7 +197,8 @@ def _is_transpose(inputs: "list[Tensor | None]", output: Tensor, options: Table)
         case [Tensor(shape=(1, _, _, _)) as values, Tensor(type=2, shape=(4,)) as order] if order.data:
             axes = struct.unpack("<4i", order.data)
             return (
-                axes in ((0, 3, 1, 2), (0, 2, 3, 1))
+                axes[0] == 0
+                and sorted(axes) == [0, 1, 2, 3]
                 and _is_moved(values, output)
                 and output.shape == tuple(values.shape[axis] for axis in axes)
             )
@@ -229,7 +233,7 @@ def _meets(other: "Tensor | None", output: Tensor) -> bool:
     return one_scale and all(side in (1, most) for side, most in zip(sides, output.shape, strict=False))
 
 
-def _is_met(inputs: "list[Tensor | None]", output: Tensor, options: Table) -> bool:
+def is_met(inputs: "list[Tensor | None]", output: Tensor, options: Table) -> bool:
     """Whether two tensors are combined value by value, the first computed from the image."""
     match inputs:
         case [Tensor() as values, Tensor() as other]:
@@ -250,16 +254,17 @@ def _is_product(inputs: "list[Tensor | None]", output: Tensor, options: Table) -
         case [Tensor() as values, Tensor() as other] if values.scales and other.scales and output.scales:
             if values.scales[0] * other.scales[0] / output.scales[0] >= LARGEST_RATIO:
                 return False
-    return _is_met(inputs, output, options)
+    return is_met(inputs, output, options)
 
 
 def _is_minimum(inputs: "list[Tensor | None]", output: Tensor, options: Table) -> bool:
-    return _is_met(inputs, output, options) and all(
+    return is_met(inputs, output, options) and all(
         tensor is not None and tensor.scales == output.scales for tensor in inputs
     )
 
 
-def _is_function(inputs: "list[Tensor | None]", output: Tensor, options: Table) -> bool:
+def is_function(inputs: "list[Tensor | None]", output: Tensor, options: Table) -> bool:
+    """Whether each value gives one."""
     match inputs:
         case [Tensor() as values]:
             return _is_pair(values, output) and values.shape == output.shape
@@ -269,14 +274,14 @@ def _is_function(inputs: "list[Tensor | None]", output: Tensor, options: Table) 
 def _is_curve(code: int) -> Rule:
     def holds(inputs: "list[Tensor | None]", output: Tensor, options: Table) -> bool:
         scale = output.scales[0] if output.scales else _INT8_OUTPUTS[code]
-        return _is_function(inputs, output, options) and scale == _INT8_OUTPUTS[code]
+        return is_function(inputs, output, options) and scale == _INT8_OUTPUTS[code]
 
     return holds
 
 
 def _is_leaky(inputs: "list[Tensor | None]", output: Tensor, options: Table) -> bool:
     # Written so that a NaN, for which no comparison holds, is refused.
-    return _is_function(inputs, output, options) and abs(options.get("alpha", 0.0)) <= LARGEST_SIDE
+    return is_function(inputs, output, options) and abs(options.get("alpha", 0.0)) <= LARGEST_SIDE
 
 
 def reshapes(inputs: "list[Tensor | None]", output: Tensor) -> bool:
@@ -294,14 +299,14 @@ def reshapes(inputs: "list[Tensor | None]", output: Tensor) -> bool:
 
 
 MAP_RULES: "dict[int, Rule]" = {
-    ADD: _is_met,
+    ADD: is_met,
     AVERAGE_POOL_2D: _is_pool,
     CONCATENATION: _is_concatenation,
     CONV_2D: _is_convolution,
     DEPTHWISE_CONV_2D: _is_depthwise,
-    ELU: _is_function,
-    EXP: _is_function,
-    GELU: _is_function,
+    ELU: is_function,
+    EXP: is_function,
+    GELU: is_function,
     LEAKY_RELU: _is_leaky,
     LOGISTIC: _is_curve(LOGISTIC),
     MAX_POOL_2D: _is_pool,
@@ -309,10 +314,10 @@ MAP_RULES: "dict[int, Rule]" = {
     MINIMUM: _is_minimum,
     MUL: _is_product,
     PAD: _is_pad,
-    PRELU: _is_met,
+    PRELU: is_met,
     REDUCE_MAX: _is_largest,
-    RELU: _is_function,
-    RELU6: _is_function,
+    RELU: is_function,
+    RELU6: is_function,
     SLICE: _is_slice,
     TANH: _is_curve(TANH),
     TRANSPOSE: _is_transpose,
@@ -327,6 +332,8 @@ def products(code: int, inputs: "list[Tensor | None]", output: Tensor, options: 
         return math.prod(output.shape) * math.prod(kernel.shape[1:])
     if code == DEPTHWISE_CONV_2D and kernel is not None:
         return math.prod(output.shape) * math.prod(kernel.shape[1:3])
+    if code == BATCH_MATMUL and inputs[0] is not None:
+        return math.prod(output.shape) * inputs[0].shape[-1]
     if code in (MAX_POOL_2D, AVERAGE_POOL_2D):
         return math.prod(output.shape) * int(options["filter_height"]) * int(options["filter_width"])
     return 0

@@ -1,4 +1,4 @@
-"""Networks of sequences: to float32 ONNX and ORT files as Keras answers, and refused by format and reason elsewhere."""
+"""Networks of sequences: to float32 files as Keras answers, and refused by format and reason elsewhere."""
 
 import functools
 from pathlib import Path
@@ -21,8 +21,10 @@ from edgedigits.networks.build import load_network
 from edgedigits.runtimes.opening import open_model
 from edgedigits.runtimes.ort import onnxruntime
 from edgedigits_export import FORMATS, ExportOptions, Target, export_model, load_inference_graph, obstacles
+from edgedigits_export.formats import tflite_file
 from edgedigits_export.formats.onnx_file import add_metadata, to_onnx
 from edgedigits_export.formats.ort_file import to_ort
+from edgedigits_export.formats.tflite_steps import steps_to_tflite
 from edgedigits_export.inference_graph import InferenceGraph
 
 NEAR = 1e-4
@@ -84,11 +86,35 @@ def test_a_float_onnx_file_answers_as_keras_does(
     assert graph.spec.parameters == fresh.count_params()
 
 
+@pytest.mark.parametrize("name", SEQUENCES)
+def test_a_float_tflite_file_answers_as_keras_does(
+    name: str, folder: Path, pixels: np.ndarray, tmp_path: Path
+) -> None:
+    fresh, graph = loaded(name, folder)
+    expected = networks.answers(fresh, graph.input_scale.values(pixels))
+    assert graph.steps is not None
+    metadata = ModelMetadata(graph.arch, "float32", graph.weights_sha256, {})
+    path = tmp_path / "network.tflite"
+    path.write_bytes(tflite_file.add_metadata(steps_to_tflite(graph.steps, "float32"), metadata))
+    model = open_model(path)
+    np.testing.assert_allclose(model.probabilities(pixels), expected, rtol=0, atol=NEAR)
+    np.testing.assert_allclose(model.probabilities(pixels[:1]), expected[:1], rtol=0, atol=NEAR)
+
+
+def test_a_long_sequence_is_refused_where_it_is_spelt_out(tmp_path: Path) -> None:
+    model = networks.chain(layers.Reshape((784, 1)), layers.GRU(8), layers.Dense(10, "softmax"))
+    model.save(tmp_path / "long.keras")
+    graph = load_inference_graph(tmp_path / "long.keras")
+    found = obstacles(graph, FORMATS)
+    assert "784 steps in all, which are spelt out here: at most 200" in found[Target("tflite", "float32")]
+    assert Target("onnx", "float32") not in found
+
+
 def test_all_27_typical_networks_go_to_float_onnx(folder: Path) -> None:
     # 21 of them in test_networks, with all other formats.
     assert len({**networks.NETWORKS, **TYPICAL}) == 27
     for name in TYPICAL:
-        assert not {Target("onnx", "float32"), Target("ort", "float32")} & {
+        assert not {Target(form, "float32") for form in ("onnx", "ort", "tflite")} & {
             *obstacles(loaded(name, folder)[1], FORMATS)
         }
 
@@ -129,7 +155,7 @@ def test_the_graph_computes_what_tf2onnx_makes_of_the_same_function(
 
 @pytest.mark.parametrize(
     ("target", "kinds"),
-    [(Target("tflite", "float32"), "LSTM"), (Target("onnx", "int8"), "LSTM"), (Target("c", "int8"), "LSTM")],
+    [(Target("tflite", "float16"), "LSTM"), (Target("onnx", "int8"), "LSTM"), (Target("c", "int8"), "LSTM")],
     ids=str,
 )
 def test_other_files_are_refused_by_format_and_layer(
@@ -138,7 +164,7 @@ def test_other_files_are_refused_by_format_and_layer(
     loaded("lstm", folder)
     with pytest.raises(
         ContractError,
-        match=f"{target.precision} {target.format} files can hold, .*: {kinds} go to float32 ONNX and ORT files",
+        match=f"{target.precision} {target.format} files can hold, .*: {kinds} go to float32 files only",
     ) as caught:
         export_model(folder / "lstm.keras", [target], *dataset, folder=tmp_path)
     assert "\n" not in str(caught.value)
@@ -164,7 +190,7 @@ def test_a_recurrent_network_goes_through_the_gate(
     test = Split.of(mnist_test.dataset, mnist_test.images[:1_000], mnist_test.labels[:1_000])
     exported, failed = export_model(
         tmp_path / "theirs.h5",
-        [Target("onnx", "float32")],
+        [Target("onnx", "float32"), Target("tflite", "float32")],
         mnist_train,
         test,
         options=ExportOptions(input_scale=UNIT),

@@ -157,6 +157,10 @@ def write_sequences() -> None:
     stamped = add_metadata(to_onnx(graph), metadata)
     (SEEDS / f"{SEQUENCES}.onnx").write_bytes(stamped)
     (SEEDS / f"{SEQUENCES}.ort").write_bytes(to_ort(stamped))
+    made = Converted(TFLITE.convert(graph, None, "float32", ExportOptions()), None)
+    name = f"{SEQUENCES}.tflite"
+    (written,) = TFLITE.stamp(name, made, metadata, ExportOptions(), load_bundled_digits()[1]).values()
+    (SEEDS / name).write_bytes(written)
 
 
 if __name__ == "__main__":

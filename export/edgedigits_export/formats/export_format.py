@@ -63,7 +63,7 @@ class ExportFormat(ABC):
             return None
         if graph.steps is not None and in_floats_only(graph.steps):
             kinds = ", ".join(float_layers(graph.spec.layers))
-            return None if precision in self.float_steps else f"{kinds} go to float32 ONNX and ORT files only"
+            return None if precision in self.float_steps else f"{kinds} go to float32 files only"
         return None if precision in self.any_layers else "they are made of Dense networks with relu only"
 
     @abstractmethod

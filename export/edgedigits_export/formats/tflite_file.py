@@ -25,8 +25,10 @@ from edgedigits.native_output import hidden_native_output
 from edgedigits.networks.backend import tf
 from edgedigits_export.formats.export_format import Converted, ExportFormat
 from edgedigits_export.formats.tflite_builder import AlignedBuffer, pack
+from edgedigits_export.formats.tflite_float_steps import LONGEST_SEQUENCES, spelt_out
 from edgedigits_export.formats.tflite_integer_steps import integers_to_tflite
 from edgedigits_export.formats.tflite_steps import steps_to_tflite
+from edgedigits_export.graph.steps import shapes_of
 from edgedigits_export.inference_graph import InferenceGraph
 from edgedigits_export.integers.calibration import TFLITE_FORM, IntegerForm
 from edgedigits_export.integers.graph_kernels import IntegerGraph
@@ -178,6 +180,16 @@ class TfliteFormat(ExportFormat):
 
     tools = ("tensorflow", "keras")
     any_layers = frozenset({"float32", "float16", "dynamic", "int8"})
+    float_steps = frozenset({"float32"})
+
+    def obstacle(self, graph: InferenceGraph, precision: Precision) -> str | None:
+        """See ``ExportFormat.obstacle``; sequences are spelt out step by step here, as far as they are short."""
+        found = super().obstacle(graph, precision)
+        if found is None and graph.steps is not None:
+            count = spelt_out(graph.steps, shapes_of(graph.steps))
+            if count > LONGEST_SEQUENCES:
+                return f"its cells take {count:,} steps in all, which are spelt out here: at most {LONGEST_SEQUENCES}"
+        return found
 
     def convert(
         self,

@@ -74,6 +74,19 @@ def _silu(to: TfliteWriter, step: Function, place: int) -> int:
     return to.add("MUL", place, [value, gate], schema.MulOptionsT())
 
 
+def _softplus(to: TfliteWriter, step: Function, place: int) -> int:
+    """``log(1 + exp(value))``, as ``relu(value) + log(1 + exp(-abs(value)))``, which cannot overflow."""
+    value, shape = to.source(step), to.shapes[place]
+    minus, one = _number(to, f"minus_{place}", -1), _number(to, f"one_{place}", 1)
+    turned = to.add("MUL", place, [value, minus], schema.MulOptionsT(), part="_turned", shape=shape)
+    low = to.add("MINIMUM", place, [value, turned], schema.MaximumMinimumOptionsT(), part="_low", shape=shape)
+    small = to.add("EXP", place, [low], schema.ExpOptionsT(), part="_small", shape=shape)
+    more = to.add("ADD", place, [small, one], schema.AddOptionsT(), part="_more", shape=shape)
+    curve = to.add("LOG", place, [more], part="_curve", shape=shape)
+    line = to.add("RELU", place, [value], part="_line", shape=shape)
+    return to.add("ADD", place, [line, curve], schema.AddOptionsT())
+
+
 def _softmax(to: TfliteWriter, step: Function, place: int) -> int:
     options = schema.SoftmaxOptionsT()
     options.beta = 1.0
@@ -92,6 +105,7 @@ FUNCTIONS: dict[str, _Function] = {
     "sigmoid": _operator("LOGISTIC"),
     "silu": _silu,
     "softmax": _softmax,
+    "softplus": _softplus,
     "tanh": _operator("TANH"),
 }
 """By Keras' name, what adds a function."""

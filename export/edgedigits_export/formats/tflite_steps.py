@@ -16,6 +16,7 @@ from edgedigits.contract import IMAGE_SIDE, INPUT_NAME
 from edgedigits.format_table import Precision
 from edgedigits.model_files.network_spec import Shape
 from edgedigits_export.formats.tflite_builder import TfliteBuilder
+from edgedigits_export.formats.tflite_float_steps import FLOATS_WRITTEN
 from edgedigits_export.formats.tflite_functions import FUNCTIONS
 from edgedigits_export.formats.tflite_writer import MOVED, TfliteWriter
 from edgedigits_export.graph.steps import (
@@ -196,6 +197,7 @@ def _sum(to: FloatWriter, step: Sum, place: int) -> int:
 
 
 _WRITTEN: dict[type[Step], Callable[[Any, Any, int], int]] = {
+    **FLOATS_WRITTEN,
     **MOVED,
     Convolution: _convolution,
     Function: _function,
