@@ -152,9 +152,18 @@ def computed(steps: tuple[Step, ...], pixels: Pixels) -> list[Array]:
     """
     values: list[Array] = []
     for step in steps:
-        taken = [values[source] for source in step.sources] or [pixels]
-        values.append(_COMPUTED[type(step)](step, *taken))
+        values.append(step_computed(step, *([values[source] for source in step.sources] or [pixels])))
     return values
+
+
+def step_computed(step: Step, *taken: Array) -> Array:
+    """Return what one prepared step gives, float32 (n, *its shape).
+
+    Args:
+        step: see ``graph_preparation.prepared``.
+        taken: what it takes, (n, *their shapes); an ``Image`` takes pixels.
+    """
+    return _COMPUTED[type(step)](step, *taken)
 
 
 def batches(pixels: Pixels, size: int = BATCH) -> Iterator[Pixels]:

@@ -96,7 +96,7 @@ class IntegerGraph:
         values: list[Int8s] = []
         for step, grid in zip(self.steps[:end], self.grids[:end], strict=True):
             if isinstance(step, Image):
-                values.append((pixels ^ SIGN).view(np.int8).reshape(-1, *step.given))
+                values.append(entered(step, pixels))
                 continue
             taken = [values[source] for source in step.sources]
             sources = tuple(self.grids[source] for source in step.sources)
@@ -117,8 +117,8 @@ class IntegerGraph:
                 parts.append(_dequantized(self.integers(batch, last + 1)[last], self.grids[last]))
             else:
                 step: Any = self.steps[last]
-                values, source = self.integers(batch, last)[step.sources[0]], self.grids[step.sources[0]]
-                parts.append(_sums(step, values, source) * (source.scale * step.scales.astype(np.float64)))
+                source = step.sources[0]
+                parts.append(sums_of(step, self.integers(batch, last)[source], self.grids[source]))
         found = np.concatenate(parts)
         return found if self._ends_in_softmax else -np.logaddexp(0, -found)
 
@@ -126,6 +126,11 @@ class IntegerGraph:
     def _ends_in_softmax(self) -> bool:
         last = self.steps[-1]
         return isinstance(last, Function) and last.name == "softmax"
+
+
+def entered(step: Image, pixels: Pixels) -> Int8s:
+    """Return pixels as the first step gives them, int8 (n, *its shape)."""
+    return (pixels ^ SIGN).view(np.int8).reshape(-1, *step.given)
 
 
 def computed(step: Step, sources: Grids, target: Grid, *values: Int8s) -> Int8s:
@@ -142,6 +147,17 @@ def computed(step: Step, sources: Grids, target: Grid, *values: Int8s) -> Int8s:
 
 def _dequantized(values: Int8s, grid: Grid) -> FloatArray:
     return np.asarray((values.astype(np.float64) - zero_point(grid)) * grid.scale)
+
+
+def sums_of(step: Any, values: Int8s, source: Grid) -> FloatArray:
+    """Return what the sums of weighted values stand for, biases added, float64 (n, *the step's shape).
+
+    Args:
+        step: ``IntegerProduct`` or ``IntegerConvolution``.
+        values: what it takes.
+        source: on which grid they are.
+    """
+    return np.asarray(_sums(step, values, source) * (source.scale * step.scales.astype(np.float64)))
 
 
 def _sums(step: IntegerProduct | IntegerConvolution, values: Int8s, source: Grid) -> Int64s:

@@ -1,7 +1,7 @@
 """From prepared steps and calibration images to a network in integers; the counterpart of ``quantization`` for graphs.
 
 The same five steps: centering, constants that leave room (``rounding.weight_scales`` chooses no scale in which a bias
-would not fit), equalization, rounding with feedback, ranges.
+would not fit), equalization, rounding with feedback, ranges. Then a sixth, ``graph_correction``.
 """
 
 import dataclasses
@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from edgedigits.networks.weighted import WeightedNetwork
 from edgedigits_export.graph.steps import Function, GlobalPool, Pool, Slopes, Step
+from edgedigits_export.integers.graph_correction import corrected_steps
 from edgedigits_export.integers.graph_equivalence import centered, equalized
 from edgedigits_export.integers.graph_floats import FloatArray, Pixels, Seen, look, parts_of
 from edgedigits_export.integers.graph_kernels import IntegerGraph
@@ -67,6 +68,8 @@ class RoundedGraph:
     """By place of the step."""
     samples: list[FloatArray]
     """See ``Seen.samples``."""
+    images: Pixels
+    """Calibration images."""
 
     def with_ranges(self, hidden: RangeMethod, logits: RangeMethod) -> IntegerGraph:
         """Choose the ranges and put the biases into integers.
@@ -75,7 +78,9 @@ class RoundedGraph:
             QuantizationError: int32 cannot hold a bias, or the sums that are added to it.
         """
         grids = self._on_terms(chosen_grids(self.steps, self.samples, hidden, logits))
-        steps = [self._in_integers(place, step, grids) for place, step in enumerate(self.steps)]
+        steps = corrected_steps(
+            self.steps, grids, self.images, lambda place, step: self._in_integers(place, step, grids)
+        )
         return IntegerGraph(tuple(steps), tuple(grids))
 
     def _least(self, place: int, grids: list[Grid]) -> float:
@@ -192,7 +197,7 @@ def round_graph(steps: tuple[Step, ...], images: Pixels, *, per_channel: bool, b
         for place, step in enumerate(steps)
         if isinstance(step, Weighted)
     }
-    return RoundedGraph(steps, weights, seen.samples)
+    return RoundedGraph(steps, weights, seen.samples, images)
 
 
 def round_network(
