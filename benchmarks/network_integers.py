@@ -2,9 +2,9 @@
 
 The 21 feed-forward networks of ``tests/export/networks.py``, trained by Keras' ``fit`` for two epochs on the training
 images that are not held out, with a learning rate that falls in a line to 0 (at a constant one the statistics of batch
-normalizations lag behind the weights: ``residual`` would read 80 %), each exported to int8 TFLite, int8 ONNX and C through the gate. Accuracies are of all
-10,000 test images. A C file passes its gate only if every byte of its 10,000 answers is that of LiteRT's reference
-kernels on the int8 TFLite file.
+normalizations lag behind the weights: ``residual`` would read 80 %), each exported to int8 TFLite, int8 ONNX and C
+through the gate. Accuracies are of all 10,000 test images. A C file passes its gate only if every byte of its 10,000
+answers is that of LiteRT's reference kernels on the int8 TFLite file.
 
 Usage: python benchmarks/network_integers.py [--names lenet,residual] [--epochs 2]
 """

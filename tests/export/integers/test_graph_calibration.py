@@ -27,7 +27,8 @@ from edgedigits_export.integers.calibration import (
 )
 from edgedigits_export.integers.calibration_images import CalibrationSet
 from edgedigits_export.integers.graph_equivalence import centered, equalized
-from edgedigits_export.integers.graph_floats import computed
+from edgedigits_export.integers.graph_floats import computed, step_computed
+from edgedigits_export.integers.graph_kernels import sums_of
 from edgedigits_export.integers.graph_preparation import prepared
 from edgedigits_export.integers.graph_quantization import round_graph
 from edgedigits_export.integers.graph_steps import Weighted
@@ -184,3 +185,25 @@ def test_an_export_chooses_the_integers_of_each_form_once(
         assert each.min() > 0.8 * largest
     # Nothing to say where there is neither a second draw nor a count of what other processors lose.
     note_calibration("a.int8.onnx", chosen, SILENT)
+
+
+@pytest.mark.parametrize("name", ["modern_functions", "residual", "separable"])
+def test_biases_keep_the_mean_of_every_sum(name: str, folder: Path, dataset: tuple[Split, Split]) -> None:
+    networks.built(name).save(folder / f"fresh_{name}.keras")
+    graph = load_inference_graph(folder / f"fresh_{name}.keras")
+    assert graph.steps is not None
+    images = dataset[0].images[:60]
+    rounded = round_graph(graph.steps, images, per_channel=True, bits=8)
+    network = rounded.with_ranges(min_max, min_max)
+    floats, wholes = computed(rounded.steps, images), network.integers(images)
+    weighted = [place for place, step in enumerate(rounded.steps) if isinstance(step, Weighted)]
+    assert len(weighted) > 3
+    for place in weighted:
+        step, source = rounded.steps[place], rounded.steps[place].sources[0]
+        free = dataclasses.replace(step, low=-np.inf, high=np.inf)
+        wanted = step_computed(free, floats[source])
+        error = sums_of(network.steps[place], wholes[source], network.grids[source]) - wanted
+        unit = network.grids[source].scale * network.steps[place].scales
+        # A bias is a whole number of steps; float32 is what was wanted in.
+        near = 0.5 * unit + 1e-5 * np.abs(wanted).max()
+        assert (np.abs(error.mean(axis=tuple(range(error.ndim - 1)))) <= near).all()
