@@ -39,7 +39,7 @@ class ExportedFile:
             "path": str(self.path),
             "sha256": self.sha256,
             "bytes": self.bytes,
-            "metadata": dataclasses.asdict(self.metadata),
+            "metadata": self.metadata.to_dict(),
             "verification": self.verification.to_dict(),
             "quantization": self.quantization,
             "firmware": to_manifest(self.firmware),
