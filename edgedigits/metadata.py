@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 from edgedigits.contract import LABELS, POLARITY, check_labels
 from edgedigits.errors import ContractError
 from edgedigits.format_table import PRECISIONS, Precision
-from edgedigits.margins import DEFAULT_MIN_MARGIN, NEVER
+from edgedigits.margins import DEFAULT_MIN_MARGIN, LARGEST_STEP, NEVER, STEPS
 
 CONTRACT_VERSION = 1
 METADATA_KEY = "edgedigits"
@@ -71,6 +71,14 @@ class SureReceipt(NamedTuple):
     """How many of all these had that lead; where none is enough, a lead of 255."""
     right: int
     """How many of them were right."""
+
+    def __str__(self) -> str:
+        images = f"{self.images:,} held-out images"
+        if self.drawn:
+            images += f" and {self.drawn:,} drawn digits"
+        lead = f"a lead of {min(self.min_margin, LARGEST_STEP)}/{STEPS} over the second"
+        text = f"{lead}: {self.right:,} of {self.answered:,} such answers right, of {images}"
+        return f"never; with {text}" if self.min_margin == NEVER else text
 
 
 @dataclass(frozen=True)

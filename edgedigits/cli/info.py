@@ -7,7 +7,7 @@ import click
 
 from edgedigits.cli.options import echo_json, json_option
 from edgedigits.cli.terminal import echo
-from edgedigits.margins import LARGEST_STEP, NEVER, STEPS
+from edgedigits.margins import STEPS
 
 if TYPE_CHECKING:
     from edgedigits.metadata import ModelMetadata
@@ -84,20 +84,10 @@ _HEADS = {
 
 def _sure(metadata: "ModelMetadata") -> str:
     """Say from which lead over the second on an answer is sure, and what that was fitted to."""
-    receipt = metadata.sure
-    if receipt is None:
-        return f"{_lead(metadata.min_margin)} (edgedigits' own: the file does not say)"
-    images = f"{receipt.images:,} held-out images"
-    if receipt.drawn:
-        images += f" and {receipt.drawn:,} drawn digits"
-    right = f"{receipt.right:,} of {receipt.answered:,} such answers right, of {images}"
-    if receipt.min_margin == NEVER:
-        return f"never: with {_lead(LARGEST_STEP)} {right}"
-    return f"{_lead(receipt.min_margin)}: {right}"
-
-
-def _lead(steps: int) -> str:
-    return f"a lead of {steps}/{STEPS} over the second"
+    default = (
+        f"a lead of {metadata.min_margin}/{STEPS} over the second (edgedigits' own: the file does not say)"
+    )
+    return default if metadata.sure is None else str(metadata.sure)
 
 
 def _fed(model: "KerasModel") -> str:

@@ -28,9 +28,11 @@ from edgedigits_export.chosen_integers import (
     note_calibration,
 )
 from edgedigits_export.formats.export_format import Converted, ExportFormat
+from edgedigits_export.held_out import split_indices
 from edgedigits_export.inference_graph import InferenceGraph, load_inference_graph
 from edgedigits_export.integers.calibration import Calibrated
 from edgedigits_export.record import ExportedFile, write_record
+from edgedigits_export.sureness import SureImages, fit_least_lead, sure_images, sure_note
 from edgedigits_export.targets import DEFAULT_OPTIONS, ExportOptions, Target
 
 
@@ -81,6 +83,7 @@ def export_model(
         progress.note(f"{keras_path.name}: {note}")
     graph, choice = _with_input_scale(keras_path, graph, training, train_split, options, progress)
     reference = _reference(graph, test_split)
+    judges = sure_images(train_split, split_indices(keras_path, training, train_split)[1])
     integers = _integers(targets, graph, keras_path, training, train_split, test_split, options, progress)
     exported, failed = [], []
     for target, path in paths.items():
@@ -88,7 +91,9 @@ def export_model(
         calibrated = _calibrated(target, path, integers, options, progress)
         try:
             exported.append(
-                _export_one(target, path, graph, calibrated, choice, reference, test_split, options, progress)
+                _export_one(
+                    target, path, graph, calibrated, choice, reference, judges, test_split, options, progress
+                )
             )
         except _GateError as failure:
             failed.append(failure.verification)
@@ -219,6 +224,7 @@ def _export_one(
     calibrated: Calibrated | None,
     choice: InputChoice | None,
     reference: Reference,
+    judges: SureImages,
     test_split: Split,
     options: ExportOptions,
     progress: Progress,
@@ -229,8 +235,8 @@ def _export_one(
     metadata = _metadata(target, graph, calibrated, choice, options)
     with locked(path.parent), staged(path.parent) as staging:
         staged_path = staging / path.name
-        # First without the accuracy, to measure it; then with it, and once more through the gate: what is put in
-        # place is what was verified, byte for byte.
+        # First without the accuracy and the least lead of a sure answer, to measure them; then with them, and once
+        # more through the gate: what is put in place is what was verified, byte for byte.
         for _ in range(2):
             for file, part in exporter.stamp(path.name, made, metadata, options, test_split).items():
                 (staging / file).write_bytes(part)
@@ -248,8 +254,12 @@ def _export_one(
                 raise _GateError(verification)
             measured = verification.accuracy
             metadata = dataclasses.replace(
-                metadata, accuracy=MeasuredAccuracy(test_split.dataset, measured.correct, measured.images)
+                metadata,
+                accuracy=MeasuredAccuracy(test_split.dataset, measured.correct, measured.images),
+                sure=metadata.sure or fit_least_lead(judges, exporter.answers(model, made, judges.images)),
             )
+        if metadata.sure and (note := sure_note(metadata.sure, judges)):
+            progress.note(f"{path.name}: {note}")
         receipt = file_receipt(staged_path)
         record = exporter.record(staged_path, made, metadata, options, test_split, progress)
         exported = ExportedFile(

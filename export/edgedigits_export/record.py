@@ -69,6 +69,7 @@ def write_record(
         "weights_sha256": metadata.weights_sha256,
         "calibration": dataclasses.asdict(metadata.calibration) if metadata.calibration else None,
         "quantization": exported.quantization,
+        "sure": metadata.sure._asdict() if metadata.sure else None,
         "versions": metadata.tools,
         "verification": exported.verification.summary(),
         **fields,
