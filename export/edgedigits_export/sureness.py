@@ -4,7 +4,7 @@ The least lead is fitted for each file to its own answers, to images that traini
 are further from MNIST than its own test images and closer to what other people write. Neither were seen in training:
 drawn digits follow from a seed that no run has.
 
-One wrong answer is counted more than there was: a lead that only a handful of images have proves nothing.
+A lead that fewer images have than the largest share of wrong answers can be seen in proves nothing.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from edgedigits.picture.levels import Pixels
 from edgedigits.training.drawn import draw_digits
 
 WRONG_IN = 1_000
-"""At most one wrong answer in so many that are sure."""
+"""At most one wrong answer in so many that are sure; fewer answers than that show nothing."""
 DRAWN = 5_000
 """Drawn digits, as many as a run holds out by default; they are drawn in a quarter of a second."""
 SEED = tuple(b"sure")
@@ -70,7 +70,7 @@ def fit_least_lead(judges: SureImages, answers: Probabilities) -> SureReceipt:
     leads, right = leads_in_steps(answers), answers.argmax(axis=1) == judges.labels
     held_out = len(right) - judges.drawn
     answered, correct = _counts(leads, right)
-    enough = WRONG_IN * (answered - correct + 1) <= answered + 1
+    enough = (answered >= WRONG_IN) & (WRONG_IN * (answered - correct) <= answered)
     if enough[1:].any():
         least = 1 + int(enough[1:].argmax())
         return SureReceipt(least, held_out, judges.drawn, int(answered[least]), int(correct[least]))
@@ -98,7 +98,8 @@ def sure_note(receipt: SureReceipt, judges: SureImages) -> str | None:
             f"none of its answers is sure: of {receipt.answered:,} with the largest lead, {LARGEST_STEP}/{NEVER}, "
             f"{receipt.answered - receipt.right:,} are wrong"
         )
-    if receipt.drawn == judges.drawn and receipt.min_margin < LARGEST_STEP:
+    wrong = receipt.answered - receipt.right
+    if receipt.drawn == judges.drawn and WRONG_IN <= receipt.answered >= WRONG_IN * wrong:
         return None
     why = (
         f"drawn digits, of which there were {judges.drawn:,}"
