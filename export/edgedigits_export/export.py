@@ -32,7 +32,7 @@ from edgedigits_export.held_out import split_indices
 from edgedigits_export.inference_graph import InferenceGraph, load_inference_graph
 from edgedigits_export.integers.calibration import Calibrated
 from edgedigits_export.record import ExportedFile, write_record
-from edgedigits_export.sureness import SureImages, fit_least_lead, sure_images, sure_note
+from edgedigits_export.sureness import SureImages, fit_least_lead, note_sure, sure_images
 from edgedigits_export.targets import DEFAULT_OPTIONS, ExportOptions, Target
 
 
@@ -79,8 +79,7 @@ def export_model(
     _check_holds(keras_path, graph, targets)
     training = _training_record(keras_path, graph)
     check_dataset(keras_path, graph, training, train_split, test_split)
-    if note := _HEAD_NOTES.get(graph.spec.head):
-        progress.note(f"{keras_path.name}: {note}")
+    _note_head(keras_path, graph, progress)
     graph, choice = _with_input_scale(keras_path, graph, training, train_split, options, progress)
     reference = _reference(graph, test_split)
     judges = sure_images(train_split, split_indices(keras_path, training, train_split)[1])
@@ -106,6 +105,11 @@ _HEAD_NOTES = {
     "1, and the largest is the digit",
 }
 """By how a network ends, what its author should know of its files."""
+
+
+def _note_head(path: Path, graph: InferenceGraph, progress: Progress) -> None:
+    if note := _HEAD_NOTES.get(graph.spec.head):
+        progress.note(f"{path.name}: {note}")
 
 
 def obstacles(graph: InferenceGraph, targets: Sequence[Target]) -> dict[Target, str]:
@@ -252,14 +256,11 @@ def _export_one(
             verification = exporter.extra_checks(verification, model, made.content, test_split)
             if not verification.passed:
                 raise _GateError(verification)
-            measured = verification.accuracy
+            sure = metadata.sure or fit_least_lead(judges, exporter.answers(model, made, judges.images))
             metadata = dataclasses.replace(
-                metadata,
-                accuracy=MeasuredAccuracy(test_split.dataset, measured.correct, measured.images),
-                sure=metadata.sure or fit_least_lead(judges, exporter.answers(model, made, judges.images)),
+                metadata, accuracy=_measured(verification, test_split.dataset), sure=sure
             )
-        if metadata.sure and (note := sure_note(metadata.sure, judges)):
-            progress.note(f"{path.name}: {note}")
+        note_sure(path.name, sure, judges, progress)
         receipt = file_receipt(staged_path)
         record = exporter.record(staged_path, made, metadata, options, test_split, progress)
         exported = ExportedFile(
@@ -273,6 +274,10 @@ def _export_one(
         )
         write_record(exported, target, staging, record.fields, choice, reference)
     return exported
+
+
+def _measured(verification: Verification, dataset: str) -> MeasuredAccuracy:
+    return MeasuredAccuracy(dataset, verification.accuracy.correct, verification.accuracy.images)
 
 
 def _metadata(

@@ -18,6 +18,7 @@ from edgedigits.margins import LARGEST_STEP, NEVER
 from edgedigits.measuring.metrics import Probabilities, leads_in_steps
 from edgedigits.metadata import SureReceipt
 from edgedigits.picture.levels import Pixels
+from edgedigits.progress import Progress
 from edgedigits.training.drawn import draw_digits
 
 WRONG_IN = 1_000
@@ -67,6 +68,8 @@ def fit_least_lead(judges: SureImages, answers: Probabilities) -> SureReceipt:
         judges: the images.
         answers: of the file, float32 (n, 10).
     """
+    # What is no probability is refused wherever the file is read; here it only must not stop the others.
+    answers = np.clip(np.nan_to_num(answers), 0, 1)
     leads, right = leads_in_steps(answers), answers.argmax(axis=1) == judges.labels
     held_out = len(right) - judges.drawn
     answered, correct = _counts(leads, right)
@@ -89,6 +92,12 @@ def _counts(
     by_lead = (np.bincount(chosen, minlength=LARGEST_STEP + 1) for chosen in (leads, leads[right]))
     answered, correct = (counts[::-1].cumsum()[::-1] for counts in by_lead)
     return answered, correct
+
+
+def note_sure(file: str, receipt: SureReceipt, judges: SureImages, progress: Progress) -> None:
+    """Say what a user should know of a file's least lead."""
+    if note := sure_note(receipt, judges):
+        progress.note(f"{file}: {note}")
 
 
 def sure_note(receipt: SureReceipt, judges: SureImages) -> str | None:

@@ -77,6 +77,16 @@ def test_answers_without_a_lead_are_never_sure() -> None:
     assert fitted([(0, 5_000, 0), (7, 1_000, 0)]) == (1, 6_000, 0, 1_000, 1_000)
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e30])
+def test_what_is_no_probability_stops_nothing(value: float) -> None:
+    answers = np.full((1_000, 10), 0.01, np.float32)
+    answers[:, 3], answers[:7, 5] = 0.9, value
+    judges = SureImages(np.repeat(BLANK, 1_000, axis=0), np.full(1_000, 3, np.uint8), 0)
+    receipt = fit_least_lead(judges, answers)
+    assert receipt.images == 1_000
+    assert receipt.right <= receipt.answered <= 1_000
+
+
 def test_what_the_user_hears_of_it() -> None:
     digits = SureImages(BLANK, np.zeros(1, np.uint8), 5_000)
     other = SureImages(BLANK, np.zeros(1, np.uint8), 0)
