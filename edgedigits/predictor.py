@@ -162,7 +162,7 @@ class DigitPredictor:
             ContractError: it is no edgedigits model, or takes or gives something else than the contract says.
         """
         threads = threads_of(threads)
-        asked = None if min_margin is None else min_margin_of(min_margin)
+        self._asked = None if min_margin is None else min_margin_of(min_margin)
         self.model = default_model() if model is None else _path(model)
         row = format_of(self.model)
         if row is not None and row.runtime != FORMATS["onnx"].runtime:
@@ -173,11 +173,11 @@ class DigitPredictor:
             )
         self._threads = threads
         self._session, self.metadata = open_session(self.model, threads=threads)
-        self.min_margin = self.metadata.min_margin if asked is None else asked
+        self.min_margin = self.metadata.min_margin if self._asked is None else self._asked
         self._sum_tolerance = ANY_SUM if self.metadata.head == "sigmoid" else SUM_TOLERANCE
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"model": self.model, "threads": self._threads, "min_margin": self.min_margin}
+        return {"model": self.model, "threads": self._threads, "min_margin": self._asked}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         DigitPredictor.__init__(

@@ -174,3 +174,10 @@ def test_what_a_file_says_holds_unless_the_caller_asks(least: int, tmp_path: Pat
     if least < NEVER:
         assert predictor.prediction(row_with_lead(least)).sure is True
     assert DigitPredictor(path, min_margin=17).min_margin == 17
+
+
+def test_a_predictor_that_was_sent_elsewhere_takes_what_the_file_says_there(tmp_path: Path) -> None:
+    receipt = SureReceipt(240, 5_000, 4_000, 8_000, 7_999)
+    state = pickle.dumps(DigitPredictor(file_with(tmp_path, receipt._asdict())))
+    file_with(tmp_path, receipt._replace(min_margin=17)._asdict())
+    assert pickle.loads(state).min_margin == 17  # noqa: S301 - our own bytes

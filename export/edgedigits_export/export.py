@@ -89,11 +89,10 @@ def export_model(
         progress.note(f"exporting {path.name}")
         calibrated = _calibrated(target, path, integers, options, progress)
         try:
-            exported.append(
-                _export_one(
-                    target, path, graph, calibrated, choice, reference, judges, test_split, options, progress
-                )
+            file = _export_one(
+                target, path, graph, calibrated, choice, reference, judges, test_split, options, progress
             )
+            exported.append(file)
         except _GateError as failure:
             failed.append(failure.verification)
     return exported, failed
