@@ -1,8 +1,10 @@
 """Pictures of what is no digit: letters, signs, scribbles, empty forms, what a camera sees, and noise.
 
-Letters and signs are set in the fonts that matplotlib and Pillow bring along, and turned a little. Letters that are
-written like a digit are left out: those in ``LIKE_DIGITS``, and their kin of other alphabets. No network is trained
-on anything that is drawn here.
+Letters and signs are set in the fonts that matplotlib and Pillow bring along, and turned a little. What is written like
+a digit is left out: the letters in ``LIKE_DIGITS``, of other alphabets those like an open 4 (Cyrillic che and tse), a 3
+(ze), an 8 (ve, beta, theta), a 9 (phi, rho) or a 0 (O, sigma), and of signs brackets and the
+exclamation mark (1), those of dollar and paragraph (5), and the partial derivative (2). No network is trained on
+anything that is drawn here.
 """
 
 from collections.abc import Callable
@@ -22,8 +24,8 @@ LIKE_DIGITS = "BDGIJOQSTZbgijloqrsyz"
 LATIN = "".join(
     letter for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz" if letter not in LIKE_DIGITS
 )
-OTHER_LETTERS = "ЖФЮШЩЫДЛПЦЯИжфюшщыдлпцяиΩΨΣΔΛΞΠΓαγεηκλμξπφχψω"
-SIGNS = "@#%&*+=?!$€§¶©®±÷<>^~{}[]∞≈≠√∑∂♠♣♥♦♪☀☂☎✓✗✂✈✉⇒↔↑➤★☺"
+OTHER_LETTERS = "ЖФЮШЩЫДЛПЯИжфюшщыдлпяиΩΨΣΔΛΞΠΓαγεηκλμξπχψω"
+SIGNS = "@#%&*+=?€¶©®±÷<>^~{}∞≈≠√∑♠♣♥♦♪☀☂☎✓✗✂✈✉⇒↔↑➤★☺"
 FONTS = (
     "DejaVuSans",
     "DejaVuSans-Bold",
