@@ -5,6 +5,7 @@ import operator
 from typing import Any
 
 from edgedigits.errors import ArgumentError, ArgumentTypeError
+from edgedigits.margins import NEVER, STEPS
 
 MOST_THREADS = 1024
 """Of a runtime; onnxruntime really starts as many as it is told."""
@@ -55,6 +56,34 @@ def threads_of(value: Any) -> int:
         ArgumentTypeError, ArgumentError: it is none.
     """
     return count_of("threads", value, 0, MOST_THREADS)
+
+
+def min_margin_of(value: Any) -> int:
+    """Return the least lead over the second answer from which on an answer is sure, in steps of 1/256.
+
+    Args:
+        value: a whole number of steps, 0 (any lead) to 256 (none), or a fraction, a ``float`` from 0 to 1, of which the
+            next whole step is taken; numpy's numbers as well, no bool and no text.
+
+    Raises:
+        ArgumentTypeError: it is no number.
+        ArgumentError: it is out of range, or NaN.
+    """
+    wanted = f"steps of 1/{STEPS}, 0 to {NEVER}, or a fraction, 0.0 to 1.0"
+    if isinstance(value, (bool, str, bytes)):
+        raise ArgumentTypeError(f"min_margin: expected {wanted}, got {_kind(value)}")
+    try:
+        steps, found = operator.index(value), f"{value} steps"
+    except TypeError:
+        try:
+            fraction = float(value)
+        except (TypeError, ValueError, OverflowError):
+            raise ArgumentTypeError(f"min_margin: expected {wanted}, got {_kind(value)}") from None
+        found = f"the fraction {fraction:g}"
+        steps = math.ceil(fraction * STEPS) if 0 <= fraction <= 1 else -1
+    if not 0 <= steps <= NEVER:
+        raise ArgumentError(f"min_margin: expected {wanted}, got {found}")
+    return steps
 
 
 def amount_of(name: str, value: Any, *, zero: bool = True, most: float = math.inf) -> float:

@@ -4,11 +4,12 @@ import dataclasses
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from edgedigits.contract import LABELS, POLARITY, check_labels
 from edgedigits.errors import ContractError
 from edgedigits.format_table import PRECISIONS, Precision
+from edgedigits.margins import DEFAULT_MIN_MARGIN, LARGEST_STEP, NEVER, STEPS
 
 CONTRACT_VERSION = 1
 METADATA_KEY = "edgedigits"
@@ -56,6 +57,30 @@ class InputScaleReceipt:
     """How many training images were asked about."""
 
 
+class SureReceipt(NamedTuple):
+    """From which lead over the second on an answer of the file is sure, and what that was fitted to."""
+
+    min_margin: int
+    """The least lead, in steps of 1/256 (``margins.in_steps``), 1 to 256; 256, which no answer has, where the answers
+    with a lead of 255 are not right often enough either."""
+    images: int
+    """Images of the dataset that it was fitted to: those that training held out."""
+    drawn: int
+    """Drawn digits, likewise; 0 where it could not be fitted to them."""
+    answered: int
+    """How many of all these had that lead; where none is enough, a lead of 255."""
+    right: int
+    """How many of them were right."""
+
+    def __str__(self) -> str:
+        images = f"{self.images:,} held-out images"
+        if self.drawn:
+            images += f" and {self.drawn:,} drawn digits"
+        lead = f"a lead of {min(self.min_margin, LARGEST_STEP)}/{STEPS} over the second"
+        text = f"{lead}: {self.right:,} of {self.answered:,} such answers right, of {images}"
+        return f"never; with {text}" if self.min_margin == NEVER else text
+
+
 @dataclass(frozen=True)
 class ModelMetadata:
     """What a model file says of itself."""
@@ -79,15 +104,25 @@ class ModelMetadata:
     head: Literal["logits", "sigmoid"] | None = None
     """How the network ended, where it has no softmax of its own: ``logits``, to which one was added, or ``sigmoid``,
     ten of which are each the probability of one class and do not sum to 1. None where it has its own."""
+    sure: SureReceipt | None = None
+    """From which lead on its answers are sure; None where the file does not say so."""
+
+    @property
+    def min_margin(self) -> int:
+        """The least lead over the second, in steps of 1/256, of a sure answer: the file's own, or 248."""
+        return DEFAULT_MIN_MARGIN if self.sure is None else self.sure.min_margin
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all fields as JSON values."""
+        return {**dataclasses.asdict(self), "sure": self.sure and self.sure._asdict()}
 
     def to_json(self) -> str:
         """Write as one line of JSON with sorted keys, so that equal metadata are equal bytes."""
-        fields = dataclasses.asdict(self)
-        if self.input_scale is None:
-            # Files of networks that say what they take are as they were before there was this field.
-            del fields["input_scale"]
-        if self.head is None:
-            del fields["head"]
+        fields = self.to_dict()
+        # Files that have nothing to say in a field are as they were before there was this field.
+        for name in ("input_scale", "head", "sure"):
+            if fields[name] is None:
+                del fields[name]
         return json.dumps(fields, sort_keys=True, ensure_ascii=True)
 
     @classmethod
@@ -104,12 +139,13 @@ class ModelMetadata:
             version = fields["contract"]
             if version == CONTRACT_VERSION:
                 accuracy, calibration = fields.pop("accuracy"), fields.pop("calibration")
-                input_scale = fields.pop("input_scale", None)
+                input_scale, sure = fields.pop("input_scale", None), fields.pop("sure", None)
                 metadata = cls(
                     **{**fields, "labels": tuple(fields["labels"])},
                     accuracy=MeasuredAccuracy(**accuracy) if accuracy else None,
                     calibration=CalibrationReceipt(**calibration) if calibration else None,
                     input_scale=InputScaleReceipt(**input_scale) if input_scale else None,
+                    sure=None if sure is None else SureReceipt(**sure),
                 )
                 metadata.check_types()
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -134,6 +170,9 @@ class ModelMetadata:
             if record is not None:
                 values += dataclasses.astuple(record)
                 expected += [type(field) for field in dataclasses.astuple(_EXAMPLES[type(record)])]
+        numbers = self.sure or ()
+        values += numbers
+        expected += [int] * len(numbers)
         for value, kind in zip(values, expected, strict=True):
             if type(value) is not kind:
                 raise TypeError(f"{type(value).__name__} where {kind.__name__} should be")
@@ -143,6 +182,10 @@ class ModelMetadata:
                 raise ValueError("a number out of range")
         if self.accuracy and not 0 < self.accuracy.images >= self.accuracy.correct:
             raise ValueError("more right answers than images")
+        if (sure := self.sure) is not None and not (
+            1 <= sure.min_margin <= NEVER and sure.right <= sure.answered <= sure.images + sure.drawn
+        ):
+            raise ValueError("a least lead that is none, or more answers than images")
 
     def check(self, path: Path) -> None:
         """Raise ``ContractError`` where the file claims something that this contract does not allow."""

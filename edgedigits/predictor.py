@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgedigits.answers import ANY_SUM, SUM_TOLERANCE, check_probabilities, no_probabilities
-from edgedigits.arguments import count_of, threads_of
+from edgedigits.arguments import count_of, min_margin_of, threads_of
 from edgedigits.contract import CLASSES, IMAGE_SIDE, INPUT_NAME, LABELS, OUTPUT_NAME
 from edgedigits.errors import (
     ArgumentTypeError,
@@ -29,6 +29,7 @@ from edgedigits.errors import (
 )
 from edgedigits.file_names import DEFAULT_NAME, file_name
 from edgedigits.format_table import FORMATS, format_of
+from edgedigits.margins import DEFAULT_MIN_MARGIN, lead_in_steps
 from edgedigits.picture.levels import Pixels
 from edgedigits.picture.prepare import as_it_is, prepare
 from edgedigits.picture.reading import Picture
@@ -58,6 +59,9 @@ class Prediction:
     can be hashed and put in JSON."""
     label: str
     """Name of the most probable class: the digit as text, or what the network's dataset calls it."""
+    sure: bool = False
+    """Whether ``margin_steps`` reaches the least lead that the file, or the caller, asks for. Nothing is sure of a
+    prediction that was put together by hand."""
 
     @property
     def margin(self) -> float:
@@ -65,12 +69,29 @@ class Prediction:
         second, first = sorted(self.probabilities)[-2:]
         return first - second
 
+    @property
+    def margin_steps(self) -> int:
+        """The same in steps of 1/256, 0 to 255, as programs on any device count it; see ``margins.lead_in_steps``."""
+        return lead_in_steps(self.probabilities)
+
     @classmethod
-    def from_probabilities(cls, row: npt.NDArray[np.float32], labels: Sequence[str] = LABELS) -> "Prediction":
-        """Build from one row, shape (10,), of what ``DigitPredictor.probabilities`` returns."""
+    def from_probabilities(
+        cls,
+        row: npt.NDArray[np.float32],
+        labels: Sequence[str] = LABELS,
+        min_margin: int = DEFAULT_MIN_MARGIN,
+    ) -> "Prediction":
+        """Build from one row, shape (10,), of what ``DigitPredictor.probabilities`` returns.
+
+        Args:
+            row: the probabilities.
+            labels: names of the ten classes.
+            min_margin: the least lead over the second from which on the answer is sure, in steps of 1/256.
+        """
         probabilities = tuple(row.tolist())
         digit = int(row.argmax())
-        return cls(digit, probabilities[digit], probabilities, labels[digit])
+        sure = lead_in_steps(probabilities) >= min_margin
+        return cls(digit, probabilities[digit], probabilities, labels[digit], sure)
 
     def top(self, count: int) -> list[tuple[int, float]]:
         """Return the ``count`` most probable digits (0 or more) with their probabilities, the most probable first.
@@ -112,10 +133,16 @@ class DigitPredictor:
     Attributes:
         model: path of the model file.
         metadata: what the file says of itself.
+        min_margin: the least lead over the second digit, in steps of 1/256, from which on an answer is sure
+            (``Prediction.sure``); 256 where none is.
     """
 
     def __init__(
-        self, model: "str | os.PathLike[str] | os.PathLike[bytes] | None" = None, *, threads: int = 1
+        self,
+        model: "str | os.PathLike[str] | os.PathLike[bytes] | None" = None,
+        *,
+        threads: int = 1,
+        min_margin: float | None = None,
     ) -> None:
         """Open a model file.
 
@@ -124,14 +151,18 @@ class DigitPredictor:
                 one that came with edgedigits.
             threads: threads of the runtime, 1 to 1,024, or 0 for one per core. More than one only helps with large
                 batches.
+            min_margin: the least lead over the second digit from which on an answer is sure: an ``int`` in steps of
+                1/256, 0 for any lead to 256 for none, or a ``float``, 0.0 to 1.0. By default what the file says, which
+                was fitted when it was exported, and 248 where it says nothing.
 
         Raises:
-            ArgumentError: the number of threads is none of these, or the model is no path.
+            ArgumentError: the number of threads, or the least lead, is none of these, or the model is no path.
             ModelNotFoundError: there is no such file.
             ModelFileError: it is no ONNX file that can be read.
             ContractError: it is no edgedigits model, or takes or gives something else than the contract says.
         """
         threads = threads_of(threads)
+        self._asked = None if min_margin is None else min_margin_of(min_margin)
         self.model = default_model() if model is None else _path(model)
         row = format_of(self.model)
         if row is not None and row.runtime != FORMATS["onnx"].runtime:
@@ -142,13 +173,16 @@ class DigitPredictor:
             )
         self._threads = threads
         self._session, self.metadata = open_session(self.model, threads=threads)
+        self.min_margin = self.metadata.min_margin if self._asked is None else self._asked
         self._sum_tolerance = ANY_SUM if self.metadata.head == "sigmoid" else SUM_TOLERANCE
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"model": self.model, "threads": self._threads}
+        return {"model": self.model, "threads": self._threads, "min_margin": self._asked}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        DigitPredictor.__init__(self, state["model"], threads=state["threads"])
+        DigitPredictor.__init__(
+            self, state["model"], threads=state["threads"], min_margin=state["min_margin"]
+        )
 
     def __repr__(self) -> str:
         return f"DigitPredictor({os.fspath(self.model)!r})"
@@ -177,7 +211,7 @@ class DigitPredictor:
         Raises:
             ModelFileError: the row holds NaN, or what is no probability, which ``probabilities`` never returns.
         """
-        prediction = Prediction.from_probabilities(row, self.metadata.labels)
+        prediction = Prediction.from_probabilities(row, self.metadata.labels, self.min_margin)
         # The largest of a row with a NaN is the NaN, for which no comparison holds.
         if not 0 <= prediction.confidence <= 1 + SUM_TOLERANCE:
             raise no_probabilities(self.model, row[np.newaxis], self._sum_tolerance)

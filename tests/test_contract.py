@@ -9,7 +9,7 @@ from edgedigits import contract, file_names
 from edgedigits.contract import EXPECTED_INPUT, EXPECTED_OUTPUT, LABELS, MOST_WEIGHTS, PIXELS, WIDEST_LAYER
 from edgedigits.errors import ContractError
 from edgedigits.format_table import FORMATS, PRECISIONS
-from edgedigits.metadata import CalibrationReceipt, MeasuredAccuracy, ModelMetadata
+from edgedigits.metadata import CalibrationReceipt, MeasuredAccuracy, ModelMetadata, SureReceipt
 
 PATH = Path("digits.onnx")
 METADATA = ModelMetadata(
@@ -22,12 +22,20 @@ METADATA = ModelMetadata(
     edges="int8",
 )
 
+SURE = {"min_margin": 248, "images": 50, "drawn": 50, "answered": 90, "right": 90}
+
 names = st.from_regex(r"[A-Za-z0-9_-]{1,12}", fullmatch=True)
 counts = st.integers(0, 10**9)
 texts = st.text(max_size=64).filter(str.isprintable)
 accuracies = st.builds(
     lambda dataset, correct, wrong: MeasuredAccuracy(dataset, correct, correct + wrong), texts, counts, counts
 ).filter(lambda accuracy: accuracy.images > 0)
+receipts = st.builds(
+    lambda least, right, wrong, images, drawn: SureReceipt(
+        least, images + right + wrong, drawn, right + wrong, right
+    ),
+    st.integers(1, 256), counts, counts, counts, counts,
+)  # fmt: skip
 metadata = st.builds(
     ModelMetadata,
     arch=texts,
@@ -37,6 +45,7 @@ metadata = st.builds(
     accuracy=st.none() | accuracies,
     calibration=st.none() | st.builds(CalibrationReceipt, counts, counts, texts, texts),
     edges=st.sampled_from(["uint8", "int8"]),
+    sure=st.none() | receipts,
 )
 
 
@@ -130,6 +139,13 @@ def test_metadata_survive_being_written(written):
     assert "\n" not in text
 
 
+def test_a_file_without_a_least_lead_is_as_it_was_and_takes_the_default():
+    assert "sure" not in METADATA.to_json()
+    assert METADATA.min_margin == 248
+    assert ModelMetadata.from_json(altered(sure=SURE), PATH).min_margin == 248
+    assert ModelMetadata.from_json(altered(sure={**SURE, "min_margin": 256}), PATH).min_margin == 256
+
+
 def test_equal_metadata_are_equal_bytes():
     one, other = ({"keras": "3", "numpy": "2"}, {"numpy": "2", "keras": "3"})
     first, second = (ModelMetadata("128-32", "float32", "ab", tools) for tools in (one, other))
@@ -173,6 +189,24 @@ def test_equal_metadata_are_equal_bytes():
             altered(calibration={"images": -1, "seed": 0, "indices_sha256": ""}),
             "unreadable",
             id="fewer images than none",
+        ),
+        *(
+            pytest.param(altered(sure=sure), "unreadable", id=f"sure {why}")
+            for why, sure in {
+                "without a word": {},
+                "as a number": 248,
+                "in half": {"min_margin": 248},
+                "of more": {**SURE, "more": 1},
+                "from none on": {**SURE, "min_margin": 0},
+                "from above none": {**SURE, "min_margin": 257},
+                "in a fraction": {**SURE, "min_margin": 0.9},
+                "in text": {**SURE, "min_margin": "248"},
+                "as a bool": {**SURE, "min_margin": True},
+                "without end": {**SURE, "min_margin": 1 << 70},
+                "of more right answers than answers": {**SURE, "right": 91},
+                "of more answers than images": {**SURE, "answered": 101},
+                "of fewer images than none": {**SURE, "drawn": -1, "images": 101},
+            }.items()
         ),
         pytest.param(
             altered(contract=2), "expected contract version 1, found version 2", id="a later contract"

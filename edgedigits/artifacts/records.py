@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, TypedDict
 
 from edgedigits.artifacts.forms import Length, Range
 from edgedigits.contract import CLASSES
+from edgedigits.margins import NEVER
 
 Images = Annotated[int, Range(1)]
 Count = Annotated[int, Range(0)]
@@ -169,6 +170,16 @@ class CalibrationRecord(TypedDict):
     indices_sha256: str
 
 
+class SureRecord(TypedDict):
+    """From which lead on the answers of a file are sure; see ``metadata.SureReceipt``."""
+
+    min_margin: Annotated[int, Range(1, NEVER)]
+    images: Count
+    drawn: Count
+    answered: Count
+    right: Count
+
+
 class VerificationRecord(TypedDict):
     """What the gate found when a file was exported."""
 
@@ -220,6 +231,7 @@ class File(TypedDict, total=False):
     weights_sha256: str
     calibration: CalibrationRecord | None
     quantization: dict[str, Any] | None
+    sure: SureRecord | None
     versions: dict[str, str]
     verification: Verification
     opset: int

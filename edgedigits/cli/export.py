@@ -216,6 +216,7 @@ def print_exports(exported: list["ExportedFile"], failed: list["Verification"], 
             echo(
                 f"{file.path}  {file.bytes:,} bytes  {file.verification.accuracy}, {change:+.2f} points"
                 f"\n  sha256 {file.sha256}"
+                f"\n  sure    {file.metadata.sure}"
             )
             if file.firmware:
                 print_firmware(file)

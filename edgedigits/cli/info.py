@@ -7,8 +7,10 @@ import click
 
 from edgedigits.cli.options import echo_json, json_option
 from edgedigits.cli.terminal import echo
+from edgedigits.margins import STEPS
 
 if TYPE_CHECKING:
+    from edgedigits.metadata import ModelMetadata
     from edgedigits.runtimes.keras_model import KerasModel
 
 
@@ -23,8 +25,6 @@ def command(file: Path, as_json: bool) -> None:
       edgedigits info models/digits.int8.tflite
       edgedigits info models/digits.onnx --json
     """
-    import dataclasses
-
     from edgedigits.artifacts.hashes import sha256_file
     from edgedigits.contract import EXPECTED_INPUT, EXPECTED_OUTPUT, LABELS
     from edgedigits.runtimes.keras_model import KerasModel
@@ -38,7 +38,7 @@ def command(file: Path, as_json: bool) -> None:
         "runtime": model.runtime,
     }
     if as_json:
-        echo_json({**facts, **dataclasses.asdict(model.metadata)})
+        echo_json({**facts, **model.metadata.to_dict()})
         return
     metadata = model.metadata
     tools = ", ".join(f"{tool} {version}" for tool, version in metadata.tools.items())
@@ -57,6 +57,8 @@ def command(file: Path, as_json: bool) -> None:
         lines["accuracy"] = (
             f"{share:.2f} % ({accuracy.correct:,} of {accuracy.images:,}, {accuracy.dataset} test images)"
         )
+    if not isinstance(model, KerasModel):
+        lines["sure"] = _sure(metadata)
     if (receipt := metadata.calibration) is not None:
         lines["calibration"] = (
             f"{receipt.images:,} training images, seed {receipt.seed}, indices sha256 {receipt.indices_sha256}; "
@@ -78,6 +80,14 @@ _HEADS = {
     "sigmoid": "; ten sigmoids, each the probability of its own class: they do not sum to 1",
 }
 """By how a network ends, what `output` says besides."""
+
+
+def _sure(metadata: "ModelMetadata") -> str:
+    """Say from which lead over the second on an answer is sure, and what that was fitted to."""
+    default = (
+        f"a lead of {metadata.min_margin}/{STEPS} over the second (edgedigits' own: the file does not say)"
+    )
+    return default if metadata.sure is None else str(metadata.sure)
 
 
 def _fed(model: "KerasModel") -> str:

@@ -63,6 +63,24 @@ def read_network(ctx: click.Context, param: click.Parameter, value: str) -> "Arc
         raise click.BadParameter(str(error), ctx, param) from error
 
 
+def read_margin(ctx: click.Context, param: click.Parameter, value: str | None) -> int | float | None:
+    """Read a lead over the second answer: whole steps of 1/256, or a fraction, which has a point."""
+    from edgedigits.arguments import min_margin_of
+
+    if value is None:
+        return None
+    try:
+        lead = int(value) if value.isascii() and value.isdigit() else float(value)
+        min_margin_of(lead)
+    except ValueError as error:
+        raise click.BadParameter(
+            f"expected steps of 1/256, 0 to 256, or a fraction with a point, 0.0 to 1.0, got {value!r}",
+            ctx,
+            param,
+        ) from error
+    return lead
+
+
 def read_labels(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[str, ...] | None:
     """Read the names of the classes: with commas between them, or one per line of a file that is there."""
     if value is None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edgedigits.cli.options import echo_json, json_option
+from edgedigits.cli.options import echo_json, json_option, read_margin
 from edgedigits.cli.terminal import complain, echo, encoding_of
 from edgedigits.contract import CLASSES
 from edgedigits.errors import ImageError, ImageFileError, ImageNotFoundError
@@ -28,6 +28,7 @@ SHADES = " ░▒▓█"
 ASCII_SHADES = " .:-=+*#%@"
 
 STANDARD_INPUT = "-"
+NOT_SURE = "not sure"
 
 
 @click.command(short_help="Read the digits in pictures.")
@@ -37,6 +38,13 @@ STANDARD_INPUT = "-"
 )
 @click.option(
     "--top", type=click.IntRange(1, CLASSES), default=1, show_default=True, help="Digits per picture."
+)
+@click.option(
+    "--min-margin",
+    callback=read_margin,
+    metavar="LEAD",
+    help="Least lead over the second digit of an answer that is sure: steps of 1/256 (0 to 256), or a fraction with a "
+    "point (0.9). [default: what the file says]",
 )
 @click.option("--show", is_flag=True, help="Draw the 28x28 picture that the network saw.")
 @click.option(
@@ -50,6 +58,7 @@ def command(
     images: tuple[str, ...],
     model: Path | None,
     top: int,
+    min_margin: int | float | None,
     show: bool,
     save_prepared: Path | None,
     as_json: bool,
@@ -57,12 +66,14 @@ def command(
     """Read the digit in each IMAGE: a picture file, a folder of them, or - for one on standard input.
 
     Any format, size and colour; dark on light or light on dark. A picture that cannot be read is reported and
-    the others go on; the exit status is then 1.
+    the others go on; the exit status is then 1. An answer too little ahead of the second digit is "not sure": ask
+    for another picture.
 
     \b
     Examples:
       edgedigits predict seven.png                      # seven.png: 7  99.8 %
       edgedigits predict --top 3 --show scans/
+      edgedigits predict --min-margin 0.9 forms/        # forms/4.png: 4  81.3 %   not sure
       edgedigits predict --model models/digits.int8.onnx --json *.jpg
       edgedigits predict --save-prepared seen scans/    # seen/a.png, seen/b.png
       curl -s https://example.org/digit.png | edgedigits predict -
@@ -71,7 +82,7 @@ def command(
 
     if show and as_json:
         raise click.UsageError("--show draws for people, --json writes for programs: choose one")
-    predictor = DigitPredictor(model)
+    predictor = DigitPredictor(model, min_margin=min_margin)
     if predictor.metadata.head == "sigmoid" and not as_json:
         said = "ends in ten sigmoids; a percentage is that of its own digit alone, and they do not sum to 100"
         echo(f"{predictor.model.name}: {said}", err=True)
@@ -186,9 +197,11 @@ class PreparedFolder:
 
 
 def as_line(name: str, prediction: "Prediction", top: int, labels: Sequence[str]) -> str:
-    """Write a prediction as ``photo.png: 7  99.8 %   1  0.1 %``."""
-    ranked = (f"{labels[digit]}  {100 * probability:.1f} %" for digit, probability in prediction.top(top))
-    return f"{printable(name)}: {'   '.join(ranked)}"
+    """Write a prediction as ``photo.png: 7  99.8 %   1  0.1 %``, and ``not sure`` behind it where it is not."""
+    cells = [f"{labels[digit]}  {100 * probability:.1f} %" for digit, probability in prediction.top(top)]
+    if not prediction.sure:
+        cells.append(NOT_SURE)
+    return f"{printable(name)}: {'   '.join(cells)}"
 
 
 def as_object(name: str, prediction: "Prediction") -> dict[str, object]:
@@ -199,6 +212,8 @@ def as_object(name: str, prediction: "Prediction") -> dict[str, object]:
         "label": prediction.label,
         "confidence": prediction.confidence,
         "margin": prediction.margin,
+        "margin_steps": prediction.margin_steps,
+        "sure": prediction.sure,
         "probabilities": list(prediction.probabilities),
     }
 

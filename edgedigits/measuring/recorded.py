@@ -115,7 +115,7 @@ def _of_manifest(
             yield (
                 f"{file.name} has {file.stat().st_size:,} bytes, where the manifest says {receipt['bytes']:,}"
             )
-    row, calibration = format_of(path), model.metadata.calibration
+    row, calibration, sure = format_of(path), model.metadata.calibration, model.metadata.sure
     facts = {
         "format": row.name if row else None,
         "precision": model.metadata.precision,
@@ -124,6 +124,7 @@ def _of_manifest(
         "weights_sha256": model.metadata.weights_sha256,
         "versions": model.metadata.tools,
         "calibration": calibration and dataclasses.asdict(calibration),
+        "sure": sure and sure._asdict(),
     }
     for key, fact in facts.items():
         if key in record and record[key] != fact:  # type: ignore[literal-required]

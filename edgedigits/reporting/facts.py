@@ -11,6 +11,7 @@ from edgedigits.artifacts.manifest import complete_training, dataset_labels
 from edgedigits.artifacts.records import Network
 from edgedigits.contract import CLASSES, LABELS, class_title
 from edgedigits.errors import ModelFileError
+from edgedigits.metadata import SureReceipt
 from edgedigits.model_files.trained_networks import read_arch, trained_spec
 from edgedigits.reporting.markdown import cells, code, escaped
 
@@ -44,6 +45,11 @@ def network_facts(name: str, entry: Network) -> dict[str, Any]:
         for file, receipt in exported.items()
         if receipt["calibration"] is not None
     ]
+    sure_receipts = [
+        (file, str(SureReceipt(**{key: sure[key] for key in SureReceipt._fields})))  # type: ignore[literal-required]
+        for file, receipt in exported.items()
+        if (sure := receipt.get("sure")) is not None
+    ]
     return {
         "name": name,
         "training": training,
@@ -58,6 +64,7 @@ def network_facts(name: str, entry: Network) -> dict[str, Any]:
         "has_widths": training["arch"][:1].isdigit(),
         "exported": exported,
         "calibration_receipts": calibration_receipts,
+        "sure_receipts": sure_receipts,
         "about_digits": labels == LABELS,
         "labels": [class_title(labels, index) for index in range(CLASSES)],
         "weakest": sorted(training["results"]["classes"], key=lambda score: score["recall"])[:3],

@@ -8,10 +8,9 @@ import numpy as np
 
 from edgedigits.artifacts.records import Training
 from edgedigits.datasets.split import Split
-from edgedigits.errors import DatasetError, ModelFileError
+from edgedigits.errors import DatasetError
 from edgedigits.progress import Progress
-from edgedigits.training.recipe import Recipe
-from edgedigits.training.splits import validation_indices
+from edgedigits_export.held_out import split_indices
 from edgedigits_export.inference_graph import InferenceGraph
 from edgedigits_export.integers.calibration import Calibrated, IntegerForm, Validation, calibrate
 from edgedigits_export.integers.calibration_images import CalibrationSet, draw_calibration_images
@@ -54,16 +53,6 @@ def check_dataset(
             )
 
 
-def _recipe(path: Path, training: Training) -> Recipe:
-    """Read how a network was trained: with it the validation images are found again."""
-    try:
-        return Recipe.from_dict(training["arguments"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise ModelFileError(
-            path, f"the manifest beside it does not say how it was trained ({error})", "train it again"
-        ) from error
-
-
 class ChosenIntegers:
     """Turns the network into the integers of each kind of file, each kind once."""
 
@@ -95,8 +84,7 @@ def calibration_images(
     progress: Progress,
 ) -> tuple[list[CalibrationSet], Validation]:
     """Draw calibration images away from the validation images of the run that made the network."""
-    recipe = Recipe() if training is None else _recipe(path, training)
-    fit, held_out = validation_indices(train_split.labels, recipe.validation, recipe.seed)
+    fit, held_out = split_indices(path, training, train_split)
     images = train_split.images[held_out]
     usual = CALIBRATION_IMAGES if graph.steps is None else CALIBRATION_IMAGES_OF_MAPS
     draws = draw_calibration_images(

@@ -28,9 +28,11 @@ from edgedigits_export.chosen_integers import (
     note_calibration,
 )
 from edgedigits_export.formats.export_format import Converted, ExportFormat
+from edgedigits_export.held_out import split_indices
 from edgedigits_export.inference_graph import InferenceGraph, load_inference_graph
 from edgedigits_export.integers.calibration import Calibrated
 from edgedigits_export.record import ExportedFile, write_record
+from edgedigits_export.sureness import SureImages, fit_least_lead, note_sure, sure_images
 from edgedigits_export.targets import DEFAULT_OPTIONS, ExportOptions, Target
 
 
@@ -77,19 +79,20 @@ def export_model(
     _check_holds(keras_path, graph, targets)
     training = _training_record(keras_path, graph)
     check_dataset(keras_path, graph, training, train_split, test_split)
-    if note := _HEAD_NOTES.get(graph.spec.head):
-        progress.note(f"{keras_path.name}: {note}")
+    _note_head(keras_path, graph, progress)
     graph, choice = _with_input_scale(keras_path, graph, training, train_split, options, progress)
     reference = _reference(graph, test_split)
+    judges = sure_images(train_split, split_indices(keras_path, training, train_split)[1])
     integers = _integers(targets, graph, keras_path, training, train_split, test_split, options, progress)
     exported, failed = [], []
     for target, path in paths.items():
         progress.note(f"exporting {path.name}")
         calibrated = _calibrated(target, path, integers, options, progress)
         try:
-            exported.append(
-                _export_one(target, path, graph, calibrated, choice, reference, test_split, options, progress)
+            file = _export_one(
+                target, path, graph, calibrated, choice, reference, judges, test_split, options, progress
             )
+            exported.append(file)
         except _GateError as failure:
             failed.append(failure.verification)
     return exported, failed
@@ -101,6 +104,11 @@ _HEAD_NOTES = {
     "1, and the largest is the digit",
 }
 """By how a network ends, what its author should know of its files."""
+
+
+def _note_head(path: Path, graph: InferenceGraph, progress: Progress) -> None:
+    if note := _HEAD_NOTES.get(graph.spec.head):
+        progress.note(f"{path.name}: {note}")
 
 
 def obstacles(graph: InferenceGraph, targets: Sequence[Target]) -> dict[Target, str]:
@@ -219,6 +227,7 @@ def _export_one(
     calibrated: Calibrated | None,
     choice: InputChoice | None,
     reference: Reference,
+    judges: SureImages,
     test_split: Split,
     options: ExportOptions,
     progress: Progress,
@@ -229,8 +238,8 @@ def _export_one(
     metadata = _metadata(target, graph, calibrated, choice, options)
     with locked(path.parent), staged(path.parent) as staging:
         staged_path = staging / path.name
-        # First without the accuracy, to measure it; then with it, and once more through the gate: what is put in
-        # place is what was verified, byte for byte.
+        # First without the accuracy and the least lead of a sure answer, to measure them; then with them, and once
+        # more through the gate: what is put in place is what was verified, byte for byte.
         for _ in range(2):
             for file, part in exporter.stamp(path.name, made, metadata, options, test_split).items():
                 (staging / file).write_bytes(part)
@@ -246,10 +255,11 @@ def _export_one(
             verification = exporter.extra_checks(verification, model, made.content, test_split)
             if not verification.passed:
                 raise _GateError(verification)
-            measured = verification.accuracy
+            sure = metadata.sure or fit_least_lead(judges, exporter.answers(model, made, judges.images))
             metadata = dataclasses.replace(
-                metadata, accuracy=MeasuredAccuracy(test_split.dataset, measured.correct, measured.images)
+                metadata, accuracy=_measured(verification, test_split.dataset), sure=sure
             )
+        note_sure(path.name, sure, judges, progress)
         receipt = file_receipt(staged_path)
         record = exporter.record(staged_path, made, metadata, options, test_split, progress)
         exported = ExportedFile(
@@ -263,6 +273,10 @@ def _export_one(
         )
         write_record(exported, target, staging, record.fields, choice, reference)
     return exported
+
+
+def _measured(verification: Verification, dataset: str) -> MeasuredAccuracy:
+    return MeasuredAccuracy(dataset, verification.accuracy.correct, verification.accuracy.images)
 
 
 def _metadata(

@@ -12,14 +12,16 @@ from PIL import Image
 
 from edgedigits.cli import cli
 from edgedigits.cli.predict import ASCII_SHADES, SHADES, drawing
+from edgedigits.margins import lead_in_steps
 from edgedigits.picture.prepare import prepare
+from edgedigits.predictor import DigitPredictor
 
 PICTURES = Path(__file__).parents[1] / "golden" / "pictures"
 SEVEN = PICTURES / "7-turned-by-exif.jpg"
 ZERO = PICTURES / "0-paint.png"
 
 
-def predict(*arguments: str | Path, input: bytes | None = None) -> Result:  # noqa: A002 - click's name
+def predict(*arguments: object, input: bytes | None = None) -> Result:  # noqa: A002 - click's name
     return CliRunner().invoke(cli, ["predict", *map(str, arguments)], input=input)
 
 
@@ -112,12 +114,40 @@ def test_json_lists_pictures_and_errors(folder: Path) -> None:
     assert result.exit_code == 1
     assert result.stderr == ""
     zero, broken, seven = json.loads(result.stdout)
-    assert set(zero) == {"picture", "digit", "label", "confidence", "margin", "probabilities"}
+    assert set(zero) == {
+        "picture", "digit", "label", "confidence", "margin", "margin_steps", "sure", "probabilities",
+    }  # fmt: skip
+    assert zero["margin_steps"] == lead_in_steps(zero["probabilities"])
+    assert (zero["sure"], seven["sure"]) == (True, True)
     assert (zero["picture"], zero["digit"], seven["digit"]) == (f"{folder}/a.png", 0, 7)
     assert (zero["label"], seven["label"]) == ("0", "7")
     assert len(zero["probabilities"]) == 10
     assert zero["confidence"] == zero["probabilities"][0]
     assert set(broken) == {"picture", "error"}
+
+
+@pytest.mark.parametrize("top", [1, 3])
+def test_what_is_not_sure_says_so(top: int) -> None:
+    lead = DigitPredictor().predict(ZERO).margin_steps
+    sure, unsure = (predict("--top", top, "--min-margin", lead + more, ZERO) for more in (0, 1))
+    assert (sure.exit_code, unsure.exit_code) == (0, 0)
+    assert unsure.stdout == f"{sure.stdout.rstrip()}   not sure\n"
+    assert sure.stdout.count("   ") == top - 1
+
+
+def test_a_least_lead_is_a_fraction_where_it_has_a_point() -> None:
+    for asked, expected in (("1", True), ("0.0", True), ("1.0", False), ("256", False)):
+        (answer,) = json.loads(predict("--json", "--min-margin", asked, ZERO).stdout)
+        assert answer["sure"] is expected
+
+
+@pytest.mark.parametrize(
+    "asked", ["257", "-1", "1.5", "-0.1", "nan", "inf", "1e400", "half", "", "²", "9" * 5_000]
+)
+def test_a_least_lead_out_of_range_is_wrong_usage(asked: str) -> None:
+    result = predict(f"--min-margin={asked}", ZERO)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "expected steps of 1/256, 0 to 256, or a fraction with a point, 0.0 to 1.0" in result.stderr
 
 
 def test_show_draws_what_the_network_saw() -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgedigits.errors import OutputError
+from edgedigits.margins import NEVER
 from edgedigits.metadata import ModelMetadata
 
 COLUMNS = 110
@@ -87,6 +88,6 @@ def render(template: str, file: str, title: str, metadata: ModelMetadata, **fact
     check_name(file)
     licence = _LICENCE.read_text(encoding="utf-8").splitlines()
     about = [line.format(version=metadata.tools["edgedigits"]) for line in facts.pop("about", _ABOUT)]
-    common: dict[str, Any] = {"metadata_lines": [], "about": about, "licence": licence}
+    common: dict[str, Any] = {"metadata_lines": [], "about": about, "licence": licence, "never": NEVER}
     facts = {**common, "file": file, "title": title, "metadata": metadata, **facts}
     return str(_TEMPLATES.get_template(template).render(facts))

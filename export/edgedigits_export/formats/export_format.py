@@ -6,13 +6,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
+import numpy as np
+
 from edgedigits.datasets.split import Split
 from edgedigits.format_table import Precision
-from edgedigits.measuring.verify import Verification
+from edgedigits.measuring.verify import BATCH, Verification
 from edgedigits.metadata import ModelMetadata
 from edgedigits.model_files.sequence_layers import float_layers
+from edgedigits.picture.levels import Pixels
 from edgedigits.progress import Progress
-from edgedigits.runtimes.model import Model
+from edgedigits.runtimes.model import Model, Probabilities
 from edgedigits_export.boards.firmware import FirmwareFigures
 from edgedigits_export.graph.steps import in_floats_only
 from edgedigits_export.inference_graph import InferenceGraph
@@ -112,6 +115,17 @@ class ExportFormat(ABC):
     def check_name(self, network: str) -> None:
         """Raise ``OutputError`` where files of this format cannot be called after the network."""
         return
+
+    def answers(self, model: Model, made: Converted, pixels: Pixels) -> Probabilities:
+        """Return the answers, float32 (n, 10), that a least lead is fitted to; see ``sureness``.
+
+        Args:
+            model: the staged file, opened.
+            made: what ``convert`` made, and of what.
+            pixels: uint8 (n, 28, 28).
+        """
+        parts = [model.probabilities(pixels[start : start + BATCH]) for start in range(0, len(pixels), BATCH)]
+        return np.concatenate(parts)
 
     def extra_checks(
         self, verification: Verification, model: Model, content: bytes, split: Split

@@ -18,11 +18,14 @@ from edgedigits.contract import IMAGE_SIDE, PIXEL_MAX
 from edgedigits.datasets.split import Split
 from edgedigits.errors import ContractError
 from edgedigits.format_table import Precision
+from edgedigits.margins import STEPS
 from edgedigits.metadata import METADATA_KEY, ModelMetadata
 from edgedigits.model_files.network_spec import Dense, LayerSpec
 from edgedigits.model_files.tflite_file import read_graph
 from edgedigits.native_output import hidden_native_output
 from edgedigits.networks.backend import tf
+from edgedigits.picture.levels import Pixels
+from edgedigits.runtimes.model import Model, Probabilities
 from edgedigits_export.formats.export_format import Converted, ExportFormat
 from edgedigits_export.formats.tflite_builder import AlignedBuffer, pack
 from edgedigits_export.formats.tflite_float_steps import LONGEST_SEQUENCES, spelt_out
@@ -33,6 +36,7 @@ from edgedigits_export.inference_graph import InferenceGraph
 from edgedigits_export.integers.calibration import TFLITE_FORM, IntegerForm
 from edgedigits_export.integers.graph_kernels import IntegerGraph
 from edgedigits_export.integers.quantization import IntegerDense, IntegerLayer, IntegerNetwork
+from edgedigits_export.integers.reference_kernels import quick_probabilities
 from edgedigits_export.targets import ExportOptions
 
 INT8_OFFSET = 128
@@ -216,6 +220,15 @@ class TfliteFormat(ExportFormat):
     ) -> dict[str, bytes]:
         """See ``ExportFormat.stamp``."""
         return {model: add_metadata(made.content, metadata)}
+
+    def answers(self, model: Model, made: Converted, pixels: Pixels) -> Probabilities:
+        """Return the answers to fit a least lead to; of integers those of LiteRT, in whichever file they are.
+
+        So files of the same integers say the same of themselves: C code is known by the hash of its ``.tflite``.
+        """
+        if made.integers is None:
+            return super().answers(model, made, pixels)
+        return quick_probabilities(made.content, pixels).astype(np.float32) / np.float32(STEPS)
 
     def integer_form(self, precision: Precision, options: ExportOptions) -> IntegerForm | None:
         """See ``ExportFormat.integer_form``."""

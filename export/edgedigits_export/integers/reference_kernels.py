@@ -1,4 +1,4 @@
-"""What TFLite's reference kernels answer: the integers that exported C code has to repeat."""
+"""What TFLite's kernels answer: the reference kernels, whose integers C code has to repeat, and the quick ones."""
 
 from typing import Any
 
@@ -36,13 +36,27 @@ def reference_probabilities(content: bytes, pixels: npt.NDArray[np.uint8]) -> Qu
     return probabilities
 
 
-def _run(content: bytes, pixels: npt.NDArray[np.uint8], tensors: list[int]) -> list[Quantized]:
+def quick_probabilities(content: bytes, pixels: npt.NDArray[np.uint8]) -> Quantized:
+    """Run any int8 ``.tflite`` file in the kernels that applications use; see ``reference_answers``.
+
+    They may round a few answers otherwise, and take a fraction of the time.
+    """
+    (probabilities,) = _run(content, pixels, [], OpResolverType.AUTO)
+    return probabilities
+
+
+def _run(
+    content: bytes,
+    pixels: npt.NDArray[np.uint8],
+    tensors: list[int],
+    kernels: OpResolverType = OpResolverType.BUILTIN_REF,
+) -> list[Quantized]:
     """Return some tensors and the output."""
     with hidden_native_output():
         interpreter = Interpreter(
             model_content=content,
-            experimental_op_resolver_type=OpResolverType.BUILTIN_REF,
-            experimental_preserve_all_tensors=True,
+            experimental_op_resolver_type=kernels,
+            experimental_preserve_all_tensors=bool(tensors),
         )
     (taken,), (given,) = interpreter.get_input_details(), interpreter.get_output_details()
     places = [*tensors, given["index"]]
