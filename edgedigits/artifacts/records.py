@@ -141,6 +141,7 @@ class CompleteArguments(CompleteArgumentsRecord, total=False):
     weight_decay: float
     warp_stages: list[float]
     drawn: Count
+    non_digits: Count
 
 
 class CompleteVersions(TypedDict):

@@ -48,11 +48,13 @@ class Recipe:
     """Factors of the warp in so many equal parts of the epochs: 1, 1/2, 1/4 bends less towards the end."""
     drawn: int = 0
     """Digits drawn from strokes, as MNIST's writers seldom wrote them, that every epoch has besides its images."""
+    non_digits: int = 0
+    """Pictures of no digit, taught as every digit alike, that every epoch has besides."""
     loss: Loss = "sparse_categorical_crossentropy"
     validation: int = 5_000
     """Images held out of the training split, every class with its share."""
     seed: int = 0
-    """Of the initial weights, the order and warps of the images, the drawn digits, and the choice of the validation
+    """Of the initial weights, the order and warps of the images, what is drawn, and the choice of the validation
     images."""
 
     def __post_init__(self) -> None:
@@ -64,7 +66,8 @@ class Recipe:
         count_of("epochs", self.epochs, most=MOST_EPOCHS)
         for name in ("batch_size", "validation"):
             count_of(name, getattr(self, name), most=MOST_IMAGES)
-        count_of("drawn", self.drawn, 0, MOST_IMAGES)
+        for name in ("drawn", "non_digits"):
+            count_of(name, getattr(self, name), 0, MOST_IMAGES)
         count_of("seed", self.seed, 0, LARGEST_SEED)
         if isinstance(self.arch, str):
             try:
