@@ -96,7 +96,8 @@ def draw_non_digits(
         pen: how far they vary.
 
     Returns:
-        Images in MNIST's form, uint8 (count, 28, 28), and ``NO_DIGIT`` for each, uint8 (count,).
+        Images in MNIST's form, textures with less ink than fills its box among them, uint8 (count, 28, 28), and
+        ``NO_DIGIT`` for each, uint8 (count,).
     """
     pen = pen or Pen()
     shares = np.array([shape.share for shape in SHAPES])

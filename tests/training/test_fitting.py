@@ -137,17 +137,18 @@ def test_figures_of_an_epoch_are_those_of_its_digits(data: TrainingData) -> None
 
 @pytest.mark.parametrize("loss", ["sparse_categorical_crossentropy", "categorical_crossentropy"])
 def test_no_digit_is_taught_as_every_digit_alike(data: TrainingData, loss: Loss) -> None:
-    recipe = dataclasses.replace(RECIPE, non_digits=2_000, epochs=8, loss=loss)
-    images, labels = fitter(data, recipe).images_of(8)
-    confidences = {}
-    for name, taught in (("with", recipe), ("without", dataclasses.replace(recipe, non_digits=0))):
+    recipe = dataclasses.replace(RECIPE, arch=(32,), non_digits=1_000, epochs=5, loss=loss)
+    images, labels = fitter(data, recipe).images_of(5)
+    unseen = images[labels == 10].reshape(-1, 28, 28)
+    confidences = []
+    # As many steps: 5 times 20, and 25 times 4.
+    for taught in (recipe, dataclasses.replace(recipe, non_digits=0, epochs=25)):
         fitting = fitter(data, taught)
-        for epoch in range(1, 9):
+        for epoch in range(1, taught.epochs + 1):
             fitting.fit_epoch(epoch, lambda _: None)
-        unseen = images[labels == 10].reshape(-1, 28, 28)
-        confidences[name] = np.median(fitting.probabilities(unseen).max(axis=1))
-    assert confidences["with"] < 0.3
-    assert confidences["without"] > 0.5
+        confidences.append(np.median(fitting.probabilities(unseen).max(axis=1)))
+    assert confidences[0] < 0.25
+    assert confidences[1] > 0.5
 
 
 def test_the_averaged_network_lags_behind_and_is_what_is_scored(data: TrainingData) -> None:
