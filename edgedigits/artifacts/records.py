@@ -142,6 +142,7 @@ class CompleteArguments(CompleteArgumentsRecord, total=False):
     warp_stages: list[float]
     drawn: Count
     non_digits: Count
+    spoilt: float
 
 
 class CompleteVersions(TypedDict):

@@ -97,6 +97,13 @@ zeros around the map, .bare a bias and no batch normalization.
     "not sure of them. [default: as the recipe has it]",
 )
 @click.option(
+    "--spoilt",
+    type=Amount(0, 1),
+    metavar="SHARE",
+    help="Of the images of an epoch, 0 to 1: with specks, grain, blur, light, clouds or lines. "
+    "[default: as the recipe has it]",
+)
+@click.option(
     "--loss",
     type=click.Choice(["sparse_categorical_crossentropy", "categorical_crossentropy"]),
     default="sparse_categorical_crossentropy",

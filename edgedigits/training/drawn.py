@@ -36,7 +36,7 @@ LEAST_INK, MOST_INK = (0.0, 0.2), (0.6, 1.0)
 class Pen(NamedTuple):
     """How digits are drawn; lengths are in pixels of a digit of 20, if nothing else is said."""
 
-    widths: tuple[float, float, float] = (1.6, 2.4, 4.6)
+    widths: tuple[float, float, float] = (1.5, 2.4, 5.2)
     """Least, usual and largest width."""
     softness: tuple[float, float] = (0.7, 3.0)
     """Pixels from no ink to all ink at the edge of a stroke."""
@@ -46,7 +46,7 @@ class Pen(NamedTuple):
     """Pixels to the right per pixel up."""
     rotation: float = 8.0
     """Degrees, to either side."""
-    proportions: float = 0.3
+    proportions: float = 0.36
     """Standard deviation of the logarithm of the factor of the width."""
     lattice: float = 1.1
     """Side of the squares, at most, in pixels, to which a fifth of the digits keep, as those of coarse pictures do."""

@@ -27,6 +27,7 @@ from edgedigits.training.drawn import draw_digits
 from edgedigits.training.non_digits import draw_non_digits
 from edgedigits.training.recipe import Recipe
 from edgedigits.training.renewal import Renewed
+from edgedigits.training.spoiling import spoil
 
 SLICES = 8
 """Parts of an epoch between which progress is shown and Ctrl-C is heard."""
@@ -215,6 +216,8 @@ class Fitter:
         else:
             order = generator.permutation(len(images)).astype(np.int32)
             pixels = images.reshape(-1, PIXELS)[order]
+        if self.recipe.spoilt:
+            pixels = spoil(pixels, self.recipe.spoilt, generator)
         return pixels, labels[order].astype(np.int32)
 
     def _steps_graph(

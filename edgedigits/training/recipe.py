@@ -50,6 +50,8 @@ class Recipe:
     """Digits drawn from strokes, as MNIST's writers seldom wrote them, that every epoch has besides its images."""
     non_digits: int = 0
     """Pictures of no digit, taught as every digit alike, that every epoch has besides."""
+    spoilt: float = 0.0
+    """Share of the images of an epoch, 0..1, that are spoilt after the warp: by specks, blur, lines and others."""
     loss: Loss = "sparse_categorical_crossentropy"
     validation: int = 5_000
     """Images held out of the training split, every class with its share."""
@@ -79,6 +81,7 @@ class Recipe:
                 count_of("arch", width, most=WIDEST_LAYER)
         amount_of("learning_rate", self.learning_rate, zero=False, most=LARGEST_RATE)
         amount_of("weight_decay", self.weight_decay, most=1.0)
+        amount_of("spoilt", self.spoilt, most=1.0)
         for factor in self.warp_stages or (math.nan,):
             amount_of("warp_stages", factor, most=1.0)
 
