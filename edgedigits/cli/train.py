@@ -152,7 +152,7 @@ def command(
     Examples:
       edgedigits train
       edgedigits train --arch 256-128-32 --budget long --name wide
-      edgedigits train --drawn 30000 --non-digits 6000   # for other people's handwriting
+      edgedigits train --drawn 30000 --non-digits 6000 --spoilt 0.1   # for other people's handwriting
       edgedigits train --arch cnn --budget long --name cnn
       edgedigits train --arch conv8-pool-conv24-conv40-mean --name small
       edgedigits train --recipe plain --epochs 20
