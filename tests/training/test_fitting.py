@@ -8,7 +8,7 @@ from edgedigits.datasets.split import Split
 from edgedigits.model_files.network_spec import network_spec
 from edgedigits.networks.build import build_network
 from edgedigits.training.fitting import Fitter, TrainingData
-from edgedigits.training.recipe import Loss, Recipe, edge
+from edgedigits.training.recipe import Recipe, edge
 
 RECIPE = Recipe(arch=(8,), epochs=2, batch_size=64)
 
@@ -135,9 +135,8 @@ def test_figures_of_an_epoch_are_those_of_its_digits(data: TrainingData) -> None
     assert epoch.accuracy == pytest.approx((probabilities.argmax(axis=1) == truth).mean())
 
 
-@pytest.mark.parametrize("loss", ["sparse_categorical_crossentropy", "categorical_crossentropy"])
-def test_no_digit_is_taught_as_every_digit_alike(data: TrainingData, loss: Loss) -> None:
-    recipe = dataclasses.replace(RECIPE, arch=(32,), non_digits=1_000, epochs=5, loss=loss)
+def test_no_digit_is_taught_as_every_digit_alike(data: TrainingData) -> None:
+    recipe = dataclasses.replace(RECIPE, arch=(32,), non_digits=1_000, epochs=5)
     images, labels = fitter(data, recipe).images_of(5)
     unseen = images[labels == 10].reshape(-1, 28, 28)
     confidences = []
