@@ -28,6 +28,8 @@ def folder_of(recipe: Recipe) -> Path:
     presets = {words: name for name, words in WORDS.items()}
     arch = written_arch(recipe.arch)
     drawn = f"drawn{recipe.drawn}-" if recipe.drawn else ""
+    drawn += f"non{recipe.non_digits}-" if recipe.non_digits else ""
+    drawn += f"spoilt{recipe.spoilt}-" if recipe.spoilt else ""
     return FOLDER / f"{presets.get(arch, arch)}-{recipe.name.split()[-1]}-{drawn}{recipe.seed}"
 
 

@@ -14,7 +14,7 @@ The folder of the cheques holds ``images`` and ``digits.csv`` with the columns `
 ``width`` and ``height`` of each box, in pixels. A set whose folder is not named is left out.
 
 Usage: python benchmarks/handwriting.py [--wild FOLDER] [--cheques FOLDER] [--arch 128-32] [--budget standard]
-    [--drawn 30000] [--seeds 3]
+    [--drawn 30000] [--non-digits 0] [--spoilt 0] [--seeds 3]
 """
 
 import argparse
@@ -181,6 +181,10 @@ def main() -> int:
     parser.add_argument("--arch", nargs="+", type=read_arch, default=[(128, 32)])
     parser.add_argument("--budget", choices=["fast", "standard", "long"], default="standard")
     parser.add_argument("--drawn", nargs="+", type=int, default=[30_000])
+    parser.add_argument("--non-digits", type=int, default=0, help="besides the drawn digits")
+    parser.add_argument(
+        "--spoilt", type=float, default=0.0, help="share of the images, where digits are drawn"
+    )
     parser.add_argument("--seeds", type=int, default=3)
     arguments = parser.parse_args()
 
@@ -195,10 +199,12 @@ def main() -> int:
     for arch in arguments.arch:
         for drawn in (0, *arguments.drawn):
             for seed in range(arguments.seeds):
-                recipe = edge(arch, arguments.budget, drawn=drawn, seed=seed)
+                more = {"non_digits": arguments.non_digits, "spoilt": arguments.spoilt} if drawn else {}
+                recipe = edge(arch, arguments.budget, drawn=drawn, seed=seed, **more)
                 path = kept(recipe, train_split, test_split)
                 scores = score(path, {"validation": validation_digits(recipe, train_split), **sets})
-                rows.append({"arch": written_arch(arch), "drawn": drawn, "seed": seed, **scores})
+                made = {"drawn": drawn, "non_digits": recipe.non_digits, "spoilt": recipe.spoilt}
+                rows.append({"arch": written_arch(arch), **made, "seed": seed, **scores})
                 print(", ".join(f"{key} {_shown(value)}" for key, value in rows[-1].items()), flush=True)
     seconds = drawing_time()
     refused = {name: digits.refused for name, digits in sets.items()}

@@ -142,6 +142,8 @@ class CompleteArguments(CompleteArgumentsRecord, total=False):
     weight_decay: float
     warp_stages: list[float]
     drawn: Count
+    non_digits: Count
+    spoilt: float
 
 
 class CompleteVersions(TypedDict):

@@ -90,6 +90,20 @@ zeros around the map, .bare a bias and no batch normalization.
     "[default: as the recipe has it]",
 )
 @click.option(
+    "--non-digits",
+    type=click.IntRange(0, MOST_IMAGES),
+    metavar="N",
+    help="Letters, signs, scribbles and textures besides these, taught as every digit alike, so that the network is "
+    "not sure of them. [default: as the recipe has it]",
+)
+@click.option(
+    "--spoilt",
+    type=Amount(0, 1),
+    metavar="SHARE",
+    help="Of the images of an epoch, 0 to 1: with specks, grain, blur, light, clouds or lines. "
+    "[default: as the recipe has it]",
+)
+@click.option(
     "--loss",
     type=click.Choice(["sparse_categorical_crossentropy", "categorical_crossentropy"]),
     default="sparse_categorical_crossentropy",
@@ -138,7 +152,7 @@ def command(
     Examples:
       edgedigits train
       edgedigits train --arch 256-128-32 --budget long --name wide
-      edgedigits train --drawn 30000                # for other people's handwriting
+      edgedigits train --drawn 30000 --non-digits 6000 --spoilt 0.1   # for other people's handwriting
       edgedigits train --arch cnn --budget long --name cnn
       edgedigits train --arch conv8-pool-conv24-conv40-mean --name small
       edgedigits train --recipe plain --epochs 20

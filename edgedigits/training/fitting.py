@@ -23,8 +23,11 @@ from edgedigits.networks.backend import keras, tf
 from edgedigits.networks.build import build_network
 from edgedigits.picture.levels import Pixels
 from edgedigits.training.augmentation import warp_epoch
-from edgedigits.training.drawn import DrawnDigits
+from edgedigits.training.drawn import draw_digits
+from edgedigits.training.non_digits import draw_non_digits
 from edgedigits.training.recipe import Recipe
+from edgedigits.training.renewal import Renewed
+from edgedigits.training.spoiling import spoil
 
 SLICES = 8
 """Parts of an epoch between which progress is shown and Ctrl-C is heard."""
@@ -36,6 +39,9 @@ where weights are averaged, so are these."""
 WARM_UP = 0.1
 """Share of the steps in which the learning rate of the cosine schedule rises."""
 
+TARGETS = np.vstack([np.eye(CLASSES), np.full(CLASSES, 1 / CLASSES)]).astype(np.float32)
+"""By label, what is taught; by that of no digit, each class alike. Both losses are the same of these."""
+
 Labels = npt.NDArray[np.int32]
 
 
@@ -46,7 +52,7 @@ class Epoch:
     epoch: int
     """Counted from 1."""
     loss: float
-    """Mean over the training images, warped as they were, each as the weights stood when it was used."""
+    """Mean over the training images of digits, warped as they were, each as the weights stood when it was used."""
     accuracy: float
     """Likewise, in 0..1."""
     val_loss: float
@@ -76,8 +82,10 @@ class Fitter:
     def __init__(self, recipe: Recipe, data: TrainingData) -> None:
         self.recipe = recipe
         self._data = data
-        self._drawn = DrawnDigits(recipe.drawn, recipe.seed) if recipe.drawn else None
-        self._steps = -(-(len(data.train_images) + recipe.drawn) // recipe.batch_size)
+        made = ((draw_digits, recipe.drawn, b"drawn"), (draw_non_digits, recipe.non_digits, b"no digit"))
+        self._made = [Renewed(draw, count, recipe.seed, name) for draw, count, name in made if count]
+        self._digits = len(data.train_images) + recipe.drawn
+        self._steps = -(-(self._digits + recipe.non_digits) // recipe.batch_size)
         spec = trained_spec(recipe.arch)
         self._input_shape = spec.input_shape
         # A product of all images at once is what it always was; maps of all of them would take gigabytes.
@@ -140,8 +148,8 @@ class Fitter:
         val_loss, val_accuracy = self.score_validation()
         return Epoch(
             epoch=epoch,
-            loss=loss / len(targets),
-            accuracy=correct / len(targets),
+            loss=loss / self._digits,
+            accuracy=correct / self._digits,
             val_loss=val_loss,
             val_accuracy=val_accuracy,
             learning_rate=float(self._optimizer.learning_rate),
@@ -196,9 +204,9 @@ class Fitter:
     def _make_images(self, epoch: int) -> tuple[Pixels, Labels]:
         generator = np.random.default_rng([self.recipe.seed, epoch])
         images, labels = self._data.train_images, self._data.train_labels
-        if self._drawn is not None:
-            drawn_images, drawn_labels = self._drawn.of_epoch(epoch)
-            images, labels = np.concatenate([images, drawn_images]), np.concatenate([labels, drawn_labels])
+        for made in self._made:
+            more, taught = made.of_epoch(epoch)
+            images, labels = np.concatenate([images, more]), np.concatenate([labels, taught])
         warp = self.recipe.warp_of(epoch)
         if warp is not None:
             pixels, order = warp_epoch(images, warp, generator)
@@ -208,6 +216,8 @@ class Fitter:
         else:
             order = generator.permutation(len(images)).astype(np.int32)
             pixels = images.reshape(-1, PIXELS)[order]
+        if self.recipe.spoilt:
+            pixels = spoil(pixels, self.recipe.spoilt, generator)
         return pixels, labels[order].astype(np.int32)
 
     def _steps_graph(
@@ -221,17 +231,25 @@ class Fitter:
             batch, truth = images[step * size : (step + 1) * size], labels[step * size : (step + 1) * size]
             with tf.GradientTape() as tape:
                 probabilities = self.current_network(self._scaled(batch), training=True)
-                loss = self._loss(self._targets(truth), probabilities)
+                loss, digits_loss = self._losses(truth, probabilities)
             self._optimizer.apply(tape.gradient(loss, weights), weights)
             self._average()
             hits = tf.equal(tf.argmax(probabilities, axis=1, output_type=tf.int32), truth)
-            loss_sum += loss * tf.cast(tf.size(truth), tf.float32)
+            loss_sum += digits_loss
             return step + 1, loss_sum, correct + tf.reduce_sum(tf.cast(hits, tf.float32))
 
         _, loss_sum, correct = tf.while_loop(
             lambda step, *_: step < stop, run, (start, tf.constant(0.0), tf.constant(0.0))
         )
         return loss_sum, correct
+
+    def _losses(self, labels: tf.Tensor, probabilities: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return the mean loss of a batch, which is made less, and the sum of that of its digits, which is told."""
+        if not self.recipe.non_digits:
+            mean = self._loss(self._targets(labels), probabilities)
+            return mean, mean * tf.cast(tf.size(labels), tf.float32)
+        each = keras.losses.categorical_crossentropy(tf.gather(TARGETS, labels), probabilities)
+        return tf.reduce_mean(each), tf.reduce_sum(tf.where(labels < CLASSES, each, 0.0))
 
     def _average(self) -> None:
         """Move the averaged weights, and means and variances of batch normalization, a little towards the current ones.

@@ -48,11 +48,15 @@ class Recipe:
     """Factors of the warp in so many equal parts of the epochs: 1, 1/2, 1/4 bends less towards the end."""
     drawn: int = 0
     """Digits drawn from strokes, as MNIST's writers seldom wrote them, that every epoch has besides its images."""
+    non_digits: int = 0
+    """Pictures of no digit, taught as every digit alike, that every epoch has besides."""
+    spoilt: float = 0.0
+    """Share of the images of an epoch, 0..1, that are spoilt after the warp: by specks, blur, lines and others."""
     loss: Loss = "sparse_categorical_crossentropy"
     validation: int = 5_000
     """Images held out of the training split, every class with its share."""
     seed: int = 0
-    """Of the initial weights, the order and warps of the images, the drawn digits, and the choice of the validation
+    """Of the initial weights, the order and warps of the images, what is drawn, and the choice of the validation
     images."""
 
     def __post_init__(self) -> None:
@@ -64,7 +68,8 @@ class Recipe:
         count_of("epochs", self.epochs, most=MOST_EPOCHS)
         for name in ("batch_size", "validation"):
             count_of(name, getattr(self, name), most=MOST_IMAGES)
-        count_of("drawn", self.drawn, 0, MOST_IMAGES)
+        for name in ("drawn", "non_digits"):
+            count_of(name, getattr(self, name), 0, MOST_IMAGES)
         count_of("seed", self.seed, 0, LARGEST_SEED)
         if isinstance(self.arch, str):
             try:
@@ -76,6 +81,7 @@ class Recipe:
                 count_of("arch", width, most=WIDEST_LAYER)
         amount_of("learning_rate", self.learning_rate, zero=False, most=LARGEST_RATE)
         amount_of("weight_decay", self.weight_decay, most=1.0)
+        amount_of("spoilt", self.spoilt, most=1.0)
         for factor in self.warp_stages or (math.nan,):
             amount_of("warp_stages", factor, most=1.0)
 

@@ -27,6 +27,7 @@ from edgedigits.reporting import plots, sheets
 from edgedigits.training.augmentation import warp_epoch
 from edgedigits.training.drawn import draw_digits
 from edgedigits.training.fitting import Epoch, Fitter
+from edgedigits.training.non_digits import draw_non_digits
 from edgedigits.training.recipe import Recipe
 from edgedigits.training.robustness import Condition, measure_robustness
 from edgedigits.training.temperature import TemperatureScaling
@@ -286,6 +287,14 @@ def _training_pictures(fitter: Fitter, split: Split) -> dict[str, bytes]:
         )
     if fitter.recipe.drawn:
         pictures["drawn.png"] = _drawn_picture(fitter.recipe.seed)
+    if fitter.recipe.non_digits:
+        images, _ = draw_non_digits(
+            CLASSES * SHEET_DRAWN_PER_CLASS, np.random.default_rng(fitter.recipe.seed)
+        )
+        cells = [sheets.Cell(image, ("no digit",)) for image in images]
+        pictures["non_digits.png"] = sheets.draw_sheet(
+            "samples of what is no digit: every epoch draws an eighth of them anew", cells
+        )
     return pictures
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from edgedigits.training import five_to_nine as high
+from edgedigits.training import flowing
 from edgedigits.training import zero_to_four as low
 from edgedigits.training.strokes import Chance, Strokes, on_a_line
 
@@ -22,6 +23,7 @@ SHAPES = (
     Shape(0, 1.5, low.zero_open),
     Shape(0, 2, low.zero_with_tail),
     Shape(0, 2, low.zero_slashed),
+    Shape(0, 1, flowing.zero_barred),
     Shape(0, 0.5, low.zero_filled),
     Shape(1, 2.5, low.one),
     Shape(1, 0.7, low.one_thick),
@@ -30,11 +32,14 @@ SHAPES = (
     Shape(1, 1.5, low.one_bowed),
     Shape(1, 1.5, low.one_with_foot),
     Shape(1, 0.7, low.one_on_foot),
+    Shape(1, 0.8, flowing.one_looped),
     Shape(2, 3, low.two),
     Shape(2, 2, low.two_with_loop),
     Shape(2, 2, low.two_with_curl),
     Shape(2, 1.5, low.two_in_waves),
     Shape(2, 1.5, low.two_with_corners),
+    Shape(2, 1.2, flowing.two_with_ring),
+    Shape(2, 1.2, flowing.two_with_rings),
     Shape(3, 3, low.three),
     Shape(3, 2.5, low.three_smooth),
     Shape(3, 2, low.three_flat),
@@ -43,7 +48,8 @@ SHAPES = (
     Shape(4, 3, low.four_closed),
     Shape(4, 2.5, low.four_as_lightning),
     Shape(4, 1, low.four_in_one),
-    Shape(4, 0.6, low.four_zigzag),
+    Shape(4, 1, low.four_zigzag),
+    Shape(4, 1.2, flowing.four_short),
     Shape(5, 3, high.five),
     Shape(5, 2.5, high.five_in_one),
     Shape(5, 2, high.five_smooth),
@@ -57,7 +63,8 @@ SHAPES = (
     Shape(7, 2, high.crossed(high.seven)),
     Shape(7, 1.5, high.crossed(high.seven_with_serif)),
     Shape(7, 1.5, high.crossed(high.seven_in_waves)),
-    Shape(7, 1, high.crossed(high.seven_bowed)),
+    Shape(7, 2, high.crossed(high.seven_bowed)),
+    Shape(7, 1.5, high.crossed(flowing.seven_hooked)),
     Shape(8, 4, high.eight),
     Shape(8, 1.5, high.eight_of_rings),
     Shape(8, 1.5, high.eight_open),
@@ -67,6 +74,7 @@ SHAPES = (
     Shape(9, 1.5, high.nine_with_curl),
     Shape(9, 2, high.nine_bowed),
     Shape(9, 1.2, high.nine_on_a_stalk),
+    Shape(9, 0.5, flowing.nine_looped),
     Shape(0, 0.3, on_a_line(low.zero)),
     Shape(1, 0.3, on_a_line(low.one_with_up_stroke)),
     Shape(2, 0.3, on_a_line(low.two_with_curl)),

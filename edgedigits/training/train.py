@@ -48,7 +48,7 @@ def train(
         progress: shows a bar per epoch, and a line when it is done.
 
     Raises:
-        ArgumentError: digits are to be drawn for a network that reads something else.
+        ArgumentError: digits, or what is none, are to be drawn for a network that reads something else.
         DatasetError: the training split is too small for the recipe.
         ModelFileError: the checkpoint is unreadable, or of a run with another recipe.
         OutputError: ``folder`` cannot be written to.
@@ -81,11 +81,14 @@ def train(
 
 
 def _check_classes(recipe: Recipe, split: Split) -> None:
-    if recipe.drawn and split.class_names != LABELS:
-        raise ArgumentError(
-            f"drawn: expected 0 where the classes are no digits ({', '.join(split.class_names)}), got "
-            f"{recipe.drawn}: drawn digits would be taught as these; train with --drawn 0"
-        )
+    if split.class_names == LABELS:
+        return
+    for field, option in (("drawn", "--drawn"), ("non_digits", "--non-digits")):
+        if count := getattr(recipe, field):
+            raise ArgumentError(
+                f"{field}: expected 0 where the classes are no digits ({', '.join(split.class_names)}), got "
+                f"{count}: what is drawn would be taught as these, or as none of them; train with {option} 0"
+            )
 
 
 def _history(checkpoint: Path, fitter: Fitter, split: Split, progress: Progress) -> list[Epoch]:

@@ -115,19 +115,19 @@ def test_training_keeps_the_names(
     assert f"--data {place / 'moved'}" in result.stderr
 
 
-def test_no_digits_are_drawn_for_other_classes(
-    place: Path, trained: tuple[Path, Result], tmp_path: Path
+@pytest.mark.parametrize("option", ["--drawn", "--non-digits"])
+def test_nothing_is_drawn_for_other_classes(
+    place: Path, trained: tuple[Path, Result], tmp_path: Path, option: str
 ) -> None:
+    field = option.removeprefix("--").replace("-", "_")
     folder, _ = trained
-    assert read_manifest(folder)["networks"]["digits"]["training"]["arguments"]["drawn"] == 0
+    assert read_manifest(folder)["networks"]["digits"]["training"]["arguments"][field] == 0
     names = place / "names.txt"
-    result = edgedigits(
-        "train", "--data", place / "moved", "--labels", names, "--drawn", "5", "--out", tmp_path
-    )
+    result = edgedigits("train", "--data", place / "moved", "--labels", names, option, "5", "--out", tmp_path)
     assert result.exit_code == 1
     line = result.stderr.splitlines()[-1]
-    assert line.startswith("edgedigits: drawn: expected 0 where the classes are no digits (zero, one, ")
-    assert line.endswith("train with --drawn 0")
+    assert line.startswith(f"edgedigits: {field}: expected 0 where the classes are no digits (zero, one, ")
+    assert line.endswith(f"train with {option} 0")
 
 
 def test_an_npz_trains_the_same_network(place: Path, trained: tuple[Path, Result], tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ def test_every_option_stands_in_the_manifest(tmp_path: Path) -> None:
     result = train(
         "--arch", "17-5-3", "--epochs", "1", "--batch-size", "50", "--learning-rate", "0.01",
         "--loss", "categorical_crossentropy", "--validation", "60", "--seed", "42", "--drawn", "30",
-        "--out", tmp_path, "--name", "small", "--json", "--quiet",
+        "--non-digits", "20", "--spoilt", "0.2", "--out", tmp_path, "--name", "small", "--json", "--quiet",
     )  # fmt: skip
     assert result.exit_code == 0, result.stderr
     assert result.stderr == ""
@@ -68,6 +68,7 @@ def test_every_option_stands_in_the_manifest(tmp_path: Path) -> None:
     arguments = {
         "arch": [17, 5, 3], "epochs": 1, "batch_size": 50, "learning_rate": 0.01,
         "loss": "categorical_crossentropy", "validation": 60, "seed": 42, "drawn": 30,
+        "non_digits": 20, "spoilt": 0.2,
     }  # fmt: skip
     training = read_manifest(tmp_path)["networks"]["small"]["training"]
     assert fields["recipe"].items() >= arguments.items()
@@ -78,11 +79,14 @@ def test_every_option_stands_in_the_manifest(tmp_path: Path) -> None:
         assert fields[key] == training["results"][key]
     assert load_network(tmp_path / "small.keras")[1].arch == "17-5-3"
     assert [epoch["epoch"] for epoch in fields["history"]] == [1]
-    assert (tmp_path / "plots" / "small.drawn.png").read_bytes().startswith(b"\x89PNG")
-    assert "plots/small.drawn.png" in render_markdown(tmp_path, "small")
-    assert "30 digits drawn from strokes" in render_model_card(
-        "small", read_manifest(tmp_path)["networks"]["small"]
-    )
+    markdown = render_markdown(tmp_path, "small")
+    for plot in ("drawn", "non_digits"):
+        assert (tmp_path / "plots" / f"small.{plot}.png").read_bytes().startswith(b"\x89PNG")
+        assert f"plots/small.{plot}.png" in markdown
+    card = render_model_card("small", read_manifest(tmp_path)["networks"]["small"])
+    assert "30 digits drawn from strokes" in card
+    assert "20 letters, signs, scribbles and textures" in card
+    assert "a share of 0.2 of all spoilt by specks, blur, lines and others" in card
 
 
 def test_exported_files_of_the_previous_network_are_named(tmp_path: Path) -> None:
@@ -119,6 +123,10 @@ def test_resume_with_other_arguments_is_one_line(tmp_path: Path, monkeypatch: py
         (("--drawn", "-1"), "--drawn"),
         (("--drawn", "500001"), "--drawn"),
         (("--drawn", "many"), "--drawn"),
+        (("--non-digits", "-1"), "--non-digits"),
+        (("--spoilt", "1.1"), "--spoilt"),
+        (("--spoilt", "nan"), "--spoilt"),
+        (("--non-digits", "500001"), "--non-digits"),
         (("--name", ""), "expected the stem of a file name like digits, got ''"),
         (("--name", "sub/digits"), "expected the stem of a file name"),
         (("--name", "../digits"), "expected the stem of a file name"),

@@ -5,7 +5,7 @@ from PIL import Image
 from edgedigits.picture.form import DIGIT_SIDE, ink_box, is_mnist_form
 from edgedigits.picture.levels import Pixels, stroke_width
 from edgedigits.picture.prepare import prepare
-from edgedigits.training.drawn import BLOCKS, DrawnDigits, Pen, draw_digits, draw_shape
+from edgedigits.training.drawn import Pen, draw_digits, draw_shape
 from edgedigits.training.shapes import SHAPES
 
 
@@ -90,22 +90,3 @@ def test_digits_are_narrow_and_wide(images: Pixels) -> None:
         DIGIT_SIDE - 1,
         DIGIT_SIDE,
     }
-
-
-def test_an_epoch_renews_one_block_and_keeps_the_others() -> None:
-    digits = DrawnDigits(80, seed=3)
-    first, second = (digits.of_epoch(epoch)[0].reshape(BLOCKS, -1) for epoch in (1, 2))
-    assert (first != second).any(axis=1).sum() == 1
-    later = digits.of_epoch(1 + BLOCKS)[0].reshape(BLOCKS, -1)
-    assert (first != later).any(axis=1).all()
-
-
-def test_an_epoch_is_the_same_whatever_came_before() -> None:
-    going = DrawnDigits(30, seed=3)
-    for epoch in range(1, 12):
-        expected = going.of_epoch(epoch)
-    for digits in (DrawnDigits(30, seed=3), going):
-        images, labels = digits.of_epoch(11)
-        np.testing.assert_array_equal(images, expected[0])
-        np.testing.assert_array_equal(labels, expected[1])
-    assert (DrawnDigits(30, seed=4).of_epoch(11)[0] != expected[0]).any()

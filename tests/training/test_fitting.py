@@ -79,7 +79,7 @@ def test_the_learning_rate_falls_in_a_line_to_zero(data: TrainingData) -> None:
     assert rates == pytest.approx([RECIPE.learning_rate / 2, 0.0])
 
 
-EDGE = edge((8,), epochs=4, batch_size=64, drawn=70)
+EDGE = edge((8,), epochs=4, batch_size=64, drawn=70, non_digits=30, spoilt=0.2)
 
 
 @pytest.mark.parametrize("recipe", [RECIPE, EDGE], ids=["plain", "edge"])
@@ -120,6 +120,34 @@ def test_drawn_digits_stand_among_the_images_and_no_image_is_missing(data: Train
         for image, label in zip(images, labels, strict=True)
         if image.tobytes() in known
     )
+
+
+def test_figures_of_an_epoch_are_those_of_its_digits(data: TrainingData) -> None:
+    """With no step in the network's weights, an epoch's figures are those of the untrained network on its digits."""
+    recipe = dataclasses.replace(RECIPE, non_digits=60, learning_rate=1e-30)
+    fitting = fitter(data, recipe)
+    images, labels = fitting.images_of(1)
+    assert (labels == 10).sum() == 60
+    probabilities = fitting.probabilities(images.reshape(-1, 28, 28))[labels < 10]
+    truth = labels[labels < 10]
+    epoch = fitter(data, recipe).fit_epoch(1, lambda _: None)
+    assert epoch.loss == pytest.approx(-np.log(probabilities[np.arange(250), truth]).mean(), rel=1e-4)
+    assert epoch.accuracy == pytest.approx((probabilities.argmax(axis=1) == truth).mean())
+
+
+def test_no_digit_is_taught_as_every_digit_alike(data: TrainingData) -> None:
+    recipe = dataclasses.replace(RECIPE, arch=(32,), non_digits=1_000, epochs=5)
+    images, labels = fitter(data, recipe).images_of(5)
+    unseen = images[labels == 10].reshape(-1, 28, 28)
+    confidences = []
+    # As many steps: 5 times 20, and 25 times 4.
+    for taught in (recipe, dataclasses.replace(recipe, non_digits=0, epochs=25)):
+        fitting = fitter(data, taught)
+        for epoch in range(1, taught.epochs + 1):
+            fitting.fit_epoch(epoch, lambda _: None)
+        confidences.append(np.median(fitting.probabilities(unseen).max(axis=1)))
+    assert confidences[0] < 0.25
+    assert confidences[1] > 0.5
 
 
 def test_the_averaged_network_lags_behind_and_is_what_is_scored(data: TrainingData) -> None:

@@ -7,7 +7,7 @@ from edgedigits.training.recipe import Recipe, edge, plain
 
 RECIPES = [
     Recipe(arch=(256, 128, 32), epochs=7, loss="categorical_crossentropy", seed=11),
-    edge(drawn=30_000),
+    edge(drawn=30_000, non_digits=6_000, spoilt=0.1),
     *(edge(budget=budget) for budget in ("fast", "standard", "long")),
 ]
 
@@ -17,16 +17,18 @@ def test_a_recipe_comes_back_from_json(recipe: Recipe) -> None:
     assert Recipe.from_dict(json.loads(json.dumps(recipe.to_dict()))) == recipe
 
 
-def test_a_recipe_of_a_time_without_drawn_digits_has_none() -> None:
+@pytest.mark.parametrize("field", ["drawn", "non_digits", "spoilt"])
+def test_a_recipe_of_a_time_without_drawn_pictures_has_none(field: str) -> None:
     fields = edge().to_dict()
-    del fields["drawn"]
-    assert Recipe.from_dict(fields).drawn == 0
+    del fields[field]
+    assert Recipe.from_dict(fields) == edge()
 
 
-@pytest.mark.parametrize("drawn", [-1, 500_001, 1.5, True, "many"])
-def test_numbers_of_drawn_digits_that_cannot_be_are_refused(drawn: object) -> None:
-    with pytest.raises(ArgumentError, match="drawn"):
-        Recipe(drawn=drawn)
+@pytest.mark.parametrize("field", ["drawn", "non_digits"])
+@pytest.mark.parametrize("number", [-1, 500_001, 1.5, True, "many"])
+def test_numbers_of_drawn_pictures_that_cannot_be_are_refused(field: str, number: object) -> None:
+    with pytest.raises(ArgumentError, match=field):
+        Recipe(**{field: number})
 
 
 @pytest.mark.parametrize(
@@ -74,7 +76,9 @@ def test_a_recipe_of_before_stages_and_weight_decay_is_read() -> None:
     assert Recipe.from_dict(fields) == edge()
 
 
-@pytest.mark.parametrize("fields", [{"warp_stages": ()}, {"warp_stages": (1.5,)}, {"weight_decay": -0.1}])
-def test_stages_and_weight_decay_out_of_range_are_refused(fields: dict) -> None:
+@pytest.mark.parametrize(
+    "fields", [{"warp_stages": ()}, {"warp_stages": (1.5,)}, {"weight_decay": -0.1}, {"spoilt": 1.1}]
+)
+def test_stages_and_shares_out_of_range_are_refused(fields: dict) -> None:
     with pytest.raises(ArgumentError, match=next(iter(fields))):
         edge(**fields)
