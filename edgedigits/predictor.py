@@ -107,7 +107,7 @@ class Prediction:
 def default_model() -> Path:
     """Return the model that is used where none is named.
 
-    A wheel carries it inside the package; a checkout (and an editable install of one) has it in ``models/``,
+    A wheel carries it inside the package; a checkout (and an editable install of one) has it in ``models/hands/``,
     beside the package. Looked for in this order.
 
     Raises:
@@ -115,7 +115,7 @@ def default_model() -> Path:
     """
     package = Path(__file__).parent
     name = file_name(DEFAULT_NAME, "onnx", "int8")
-    for path in (package / name, package.parent / "models" / name):
+    for path in (package / name, package.parent / "models" / "hands" / name):
         if path.is_file():
             return path
     raise ModelNotFoundError(

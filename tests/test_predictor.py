@@ -297,8 +297,8 @@ def test_the_default_model_in_the_package_comes_before_that_of_the_checkout(
     monkeypatch.setattr(predictor_module, "__file__", str(package / "predictor.py"))
     with pytest.raises(ModelNotFoundError, match="name a model file"):
         DigitPredictor()
-    (tmp_path / "models").mkdir()
-    in_checkout = tmp_path / "models" / "digits.int8.onnx"
+    (tmp_path / "models" / "hands").mkdir(parents=True)
+    in_checkout = tmp_path / "models" / "hands" / "digits.int8.onnx"
     in_checkout.touch()
     assert default_model() == in_checkout
     (package / "digits.int8.onnx").touch()
