@@ -51,7 +51,11 @@ class Recipe:
     non_digits: int = 0
     """Pictures of no digit, taught as every digit alike, that every epoch has besides."""
     spoilt: float = 0.0
-    """Share of the images of an epoch, 0..1, that are spoilt after the warp: by specks, blur, lines and others."""
+    """Share of the images of an epoch, 0..1, that are spoilt after the warp: by specks, blur, lines and others.
+
+    ``128-32``, standard, with drawn digits: of validation images spoilt in fifteen other ways, given as they are, it
+    read 74.6 % without and 92.5 % with a tenth; of those that are not, 98.96 and 98.84 %.
+    """
     loss: Loss = "sparse_categorical_crossentropy"
     validation: int = 5_000
     """Images held out of the training split, every class with its share."""
