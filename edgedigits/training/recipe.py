@@ -51,7 +51,12 @@ class Recipe:
     non_digits: int = 0
     """Pictures of no digit, taught as every digit alike, that every epoch has besides."""
     spoilt: float = 0.0
-    """Share of the images of an epoch, 0..1, that are spoilt after the warp: by specks, blur, lines and others."""
+    """Share of the images of an epoch, 0..1, that are spoilt after the warp: by specks, blur, lines and others.
+
+    ``128-32``, standard, one seed, with drawn digits: of validation images spoilt by another program, mostly in these
+    ways, and given as they are, it read 92.5 % with a tenth, and 74.6 % without, then with fewer shapes of drawn
+    digits; of those that are not spoilt, 98.84 and 98.96 %.
+    """
     loss: Loss = "sparse_categorical_crossentropy"
     validation: int = 5_000
     """Images held out of the training split, every class with its share."""
