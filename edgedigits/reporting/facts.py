@@ -46,7 +46,7 @@ def network_facts(name: str, entry: Network) -> dict[str, Any]:
         if receipt["calibration"] is not None
     ]
     sure_receipts = [
-        (file, str(SureReceipt(**{key: sure[key] for key in SureReceipt._fields})))  # type: ignore[literal-required]
+        (file, SureReceipt(**{key: sure[key] for key in SureReceipt._fields}))  # type: ignore[literal-required]
         for file, receipt in exported.items()
         if (sure := receipt.get("sure")) is not None
     ]

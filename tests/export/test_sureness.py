@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from click.testing import CliRunner
 from edgedigits.artifacts.manifest import read_manifest
 from edgedigits.cli import cli
 from edgedigits.datasets.split import Split
+from edgedigits.errors import ModelFileError
 from edgedigits.measuring.metrics import accuracy, leads_in_steps
 from edgedigits.measuring.recorded import contradictions, recorded_network
 from edgedigits.measuring.subjects import model_files
@@ -134,6 +136,14 @@ def test_of_a_network_of_another_author_a_tenth_of_a_small_file_is_held_out(
     assert len(held_out) == len(split.labels) // 10
     assert not set(fit) & set(held_out)
     assert set(split.labels[held_out]) == set(range(10))
+
+
+def test_a_manifest_that_does_not_say_how_it_was_trained_is_told(bundled_digits: tuple[Split, Split]) -> None:
+    training: Any = {"arguments": {"validation": 100}}
+    with pytest.raises(
+        ModelFileError, match=r"digits\.keras: the manifest beside it does not say how it was trained"
+    ):
+        split_indices(Path("digits.keras"), training, bundled_digits[0])
 
 
 # --- What files say ------------------------------------------------------------------------------------------------

@@ -275,8 +275,33 @@ def test_pages_of_a_network_without_a_temperature_leave_it_out(
 def test_a_file_that_was_verified_by_an_earlier_version_has_a_dash(models: Path) -> None:
     entry = read_manifest(models)["networks"]["digits"]
     del entry["files"]["digits.onnx"]["verification"]["expected_calibration_error"]
-    (row,) = [line for line in render_model_card("digits", entry).splitlines() if "`digits.onnx`" in line]
+    lines = render_model_card("digits", entry).splitlines()
+    (row,) = [line for line in lines if line.startswith("| `digits.onnx`")]
     assert row.endswith("| - |")
+
+
+@pytest.mark.parametrize("labels", ["0123456789", "abcdefghij"], ids=["digits", "other classes"])
+def test_the_model_card_says_from_which_lead_on_answers_are_sure(labels: str, models: Path) -> None:
+    entry = read_manifest(models)["networks"]["digits"]
+    entry["training"]["dataset"]["labels"] = list(labels)
+    for record in entry["files"].values():
+        record.pop("sure", None)
+    assert "is sure" not in render_model_card("digits", entry)
+    sure = {"min_margin": 241, "images": 5_000, "drawn": 5_000, "answered": 9_502, "right": 9_495}
+    entry["files"]["digits.onnx"]["sure"] = {**sure, "of a later release": 1}
+    entry["files"]["digits.ort"]["sure"] = {
+        **sure,
+        "min_margin": 255,
+        "drawn": 0,
+        "answered": 4_400,
+        "right": 4_399,
+    }
+    card = render_model_card("digits", entry)
+    drawn, alone = (" and to drawn digits", ", all of them held-out images") if labels[0] == "0" else ("", "")
+    assert f"that training held\nout{drawn} so that at most one in 1,000 of those is wrong" in card
+    assert (
+        f"`digits.onnx`: 241 (9,495 of 9,502); `digits.ort`: 255 (4,399 of 4,400{alone}).\n\n## Known" in card
+    )
 
 
 def test_markdown_links_to_the_plots_and_has_the_same_figures(models: Path) -> None:
