@@ -58,6 +58,7 @@ def test_the_predictor_needs_onnxruntime_numpy_and_pillow_only():
                 "file_names",
                 "files",
                 "format_table",
+                "margins",
                 "metadata",
                 "model_files",
                 "model_files.budget",

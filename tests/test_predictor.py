@@ -181,7 +181,7 @@ def test_probabilities_refuse_what_is_not_in_the_contract(
     assert str(caught.value) == f"expected pixels uint8 (n, 28, 28), got {found}; use predict for pictures"
 
 
-@pytest.mark.parametrize("count", [1024, 1025, 9_000], ids=str)
+@pytest.mark.parametrize("count", [512, 513, 4096, 4097, 9_000], ids=str)
 def test_huge_batches_are_run_in_parts(count: int, predictor: DigitPredictor, noise: Pixels) -> None:
     pixels = noise[np.arange(count) % len(noise)]
     expected = predictor.probabilities(noise)[np.arange(count) % len(noise)]
