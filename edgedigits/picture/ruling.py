@@ -257,4 +257,6 @@ def _take_off(gray: Pixels, line: Line, *, fill: bool) -> None:
         room = np.maximum(paper - taken - darkest, 1)
         cleaned = darkest + np.clip((levels - darkest) / room, 0, 1) * np.maximum(paper - darkest, 0)
         cleaned = np.maximum(levels, cleaned)
-    gray[rows[inside], np.broadcast_to(columns, rows.shape)[inside]] = np.rint(cleaned)[inside].astype(np.uint8)
+    gray[rows[inside], np.broadcast_to(columns, rows.shape)[inside]] = np.rint(cleaned)[inside].astype(
+        np.uint8
+    )
