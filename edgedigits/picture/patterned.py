@@ -41,7 +41,7 @@ COVERED = 0.6
 CLEAR_CONTRAST = 0.08
 """Contrast of ink, at least."""
 LINE_DEPTH = 0.16
-"""Distance from the border, in the picture's height, within which a line of the form lies; for upright ones its width."""
+"""Distance from the border, in the picture's height (of upright lines: width), within which a line of a form lies."""
 LINE_LENGTH = 0.92
 """Share of the columns in which such a line shows, at least; a bar of a digit to whose box it was cut is shorter."""
 LINE_WIDTH = 0.1

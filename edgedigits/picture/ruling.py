@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from edgedigits.picture.levels import Pixels, quantile
+from edgedigits.picture.levels import Pixels, border_of, quantile
 
 SMALLEST_SIDE = 40
 """Shorter side of a picture, in pixels, below which lines are as wide as strokes."""
@@ -31,7 +31,9 @@ LEAST_STRIPS = 5
 UNEVEN = 0.1
 """How far lines are off even distances, at most, in these, where one that ink hides is expected among them;"""
 LEAST_HIDDEN = 2
-"""and strips in which that one shows, at least."""
+"""strips in which that one shows, at least;"""
+CLOSEST = 4
+"""Pixels between such lines, at least."""
 MOST_AWAY = 0.8
 """Pixels that half of a line's places lie off the straight one, at most."""
 LEAST_RULED = 0.4
@@ -39,7 +41,7 @@ LEAST_RULED = 0.4
 APART = 2.2
 """Distance of neighbouring lines, in their widths, at least; closer ones are a pattern."""
 ALIKE = 0.6
-"""Depth of a line in that of the ink, from which on it is filled, and one alone may be a stroke."""
+"""Depth of a line in that of the ink, from which on it is filled, and one alone may be a stroke of a cut digit."""
 
 Floats = npt.NDArray[np.float64]
 
@@ -107,7 +109,7 @@ def without_level_lines(gray: Pixels, ink: float, *, lone: bool) -> Pixels:
     """
     lines = lines_in(gray)
     depth = float(np.median([line.depth for line in lines])) if lines else 0.0
-    if not lines or (len(lines) == 1 and not lone and depth > ALIKE * ink):
+    if not lines:
         return gray
     if len(lines) > 1:
         gaps = np.diff(np.sort([float(line.rows.mean()) for line in lines]))
@@ -116,7 +118,15 @@ def without_level_lines(gray: Pixels, ink: float, *, lone: bool) -> Pixels:
     cleaned = gray.copy()
     for line in lines:
         _take_off(cleaned, line, fill=depth > ALIKE * ink)
+    if len(lines) == 1 and not lone and depth > ALIKE * ink and not _is_inside(cleaned, ink):
+        return gray
     return cleaned
+
+
+def _is_inside(gray: Pixels, ink: float) -> bool:
+    """Tell whether a picture holds ink, and none at its border: who cuts a picture to its digit leaves some there."""
+    dark = gray < float(np.median(gray)) - ink / 2
+    return bool(dark.any()) and not bool(border_of(dark).any())
 
 
 def lines_in(gray: Pixels) -> list[Line]:
@@ -168,6 +178,8 @@ def _between(found: list[Line], votes: npt.NDArray[np.int64], height: int) -> li
     ordered = sorted(found, key=lambda line: float(line.rows.mean()))
     middles = np.array([float(line.rows.mean()) for line in ordered])
     pitch = float(np.median(np.diff(middles)))
+    if pitch < CLOSEST:
+        return []
     steps = np.diff(middles) / pitch
     if float(np.abs(steps - np.rint(steps)).max()) > UNEVEN:
         return []
@@ -190,11 +202,14 @@ def _line(
     depth = float(np.median(dips.depth[chosen]))
     chosen = chosen & (dips.depth < 2 * depth) & (dips.depth > 0.5 * depth)
     strips, first = np.unique(dips.strip[chosen], return_index=True)
-    if len(strips) < LEAST_STRIPS or strips[0] > 0 or strips[-1] < STRIPS - 1:
+    if len(strips) < LEAST_STRIPS:
         return None
     places = dips.place[chosen][first]
-    straight = np.polyval(np.polyfit(middles[strips], places, 1), middles[strips])
-    if float(np.median(np.abs(places - straight))) > MOST_AWAY:
+    straight = np.polyval(np.polyfit(middles[strips], places, 1), middles)
+    if float(np.median(np.abs(places - straight[strips]))) > MOST_AWAY:
+        return None
+    # It reaches both sides, or leaves the picture at the top or the bottom before.
+    if any(end not in strips and 1 <= straight[end] < height - 2 for end in (0, STRIPS - 1)):
         return None
     columns = np.arange(width)
     rows: Floats = np.interp(columns, middles[strips], places)
