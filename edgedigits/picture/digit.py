@@ -1,5 +1,6 @@
 """Gray levels -> the ink of one digit, on paper of any tone, in any light. Pure functions of arrays.
 
+    without_ruling    in ``ruling.py``: lines that run through the picture, where something else than a digit is in it
     on_even_paper     in ``even_paper.py``: a drawing, or a picture cut to its digit
     in_panel          with ``panels.py``: the same within a note, a drawing pad, axes, a cell
     on_patterned_paper  in ``patterned.py``: a small box around a digit, on printed paper
