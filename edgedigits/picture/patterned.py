@@ -48,6 +48,8 @@ LINE_WIDTH = 0.1
 """Width of such a line, at most, in the picture's height; at least two pixels."""
 LINE_BENT = 0.7
 """Pixels that such a line is off a straight one on average, at most."""
+SIDE_MARGIN = 0.06
+"""Margin at the left and the right of a box, in its longer side, in which neighbours end that touch the digit."""
 MIN_STROKE = 0.08
 """Area of a part, in that of the largest, below which it is the pattern's."""
 MOST_OF_NEIGHBOUR = 0.7
@@ -96,6 +98,7 @@ def _finding(contrast: Contrast) -> Finding | None:
     between = share * (1 - share) * float(tones[ink].mean() - tones[~ink].mean()) ** 2
     if between < CLEAR_TONES * float(tones.var()):
         return None
+    ink = _without_neighbours(ink)
     parts = connected_components(ink)
     main = int((parts.prominence() * np.where(parts.touching_border(), 4.0, 1.0)).argmax())
     chosen = _digit(parts, main)
@@ -118,6 +121,33 @@ def _finding(contrast: Contrast) -> Finding | None:
         if is_shade or finding.thickness > PLAUSIBLE_THICKNESS or finding.level < CLEAR_CONTRAST
         else finding
     )
+
+
+def _without_neighbours(ink: Mask) -> Mask:
+    """Cut off what reaches in from the left or the right, where the digit has some paper above and below.
+
+    There the box has a margin, and what lies in it at the sides belongs to a neighbour, though it touch the digit.
+
+    Args:
+        ink: (h, w) bool.
+    """
+    margin = round(SIDE_MARGIN * max(ink.shape))
+    parts = connected_components(ink)
+    largest = int(parts.area.argmax())
+    top, bottom, left, right = parts.box[largest]
+    if (
+        margin == 0
+        or top < margin / 2
+        or bottom > ink.shape[0] - margin / 2
+        or (left > 0 and right < ink.shape[1])
+    ):
+        return ink
+    cut = ink.copy()
+    if left == 0:
+        cut[:, :margin] = False
+    if right == ink.shape[1]:
+        cut[:, -margin:] = False
+    return cut
 
 
 def border_lines(ink: Mask) -> Mask | None:

@@ -167,3 +167,15 @@ def test_a_box_on_printed_paper_with_a_line_below_shows_the_same_ink() -> None:
     assert [box is not None and box[0] for box in boxes] == [True, True]
     found = [box[1].mask for box in boxes if box is not None]
     assert (found[0] == found[1]).mean() > 0.98
+
+
+@pytest.mark.parametrize(("top", "is_cut"), [(12, True), (0, False)])
+def test_a_neighbour_that_touches_the_digit_is_cut_off_at_the_margin(top: int, is_cut: bool) -> None:
+    rows, columns = np.mgrid[:50, :40].astype(float)
+    waves = 15 * np.sin(2 * np.pi * (rows + 2 * np.sin(columns / 6)) / 3.5)
+    levels = np.where(np.asarray(seven((40, 50), pen=5), float) < 128, 60, 210 - waves)
+    levels[24:27, 25:] = 60
+    levels[top:27, -3:] = 60
+    found = on_patterned_paper(np.rint(levels).astype(np.uint8))
+    assert found is not None
+    assert (found[1].box[3] < 40) is is_cut
