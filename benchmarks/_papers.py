@@ -235,6 +235,27 @@ def ruled(image: Pixels, generator: Generator) -> Pixels:
     return _printed(image, generator, pattern, side)
 
 
+def turned_ruled(image: Pixels, generator: Generator) -> Pixels:
+    """Photograph a digit on ruled or squared paper, turned a little: lines up to as dark as the ink, uneven light."""
+    side = int(generator.integers(120, 480))
+    shape = (side, int(side * generator.uniform(0.8, 1.3)))
+    angle, step = np.radians(generator.uniform(-5, 5)), generator.uniform(0.09, 0.3) * side
+    line = max(1.0, generator.uniform(0.006, 0.014) * side)
+    rows, columns = np.mgrid[: shape[0], : shape[1]].astype(np.float64)
+    pattern: Levels = np.zeros(shape)
+    for across in (False, True)[: 1 + int(generator.random() < 0.5)]:
+        along = columns * np.cos(angle) + rows * np.sin(angle)
+        down = rows * np.cos(angle) - columns * np.sin(angle)
+        away = ((along if across else down) + generator.uniform(0, step)) % step
+        pattern = np.maximum(pattern, np.clip(line / 2 + 0.5 - np.abs(away - step / 2), 0, 1))
+    paper, tone = generator.uniform(190, 250), generator.uniform(20, 90)
+    page = paper - pattern * generator.uniform(0.2, 1.0) * (paper - tone)
+    size = int(generator.uniform(0.4, 0.9) * min(shape))
+    top, left = (int(generator.integers(0, length - size + 1)) for length in shape)
+    laid(page, enlarged(image, size), tone, top, left)
+    return levels_of(page * slope(shape, generator), generator, generator.uniform(0, 4))
+
+
 def guilloche(image: Pixels, generator: Generator) -> Pixels:
     """Draw a digit on the waves of a cheque, in few pixels, cut with a margin."""
     side = int(generator.integers(26, 120))
@@ -301,6 +322,7 @@ KINDS: dict[str, Draw] = {
     "cell, lines at four edges": cell(4),
     "dark border": bordered,
     "ruled or squared": ruled,
+    "ruled, turned, uneven light": turned_ruled,
     "guilloche": guilloche,
     "thick, cut to its ink": cut_thick,
     "stroke apart": apart,

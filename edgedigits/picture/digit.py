@@ -1,5 +1,6 @@
 """Gray levels -> the ink of one digit, on paper of any tone, in any light. Pure functions of arrays.
 
+    without_ruling    in ``ruling.py``: lines that run through the picture, where something else than a digit is in it
     on_even_paper     in ``even_paper.py``: a drawing, or a picture cut to its digit
     in_panel          with ``panels.py``: the same within a note, a drawing pad, axes, a cell
     on_patterned_paper  in ``patterned.py``: a small box around a digit, on printed paper
@@ -83,6 +84,15 @@ def find(gray: Pixels, papers: int) -> Finding:
     """
     whole = shrunk(gray, LOOK_SIDE)
     drawing = on_even_paper(whole)
+    is_ruled = False
+    if drawing is None or not is_alone(drawing[1]):
+        from edgedigits.picture.ruling import without_ruling
+
+        plain = without_ruling(whole)
+        is_ruled = plain is not whole
+        if is_ruled:
+            whole = plain
+            drawing = on_even_paper(whole)
     if papers and not (drawing and is_alone(drawing[1])):
         inside = in_panel(gray, whole, papers)
         if inside is not None:
@@ -102,6 +112,7 @@ def find(gray: Pixels, papers: int) -> Finding:
         raise no_digit("there is no more than a speck; move closer")
     if scale > 1 and finding.side < CLOSE_SIDE:
         closer = shrunk(around(gray, finding.box_in(whole.shape), scale), LOOK_SIDE)
+        closer = without_ruling(closer, lone=True) if is_ruled else closer
         drawing = None if drawing is None else on_even_paper(closer)
         finding = drawing[1] if drawing is not None and drawing[0] == dark else search(closer, dark=dark)
     check_digit(finding)

@@ -40,6 +40,16 @@ COVERED = 0.6
 """Share of a side of the picture that is ink from which on it is shade."""
 CLEAR_CONTRAST = 0.08
 """Contrast of ink, at least."""
+LINE_DEPTH = 0.16
+"""Distance from the border, in the picture's height (of upright lines: width), within which a line of a form lies."""
+LINE_LENGTH = 0.92
+"""Share of the columns in which such a line shows, at least; a bar of a digit to whose box it was cut is shorter."""
+LINE_WIDTH = 0.1
+"""Width of such a line, at most, in the picture's height; at least two pixels."""
+LINE_BENT = 0.7
+"""Pixels that such a line is off a straight one on average, at most."""
+SIDE_MARGIN = 0.06
+"""Margin at the left and the right of a box, in its longer side, in which neighbours end that touch the digit."""
 MIN_STROKE = 0.08
 """Area of a part, in that of the largest, below which it is the pattern's."""
 MOST_OF_NEIGHBOUR = 0.7
@@ -77,6 +87,10 @@ def _finding(contrast: Contrast) -> Finding | None:
     levels = (contrast * np.float32(255 / highest)).astype(np.uint8)
     threshold = otsu_threshold(levels)
     ink = levels > threshold
+    lines = border_lines(ink)
+    if lines is not None:
+        ink, contrast = ink & ~lines, np.where(lines, np.float32(0), contrast)
+        levels = np.where(lines, np.uint8(0), levels)
     share = float(ink.mean())
     if not 0 < share <= MOST_INK:
         return None
@@ -84,6 +98,7 @@ def _finding(contrast: Contrast) -> Finding | None:
     between = share * (1 - share) * float(tones[ink].mean() - tones[~ink].mean()) ** 2
     if between < CLEAR_TONES * float(tones.var()):
         return None
+    ink = _without_neighbours(ink)
     parts = connected_components(ink)
     main = int((parts.prominence() * np.where(parts.touching_border(), 4.0, 1.0)).argmax())
     chosen = _digit(parts, main)
@@ -106,6 +121,80 @@ def _finding(contrast: Contrast) -> Finding | None:
         if is_shade or finding.thickness > PLAUSIBLE_THICKNESS or finding.level < CLEAR_CONTRAST
         else finding
     )
+
+
+def _without_neighbours(ink: Mask) -> Mask:
+    """Cut off what reaches in from the left or the right, where the digit has some paper above and below.
+
+    There the box has a margin, and what lies in it at the sides belongs to a neighbour, though it touch the digit.
+
+    Args:
+        ink: (h, w) bool.
+    """
+    margin = round(SIDE_MARGIN * max(ink.shape))
+    parts = connected_components(ink)
+    largest = int(parts.area.argmax())
+    top, bottom, left, right = parts.box[largest]
+    if (
+        margin == 0
+        or top < margin / 2
+        or bottom > ink.shape[0] - margin / 2
+        or (left > 0 and right < ink.shape[1])
+    ):
+        return ink
+    cut = ink.copy()
+    if left == 0:
+        cut[:, :margin] = False
+    if right == ink.shape[1]:
+        cut[:, -margin:] = False
+    return cut
+
+
+def border_lines(ink: Mask) -> Mask | None:
+    """Tell where lines of a form run along the borders, from one side to the other; strokes that cross them stay.
+
+    Args:
+        ink: (h, w) bool.
+
+    Returns:
+        (h, w) bool; None where there are none.
+    """
+    lines = np.zeros_like(ink)
+    for view, found in (
+        (ink, lines),
+        (ink[::-1], lines[::-1]),
+        (ink.T, lines.T),
+        (ink.T[::-1], lines.T[::-1]),
+    ):
+        _find_line(view, found)
+    return lines if lines.any() else None
+
+
+def _find_line(ink: Mask, found: Mask) -> None:
+    """Mark the line along the upper border, if there is one, in place."""
+    height = ink.shape[0]
+    depth, widest = max(2, round(LINE_DEPTH * height)), max(2, round(LINE_WIDTH * height))
+    band = ink[: depth + widest + 1]
+    starts = band.argmax(axis=0)
+    begins = band.any(axis=0) & (starts < depth)
+    if begins.mean() < LINE_LENGTH:
+        return
+    rows = np.arange(len(band))[:, np.newaxis]
+    stops = (~band & (rows > starts)).argmax(axis=0)
+    stops = np.where(stops == 0, len(band), stops)
+    width = float(np.median((stops - starts)[begins]))
+    if width > widest:
+        return
+    columns = np.arange(ink.shape[1])
+    slope, place = np.polyfit(columns[begins], starts[begins], 1)
+    away = np.abs(starts - place - slope * columns)
+    line = begins & (away <= max(1, width))
+    if float(away[begins].mean()) > LINE_BENT:
+        return
+    if line.mean() < LINE_LENGTH:
+        return
+    stops = np.minimum(stops, starts + round(width) + (stops - starts <= width + 1))
+    found[: len(band)] |= line & (rows >= starts) & (rows < stops)
 
 
 def _digit(parts: Components, main: int) -> Mask:
