@@ -25,7 +25,8 @@ from _machine import ROOT, conclude
 
 from edgedigits.datasets.read import read_split
 from edgedigits.datasets.split import Split
-from edgedigits_export import export_model, select_targets
+from edgedigits.input_scale import UNIT
+from edgedigits_export import ExportOptions, export_model, select_targets
 
 FORMATS = ("tflite", "onnx", "c")
 HELD_OUT = 5_000
@@ -56,7 +57,10 @@ def measure(name: str, model: keras.Model, splits: tuple[Split, Split], epochs: 
         targets = [
             target for form in FORMATS for target in select_targets(form, None if form == "c" else "int8")
         ]
-        exported, failed = export_model(path, targets, *splits)
+        scales = any(isinstance(layer, keras.layers.Rescaling) for layer in model.layers)
+        # Two epochs of sigmoids read pixels from 0 to 255 as well; what it was trained on is known here.
+        options = ExportOptions(input_scale=None if scales else UNIT)
+        exported, failed = export_model(path, targets, *splits, options=options)
     verifications = [file.verification for file in exported] + list(failed)
     found: dict[str, Any] = {"passed": [file.path.suffix[1:] for file in exported]}
     for verification in verifications:
