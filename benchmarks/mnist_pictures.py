@@ -7,7 +7,7 @@ and no digit are shown as well: how many are refused, as all should be.
 
 The preparation was chosen on validation images (``--split validation``, those of seed 0) and never on the test images.
 
-Usage: python benchmarks/mnist_pictures.py [--split test] [--images 10000] [--model models/digits.int8.onnx]
+Usage: python benchmarks/mnist_pictures.py [--split test] [--images 10000] [--model models/hands/digits.int8.onnx]
 """
 
 import argparse
@@ -18,14 +18,14 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from _machine import ROOT, conclude
+from _machine import conclude
 from PIL import Image, ImageFilter
 
 from edgedigits.datasets import mnist
 from edgedigits.errors import ImageError
 from edgedigits.measuring import metrics
 from edgedigits.picture.levels import Pixels
-from edgedigits.predictor import DigitPredictor
+from edgedigits.predictor import DigitPredictor, default_model
 from edgedigits.training.splits import validation_indices
 
 Draw = Callable[[Pixels, np.random.Generator], Pixels | bytes]
@@ -136,7 +136,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--split", choices=["test", "validation"], default="test")
     parser.add_argument("--images", type=int, default=10_000)
-    parser.add_argument("--model", type=Path, default=ROOT / "models" / "digits.int8.onnx")
+    parser.add_argument("--model", type=Path, default=default_model())
     arguments = parser.parse_args()
 
     images, labels = chosen_images(arguments.split, arguments.images)

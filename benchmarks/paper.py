@@ -7,7 +7,7 @@ form, also what ``probabilities`` reads right in them as they are. With scikit-l
 With ``--cheques``, digits cut out of cheques by their boxes: a folder with ``images/`` and ``digits.csv`` (file, digit,
 x, y, width, height), 8 % of the longer side around each box.
 
-Usage: python benchmarks/paper.py [--images 300] [--noisy 1000] [--cheques FOLDER] [--model models/digits.int8.onnx]
+Usage: python benchmarks/paper.py [--images 300] [--noisy 1000] [--cheques FOLDER] [--model FILE]
 """
 
 import argparse
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from _machine import ROOT, conclude
+from _machine import conclude
 from _noises import NOISES
 from _papers import KINDS
 from mnist_pictures import chosen_images
@@ -26,7 +26,7 @@ from PIL import Image
 
 from edgedigits.errors import ImageError
 from edgedigits.picture.levels import Pixels
-from edgedigits.predictor import DigitPredictor
+from edgedigits.predictor import DigitPredictor, default_model
 
 SURE = 0.9
 """Confidence from which on a wrong answer is shown as one that is sure of itself."""
@@ -173,7 +173,7 @@ def main() -> int:
     parser.add_argument("--images", type=int, default=300)
     parser.add_argument("--noisy", type=int, default=1000)
     parser.add_argument("--cheques", type=Path)
-    parser.add_argument("--model", type=Path, default=ROOT / "models" / "digits.int8.onnx")
+    parser.add_argument("--model", type=Path, default=default_model())
     arguments = parser.parse_args()
 
     predictor = DigitPredictor(arguments.model)

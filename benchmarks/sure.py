@@ -6,7 +6,7 @@ that is answered as sure. They go through ``predict`` as pictures; what is refus
 
 The folder is that of ``wild.py``: pictures and ``manifest.csv`` with the columns ``file`` and ``label``.
 
-Usage: python benchmarks/sure.py FOLDER [--model models/digits.int8.onnx] [--pictures 500] [--min-margin LEAD]
+Usage: python benchmarks/sure.py FOLDER [--model models/hands/digits.int8.onnx] [--pictures 500] [--min-margin LEAD]
 """
 
 import argparse
@@ -15,14 +15,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from _machine import ROOT, conclude
+from _machine import conclude
 from _not_digits import KINDS, pictures_of
 from wild import read_manifest
 
 from edgedigits.datasets import mnist
 from edgedigits.errors import ImageError
 from edgedigits.picture.reading import Picture
-from edgedigits.predictor import DigitPredictor, Prediction
+from edgedigits.predictor import DigitPredictor, Prediction, default_model
 
 SEED = 0
 LEAST_SURE, LEAST_RIGHT, MOST_OF_NO_DIGIT = 97.0, 99.9, 5.0
@@ -72,7 +72,7 @@ def main() -> int:
     """Measure, print two tables, and write the results."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--model", type=Path, default=ROOT / "models" / "digits.int8.onnx")
+    parser.add_argument("--model", type=Path, default=default_model())
     parser.add_argument("--pictures", type=int, default=500, help="of each kind that is no digit")
     parser.add_argument("--min-margin", type=int, help="steps of 1/256; by default what the file says")
     arguments = parser.parse_args()

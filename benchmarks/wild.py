@@ -9,7 +9,7 @@ For each source in a folder with a manifest: the share that the shipped network 
 The folder holds pictures and ``manifest.csv`` with the columns ``file`` (a path in the folder, whose first part is the
 source) and ``label``. The targets, 98.5 % of all pictures and 94 % of each source, hold for the prepared ones.
 
-Usage: python benchmarks/wild.py FOLDER [--model models/digits.int8.onnx]
+Usage: python benchmarks/wild.py FOLDER [--model models/hands/digits.int8.onnx]
 """
 
 import argparse
@@ -19,14 +19,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from _machine import ROOT, conclude
+from _machine import conclude
 from PIL import Image
 
 from edgedigits.errors import ImageError
 from edgedigits.measuring import metrics
 from edgedigits.picture.levels import Pixels
 from edgedigits.picture.prepare import prepare
-from edgedigits.predictor import DigitPredictor
+from edgedigits.predictor import DigitPredictor, default_model
 
 ALL = "all"
 LEAST_OF_ALL, LEAST_OF_A_SOURCE = 98.5, 94.0
@@ -79,7 +79,7 @@ def main() -> int:
     """Measure, print a table, and write the results."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--model", type=Path, default=ROOT / "models" / "digits.int8.onnx")
+    parser.add_argument("--model", type=Path, default=default_model())
     arguments = parser.parse_args()
 
     manifest = read_manifest(arguments.folder)

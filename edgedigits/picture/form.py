@@ -18,6 +18,8 @@ STROKE_WIDTH = 1.8
 
 Without it a one-pixel line of a paint program all but vanishes (7 points fewer of such pictures are read correctly);
 2.6 costs 2 points on scans."""
+THIN_LINE = 1.05
+"""Stroke width, measured likewise, of a line of single pixels, at most."""
 MIN_STROKE_SIDE = 4 * DIGIT_SIDE
 """Longer side of the digit, at least, where strokes are thickened, so that a step is at most half a final pixel."""
 
@@ -130,7 +132,11 @@ def is_mnist_form(pixels: Pixels) -> bool:
     if max(bottom - top, right - left) not in (DIGIT_SIDE - 1, DIGIT_SIDE) or pixels.max() < PIXEL_MAX - 1:
         return False
     row, column = centre_of_mass(pixels)
-    return _is_centred(row, top, bottom) and _is_centred(column, left, right) and stroke_width(pixels) > 1.05
+    return (
+        _is_centred(row, top, bottom)
+        and _is_centred(column, left, right)
+        and stroke_width(pixels) > THIN_LINE
+    )
 
 
 def _is_centred(position: float, start: int, end: int) -> bool:

@@ -7,12 +7,13 @@ strokes already lie as MNIST's do, nothing has to be looked for.
 import numpy as np
 from PIL import Image, ImageFilter
 
-from edgedigits.contract import PIXEL_MAX
 from edgedigits.picture.components import connected_components
 from edgedigits.picture.finding import widened
-from edgedigits.picture.form import CENTRE, DIGIT_SIDE, centre_of_mass, ink_box
-from edgedigits.picture.levels import Pixels
+from edgedigits.picture.form import CENTRE, DIGIT_SIDE, THIN_LINE, centre_of_mass, ink_box
+from edgedigits.picture.levels import Pixels, stroke_width
 
+LEAST_PEAK = 128
+"""Of the lightest pixel; blurred strokes of one pixel come down to it."""
 LEAST_BLACK = 0.4
 """Share of the pixels that are exactly 0, at least."""
 SHORTEST = DIGIT_SIDE - 3
@@ -20,6 +21,12 @@ SHORTEST = DIGIT_SIDE - 3
 OFF_CENTRE, OFF_CENTRE_WITH_LINES = 2.0, 4.5
 """Pixels between the middle of the picture and the ink's centre of mass, at most: where it is no larger than a digit of
 MNIST's, and where it reaches further."""
+CENTRED = 0.6
+"""The same of ink that lies where MNIST's own lies, to within its rounding: then it is in form, however faint."""
+LARGEST_BLURRED = DIGIT_SIDE + 2
+"""Longer side of the box of such ink that is at least half as light as the lightest."""
+FAINT = 8
+"""Of the lightest pixel, the part from which on a pixel is ink."""
 LEAST_PART = 0.1
 """Area of a part, in that of the digit, below which it is noise."""
 
@@ -30,18 +37,26 @@ def is_noisy_form(pixels: Pixels) -> bool:
     Args:
         pixels: (28, 28) uint8, light ink.
     """
-    if pixels.max() < PIXEL_MAX - 1 or np.count_nonzero(pixels == 0) < LEAST_BLACK * pixels.size:
-        return False
-    core = np.asarray(Image.fromarray(pixels).filter(ImageFilter.MedianFilter(3)))
-    box = ink_box(core, PIXEL_MAX // 2)
-    if box is None or max(box[1] - box[0], box[3] - box[2]) < SHORTEST:
+    peak = int(pixels.max())
+    if peak < LEAST_PEAK or np.count_nonzero(pixels == 0) < LEAST_BLACK * pixels.size:
         return False
     cleaned = without_noise(pixels)
     row, column = centre_of_mass(cleaned)
     away = max(abs(row - CENTRE), abs(column - CENTRE))
-    box = ink_box(cleaned, PIXEL_MAX // 2)
-    reaches_out = box is not None and max(box[1] - box[0], box[3] - box[2]) > DIGIT_SIDE
-    return away <= (OFF_CENTRE_WITH_LINES if reaches_out else OFF_CENTRE)
+    side = _side(cleaned, peak // 2)
+    is_placed = away <= CENTRED and side <= LARGEST_BLURRED and _side(cleaned, peak // FAINT) >= SHORTEST
+    if is_placed and stroke_width(cleaned) > THIN_LINE:
+        return True
+    core = np.asarray(Image.fromarray(pixels).filter(ImageFilter.MedianFilter(3)))
+    if _side(core, peak // 2) < SHORTEST:
+        return False
+    return away <= (OFF_CENTRE_WITH_LINES if side > DIGIT_SIDE else OFF_CENTRE)
+
+
+def _side(pixels: Pixels, above: int) -> int:
+    """Return the longer side of the box of all that is lighter than a level; 0 where nothing is."""
+    box = ink_box(pixels, above)
+    return 0 if box is None else max(box[1] - box[0], box[3] - box[2])
 
 
 def without_noise(pixels: Pixels) -> Pixels:
@@ -53,7 +68,7 @@ def without_noise(pixels: Pixels) -> Pixels:
     Returns:
         (28, 28) uint8, a new array.
     """
-    parts = connected_components(pixels > PIXEL_MAX // 4)
+    parts = connected_components(pixels > pixels.max() // FAINT)
     kept = widened(parts.mask(parts.area >= LEAST_PART * parts.area.max()), 1)
     cleaned: Pixels = np.where(kept, pixels, np.uint8(0))
     return cleaned

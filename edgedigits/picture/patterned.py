@@ -100,6 +100,8 @@ def _finding(contrast: Contrast) -> Finding | None:
         return None
     ink = _without_neighbours(ink)
     parts = connected_components(ink)
+    if not len(parts.area):
+        return None
     main = int((parts.prominence() * np.where(parts.touching_border(), 4.0, 1.0)).argmax())
     chosen = _digit(parts, main)
     box = box_of(parts.box[chosen])

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from itertools import pairwise
 
+from pathlib import Path
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -270,7 +272,7 @@ def test_enlarged_digits_and_digits_cut_out_are_read_as_well_as_untouched(mnist_
     labels, images = mnist_train.labels, mnist_train.images
     _, held_out = validation_indices(labels, 5_000, 0)
     chosen = held_out[:: len(held_out) // 400][:400]
-    predictor = DigitPredictor()
+    predictor = DigitPredictor(Path(__file__).parents[2] / "models" / "digits.int8.onnx")
 
     def digit(picture: Pixels) -> int:
         try:

@@ -5,6 +5,7 @@ import pytest
 from drawn_sevens import seven, similarity
 from PIL import Image, ImageDraw
 
+from edgedigits.picture import patterned
 from edgedigits.picture.levels import Pixels
 from edgedigits.picture.patterned import LINE_DEPTH, border_lines, on_patterned_paper
 from edgedigits.picture.prepare import prepare
@@ -179,3 +180,10 @@ def test_a_neighbour_that_touches_the_digit_is_cut_off_at_the_margin(top: int, i
     found = on_patterned_paper(np.rint(levels).astype(np.uint8))
     assert found is not None
     assert (found[1].box[3] < 40) is is_cut
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_ink_that_is_all_a_neighbours_is_no_digit(side: str) -> None:
+    contrast = np.zeros((60, 40), np.float32)
+    contrast[20:40, :3] = 1
+    assert patterned._finding(contrast if side == "left" else contrast[:, ::-1]) is None

@@ -64,7 +64,8 @@ def _run(
     for start in range(0, len(pixels), BATCH):
         batch = np.ascontiguousarray(pixels[start : start + BATCH])
         interpreter.resize_tensor_input(taken["index"], batch.shape)
-        interpreter.allocate_tensors()
+        with hidden_native_output():
+            interpreter.allocate_tensors()
         signed = taken["dtype"] == np.int8
         interpreter.set_tensor(taken["index"], (batch ^ 128).view(np.int8) if signed else batch)
         interpreter.invoke()
