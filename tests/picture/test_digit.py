@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from itertools import pairwise
-
 from pathlib import Path
 
 import numpy as np
