@@ -65,7 +65,7 @@ def exported(network: Path, data: tuple[Split, Split]) -> dict[str, Path]:
     """A file of every kind that can hold it, through the gate."""
     left = obstacles(load_inference_graph(network), FORMATS)
     targets = [target for target in FORMATS if target not in left and target.precision in ("float32", "int8")]
-    options = ExportOptions(max_drop=2.0, calibration_size=100)
+    options = ExportOptions(max_drop=2.0, calibration_size=1_000)
     files, failed = export_model(network, targets, *data, options=options)
     assert not failed
     return {file.path.name: file.path for file in files}
