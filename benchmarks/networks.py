@@ -48,6 +48,16 @@ def session(content: bytes) -> Any:
     return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
 
+def opened(content: bytes | str) -> Any:
+    """Open what Keras made; return why that cannot be, or why there is nothing."""
+    if isinstance(content, str):
+        return content
+    try:
+        return session(content)
+    except Exception as error:  # noqa: BLE001 - whatever a rival's file fails with is its result
+        return f"{type(error).__name__}: {' '.join(str(error).split())[:120]}"
+
+
 def onnx_answers(opened: Any, values: npt.NDArray[Any]) -> Floats:
     """Return what an ONNX file says of all images."""
     answers: Floats = opened.run(None, {opened.get_inputs()[0].name: values})[0]
@@ -128,8 +138,10 @@ def measure(
             found[f"keras {kind}"] = (
                 {"fails": content} if isinstance(content, str) else {"bytes": len(content)}
             )
-        if not isinstance(rivals["onnx"], str):
-            theirs = session(rivals["onnx"])
+        theirs = opened(rivals["onnx"])
+        if isinstance(theirs, str):
+            found["keras onnx"] = {"fails": theirs}
+        else:
             answers = softmaxed(onnx_answers(theirs, shaped), graph.spec.head)
             found["keras onnx"]["farthest"] = distance(answers, expected)
             found |= timed(own, theirs, images, shaped, rounds)
