@@ -18,9 +18,9 @@ LEAST_BLACK = 0.4
 """Share of the pixels that are exactly 0, at least."""
 SHORTEST = DIGIT_SIDE - 3
 """Longer side of the ink's box, at least, without what a median takes away: noise, and the ends of thin strokes."""
-OFF_CENTRE, OFF_CENTRE_WITH_LINES = 2.0, 4.5
+OFF_CENTRE, OFF_CENTRE_WITHOUT_LINES, OFF_CENTRE_WITH_LINES = 2.0, 2.25, 5.5
 """Pixels between the middle of the picture and the ink's centre of mass, at most: where it is no larger than a digit of
-MNIST's, and where it reaches further."""
+MNIST's, as it is and with what a median leaves, and where it reaches further."""
 CENTRED = 0.6
 """The same of ink that lies where MNIST's own lies, to within its rounding: then it is in form, however faint."""
 LARGEST_BLURRED = DIGIT_SIDE + 2
@@ -41,8 +41,7 @@ def is_noisy_form(pixels: Pixels) -> bool:
     if peak < LEAST_PEAK or np.count_nonzero(pixels == 0) < LEAST_BLACK * pixels.size:
         return False
     cleaned = without_noise(pixels)
-    row, column = centre_of_mass(cleaned)
-    away = max(abs(row - CENTRE), abs(column - CENTRE))
+    away = _off_centre(cleaned)
     side = _side(cleaned, peak // 2)
     is_placed = away <= CENTRED and side <= LARGEST_BLURRED and _side(cleaned, peak // FAINT) >= SHORTEST
     if is_placed and stroke_width(cleaned) > THIN_LINE:
@@ -50,7 +49,15 @@ def is_noisy_form(pixels: Pixels) -> bool:
     core = np.asarray(Image.fromarray(pixels).filter(ImageFilter.MedianFilter(3)))
     if _side(core, peak // 2) < SHORTEST:
         return False
-    return away <= (OFF_CENTRE_WITH_LINES if side > DIGIT_SIDE else OFF_CENTRE)
+    # A thin line within the digit's box adds ink to one side, and a median takes most of it away.
+    is_inside = away <= OFF_CENTRE or _off_centre(core) <= OFF_CENTRE_WITHOUT_LINES
+    return is_inside or (side > DIGIT_SIDE and away <= OFF_CENTRE_WITH_LINES)
+
+
+def _off_centre(pixels: Pixels) -> float:
+    """Return how far the ink's centre of mass, of which there is some, is from the picture's middle."""
+    row, column = centre_of_mass(pixels)
+    return max(abs(row - CENTRE), abs(column - CENTRE))
 
 
 def _side(pixels: Pixels, above: int) -> int:
