@@ -8,8 +8,9 @@ from drawn_sevens import encoded, seven, similarity
 from PIL import Image, ImageDraw
 
 from edgedigits.errors import ImageError, ImageNotFoundError
+from edgedigits.picture.form import centre_of_mass
 from edgedigits.picture.levels import Pixels
-from edgedigits.picture.noise import OFF_CENTRE, is_noisy_form, without_noise
+from edgedigits.picture.noise import LEAST_PEAK, OFF_CENTRE, is_noisy_form, without_noise
 from edgedigits.picture.patterned import LARGEST_CUT, WIDEST_CUT, on_patterned_paper
 from edgedigits.picture.prepare import prepare
 from edgedigits.picture.stripes import DARK, LIGHT, without_stripes
@@ -141,6 +142,27 @@ def test_a_digit_away_from_the_middle_is_centred(shift: int, is_form: bool, in_f
     assert is_noisy_form(moved) is is_form
     if not is_form:
         assert similarity(prepare(moved), in_form) > 0.97
+
+
+@pytest.mark.parametrize(("shift", "is_form"), [(0, True), (3, False)])
+def test_a_blurred_digit_stays_where_it_lies_as_mnist_s_do(shift: int, is_form: bool) -> None:
+    thin = prepare(seven(pen=6))
+    blurred = np.mean([np.roll(thin, (step, -step), axis=(0, 1)) for step in range(-3, 4)], axis=0).astype(
+        np.uint8
+    )
+    blurred = np.roll(blurred, shift, axis=1)
+    assert LEAST_PEAK <= blurred.max() < 250
+    assert is_noisy_form(blurred) is is_form
+
+
+def test_a_line_within_the_digits_box_moves_nothing() -> None:
+    image = Image.fromarray(prepare(seven(pen=9)))
+    ImageDraw.Draw(image).line(
+        (4, 10, 9, 23, 4, 23, 9, 12, 5, 20, 9, 17, 4, 13, 8, 21, 4, 16), fill=255, width=1
+    )
+    noisy = np.asarray(image)
+    assert abs(centre_of_mass(noisy)[1] - 14) > OFF_CENTRE
+    assert is_noisy_form(noisy)
 
 
 def test_faint_images_are_in_no_form(in_form: Pixels) -> None:
