@@ -53,7 +53,9 @@ def opened(content: bytes | str) -> Any:
     if isinstance(content, str):
         return content
     try:
-        return session(content)
+        made = session(content)
+        wanted = [given.name for given in made.get_inputs()]
+        return made if len(wanted) == 1 else f"asks for more than the image: {', '.join(wanted)}"
     except Exception as error:  # noqa: BLE001 - whatever a rival's file fails with is its result
         return f"{type(error).__name__}: {' '.join(str(error).split())[:120]}"
 
