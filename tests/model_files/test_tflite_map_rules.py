@@ -1,4 +1,4 @@
-"""TFLite files of networks with maps in which something is not as it should be: one line, before LiteRT sees them."""
+"""TFLite files, of maps and of sequences, in which something is wrong: one line, before LiteRT sees them."""
 
 import dataclasses
 from collections.abc import Callable
@@ -10,19 +10,21 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 
 from edgedigits.errors import EdgeDigitsError
+from edgedigits.model_files.tflite_chain import MOST_OPERATORS
 from edgedigits.model_files.tflite_file import read_graph
 from edgedigits_export.formats.tflite_steps import steps_to_tflite
 from edgedigits_export.graph.steps import Convolution, Function, GlobalPool, Image, Product
 
-SEED = (Path(__file__).parents[1] / "fuzz" / "seeds" / "small-maps.tflite").read_bytes()
+SEEDS = Path(__file__).parents[1] / "fuzz" / "seeds"
+MAPS, SEQUENCES = ((SEEDS / f"small-{name}.tflite").read_bytes() for name in ("maps", "sequences"))
 LARGEST = 2**31 - 1
 
 
 class Opened:
     """The file as objects of the generated schema."""
 
-    def __init__(self) -> None:
-        self.model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(SEED, 0))
+    def __init__(self, content: bytes = MAPS) -> None:
+        self.model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
         (self.graph,) = self.model.subgraphs
 
     def operator(self, name: str, index: int = 0) -> schema.OperatorT:
@@ -153,6 +155,43 @@ CHANGES: dict[str, tuple[Callable[[Opened], object], str]] = {
     ),
     "no softmax": (probabilities_padded, "a SOFTMAX of the last layer's sums"),
 }
+
+
+def shares_at_the_end(file: Opened) -> None:
+    """End in the shares of attention."""
+    file.graph.outputs = file.operator("SOFTMAX").outputs
+
+
+def operators_without_end(file: Opened) -> None:
+    file.graph.operators = file.graph.operators * (MOST_OPERATORS // len(file.graph.operators) + 1)
+
+
+SEQUENCE_CHANGES: dict[str, tuple[Callable[[Opened], object], str]] = {
+    "the first matrix turned": (option("BATCH_MATMUL", "adjX", True), "a BATCH_MATMUL as"),
+    "the second matrix not turned": (option("BATCH_MATMUL", "adjY", False), "a BATCH_MATMUL as"),
+    "a larger product": (shape("BATCH_MATMUL", [2, 6, 7]), "a BATCH_MATMUL as"),
+    "another temperature": (option("SOFTMAX", "beta", 2.0), "a SOFTMAX as"),
+    "fewer shares": (shape("SOFTMAX", [2, 6, 5]), "a SOFTMAX as"),
+    "the batch among the sides": (numbers("TRANSPOSE", 1, [1, 0, 2, 3]), "a TRANSPOSE as"),
+    "a side twice": (numbers("TRANSPOSE", 1, [0, 1, 1, 3]), "a TRANSPOSE as"),
+    "a step behind the last": (numbers("SLICE", 1, [0, 0, 6, 0]), "a SLICE as"),
+    "a step before the first": (numbers("SLICE", 1, [0, 0, -1, 0]), "a SLICE as"),
+    "a larger logarithm": (shape("LOG", [1, 26, 5]), "a LOG as"),
+    "a smaller root": (shape("RSQRT", [1, 6, 3]), "a RSQRT as"),
+    "a larger difference": (shape("SUB", [4]), "a SUB as"),
+    "shares at the end": (shares_at_the_end, "a SOFTMAX of the last layer's sums"),
+    "operators without end": (operators_without_end, "at most 4,000 operators"),
+}
+
+
+@pytest.mark.parametrize("name", SEQUENCE_CHANGES)
+def test_what_is_not_as_it_should_be_in_a_sequence_is_refused(name: str) -> None:
+    change, message = SEQUENCE_CHANGES[name]
+    file = Opened(SEQUENCES)
+    read_graph(Path("theirs.tflite"), file.content())
+    change(file)
+    with pytest.raises(EdgeDigitsError, match=message):
+        read_graph(Path("theirs.tflite"), file.content())
 
 
 @pytest.mark.parametrize("name", CHANGES)
