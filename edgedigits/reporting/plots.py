@@ -171,6 +171,8 @@ class FrontPoint:
     label: str
     bytes: int
     accuracy: Accuracy
+    epochs: int
+    """For which it was trained."""
     is_on_front: bool
     is_tied: bool
     """Not told apart from the network that was chosen."""
@@ -194,6 +196,7 @@ def front(points: Sequence[FrontPoint], flash: int) -> bytes:
         raise ValueError("expected at least one network to plot, found none")
     figure = Figure(figsize=(9, 5), layout="constrained")
     axes = figure.subplots()
+    longest = max(point.epochs for point in points)
     for point in points:
         colour = VALIDATION if point.is_tied else TRAINING
         percent = point.accuracy.percent
@@ -204,6 +207,7 @@ def front(points: Sequence[FrontPoint], flash: int) -> bytes:
             [percent],
             spread,
             fmt="o",
+            markersize=7 if point.epochs == longest else 4,
             color=colour,
             markerfacecolor=face,
             capsize=2,
@@ -231,13 +235,18 @@ def front(points: Sequence[FrontPoint], flash: int) -> bytes:
         )
     axes.axvline(flash, color=INK, linewidth=0.8, linestyle=":")
     axes.set(
-        title="filled: nothing smaller is as accurate; orange: not told apart from the chosen one; dotted: the budget",
+        title="filled: nothing smaller is as accurate; orange: not told apart from the chosen one (bold); "
+        "small: trained for fewer epochs; dotted: the budget",
         xlabel="bytes of flash on a Cortex-M0, code and tables included",
         ylabel="validation accuracy (%), 95 % interval",
     )
     axes.title.set_fontsize(8)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
-    axes.margins(x=0.3, y=0.08)
+    # Names stand to the left of their points.
+    least = min(point.bytes for point in points)
+    room = max(flash - least, 0.05 * flash)
+    axes.set_xlim(least - 0.7 * room, flash + 0.05 * room)
+    axes.margins(y=0.08)
     axes.grid(alpha=0.3)
     return _png(figure)
 

@@ -176,8 +176,7 @@ def _rungs(search: Search, priced: Sequence[Priced], trials: Trials, progress: P
     candidates = [network.candidate for network in priced]
     rungs = search.rungs(len(candidates))
     for place, rung in enumerate(rungs, start=1):
-        networks = "network" if len(candidates) == 1 else "networks"
-        title = f"rung {place} of {len(rungs)}: {len(candidates)} {networks}, {rung.epochs} epochs"
+        title = f"rung {place} of {len(rungs)}, networks: {len(candidates)}, epochs: {rung.epochs}"
         progress.note(title)
         done = trials.run(candidates, rung.epochs, title)
         if place < len(rungs):

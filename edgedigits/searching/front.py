@@ -75,6 +75,7 @@ class Found:
             label=f"{words}, {candidate.bits}",
             bytes=self.cost.flash,
             accuracy=self.trial.accuracy,
+            epochs=self.trial.epochs,
             is_on_front=self.is_on_front,
             is_tied=self.is_tied,
             is_chosen=self.is_chosen,

@@ -112,8 +112,8 @@ class Trials:
         with self._writing:
             self._journal.add(trial)
         self._progress.note(
-            f"{trial.candidate}: {trial.epochs} epochs, validation {trial.accuracy.percent:.2f} %, "
-            f"loss {trial.val_loss:.4f}, {trial.seconds:.0f} s"
+            f"{trial.candidate}: validation {trial.accuracy.percent:.2f} %, loss {trial.val_loss:.4f}, "
+            f"{trial.seconds:.0f} s"
         )
 
     def _train(
