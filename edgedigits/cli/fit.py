@@ -1,6 +1,7 @@
 """``edgedigits fit``: find the best network within a budget of flash."""
 
 import contextlib
+import functools
 import os
 import shlex
 import sys
@@ -29,8 +30,13 @@ from edgedigits.errors import AccuracyError
 from edgedigits.file_names import DEFAULT_NAME
 
 if TYPE_CHECKING:
+    from edgedigits.picture.levels import Pixels
     from edgedigits.progress import Progress
     from edgedigits.searching.fit import FitResult, Measure
+
+
+RANGE_IMAGES = 100
+"""By which networks that are not trained yet get the ranges that C code is compiled with."""
 
 
 class Bytes(click.ParamType[int]):
@@ -150,7 +156,7 @@ def command(
             test_split,
             models,
             name=name,
-            measure=_measure(progress),
+            measure=_measure(train_split.images, progress),
             data_words=words,
             progress=progress,
         )
@@ -169,9 +175,14 @@ def _one_thread_each() -> None:
     os.environ["TF_NUM_INTEROP_THREADS"] = str(os.cpu_count() or 1)
 
 
-def _measure(progress: "Progress") -> "Measure | None":
+def _measure(images: "Pixels", progress: "Progress") -> "Measure | None":
     """Return what compiles networks; None, and say so, without a cross compiler."""
-    return None
+    from edgedigits_export import missing_compiler, packed_footprint
+
+    if packages := missing_compiler():
+        progress.note(f"flash and RAM are modelled, not measured: apt-get install {packages}")
+        return None
+    return functools.partial(packed_footprint, images=images[:RANGE_IMAGES])
 
 
 @contextlib.contextmanager

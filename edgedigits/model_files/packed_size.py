@@ -12,7 +12,7 @@ from edgedigits.model_files.network_spec import Dense, LayerSpec, NetworkSpec, S
 from edgedigits.model_files.quantized_bits import Bits
 
 CODE = 560
-"""Bytes that every network has: the sums of products, the unpacking of weights, the first of the largest."""
+"""Bytes that every network has: the sums of products, the first of the largest."""
 CODE_OF_A_KIND = {"convolution": 220, "mean of pixels": 90, "mean of a map": 60, "left out inputs": 60}
 """Bytes of what only some networks need."""
 LAYER_BYTES = 16
@@ -20,6 +20,15 @@ LAYER_BYTES = 16
 BIAS_BYTES = 2
 STACK = 120
 """Bytes besides the values between layers."""
+_UNITS: dict[Bits, tuple[int, int]] = {
+    "ternary": (5, 1),
+    2: (4, 1),
+    3: (8, 3),
+    5: (3, 2),
+    6: (4, 3),
+    8: (1, 1),
+}
+"""Weights of an output that share a unit, and its bytes; of 4 bits it is two outputs that share the bytes."""
 PER_PRODUCT, PER_SUM, PER_PIXEL = 7.0, 30.0, 8.0
 """Instructions: of a product, of an output of a layer besides its products, of a pixel that goes into a mean."""
 
@@ -50,10 +59,9 @@ def packed_cost(spec: NetworkSpec, bits: tuple[Bits, ...], used: int | None = No
     ]
     flash, instructions = CODE, 0.0
     for place, ((layer, inputs, outputs), layer_bits) in enumerate(zip(weighted, bits, strict=True)):
-        kernel = _kernel(layer, inputs, used if place == 0 else None)
-        flash += packed_bytes(kernel, layer_bits) + outputs[-1] * BIAS_BYTES + LAYER_BYTES
-        positions = math.prod(outputs[:-1])
-        instructions += positions * (PER_PRODUCT * kernel + PER_SUM * outputs[-1])
+        taken = _inputs(layer, inputs, used if place == 0 else None)
+        flash += packed_bytes(taken, outputs[-1], layer_bits) + LAYER_BYTES
+        instructions += math.prod(outputs) * (PER_PRODUCT * taken + PER_SUM)
     flash += sum(CODE_OF_A_KIND[kind] for kind in _kinds(spec, used))
     if used is not None:
         flash += math.ceil(weighted[0][1][-1] / 8)
@@ -64,14 +72,25 @@ def packed_cost(spec: NetworkSpec, bits: tuple[Bits, ...], used: int | None = No
     return PackedCost(flash, STACK + _values(spec), round(instructions))
 
 
-def packed_bytes(weights: int, bits: Bits) -> int:
-    """Return in how many bytes so many weights lie: five ternary ones in one, others without a gap."""
-    return math.ceil(weights / 5) if bits == "ternary" else math.ceil(weights * bits / 8)
+def packed_bytes(inputs: int, outputs: int, bits: Bits) -> int:
+    """Return in how many bytes the weights and biases of a layer lie.
+
+    Args:
+        inputs: of an output.
+        outputs: of the layer.
+        bits: of a weight.
+    """
+    if bits == 4:
+        pairs = math.ceil(outputs / 2)
+        return pairs * (inputs + 2 * BIAS_BYTES)
+    weights, unit = _UNITS[bits]
+    return outputs * (math.ceil(inputs / weights) * unit + BIAS_BYTES)
 
 
-def _kernel(layer: LayerSpec, inputs: Shape, used: int | None) -> int:
-    (*sides, outputs), *_ = layer.parameter_shapes(inputs)
-    return (math.prod(sides) if used is None else used) * outputs
+def _inputs(layer: LayerSpec, inputs: Shape, used: int | None) -> int:
+    """Return how many values an output is a sum of."""
+    (*sides, _), *_ = layer.parameter_shapes(inputs)
+    return math.prod(sides) if used is None else used
 
 
 def _first(spec: NetworkSpec) -> LayerSpec:
