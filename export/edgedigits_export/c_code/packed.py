@@ -19,7 +19,8 @@ from edgedigits_export.graph.steps import Border, Function, Image, Pool, Step, T
 from edgedigits_export.integers.fixed_point import kept_exponentials
 from edgedigits_export.integers.graph_kernels import IntegerGraph
 from edgedigits_export.integers.graph_steps import IntegerConvolution, IntegerProduct
-from edgedigits_export.integers.shift_graph import BIAS_BITS, rounding_constant
+from edgedigits_export.integers.grids import PIXEL_GRID
+from edgedigits_export.integers.shift_graph import BIAS_BITS, QUARTERS, mean_of_pixels, rounding_constant
 
 PACKED_BITS = 8
 """Weights of fewer bits than these are packed: at least one layer has such."""
@@ -389,17 +390,29 @@ def _mean(reading: _Reading) -> Mean:
         top, left = -step.margins[0], -step.margins[2]
         height, width, _ = reading.shapes[reading.place]
         reading.place += 1
-    step = reading.step
-    if isinstance(step, Pool) and step.kind == "average":
-        side = step.window[0]
-        if step.window != (side, side) or step.strides != step.window or any(step.margins):
-            raise NotPackedError("means of other windows than squares side by side")
+    if _is_mean(graph := reading.graph, reading.place):
+        side = graph.steps[reading.place].kernel.shape[0]  # type: ignore[attr-defined]
         height, width, _ = reading.shapes[reading.place]
         reading.place += 1
     mean = Mean(side, top, left, height, width)
     if not mean.is_exact():
         raise NotPackedError("means of squares that 16 bits do not divide by")
     return mean
+
+
+def _is_mean(graph: IntegerGraph, place: int) -> bool:
+    """Whether a step is the mean of squares of pixels; see ``shift_graph``."""
+    step = graph.steps[place]
+    if not isinstance(step, IntegerConvolution) or graph.grids[place] != PIXEL_GRID or step.low == 0:
+        return False
+    expected = mean_of_pixels(step.sources, step.strides)
+    return (
+        step.strides[0] == step.strides[1]
+        and np.array_equal(step.kernel, expected.kernel)
+        and np.array_equal(step.bias, expected.bias)
+        and np.array_equal(step.scales, expected.scales)
+        and not any(step.margins)
+    )
 
 
 def _convolution(reading: _Reading, step: IntegerConvolution, mean: Mean | None) -> PackedLayer:
@@ -487,12 +500,16 @@ def _layer(
     if step.high != math.inf or (step.low != 0) != is_last or grids[place].zero_point != 0:
         raise NotPackedError("other functions than relu")
     scales = {float(scale) for scale in step.scales}
-    ratio = grids[place].scale / (grids[step.sources[0]].scale * scales.pop())
+    are_quarters = not np.any(kernel % QUARTERS) and bool(np.all(step.bias % QUARTERS == QUARTERS // 2))
+    parts = QUARTERS if are_quarters else 1
+    ratio = grids[place].scale / (grids[step.sources[0]].scale * scales.pop() * parts)
     fraction, exponent = math.frexp(ratio)
-    if scales or fraction != 0.5 or not 0 <= exponent - 1 < 31 or grids[step.sources[0]].zero_point != 0:
+    if scales or fraction != 0.5 or not 1 <= exponent - 1 < 31 or grids[step.sources[0]].zero_point != 0:
         raise NotPackedError("scales that no shift stands for")
-    shift = exponent - 1
-    biases, bias_shift = _biases(step.bias.astype(np.int64) + rounding_constant(step, shift))
+    shift, kernel = exponent - 1, kernel // parts
+    # Half of what is between two sums is dropped by the shift.
+    whole = step.bias.astype(np.int64) // parts
+    biases, bias_shift = _biases(whole + rounding_constant(step, shift, parts))
     packing = packing_of(kernel)
     # The same for all layers of a base, where it can be.
     middle = packing.base // 2

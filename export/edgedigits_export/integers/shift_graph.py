@@ -2,9 +2,12 @@
 
 Relu is positively homogeneous: a layer may give any multiple of what it gave where the next one divides its step by
 that. So every hidden step is made a power of two, and every grid that of the sums times a power of two. The last
-layer's step takes what is left. TFLite's multipliers are then 2**30, and what its kernels compute is
-``(sum + constant) >> shift`` where that is not below 0. Below, halves may go either way; so the logits too, to which
-softmax lets any number be added, are such that what lies below 0 is below their grid.
+layer's step takes what is left. Every output is then ``(sum + constant) >> shift``.
+
+Halves would be frequent, and each runtime rounds them its own way. So weights of up to 5 bits are counted in quarters
+of their step, and biases are 2 beside a multiple of 4: no sum lies halfway between two outputs, and LiteRT, XNNPACK,
+onnxruntime and the C code give the same integers. Logits, to which softmax lets any number be added, are such that what
+lies below 0 is below their grid.
 """
 
 import dataclasses
@@ -14,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from edgedigits.model_files.map_layers import Window
 from edgedigits_export.graph.steps import (
     Border,
     Function,
@@ -42,6 +46,12 @@ from edgedigits_export.integers.weight_grids import WholeWeights
 
 BIAS_BITS = 16
 """In which biases are kept, in units of a power of two."""
+QUARTERS = 4
+"""In a step of a weight, of which a file counts."""
+MOST_IN_QUARTERS = 16
+"""Weight that is: two products of a byte with four times as much fit into the 16 bits of x86 CPUs without VNNI."""
+MEAN_WEIGHT = 64
+"""Of each pixel of a mean: enough that the kernels' two roundings come to one."""
 
 
 def is_shiftable(steps: tuple[Step, ...], weights: dict[int, WholeWeights]) -> bool:
@@ -127,7 +137,7 @@ class ShiftedGraph:
             taken = grids[step.sources[0]] if step.sources else PIXEL_GRID
             if not isinstance(step, Weighted):
                 grids.append(taken if shares_grid(step) or not step.sources else SIGMOID_GRID)
-                found.append(step)
+                found.append(_as_convolution(step) if taken == PIXEL_GRID else step)
                 continue
             is_last = place == max(self.weights)
             wanted = float(self.weights[place].steps[0]) / factor
@@ -150,31 +160,61 @@ class ShiftedGraph:
     ) -> Step:
         kernel = self.weights[place].integers
         rows = kernel.reshape(-1, kernel.shape[-1])
-        constant = rounding_constant(step, shift)
-        wanted = quantize_biases(bias, np.full(rows.shape[1], unit), rows) + np.int64(constant)
+        most_weight = int(np.abs(rows.astype(np.int64)).max(initial=0))
+        parts = QUARTERS if most_weight <= MOST_IN_QUARTERS else 1
+        constant = rounding_constant(step, shift, parts)
+        wanted = quantize_biases(bias, np.full(rows.shape[1], unit), parts * rows) + np.int64(constant)
         bits = max(0, int(np.abs(wanted).max(initial=0)).bit_length() + 1 - BIAS_BITS)
         # The nearest that 16 bits hold in units of 2**bits; halfway up to a larger one would need a bit more.
         most = 2 ** (BIAS_BITS - 1) - 1
         whole = (np.clip((wanted + (1 << bits >> 1)) >> bits, -most, most) << bits) - constant
         values: dict[str, Any] = {field.name: getattr(step, field.name) for field in dataclasses.fields(step)}
-        values |= {"kernel": kernel, "bias": whole.astype(np.int32)}
-        values["scales"] = np.full(rows.shape[1], scale, np.float32)
+        values |= {"kernel": kernel * np.int8(parts), "bias": (parts * whole + parts // 2).astype(np.int32)}
+        values["scales"] = np.full(rows.shape[1], scale / parts, np.float32)
         kind = IntegerProduct if isinstance(step, ClampedProduct) else IntegerConvolution
         return kind(**values)
 
 
 def _on_shift(wanted: Grid, unit: float) -> tuple[int, Grid]:
     """Return the least shift of sums counted in a unit that is as wide as a grid, and the grid that they come on."""
-    shift = max(0, math.ceil(math.log2(wanted.scale / unit) - 1e-9))
+    shift = max(1, math.ceil(math.log2(wanted.scale / unit) - 1e-9))
     return shift, Grid(unit * 2.0**shift, 0)
 
 
-def rounding_constant(step: ClampedProduct | ClampedConvolution, shift: int) -> int:
+def rounding_constant(step: ClampedProduct | ClampedConvolution, shift: int, parts: int) -> int:
     """Return what is added to a sum before it is shifted, to come to what TFLite's kernels make of one above 0.
 
     FULLY_CONNECTED rounds once, halves up. CONV_2D rounds first to a bit more, and then halves away from 0.
+
+    Args:
+        step: whose sum it is.
+        shift: to the right, at least 1.
+        parts: of a step of a weight that the file counts: ``QUARTERS`` or 1.
     """
-    if shift == 0:
-        return 0
     half = 1 << (shift - 1)
-    return half + 1 if isinstance(step, ClampedConvolution) and shift > 1 else half
+    rounds_twice = isinstance(step, ClampedConvolution) and parts == 1 and shift > 1
+    return half + 1 if rounds_twice else half
+
+
+def _as_convolution(step: Step) -> Step:
+    """Return the mean of squares side by side as a convolution, and any other step as it is."""
+    if not isinstance(step, Pool) or step.kind != "average" or any(step.margins):
+        return step
+    is_square = step.window == step.strides and step.window[0] == step.window[1]
+    return mean_of_pixels(step.sources, step.window) if is_square else step
+
+
+def mean_of_pixels(sources: tuple[int, ...], window: Window) -> IntegerConvolution:
+    """Return the mean of squares of pixels as a convolution: every runtime rounds that the same way, halves up."""
+    count = window[0] * window[1]
+    return IntegerConvolution(
+        sources=sources,
+        kernel=np.full((*window, 1, 1), MEAN_WEIGHT, np.int8),
+        # Half a pixel's: of an odd count there are no halves.
+        bias=np.array([0 if count % 2 else MEAN_WEIGHT // 2], np.int32),
+        strides=window,
+        dilation=(1, 1),
+        groups=1,
+        margins=(0, 0, 0, 0),
+        scales=np.array([1 / (MEAN_WEIGHT * count)], np.float32),
+    )
