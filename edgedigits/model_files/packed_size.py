@@ -1,25 +1,34 @@
 """What packed C of a network costs on a Cortex-M0, by a model: flash, RAM and instructions. Light.
 
-The figures are of the function that answers with a class and logits, compiled with ``-Os``. Those of the compiler are
-the truth; a test holds the model against it.
+The figures are of the function that answers with a class and logits, compiled with ``-Os``. Weights, biases and values
+between layers are counted as ``c_code/packed.py`` of the export wing lays them out; the constants are fitted by least
+squares to some hundred compiled networks. A test holds the model against the compiler.
 """
 
 import math
 from dataclasses import dataclass
+from typing import Literal, NamedTuple
 
-from edgedigits.model_files.map_layers import Border2D, Conv2D, GlobalPooling2D, Pooling2D
+from edgedigits.model_files.map_layers import Border2D, Conv2D, Pooling2D
 from edgedigits.model_files.network_spec import Dense, LayerSpec, NetworkSpec, Shape
 from edgedigits.model_files.quantized_bits import Bits
 
-CODE = 560
-"""Bytes that every network has: the sums of products, the first of the largest."""
-CODE_OF_A_KIND = {"convolution": 220, "mean of pixels": 90, "mean of a map": 60, "left out inputs": 60}
-"""Bytes of what only some networks need."""
-LAYER_BYTES = 16
-"""Bytes of the description of a layer with weights."""
+Kind = Literal["convolutions", "dense"]
+"""Of networks: with convolutions, or without any."""
+CODE: dict[Kind, float] = {"convolutions": 812, "dense": 795}
+"""Bytes of machine code that every network has."""
+CODE_OF_MEANS, CODE_OF_UNITS = 28, -40
+"""Bytes besides, where means of pixels go into the first layer, and where no two outputs share bytes of weights."""
+LAYER_BYTES: dict[Kind, float] = {"convolutions": 26, "dense": 1}
+"""Bytes of the description of a layer."""
 BIAS_BYTES = 2
-STACK = 120
-"""Bytes besides the values between layers."""
+STACK: dict[Kind, float] = {"convolutions": 135, "dense": 125}
+"""Bytes of the calls, besides the values between layers."""
+OF_A_PRODUCT: dict[Bits, float] = {"ternary": 14, 2: 12, 3: 14, 4: 4.8, 5: 13, 6: 17, 8: 20}
+"""Instructions for a product of a value and a weight of so many bits."""
+OF_AN_OUTPUT, OF_A_PATCH, OF_A_PICTURE = 70, 11, 5_000
+"""Instructions for an output in a place besides its products, for a value that is laid out before it is multiplied, and
+for a picture whatever is done with it."""
 _UNITS: dict[Bits, tuple[int, int]] = {
     "ternary": (5, 1),
     2: (4, 1),
@@ -29,8 +38,6 @@ _UNITS: dict[Bits, tuple[int, int]] = {
     8: (1, 1),
 }
 """Weights of an output that share a unit, and its bytes; of 4 bits it is two outputs that share the bytes."""
-PER_PRODUCT, PER_SUM, PER_PIXEL = 7.0, 30.0, 8.0
-"""Instructions: of a product, of an output of a layer besides its products, of a pixel that goes into a mean."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +52,42 @@ class PackedCost:
     """For one picture."""
 
 
+class PackedShape(NamedTuple):
+    """A layer with weights, as packed C computes it."""
+
+    inputs: int
+    """Of an output."""
+    outputs: int
+    places: int
+    """Of a map, in which all outputs are computed."""
+    patch: int
+    """Bytes that are laid out for a place; 0 of a Dense layer, whose inputs lie well as they are."""
+    given: int
+    """Bytes of what comes out, pooled."""
+
+
+@dataclass(frozen=True)
+class PackedParts:
+    """What is counted in a network, before the constants of the model."""
+
+    kind: Kind
+    has_means: bool
+    """Whether means of pixels go into the first layer."""
+    has_pairs: bool
+    """Whether a layer has weights of 4 bits, two outputs of which share their bytes."""
+    layers: int
+    parameters: int
+    """Bytes of weights, biases and of the table of inputs that are used."""
+    values: int
+    """Bytes of values between layers, at most at a time."""
+    products: dict[Bits, int]
+    """By the bits of their weights."""
+    outputs: int
+    """In all places."""
+    patches: int
+    """Bytes of all that are laid out."""
+
+
 def packed_cost(spec: NetworkSpec, bits: tuple[Bits, ...], used: int | None = None) -> PackedCost:
     """Estimate what packed C of a network costs.
 
@@ -53,23 +96,41 @@ def packed_cost(spec: NetworkSpec, bits: tuple[Bits, ...], used: int | None = No
         bits: of each layer with weights.
         used: inputs of the first Dense layer that are not left out; None for all.
     """
-    layers = list(zip(spec.layers, spec.shapes, spec.shapes[1:], strict=False))
-    weighted = [
-        (layer, inputs, outputs) for layer, inputs, outputs in layers if isinstance(layer, (Dense, Conv2D))
-    ]
-    flash, instructions = CODE, 0.0
-    for place, ((layer, inputs, outputs), layer_bits) in enumerate(zip(weighted, bits, strict=True)):
-        taken = _inputs(layer, inputs, used if place == 0 else None)
-        flash += packed_bytes(taken, outputs[-1], layer_bits) + LAYER_BYTES
-        instructions += math.prod(outputs) * (PER_PRODUCT * taken + PER_SUM)
-    flash += sum(CODE_OF_A_KIND[kind] for kind in _kinds(spec, used))
-    if used is not None:
-        flash += math.ceil(weighted[0][1][-1] / 8)
-    if isinstance(_first(spec), Pooling2D):
-        instructions += PER_PIXEL * math.prod(
-            next(inputs for layer, inputs, _ in layers if layer is _first(spec))
-        )
-    return PackedCost(flash, STACK + _values(spec), round(instructions))
+    parts = packed_parts(spec, bits, used)
+    flash = parts.parameters + CODE[parts.kind] + parts.layers * LAYER_BYTES[parts.kind]
+    flash += CODE_OF_MEANS * parts.has_means + CODE_OF_UNITS * (not parts.has_pairs)
+    instructions = sum(count * OF_A_PRODUCT[each] for each, count in parts.products.items())
+    instructions += parts.outputs * OF_AN_OUTPUT + parts.patches * OF_A_PATCH + OF_A_PICTURE
+    return PackedCost(round(flash), round(parts.values + STACK[parts.kind]), round(instructions))
+
+
+def packed_parts(spec: NetworkSpec, bits: tuple[Bits, ...], used: int | None = None) -> PackedParts:
+    """Count what the cost of a network follows from. Arguments as of ``packed_cost``."""
+    shapes = packed_shapes(spec, used)
+    is_convolutional = any(isinstance(layer, Conv2D) for layer in spec.layers)
+    has_means, taken = _picture(spec)
+    parameters = 0 if used is None else math.ceil(taken / 8)
+    products: dict[Bits, int] = {}
+    for shape, each in zip(shapes, bits, strict=True):
+        parameters += packed_bytes(shape.inputs, shape.outputs, each)
+        products[each] = products.get(each, 0) + shape.places * shape.outputs * shape.inputs
+    # A picture that no means are made of is read where it lies.
+    first = (taken if used is None else used) if has_means or not is_convolutional else 0
+    sizes = [first, *(shape.given for shape in shapes)]
+    return PackedParts(
+        kind="convolutions" if is_convolutional else "dense",
+        has_means=has_means,
+        has_pairs=4 in bits,
+        layers=len(shapes),
+        parameters=parameters,
+        values=max(
+            before + shape.patch + after
+            for before, shape, after in zip(sizes, shapes, sizes[1:], strict=False)
+        ),
+        products=products,
+        outputs=sum(shape.places * shape.outputs for shape in shapes),
+        patches=sum(shape.places * shape.patch for shape in shapes),
+    )
 
 
 def packed_bytes(inputs: int, outputs: int, bits: Bits) -> int:
@@ -87,36 +148,32 @@ def packed_bytes(inputs: int, outputs: int, bits: Bits) -> int:
     return outputs * (math.ceil(inputs / weights) * unit + BIAS_BYTES)
 
 
-def _inputs(layer: LayerSpec, inputs: Shape, used: int | None) -> int:
-    """Return how many values an output is a sum of."""
-    (*sides, _), *_ = layer.parameter_shapes(inputs)
-    return math.prod(sides) if used is None else used
+def packed_shapes(spec: NetworkSpec, used: int | None = None) -> list[PackedShape]:
+    """Return the layers with weights as packed C computes them. Arguments as of ``packed_cost``."""
+    found: list[PackedShape] = []
+    followers: tuple[LayerSpec | None, ...] = (*spec.layers[1:], None)
+    for layer, follower, inputs, outputs in zip(
+        spec.layers, followers, spec.shapes, spec.shapes[1:], strict=False
+    ):
+        if isinstance(layer, Dense):
+            taken = used if used is not None and not found else inputs[-1]
+            found.append(PackedShape(taken, layer.units, 1, 0, layer.units))
+        elif isinstance(layer, Conv2D):
+            patch = math.prod(layer.window) * inputs[-1]
+            pool = follower.window[0] if isinstance(follower, Pooling2D) else 1
+            height, width = (side // pool for side in outputs[:2])
+            places = height * width * pool * pool
+            found.append(PackedShape(patch, layer.filters, places, patch, height * width * layer.filters))
+    return found
 
 
-def _first(spec: NetworkSpec) -> LayerSpec:
-    return next(layer for layer in spec.layers if not isinstance(layer, Border2D))
-
-
-def _kinds(spec: NetworkSpec, used: int | None) -> set[str]:
-    found = {"left out inputs"} if used is not None else set()
-    for layer in spec.layers:
-        if isinstance(layer, Conv2D):
-            found.add("convolution")
-        if isinstance(layer, GlobalPooling2D):
-            found.add("mean of a map")
-    return found | ({"mean of pixels"} if isinstance(_first(spec), Pooling2D) else set())
-
-
-def _values(spec: NetworkSpec) -> int:
-    """Return the bytes of what goes into a layer and what comes out of it, where that is most.
-
-    Pooling is done with the convolution before it.
-    """
-    kept = [
-        math.prod(outputs)
-        for layer, outputs, following in zip(
-            spec.layers, spec.shapes[1:], (*spec.layers[1:], None), strict=True
-        )
-        if isinstance(layer, (Dense, Conv2D, Pooling2D)) and not isinstance(following, Pooling2D)
-    ]
-    return max(sum(pair) for pair in zip([0, *kept], kept, strict=False))
+def _picture(spec: NetworkSpec) -> tuple[bool, int]:
+    """Return whether the first layer takes means of pixels, and of how many values there are before it."""
+    before: Shape = spec.input_shape
+    for layer, outputs in zip(spec.layers, spec.shapes[1:], strict=True):
+        if isinstance(layer, Pooling2D):
+            return True, math.prod(outputs)
+        if not isinstance(layer, Border2D):
+            break
+        before = outputs
+    return False, math.prod(before)

@@ -70,31 +70,31 @@ class Form(NamedTuple):
         return Candidate(self.words.format(*widths), self.bits, self.least_deviation)
 
 
-_WINDOWS = "crop2-conv{}.k5.s2.valid.bare-conv{}.valid.bare-pool-conv{}.valid.bare-mean"
-_FOUR = "meanpool-conv{}.valid.bare-conv{}.valid.bare-pool-conv{}.valid.bare-conv{}.valid.bare-mean"
-_FLAT = "meanpool-conv{}.valid.bare-pool-conv{}.valid.bare-conv{}.valid.bare"
-_MEANS = "meanpool-conv{}.valid.bare-pool-conv{}.valid.bare-conv{}.valid.bare-mean"
-_PIXELS = "conv{}.valid.bare-pool-conv{}.valid.bare-pool-conv{}.valid.bare-mean"
-_STRIDES = "conv{}.k5.s2.valid.bare-pool-conv{}.valid.bare-conv{}.valid.bare-mean"
-_TWO = "meanpool-conv{}.valid.bare-pool-conv{}.valid.bare-mean"
+_WINDOWS = "crop2-conv{}.k5.s2.valid.bare-conv{}.valid.bare-pool-conv{}.valid.bare"
+_DEEP = "crop2-conv{}.k5.s2.valid.bare-conv{}.valid.bare-conv{}.valid.bare-pool-conv{}.valid.bare"
+_EARLY = "crop2-conv{}.k5.s2.valid.bare-pool-conv{}.valid.bare-conv{}.valid.bare"
+_LARGER = "crop2-conv{}.k6.s2.valid.bare-conv{}.valid.bare-pool-conv{}.valid.bare"
+_MEANS = "meanpool-conv{}.valid.bare-pool-conv{}.valid.bare-conv{}.valid.bare"
+_MEANS_DEEP = "meanpool-conv{}.valid.bare-conv{}.valid.bare-pool-conv{}.valid.bare-conv{}.valid.bare-mean"
+_PIXELS = "conv{}.valid.bare-pool-conv{}.valid.bare-pool-conv{}.valid.bare-conv{}.valid.bare-mean"
 _DENSE = "crop2-meanpool-dense{}-dense{}"
 _DENSE_DEEP = "crop2-meanpool-dense{}-dense{}-dense{}"
 _DENSE_WHOLE = "meanpool-dense{}-dense{}"
 
 CONVOLUTIONAL = (
-    Form(_WINDOWS, (1, 2, 3), 4),
-    Form(_FOUR, (1, 2, 3, 4), 4),
-    Form(_FLAT, (1, 2, 3), 4),
+    Form(_WINDOWS, (1, 1.5, 2.5), 4),
+    Form(_DEEP, (1, 1.5, 1.5, 2), 4),
+    Form(_WINDOWS, (1, 2, 4), 4),
+    Form(_DEEP, (1, 1.5, 2, 3), 4),
+    Form(_EARLY, (1, 2, 3), 4),
+    Form(_LARGER, (1, 1.5, 2.5), 4),
     Form(_MEANS, (1, 2, 3), 4),
-    Form(_PIXELS, (1, 2, 3), 4),
-    Form(_STRIDES, (1, 2, 3), 4),
-    Form(_MEANS, (1, 5 / 3, 8 / 3), 4),
-    Form(_WINDOWS, (1, 1.5, 3), 4),
-    Form(_WINDOWS, (1, 2, 3), 3),
-    Form(_FLAT, (1, 2, 3), 3),
-    Form(_WINDOWS, (1, 2, 3), 5),
-    Form(_TWO, (1, 3), 4),
-    Form(_WINDOWS, (1, 2, 3), 2),
+    Form(_MEANS_DEEP, (1, 2, 3, 4), 4),
+    Form(_PIXELS, (1, 2, 3, 4), 4),
+    Form(_WINDOWS, (1, 1.5, 2.5), 3),
+    Form(_WINDOWS, (1, 1.5, 2.5), 5),
+    Form(_DEEP, (1, 1.5, 1.5, 2), 3),
+    Form(_WINDOWS, (1, 1.5, 2.5), 2),
 )
 """The likeliest first."""
 DENSE = (

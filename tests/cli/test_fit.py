@@ -71,6 +71,18 @@ def test_as_json_it_is_one_document(tmp_path):
     assert (tmp_path / "pareto.json").exists()
 
 
+def test_without_a_cross_compiler_it_is_said_once_that_sizes_are_modelled(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    result = run("fit", *SHORT, "--out", tmp_path / "found")
+    assert result.exit_code == 0, result.stderr
+    assert (
+        result.stderr.count("flash and RAM are modelled, not measured: apt-get install gcc-arm-none-eabi")
+        == 1
+    )
+    assert "bytes of flash (modelled)" in result.stdout
+    assert json.loads((tmp_path / "found/pareto.json").read_text())["flash"] == "modelled"
+
+
 def test_an_accuracy_that_is_not_reached_is_a_failure_with_everything_written(tmp_path):
     result = run("fit", *SHORT, "--min-accuracy", "100", "--out", tmp_path, "--quiet")
     assert result.exit_code == 1
