@@ -91,9 +91,7 @@ class Bytes(click.ParamType[int]):
 @click.option(
     "--epochs",
     type=click.IntRange(1, MOST_EPOCHS),
-    default=160,
-    show_default=True,
-    help="Of the networks that are left at the end.",
+    help="Of the networks that are left at the end. [default: 140; 400 where all are dense]",
 )
 @click.option(
     "--validation",
@@ -115,7 +113,7 @@ def command(
     min_accuracy: float | None,
     kind: Literal["any", "dense"],
     candidates: int,
-    epochs: int,
+    epochs: int | None,
     validation: int,
     seed: int,
     data: Path | None,
@@ -147,8 +145,9 @@ def command(
         with extra("train", "the search"):
             from edgedigits.searching.budget import Budget
             from edgedigits.searching.fit import fit
-            from edgedigits.searching.search import Search
-        search = Search(Budget(flash, ram, instructions), kind, candidates, epochs, validation, seed)
+            from edgedigits.searching.search import EPOCHS, Search
+        budget = Budget(flash, ram, instructions)
+        search = Search(budget, kind, candidates, epochs or EPOCHS[kind], validation, seed)
         words = ["--data", str(data)] if data else []
         result = fit(
             search,

@@ -45,7 +45,7 @@ def test_the_best_has_most_right_answers_and_of_several_the_least_loss():
 
 @pytest.mark.parametrize(
     ("networks", "rungs"),
-    [(18, [(18, 10), (6, 40), (2, 160)]), (2, [(2, 160)]), (1, [(1, 160)]), (3, [(3, 40), (2, 160)])],
+    [(18, [(18, 9), (6, 35), (2, 140)]), (2, [(2, 140)]), (1, [(1, 140)]), (3, [(3, 35), (2, 140)])],
 )
 def test_each_rung_has_a_third_of_the_networks_and_four_times_the_epochs(networks, rungs):
     assert Search(Budget(4096)).rungs(networks) == rungs
