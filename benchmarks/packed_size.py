@@ -20,7 +20,7 @@ from edgedigits.model_files.packed_size import PackedCost, PackedParts, packed_c
 from edgedigits.model_files.quantized_bits import Bits
 from edgedigits.searching.candidates import Candidate
 from edgedigits.searching.inputs import Inputs
-from edgedigits_export import packed_footprint
+from edgedigits_export import counts_instructions, packed_footprint
 
 CONVOLUTIONAL = (
     "meanpool-conv{}.valid.bare-pool-conv{}.valid.bare-conv{}.valid.bare-mean",
@@ -110,6 +110,9 @@ def candidates() -> list[Candidate]:
 
 def main() -> int:
     """Compile, run, fit, and compare."""
+    if not counts_instructions():
+        print("needs the Arm cross compiler and QEMU: make mcu says what to install", file=sys.stderr)
+        return 1
     images = read_split(None, "train", LABELS).images[:IMAGES]
     inputs = Inputs(images)
     networks = []
@@ -117,7 +120,7 @@ def main() -> int:
         used = inputs.used(candidate)
         count = None if used is None else int(used.sum())
         spec, bits = candidate.spec, candidate.layer_bits
-        measured = packed_footprint(spec, bits, used, images[:RANGE_IMAGES], counts=True)
+        measured = packed_footprint(spec, bits, used, images[:RANGE_IMAGES])
         parts, modelled = packed_parts(spec, bits, count), packed_cost(spec, bits, count)
         networks.append(Network(candidate, parts, measured, modelled))
     print(f"{len(networks)} networks; constants for model_files/packed_size.py:")

@@ -32,7 +32,7 @@ from edgedigits.file_names import DEFAULT_NAME
 if TYPE_CHECKING:
     from edgedigits.picture.levels import Pixels
     from edgedigits.progress import Progress
-    from edgedigits.searching.fit import FitResult, Measure
+    from edgedigits.searching.fit import Compiler, FitResult
 
 
 RANGE_IMAGES = 100
@@ -155,7 +155,7 @@ def command(
             test_split,
             models,
             name=name,
-            measure=_measure(train_split.images, progress),
+            compiler=_compiler(train_split.images, progress),
             data_words=words,
             progress=progress,
         )
@@ -174,14 +174,16 @@ def _one_thread_each() -> None:
     os.environ["TF_NUM_INTEROP_THREADS"] = str(os.cpu_count() or 1)
 
 
-def _measure(images: "Pixels", progress: "Progress") -> "Measure | None":
+def _compiler(images: "Pixels", progress: "Progress") -> "Compiler | None":
     """Return what compiles networks; None, and say so, without a cross compiler."""
-    from edgedigits_export import missing_compiler, packed_footprint
+    from edgedigits.searching.fit import Compiler
+    from edgedigits_export import counts_instructions, missing_compiler, packed_footprint
 
     if packages := missing_compiler():
         progress.note(f"flash and RAM are modelled, not measured: apt-get install {packages}")
         return None
-    return functools.partial(packed_footprint, images=images[:RANGE_IMAGES])
+    measure = functools.partial(packed_footprint, images=images[:RANGE_IMAGES])
+    return Compiler(measure, counts_instructions())
 
 
 @contextlib.contextmanager

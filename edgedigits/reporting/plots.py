@@ -196,51 +196,16 @@ def front(points: Sequence[FrontPoint], flash: int) -> bytes:
         raise ValueError("expected at least one network to plot, found none")
     figure = Figure(figsize=(9, 5), layout="constrained")
     axes = figure.subplots()
-    longest = max(point.epochs for point in points)
-    for point in points:
-        colour = VALIDATION if point.is_tied else TRAINING
-        percent = point.accuracy.percent
-        spread = [[percent - point.accuracy.low], [point.accuracy.high - percent]]
-        face = colour if point.is_on_front else "white"
-        axes.errorbar(
-            [point.bytes],
-            [percent],
-            spread,
-            fmt="o",
-            markersize=7 if point.epochs == longest else 4,
-            color=colour,
-            markerfacecolor=face,
-            capsize=2,
-            linewidth=0.8,
-        )
-    best = sorted((point for point in points if point.is_on_front), key=lambda point: point.bytes)
-    axes.plot(
-        [point.bytes for point in best],
-        [point.accuracy.percent for point in best],
-        color=INK,
-        linewidth=0.8,
-        drawstyle="steps-post",
-    )
-    for point in best:
-        weight = "bold" if point.is_chosen else "normal"
-        place = (point.bytes, point.accuracy.percent)
-        axes.annotate(
-            point.label,
-            place,
-            xytext=(-5, 5),
-            textcoords="offset points",
-            ha="right",
-            fontsize=6,
-            fontweight=weight,
-        )
+    _mark_points(axes, points)
+    _draw_front(axes, [point for point in points if point.is_on_front])
     axes.axvline(flash, color=INK, linewidth=0.8, linestyle=":")
-    axes.set(
-        title="filled: nothing smaller is as accurate; orange: not told apart from the chosen one (bold); "
+    axes.set_title(
+        "filled: nothing smaller is as accurate; orange: not told apart from the chosen one (bold); "
         "small: trained for fewer epochs; dotted: the budget",
-        xlabel="bytes of flash on a Cortex-M0, code and tables included",
-        ylabel="validation accuracy (%), 95 % interval",
+        fontsize=8,
     )
-    axes.title.set_fontsize(8)
+    axes.set_xlabel("bytes of flash on a Cortex-M0, code and tables included")
+    axes.set_ylabel("validation accuracy (%), 95 % interval")
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     # Names stand to the left of their points.
     least = min(point.bytes for point in points)
@@ -249,6 +214,42 @@ def front(points: Sequence[FrontPoint], flash: int) -> bytes:
     axes.margins(y=0.08)
     axes.grid(alpha=0.3)
     return _png(figure)
+
+
+def _mark_points(axes: Axes, points: Sequence[FrontPoint]) -> None:
+    longest = max(point.epochs for point in points)
+    for point in points:
+        colour = VALIDATION if point.is_tied else TRAINING
+        percent = point.accuracy.percent
+        axes.errorbar(
+            [point.bytes],
+            [percent],
+            [[percent - point.accuracy.low], [point.accuracy.high - percent]],
+            fmt="o",
+            markersize=7 if point.epochs == longest else 4,
+            color=colour,
+            markerfacecolor=colour if point.is_on_front else "white",
+            capsize=2,
+            linewidth=0.8,
+        )
+
+
+def _draw_front(axes: Axes, best: Sequence[FrontPoint]) -> None:
+    """Join the points of the front, and name them."""
+    ordered = sorted(best, key=lambda point: point.bytes)
+    percents = [point.accuracy.percent for point in ordered]
+    sizes = [point.bytes for point in ordered]
+    axes.plot(sizes, percents, color=INK, linewidth=0.8, drawstyle="steps-post")
+    for point, size, percent in zip(ordered, sizes, percents, strict=True):
+        axes.annotate(
+            point.label,
+            (size, percent),
+            xytext=(-5, 5),
+            textcoords="offset points",
+            ha="right",
+            fontsize=6,
+            fontweight="bold" if point.is_chosen else "normal",
+        )
 
 
 def _dots(axes: Axes, values: Sequence[float], texts: Sequence[str], colour: str) -> None:

@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -44,6 +44,14 @@ Measure = Callable[[NetworkSpec, tuple[Bits, ...], npt.NDArray[np.bool_] | None]
 """Compiles a network with the bits of its layers and the inputs of a first Dense layer that are used (None: all)."""
 
 
+class Compiler(NamedTuple):
+    """What says for certain how much a network takes."""
+
+    measure: Measure
+    counts: bool
+    """Whether it counts instructions in an emulator, too."""
+
+
 @dataclass(frozen=True)
 class FitResult:
     """What a search came to."""
@@ -56,6 +64,8 @@ class FitResult:
     """All networks that were trained, the smallest first."""
     is_measured: bool
     """Whether a compiler said how much flash they take, not a model."""
+    is_counted: bool
+    """Whether an emulator counted their instructions."""
     command: str
     """Trains the chosen network again."""
 
@@ -68,7 +78,7 @@ class FitResult:
         return {
             "search": self.search.to_dict(),
             "flash": "measured" if self.is_measured else "modelled",
-            "instructions": "modelled",
+            "instructions": "counted" if self.is_counted else "modelled",
             "chosen": self.chosen.to_dict(),
             "found": [network.to_dict() for network in self.found],
             "command": self.command,
@@ -77,12 +87,13 @@ class FitResult:
     def describe(self) -> str:
         """Write it as Markdown: the front as a table, what the columns are, the command."""
         how = "compiled for a Cortex-M0 (-Os)" if self.is_measured else "modelled, not compiled"
+        counted = "counted by QEMU" if self.is_counted else "modelled"
         return "\n".join(
             [
                 to_markdown(HEADER, [network.row() for network in self.found]),
                 "",
                 (
-                    f"Flash and RAM in bytes, {how}; instructions modelled. Accuracies on {self.search.validation:,} "
+                    f"Flash and RAM in bytes, {how}; instructions {counted}. Accuracies on {self.search.validation:,} "
                     "validation images, of the longest schedule of each network. Front: nothing that takes less flash "
                     "is as accurate. Tied: not told apart from the chosen one (McNemar, 95 %)."
                 ),
@@ -99,7 +110,7 @@ def fit(
     folder: Path,
     *,
     name: str = DEFAULT_NAME,
-    measure: Measure | None = None,
+    compiler: Compiler | None = None,
     data_words: Sequence[str] = (),
     progress: Progress = SILENT,
 ) -> FitResult:
@@ -114,7 +125,7 @@ def fit(
         test_split: images for the final score.
         folder: where to write.
         name: stem of the network's files.
-        measure: says what a network costs; None for the model of ``packed_size``.
+        compiler: says what a network costs; None for the model of ``packed_size``.
         data_words: of the command that trains the network again, which name the dataset.
         progress: shows a bar for each rung, and a line for each network.
 
@@ -129,7 +140,7 @@ def fit(
     journal = Journal(folder / sidecar_name(name, JOURNAL), search, train_split.sha256)
     if journal.trials:
         progress.note(f"going on with {journal.path}: {len(journal.trials)} networks are trained")
-    priced = _priced(search, train_split, measure)
+    priced = _priced(search, train_split, compiler)
     trials = Trials(search, train_split, folder, name, journal, progress)
     last = _rungs(search, priced, trials, progress)
     chosen = best(last)
@@ -144,17 +155,17 @@ def fit(
         training=training,
         chosen=next(network for network in networks if network.is_chosen),
         found=networks,
-        is_measured=measure is not None,
+        is_measured=compiler is not None,
+        is_counted=compiler is not None and compiler.counts,
         command=f"{ONE_THREAD} edgedigits train {shlex.join(words)}",
     )
     _write_front(result, folder, name)
     journal.path.unlink(missing_ok=True)
-    for trial in last:
-        trials.forget(trial.candidate, trial.epochs)
+    trials.forget(last)
     return result
 
 
-def _priced(search: Search, split: Split, measure: Measure | None) -> list[Priced]:
+def _priced(search: Search, split: Split, compiler: Compiler | None) -> list[Priced]:
     """Return the networks of the first rung."""
     fitted, _ = validation_indices(split.labels, search.validation, search.seed)
     inputs = Inputs(split.images[fitted])
@@ -164,9 +175,9 @@ def _priced(search: Search, split: Split, measure: Measure | None) -> list[Price
         return packed_cost(candidate.spec, candidate.layer_bits, None if used is None else int(used.sum()))
 
     def measured(candidate: Candidate) -> PackedCost:
-        if measure is None:
+        if compiler is None:
             return estimate(candidate)
-        return measure(candidate.spec, candidate.layer_bits, inputs.used(candidate))
+        return compiler.measure(candidate.spec, candidate.layer_bits, inputs.used(candidate))
 
     return fitting(search.budget, search.kind, search.candidates, estimate, measured)
 
@@ -180,8 +191,7 @@ def _rungs(search: Search, priced: Sequence[Priced], trials: Trials, progress: P
         progress.note(title)
         done = trials.run(candidates, rung.epochs, title)
         if place < len(rungs):
-            for candidate in candidates:
-                trials.forget(candidate, rung.epochs)
+            trials.forget(done)
             candidates = survivors(done, priced, rungs[place].networks, search.budget.flash)
     return done
 

@@ -70,9 +70,10 @@ class Trials:
         kind = f"{candidate.arch}.{candidate.bits}.{candidate.least_deviation:g}.{epochs}"
         return self._folder / sidecar_name(self._name, f"{kind}.{CHECKPOINT}")
 
-    def forget(self, candidate: Candidate, epochs: int) -> None:
-        """Remove the state of a network."""
-        self.checkpoint(candidate, epochs).unlink(missing_ok=True)
+    def forget(self, trials: Sequence[Trial]) -> None:
+        """Remove the states of networks."""
+        for trial in trials:
+            self.checkpoint(trial.candidate, trial.epochs).unlink(missing_ok=True)
 
     def run(self, candidates: Sequence[Candidate], epochs: int, title: str) -> list[Trial]:
         """Train networks for so many epochs, but for those that the journal knows.

@@ -5,7 +5,7 @@ Needs TensorFlow (``pip install 'edgedigits[train]'``).
 
 from edgedigits_export.boards.firmware import FIRMWARE_HEADER, firmware_rows
 from edgedigits_export.export import export_model, obstacles
-from edgedigits_export.footprint import missing_compiler, packed_footprint
+from edgedigits_export.footprint import counts_instructions, missing_compiler, packed_footprint
 from edgedigits_export.inference_graph import load_inference_graph
 from edgedigits_export.record import ExportedFile
 from edgedigits_export.targets import ExportOptions, Target, all_targets, select_targets
@@ -20,6 +20,7 @@ __all__ = [
     "ExportedFile",
     "Target",
     "all_targets",
+    "counts_instructions",
     "export_model",
     "firmware_rows",
     "load_inference_graph",

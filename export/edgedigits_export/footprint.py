@@ -11,19 +11,23 @@ import numpy as np
 import numpy.typing as npt
 
 from edgedigits.artifacts.versions import versions
+from edgedigits.child_processes import find_program
 from edgedigits.input_scale import INPUT_SCALES
 from edgedigits.metadata import ModelMetadata
 from edgedigits.model_files.network_spec import NetworkSpec
 from edgedigits.model_files.packed_size import PackedCost, packed_cost
 from edgedigits.model_files.quantized_bits import Bits, bounds_of
 from edgedigits.picture.levels import Pixels
+from edgedigits_export.boards.firmware import run
 from edgedigits_export.boards.toolchain import (
     COMPILER,
+    EMULATOR,
     M0,
     PACKAGES,
     can_compile,
     compile_object,
     deepest_stack,
+    link_program,
     sections_of_the_network,
 )
 from edgedigits_export.c_code.packed import PackedNetwork
@@ -35,12 +39,21 @@ from edgedigits_export.integers.grids import min_max
 ENTRY = "edgedigits_classify"
 """The function that is measured, with all that it calls."""
 NAME = "network"
+COUNTED_IMAGES = 2
+"""Images whose instructions are counted: one takes as many as another to within a hundred."""
+SPARE_RAM = 4 << 10
+"""Bytes of the board that the program around a network takes."""
 _UNKNOWN = "0" * 64
 
 
 def missing_compiler() -> str | None:
     """Return the Debian packages of the cross compiler; None where it is here."""
     return None if can_compile() else PACKAGES[COMPILER]
+
+
+def counts_instructions() -> bool:
+    """Tell whether instructions are counted: compiler and emulator are here."""
+    return can_compile() and find_program(EMULATOR) is not None
 
 
 def drawn_weights(
@@ -105,19 +118,20 @@ def packed_source(
 def packed_footprint(
     spec: NetworkSpec, bits: tuple[Bits, ...], used: npt.NDArray[np.bool_] | None, images: Pixels
 ) -> PackedCost:
-    """Compile packed C of a network that is not trained yet, and measure it; instructions are estimated.
+    """Compile packed C of a network that is not trained yet and measure it.
+
+    Instructions are counted where the emulator is installed, else estimated.
 
     Args:
         spec: a chain of layers that packed C has.
         bits: of each layer with weights.
         used: inputs of the first of them that are used, bool (inputs,); None for all.
-        images: by which ranges are chosen, uint8 (n, 28, 28).
+        images: by which ranges are chosen, and of which the first are counted with, uint8 (n, 28, 28).
 
     Raises:
-        FirmwareError: the cross compiler fails.
+        FirmwareError: compiler or emulator fails.
         NotPackedError, QuantizationError: see ``packed_source``.
     """
-    estimated = packed_cost(spec, bits, None if used is None else int(used.sum()))
     with tempfile.TemporaryDirectory(prefix="edgedigits-") as name:
         folder = Path(name)
         for file, text in packed_source(spec, drawn_weights(spec, bits, used), images).items():
@@ -125,8 +139,18 @@ def packed_footprint(
         network_object = compile_object(folder / f"{NAME}.c", M0, "-Os", folder)
         sections = sections_of_the_network(network_object, M0, folder, ENTRY)
         stack = deepest_stack(network_object.with_suffix(".ci").read_text(encoding="utf-8"), ENTRY)
-    return PackedCost(
-        flash=sections[".text"] + sections[".rodata"],
-        ram=sections[".data"] + sections[".bss"] + stack,
-        instructions=estimated.instructions,
-    )
+        ram = sections[".data"] + sections[".bss"] + stack
+        if counts_instructions() and ram + SPARE_RAM < M0.ram:
+            instructions = _counted(network_object, folder, images[:COUNTED_IMAGES])
+        else:
+            instructions = packed_cost(spec, bits, None if used is None else int(used.sum())).instructions
+    return PackedCost(sections[".text"] + sections[".rodata"], ram, instructions)
+
+
+def _counted(network_object: Path, folder: Path, images: Pixels) -> int:
+    """Return the instructions of the entry for one image, the mean of some."""
+    # The program of boards/cortex_m calls the function that answers with probabilities.
+    header = f'#include "{NAME}.h"\n#define edgedigits_predict {ENTRY}\n'
+    (folder / "counted.h").write_text(header, encoding="utf-8")
+    program = link_program(folder / "counted.c", network_object, M0, "-Os", folder, "main.c")
+    return round(float(run(program, M0, images).instructions.mean()))

@@ -9,7 +9,7 @@ from edgedigits.errors import ArgumentError, ModelFileError
 from edgedigits.model_files.packed_size import PackedCost
 from edgedigits.progress import SilentProgress
 from edgedigits.searching.budget import Budget
-from edgedigits.searching.fit import FitResult, fit
+from edgedigits.searching.fit import Compiler, FitResult, fit
 from edgedigits.searching.search import Search
 
 SEARCH = Search(Budget(3000), kind="dense", candidates=3, epochs=4, validation=150)
@@ -138,7 +138,13 @@ def test_what_is_measured_is_told_and_stands_in_the_front(bundled_digits, tmp_pa
         return PackedCost(2900, 300, 1000 + len(bits))
 
     search = Search(Budget(3000), kind="dense", candidates=1, epochs=1, validation=150)
-    result = fit(search, *bundled_digits, tmp_path, measure=measure, data_words=["--data", "x y"])
+    result = fit(
+        search,
+        *bundled_digits,
+        tmp_path,
+        compiler=Compiler(measure, counts=False),
+        data_words=["--data", "x y"],
+    )
     assert result.is_measured
     assert result.chosen.cost == PackedCost(2900, 300, 1003)
     assert "compiled for a Cortex-M0" in result.describe()
