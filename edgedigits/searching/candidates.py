@@ -82,19 +82,19 @@ _DENSE_DEEP = "crop2-meanpool-dense{}-dense{}-dense{}"
 _DENSE_WHOLE = "meanpool-dense{}-dense{}"
 
 CONVOLUTIONAL = (
+    Form(_WINDOWS, (1, 1.5, 2.5), 3),
     Form(_WINDOWS, (1, 1.5, 2.5), 4),
+    Form(_DEEP, (1, 1.5, 1.5, 2), 3),
     Form(_DEEP, (1, 1.5, 1.5, 2), 4),
-    Form(_WINDOWS, (1, 2, 4), 4),
-    Form(_DEEP, (1, 1.5, 2, 3), 4),
+    Form(_WINDOWS, (1, 2, 4), 3),
     Form(_EARLY, (1, 2, 3), 4),
-    Form(_LARGER, (1, 1.5, 2.5), 4),
+    Form(_WINDOWS, (1, 1.5, 2.5), 2),
+    Form(_LARGER, (1, 1.5, 2.5), 3),
     Form(_MEANS, (1, 2, 3), 4),
     Form(_MEANS_DEEP, (1, 2, 3, 4), 4),
     Form(_PIXELS, (1, 2, 3, 4), 4),
-    Form(_WINDOWS, (1, 1.5, 2.5), 3),
-    Form(_WINDOWS, (1, 1.5, 2.5), 5),
-    Form(_DEEP, (1, 1.5, 1.5, 2), 3),
-    Form(_WINDOWS, (1, 1.5, 2.5), 2),
+    Form(_WINDOWS, (1, 1.5, 2.5), "ternary"),
+    Form(_EARLY, (1, 2, 3), 3),
 )
 """The likeliest first."""
 DENSE = (
