@@ -81,7 +81,15 @@ class Journal:
             differences = search.differences(content["search"])
             same_images = content["train_sha256"] == train_sha256
             trials = [Trial.from_dict(fields) for fields in content["trials"]]
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (
+            OSError,
+            ValueError,
+            LookupError,
+            TypeError,
+            AttributeError,
+            ArithmeticError,
+            RecursionError,
+        ) as error:
             raise ModelFileError(
                 path, f"no readable journal of a search ({reason(error)})", "remove it to begin anew"
             ) from error

@@ -56,7 +56,15 @@ def test_a_journal_of_other_images_is_refused(path):
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"[]", b"{}", b"\xff", b'{"search": 1, "train_sha256": "abc", "trials": []}', b"null"],
+    [
+        pytest.param(b"", id="empty"),
+        pytest.param(b"[]", id="list"),
+        pytest.param(b"{}", id="no fields"),
+        pytest.param(b"\xff", id="no text"),
+        pytest.param(b'{"search": 1, "train_sha256": "abc", "trials": []}', id="a number for a search"),
+        pytest.param(b"null", id="null"),
+        pytest.param(b"[" * 100_000, id="deep"),
+    ],
 )
 def test_what_is_no_journal_is_refused(path, content):
     path.write_bytes(content)
@@ -65,11 +73,13 @@ def test_what_is_no_journal_is_refused(path, content):
 
 
 @pytest.mark.parametrize("field", ["candidate", "epochs", "val_loss", "images", "wrong", "seconds"])
-@pytest.mark.parametrize("value", [None, "x", {}])
+@pytest.mark.parametrize("value", [None, "x", {}, [1e999]])
 def test_a_trial_of_another_form_is_refused(path, field, value):
     content = json.loads(path.read_text())
     if value == {} and field == "wrong":
         value = [[]]
+    if value == [1e999] and field != "wrong":
+        value = 1e999 if field in ("epochs", "images") else [1.0]
     content["trials"][0][field] = value
     path.write_text(json.dumps(content))
     with pytest.raises(ModelFileError, match="no readable journal of a search"):
