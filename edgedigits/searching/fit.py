@@ -14,7 +14,7 @@ from edgedigits.artifacts.recovery import finish_commits
 from edgedigits.artifacts.staging import check_temporary_room, staged, write_atomically
 from edgedigits.datasets.split import Split
 from edgedigits.file_names import CHECKPOINT, DEFAULT_NAME, sidecar_name
-from edgedigits.files import read_file
+from edgedigits.files import read_inside
 from edgedigits.model_files.network_spec import NetworkSpec
 from edgedigits.model_files.packed_size import PackedCost, packed_cost
 from edgedigits.model_files.quantized_bits import Bits
@@ -209,7 +209,9 @@ def _write(
     recipe = search.recipe(chosen.candidate, chosen.epochs)
     state = trials.checkpoint(chosen.candidate, chosen.epochs)
     if state.exists():
-        write_atomically(folder / sidecar_name(name, CHECKPOINT), read_file(state, LARGEST_FILE))
+        write_atomically(
+            folder / sidecar_name(name, CHECKPOINT), read_inside(folder, state.name, LARGEST_FILE)
+        )
     return train(recipe, *splits, folder, name=name, resume=True, progress=progress)
 
 

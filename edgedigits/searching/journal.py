@@ -7,7 +7,7 @@ from typing import Any
 
 from edgedigits.artifacts.staging import write_atomically
 from edgedigits.errors import ModelFileError
-from edgedigits.files import read_file, reason
+from edgedigits.files import read_inside, reason
 from edgedigits.measuring.metrics import Accuracy, wilson_interval
 from edgedigits.searching.candidates import Candidate
 from edgedigits.searching.search import Search
@@ -77,7 +77,7 @@ class Journal:
             return
         advice = "give the same options, choose another --name, or remove the file to begin anew"
         try:
-            content = json.loads(read_file(path, LARGEST_JOURNAL))
+            content = json.loads(read_inside(path.parent, path.name, LARGEST_JOURNAL))
             differences = search.differences(content["search"])
             same_images = content["train_sha256"] == train_sha256
             trials = [Trial.from_dict(fields) for fields in content["trials"]]

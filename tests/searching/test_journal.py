@@ -72,6 +72,14 @@ def test_what_is_no_journal_is_refused(path, content):
         Journal(path, SEARCH, "abc")
 
 
+def test_a_journal_is_no_link_to_another_place(path, tmp_path):
+    link = tmp_path / "inner" / "fit.json"
+    link.parent.mkdir()
+    link.symlink_to(path)
+    with pytest.raises(ModelFileError, match="no readable journal of a search"):
+        Journal(link, SEARCH, "abc")
+
+
 @pytest.mark.parametrize("field", ["candidate", "epochs", "val_loss", "images", "wrong", "seconds"])
 @pytest.mark.parametrize("value", [None, "x", {}, [1e999]])
 def test_a_trial_of_another_form_is_refused(path, field, value):
