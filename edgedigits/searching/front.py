@@ -62,7 +62,7 @@ class Found:
             f"{self.cost.ram:,}",
             f"{self.cost.instructions:,}",
             str(self.trial.epochs),
-            f"{accuracy.percent:.2f} % [{accuracy.low:.2f}, {accuracy.high:.2f}]",
+            f"{accuracy.percent:.2f} % ({accuracy.low:.2f} to {accuracy.high:.2f})",
             "yes" if self.is_on_front else "",
             "yes" if self.is_tied else "",
         )
