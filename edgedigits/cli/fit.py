@@ -21,6 +21,7 @@ from edgedigits.cli.options import (
     models_option,
     name_option,
     quiet_option,
+    read_labels,
     terminal_progress,
 )
 from edgedigits.cli.process import Interrupted
@@ -102,6 +103,12 @@ class Bytes(click.ParamType[int]):
 )
 @click.option("--seed", type=click.IntRange(0, LARGEST_SEED), default=0, show_default=True)
 @data_option
+@click.option(
+    "--labels",
+    callback=read_labels,
+    metavar="NAMES",
+    help="For another dataset in --data: names of its ten classes with commas between, or a file with one per line.",
+)
 @models_option("--out", help_text="Folder to write to.")
 @name_option
 @json_option
@@ -117,6 +124,7 @@ def command(
     validation: int,
     seed: int,
     data: Path | None,
+    labels: tuple[str, ...] | None,
     models: Path,
     name: str,
     as_json: bool,
@@ -140,15 +148,14 @@ def command(
         from edgedigits.extras import extra
 
         progress = terminal_progress(quiet, needs="train")
-        train_split = read_split(data, "train", LABELS, progress=progress)
-        test_split = read_split(data, "test", LABELS, progress=progress)
+        train_split = read_split(data, "train", labels or LABELS, progress=progress)
+        test_split = read_split(data, "test", labels or LABELS, progress=progress)
         with extra("train", "the search"):
             from edgedigits.searching.budget import Budget
             from edgedigits.searching.fit import fit
             from edgedigits.searching.search import EPOCHS, Search
         budget = Budget(flash, ram, instructions)
         search = Search(budget, kind, candidates, epochs or EPOCHS[kind], validation, seed)
-        words = ["--data", str(data)] if data else []
         result = fit(
             search,
             train_split,
@@ -156,16 +163,22 @@ def command(
             models,
             name=name,
             compiler=_compiler(train_split.images, progress),
-            data_words=words,
+            data_words=_data_words(data, labels),
             progress=progress,
         )
-    _print(result, models, name, as_json)
+    _print(result, models, name, data if labels else None, as_json)
     reached = result.chosen.trial.accuracy.percent
     if min_accuracy is not None and reached < min_accuracy:
         raise AccuracyError(
             f"{result.training.path}: expected a validation accuracy of at least {min_accuracy:g} %, got "
             f"{reached:.2f} % from the best network found; give it more flash, or more --epochs"
         )
+
+
+def _data_words(data: Path | None, labels: tuple[str, ...] | None) -> list[str]:
+    """Return the words of a command that name the dataset."""
+    words = ["--data", str(data)] if data else []
+    return [*words, "--labels", ",".join(labels)] if labels else words
 
 
 def _one_thread_each() -> None:
@@ -197,7 +210,7 @@ def _told_how_to_go_on() -> Iterator[None]:
         ) from stop
 
 
-def _print(result: "FitResult", models: Path, name: str, as_json: bool) -> None:
+def _print(result: "FitResult", models: Path, name: str, data: Path | None, as_json: bool) -> None:
     """Print what was found, and say what is to be done with the new network."""
     if as_json:
         echo_json(result.to_dict())
@@ -217,4 +230,5 @@ def _print(result: "FitResult", models: Path, name: str, as_json: bool) -> None:
         complain(f"{', '.join(result.training.stale)} hold the previous network: export again")
     elsewhere = "" if models == Path("models") else f" --models {models}"
     renamed = "" if name == DEFAULT_NAME else f" --name {name}"
-    echo(f"next: edgedigits export --format all --quantize{elsewhere}{renamed}", err=True)
+    other_data = f" --data {data}" if data else ""
+    echo(f"next: edgedigits export --format all --quantize{elsewhere}{renamed}{other_data}", err=True)

@@ -2,6 +2,7 @@ import json
 import re
 import shlex
 
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
@@ -50,6 +51,25 @@ def test_it_prints_what_was_found_and_the_command_makes_the_same_network(tmp_pat
     assert again.exit_code == 0, again.stderr
     (weights,) = set(re.findall("weights sha256 [0-9a-f]{64}", result.stdout))
     assert weights in again.stdout
+
+
+def test_another_dataset_is_named_in_the_command_that_trains_again(dataset, tmp_path):
+    train, test = dataset
+    np.savez(
+        tmp_path / "few.npz",
+        x_train=train.images[:600],
+        y_train=train.labels[:600],
+        x_test=test.images[:200],
+        y_test=test.labels[:200],
+    )
+    names = "zero,one,two,three,four,five,six,seven,eight,number nine"
+    where = ("--data", tmp_path / "few.npz", "--labels", names)
+    result = run(
+        "fit", *SHORT, "--candidates", "1", "--epochs", "1", *where, "--out", tmp_path / "found", "--quiet"
+    )
+    assert result.exit_code == 0, result.stderr
+    assert f"--data {tmp_path / 'few.npz'} --labels '{names}'" in result.stdout
+    assert "9 number nine" in result.stdout
 
 
 def test_as_json_it_is_one_document(tmp_path):

@@ -404,6 +404,29 @@ def test_a_run_that_has_finished_an_epoch_says_how_to_go_on(
     assert shlex.split(again[1])[-2:] == ["--out", str(out)]
 
 
+@needs_shell
+def test_a_search_that_is_interrupted_keeps_what_it_has_and_says_how_to_go_on(
+    small: tuple[object, ...], tmp_path: Path
+) -> None:
+    out = tmp_path / "two words"
+    few = ("--flash", "3K", "--kind", "dense", "--candidates", "2", "--epochs", "100000")
+    with started("fit", *few, "--validation", "100", *small, "--out", out) as child:
+        deadline = time.monotonic() + 100
+        while not list(out.glob("*checkpoint.npz")) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        child.send_signal(signal.SIGINT)
+        _, said = child.communicate(timeout=100)
+    assert child.returncode == 130
+    again = re.fullmatch(
+        r"edgedigits: interrupted; what was found is kept; go on with `edgedigits (fit .*)`",
+        said.splitlines()[-1],
+    )
+    assert again
+    assert shlex.split(again[1])[-2:] == ["--out", str(out)]
+    assert list(out.glob("*checkpoint.npz"))
+    assert not list(out.glob(".staging-*"))
+
+
 # --- What a command leaves that failed ------------------------------------------------------------------------------
 
 
@@ -413,6 +436,8 @@ def test_a_run_that_has_finished_an_epoch_says_how_to_go_on(
         ("train", "--data", "nowhere", "--out", "out"),
         ("train", "--labels", "a,b", "--out", "out"),
         ("train", *SHORT, "--validation", "400000", "--out", "out"),
+        ("fit", "--flash", "4K", "--data", "nowhere", "--out", "out"),
+        ("fit", "--flash", "100", "--out", "out"),
         ("export", "--format", "onnx", "--models", "nowhere", "--out", "out"),
         ("export", "--format", "c", "--quantize", "float16", "--models", str(MODELS), "--out", "out"),
         ("export", "--format", "onnx", "--models", str(MODELS), "--name", "other", "--out", "out"),
