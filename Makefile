@@ -66,7 +66,7 @@ MCU_TOOLS := arm-none-eabi-gcc qemu-system-arm
 MCU_PACKAGES := gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm
 
 mcu: mcu-tools env ## build the C code for a Cortex-M3 and a Cortex-M0 and run it there, in QEMU
-	$(BIN)/pytest -m mcu -v tests/export/boards/test_firmware.py
+	$(BIN)/pytest -m mcu -v tests/export/boards/test_firmware.py tests/export/test_footprint.py
 
 mcu-tools:
 	@for tool in $(MCU_TOOLS); do command -v $$tool >/dev/null || { \
