@@ -163,9 +163,14 @@ class Npz:
                 raise ValueError(f"{name} goes on behind its end")
         return array
 
-    def text(self, name: str) -> str:
-        """Read an array of no dimensions that holds a text."""
-        array = self.array(name, LARGEST_DIRECTORY)
+    def text(self, name: str, at_most: int = LARGEST_DIRECTORY) -> str:
+        """Read an array of no dimensions that holds a text.
+
+        Args:
+            name: of the array.
+            at_most: bytes, four of which a letter takes.
+        """
+        array = self.array(name, at_most)
         if array.dtype.kind != "U" or array.shape != ():
             raise ValueError(f"{name} should be a text and is {array.dtype} {array.shape}")
         return str(array[()])

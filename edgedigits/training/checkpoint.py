@@ -17,6 +17,8 @@ from edgedigits.training.recipe import Recipe
 
 LARGEST_FILE = 1 << 30
 """Bytes: four times the weights, their two moments and their average of the largest network."""
+LARGEST_ABOUT = 1 << 27
+"""Bytes of the recipe and of the history of the most epochs that there may be, some 250 letters each."""
 
 
 def write_checkpoint(path: Path, fitter: Fitter, history: list[Epoch], split: Split) -> None:
@@ -37,7 +39,7 @@ def read_checkpoint(path: Path, fitter: Fitter, split: Split) -> list[Epoch]:
     advice = "train without --resume to start anew"
     try:
         with open_npz(path, LARGEST_FILE, follow=False) as archive:
-            about = json.loads(archive.text("about"))
+            about = json.loads(archive.text("about", LARGEST_ABOUT))
         recipe = Recipe.from_dict(about["recipe"])
         history = [Epoch(**record) for record in about["history"]]
         train_sha256 = about["train_sha256"]
