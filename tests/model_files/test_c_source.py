@@ -107,7 +107,7 @@ def layer_source(outputs: tuple[int, ...], before: str = "", qualifier: str = "F
     return f"/* A float is none here. */\n{before}{tables}"
 
 
-@pytest.mark.parametrize("qualifier", ["FLASH ", ""], ids=["now", "0.1"])
+@pytest.mark.parametrize("qualifier", ["FLASH ", ""], ids=["now", "before"])
 def test_the_tables_tell_the_widths(qualifier: str) -> None:
     assert read_widths(PATH, layer_source((128, 32, 10), qualifier=qualifier)) == (128, 32, 10)
 

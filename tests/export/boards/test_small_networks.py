@@ -1,0 +1,181 @@
+"""Small networks on every emulated board: each integer that of the reference, in the memory of the chip."""
+
+import dataclasses
+import re
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import networks
+import numpy as np
+import pytest
+from keras import layers
+from on_boards import needs, on
+
+from edgedigits.datasets.split import Split
+from edgedigits.metadata import ModelMetadata
+from edgedigits_export import FIRMWARE_HEADER, firmware_rows
+from edgedigits_export.boards import firmware, toolchain
+from edgedigits_export.boards.board import OPTIMIZATIONS, RV32EC, UNO
+from edgedigits_export.boards.firmware import run
+from edgedigits_export.boards.toolchain import build
+from edgedigits_export.boards.tools import FirmwareError, run_tool
+from edgedigits_export.c_code.chain import ChainNetwork
+from edgedigits_export.c_code.network import LayeredNetwork
+from edgedigits_export.formats.c_source import (
+    CNetwork,
+    SelftestPicture,
+    render_header,
+    render_selftest,
+    render_source,
+)
+from edgedigits_export.inference_graph import load_inference_graph
+from edgedigits_export.integers.fixed_point import read_fixed_point_network
+from edgedigits_export.integers.graph_quantization import round_network
+from edgedigits_export.integers.grids import RANGE_METHODS
+from edgedigits_export.integers.reference_kernels import reference_answers
+
+pytestmark = pytest.mark.c_compiler
+
+METADATA = ModelMetadata("small", "int8", "0" * 64, {"edgedigits": "test"})
+PICTURES = 300
+
+
+@dataclass(frozen=True)
+class Small:
+    """A network as C code, and what it has to answer to the test images."""
+
+    source: Path
+    network: CNetwork
+    expected: np.ndarray  # uint8 (n, 10)
+
+
+def written(folder: Path, network: CNetwork, pixels: np.ndarray, expected: np.ndarray) -> Small:
+    pictures = [SelftestPicture(*pair) for pair in zip(pixels[:10], expected[:10], strict=True)]
+    (folder / "digits.c").write_text(render_source("digits", network, METADATA))
+    (folder / "digits.h").write_text(render_header("digits", network, METADATA))
+    (folder / "digits_selftest.c").write_text(render_selftest("digits", network, METADATA, pictures))
+    return Small(folder / "digits.c", network, expected)
+
+
+@pytest.fixture(scope="module")
+def pixels(dataset: tuple[Split, Split]) -> np.ndarray:
+    return dataset[1].images[:PICTURES]
+
+
+@pytest.fixture(scope="module")
+def dense(make_layers: Callable, make_model: Callable, pixels: np.ndarray, tmp_path_factory) -> Small:
+    """784-16-10, 13 KB."""
+    content = make_model(make_layers((16, 10), 0))
+    network = ChainNetwork(read_fixed_point_network(content))
+    return written(tmp_path_factory.mktemp("dense"), network, pixels, reference_answers(content, pixels)[1])
+
+
+@pytest.fixture(scope="module")
+def convolutions(pixels: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Small:
+    """Convolutions, a depthwise one, poolings, a sum, slopes: most kinds of layers, in 1 KB of RAM."""
+    image = keras.Input((28, 28, 1))
+    map_ = layers.LeakyReLU()(layers.Conv2D(4, 5, 2)(image))
+    map_ = layers.MaxPooling2D()(map_)
+    branch = layers.DepthwiseConv2D(3, padding="same", activation="relu")(map_)
+    map_ = layers.Add()([map_, layers.Conv2D(4, 1)(branch)])
+    map_ = layers.PReLU(shared_axes=[1, 2])(map_)
+    map_ = layers.Conv2D(6, 3, activation="relu")(map_)
+    answer = layers.Dense(10, "softmax")(layers.Flatten()(layers.AveragePooling2D(2)(map_)))
+    keras.utils.set_random_seed(1)
+    folder = tmp_path_factory.mktemp("convolutions")
+    model = networks.randomized(keras.Model(image, answer))
+    kernel, biases = model.layers[-1].get_weights()
+    model.layers[-1].set_weights([5 * kernel, biases])  # as sure as one that was trained
+    model.save(folder / "network.keras")
+    steps = load_inference_graph(folder / "network.keras").steps
+    ranges = RANGE_METHODS["min-max"]
+    graph = round_network(steps, pixels, 8, per_channel=True).with_ranges(ranges, ranges)
+    expected = graph.integers(pixels)[-1].view(np.uint8) ^ 128
+    assert len(np.unique(expected, axis=0)) > PICTURES // 2  # it tells pictures apart
+    return written(folder, LayeredNetwork(graph, "0" * 64), pixels, expected)
+
+
+@pytest.mark.parametrize("kind", ["dense", "convolutions"])
+@pytest.mark.parametrize("optimization", OPTIMIZATIONS)
+@on()
+def test_a_board_computes_every_integer_of_the_reference(
+    board, optimization, kind: str, pixels: np.ndarray, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    small: Small = request.getfixturevalue(kind)
+    answers = run(build(small.source, board, tmp_path, optimization), board, pixels)
+    assert answers.probabilities.shape == (PICTURES, 10)
+    np.testing.assert_array_equal(answers.probabilities, small.expected)
+    np.testing.assert_array_equal(answers.best, small.expected.argmax(axis=1))
+
+
+@pytest.mark.parametrize("kind", ["dense", "convolutions"])
+@on()
+def test_every_board_has_its_figures(
+    board, kind: str, pixels: np.ndarray, request: pytest.FixtureRequest
+) -> None:
+    small: Small = request.getfixturevalue(kind)
+    rows, failed = firmware.measure(small.source, small.network.parameter_bytes, pixels[:2], [board])
+    assert failed == {}
+    assert [(row.cpu, row.optimization) for row in rows] == [(board.cpu, level) for level in OPTIMIZATIONS]
+    for row, cells in zip(rows, firmware_rows(rows), strict=True):
+        assert row.variables == 0  # no table is copied to RAM
+        assert row.tables > 0
+        assert small.network.scratch_bytes < row.ram < small.network.scratch_bytes + 512
+        counted = row.cycles if board.counts == "cycles" else row.instructions
+        assert (row.instructions is None) == (board.counts == "cycles")
+        assert counted > 10_000
+        written_count = f"{counted:,}{' cycles' if board is UNO else ''}"
+        assert cells[FIRMWARE_HEADER.index("instructions")] == written_count
+
+
+@on()
+def test_the_selftest_passes_on_a_board(board, dense: Small, tmp_path: Path) -> None:
+    others = [dense.source.with_name("digits_selftest.c")]
+    program = build(dense.source, board, tmp_path, main="selftest_main.c", others=others)
+    printed = board.emulator.run(program)
+    assert printed.splitlines()[-1] == "edgedigits selftest passed"
+    assert printed.count(" ok") == 12
+
+
+@on()
+def test_a_failed_selftest_is_a_failed_run(board, dense: Small, tmp_path: Path) -> None:
+    for name in ("digits.c", "digits.h", "digits_selftest.c"):
+        shutil.copy(dense.source.with_name(name), tmp_path)
+    path = tmp_path / "digits_selftest.c"
+    path.write_text(re.sub(r"(class \d+ \*/\n +)0,", r"\g<1>1,", path.read_text(), count=1))
+    program = build(tmp_path / "digits.c", board, tmp_path, main="selftest_main.c", others=[path])
+    with pytest.raises(FirmwareError, match=r"failed \(edgedigits selftest FAILED\)"):
+        board.emulator.run(program)
+
+
+@needs(RV32EC)
+def test_a_small_network_runs_in_the_memory_of_a_ch32v003(
+    convolutions: Small, pixels: np.ndarray, tmp_path: Path
+) -> None:
+    chip = dataclasses.replace(RV32EC, name="ch32v003", script="ch32v003.ld", flash=16 << 10, ram=2 << 10)
+    program = build(convolutions.source, chip, tmp_path)
+    answers = run(program, chip, pixels[:50])
+    np.testing.assert_array_equal(answers.probabilities, convolutions.expected[:50])
+    # Of 16 registers: QEMU would let it use the others.
+    tools = chip.toolchain.prefix
+    assert "RVE" in run_tool(f"{tools}readelf", "-h", program.name, folder=tmp_path)
+    code = run_tool(f"{tools}objdump", "-d", "-M", "numeric", program.name, folder=tmp_path)
+    registers = {int(number) for number in re.findall(r"\bx(\d+)\b", code)}
+    assert max(registers) == 15
+
+
+@needs(UNO)
+def test_an_avr_s_stack_is_what_the_simulator_sees(dense: Small, pixels: np.ndarray, tmp_path: Path) -> None:
+    ran = run(build(dense.source, UNO, tmp_path), UNO, pixels[:1])
+    # The compiler does not know how deep its library goes: 64-bit products of two 32-bit numbers.
+    assert 0 <= ran.stack - toolchain.stack_of(tmp_path / "network.o", UNO) <= 32
+
+
+@needs(UNO)
+def test_a_compiler_that_knows_no_flash_is_told(dense: Small, tmp_path: Path) -> None:
+    strict = dataclasses.replace(UNO, toolchain=dataclasses.replace(UNO.toolchain, dialect="-std=c99"))
+    with pytest.raises(FirmwareError, match="expected a compiler that knows __flash"):
+        build(dense.source, strict, tmp_path)

@@ -1,0 +1,34 @@
+"""Tests that run on emulated boards: each is skipped where the tools of its board are not, and says what to install."""
+
+from collections.abc import Iterable
+
+import pytest
+
+from edgedigits_export.boards.board import BOARDS, UNO, Board
+
+LARGE = tuple(board for board in BOARDS if board is not UNO)
+"""Boards with room for a network of 100 KB."""
+
+
+def on(boards: Iterable[Board] = BOARDS):
+    """Mark a test that takes a ``board``, for each of some."""
+    return pytest.mark.parametrize(
+        "board", [pytest.param(board, id=board.cpu, marks=_marks(board)) for board in boards]
+    )
+
+
+def needs(*boards: Board):
+    """Mark a test that needs the tools of some boards."""
+    marks = [mark for board in boards for mark in _marks(board)]
+
+    def marked(test):
+        for mark in marks:
+            test = mark(test)
+        return test
+
+    return marked
+
+
+def _marks(board: Board) -> list[pytest.MarkDecorator]:
+    missing = board.missing_packages
+    return [pytest.mark.mcu, pytest.mark.skipif(bool(missing), reason=f"apt-get install {' '.join(missing)}")]
