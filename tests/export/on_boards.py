@@ -1,13 +1,28 @@
 """Tests that run on emulated boards: each is skipped where the tools of its board are not, and says what to install."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from edgedigits_export.boards.board import BOARDS, UNO, Board
+from edgedigits_export.formats.c_source import CNetwork
+
+PICTURES = 300
 
 LARGE = tuple(board for board in BOARDS if board is not UNO)
 """Boards with room for a network of 100 KB."""
+
+
+@dataclass(frozen=True)
+class Small:
+    """A network as C code, and what it has to answer to the test images."""
+
+    source: Path
+    network: CNetwork
+    expected: np.ndarray  # uint8 (n, 10)
 
 
 def on(boards: Iterable[Board] = BOARDS):

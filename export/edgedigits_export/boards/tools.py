@@ -7,6 +7,8 @@ from edgedigits.child_processes import find_program
 from edgedigits.errors import EdgeDigitsError
 
 SECONDS_TO_RUN = 300.0
+TELLING = ("error", "overflow", "undefined reference")
+"""The first line of a compiler or linker with one of these says what is wrong."""
 
 
 class FirmwareError(EdgeDigitsError, RuntimeError):
@@ -46,7 +48,7 @@ def run_tool(name: str, *arguments: str, folder: Path) -> str:
     if done.returncode != 0:
         said = (done.stderr or done.stdout).strip().splitlines()
         complaint = next(
-            (line for line in said if "error" in line or "overflow" in line), said[-1] if said else ""
+            (line for line in said if any(word in line for word in TELLING)), said[-1] if said else ""
         )
         raise FirmwareError(f"{Path(name).name} failed ({complaint[:300] or f'status {done.returncode}'})")
     return done.stdout
