@@ -54,6 +54,7 @@ def dense(make_layers: Callable, make_model: Callable, pixels: np.ndarray, tmp_p
 @pytest.fixture(scope="session")
 def convolutions(pixels: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Small:
     """Convolutions, a depthwise one, poolings, a sum, slopes: most kinds of layers, in 1 KB of RAM."""
+    keras.utils.set_random_seed(1)
     image = keras.Input((28, 28, 1))
     map_ = layers.LeakyReLU()(layers.Conv2D(4, 5, 2)(image))
     map_ = layers.MaxPooling2D()(map_)
@@ -62,7 +63,6 @@ def convolutions(pixels: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -
     map_ = layers.PReLU(shared_axes=[1, 2])(map_)
     map_ = layers.Conv2D(6, 3, activation="relu")(map_)
     answer = layers.Dense(10, "softmax")(layers.Flatten()(layers.AveragePooling2D(2)(map_)))
-    keras.utils.set_random_seed(1)
     folder = tmp_path_factory.mktemp("convolutions")
     model = networks.randomized(keras.Model(image, answer))
     kernel, biases = model.layers[-1].get_weights()

@@ -225,3 +225,12 @@ DISASSEMBLY = """
 
 def test_the_deepest_chain_of_an_avr_s_calls_counts() -> None:
     assert deepest_avr_stack(USAGE, DISASSEMBLY, "edgedigits_predict") == 208 + 40 + 32
+
+
+def test_a_simulator_without_a_compiler_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CC", raising=False)
+    with pytest.raises(FirmwareError, match="no C compiler here: apt-get install gcc libsimavr-dev"):
+        UNO.emulator.run(tmp_path / "digits.elf")

@@ -86,4 +86,4 @@ def test_the_sketch_answers_what_comes_in_by_the_serial_port(
         f"{answer.argmax()} {'sure' if lead >= MIN_MARGIN else 'not sure'}"
         for answer, lead in zip(small.expected[:count], leads, strict=True)
     ]
-    assert len(set(lines)) > 2
+    assert len(set(lines)) > 1
