@@ -7,6 +7,7 @@ Words stand between dashes, in the order in which a picture goes through them; t
     depthwise    a convolution of each channel by itself, batch normalization, relu; depthwise2 gives two for each
     pool         the largest of 2x2 values; pool3 of 3x3
     meanpool     their mean; meanpool3
+    crop2        two pixels less on each side
     add          the sum of what there is and what there was two words ago, a residual; add3 three words ago
     mean, max    of each channel, all over the map
     dense32      every one of 32 values from all values, relu
@@ -39,6 +40,7 @@ _KINDS: dict[str, tuple[int | None, int, frozenset[str]]] = {
     "depthwise": (1, 64, _CONVOLUTION),
     "pool": (2, LARGEST_WINDOW, _POOLING),
     "meanpool": (2, LARGEST_WINDOW, _POOLING),
+    "crop": (None, LARGEST_WINDOW // 2 - 1, frozenset()),
     "add": (2, MOST_WORDS, frozenset()),
     "mean": (0, 0, frozenset()),
     "max": (0, 0, frozenset()),

@@ -15,6 +15,7 @@ from edgedigits.file_names import DEFAULT_NAME, file_name, network_name
 
 if TYPE_CHECKING:
     from edgedigits.input_scale import InputScale
+    from edgedigits.model_files.quantized_bits import Bits
     from edgedigits.model_files.trained_networks import Arch
     from edgedigits.progress import Progress
 
@@ -61,6 +62,17 @@ def read_network(ctx: click.Context, param: click.Parameter, value: str) -> "Arc
         return read_arch(value)
     except ValueError as error:
         raise click.BadParameter(str(error), ctx, param) from error
+
+
+def read_layer_bits(text: str, arch: "Arch") -> "tuple[Bits, ...]":
+    """Read what ``--bits`` takes for a network; what is no such text is wrong usage."""
+    from edgedigits.model_files.quantized_bits import read_bits
+    from edgedigits.model_files.trained_networks import trained_spec
+
+    try:
+        return read_bits(text, len(trained_spec(arch).weighted))
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--bits") from error
 
 
 def read_margin(ctx: click.Context, param: click.Parameter, value: str | None) -> int | float | None:

@@ -20,12 +20,13 @@ from edgedigits.cli.options import (
     name_option,
     quiet_option,
     read_labels,
+    read_layer_bits,
     read_network,
     terminal_progress,
 )
 from edgedigits.cli.process import Interrupted
 from edgedigits.cli.terminal import complain, echo
-from edgedigits.contract import LABELS
+from edgedigits.contract import LABELS, PIXEL_MAX
 from edgedigits.file_names import CHECKPOINT, DEFAULT_NAME, sidecar_name
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ Layers in words, with dashes between, the ten classes understood:
   conv24       3x3 convolution to 24 channels, batch normalization, relu
   separable24  a convolution of each channel by itself, then of each pixel
   depthwise    only the first of these; depthwise2 makes two of each channel
+  crop2        two pixels less on each side
   pool         largest of 2x2; pool3 of 3x3; meanpool, their mean
   add          plus what there was two words ago; add3 three words ago
   mean, max    of each channel, all over the map
@@ -81,6 +83,24 @@ zeros around the map, .bare a bias and no batch normalization.
     "--learning-rate",
     type=Amount(0, LARGEST_RATE, min_open=True),
     help="The highest of the schedule. [default: as the recipe has it]",
+)
+@click.option(
+    "--bits",
+    metavar="BITS",
+    help="Of the weights, 8, 6, 5, 4, 3, 2 or ternary: whole numbers of a step that is learned; or one for each layer "
+    "that has weights, 8-4-4. [default: floats]",
+)
+@click.option(
+    "--steps",
+    type=click.Choice(["layer", "channel"]),
+    help="What has a step of its own, with --bits: a layer, or each of its outputs. [default: layer]",
+)
+@click.option(
+    "--least-deviation",
+    type=Amount(0, PIXEL_MAX),
+    metavar="LEVELS",
+    help="Leave out inputs of the first dense layer whose standard deviation over the training images is less, with "
+    "--bits. [default: 0, none]",
 )
 @click.option(
     "--drawn",
@@ -155,6 +175,7 @@ def command(
       edgedigits train --drawn 30000 --non-digits 6000 --spoilt 0.1   # for other people's handwriting
       edgedigits train --arch cnn --budget long --name cnn
       edgedigits train --arch conv8-pool-conv24-conv40-mean --name small
+      edgedigits train --arch meanpool-conv8.bare-pool-conv16.valid.bare-mean --bits 4 --name tiny
       edgedigits train --recipe plain --epochs 20
       edgedigits train --resume                     # after Ctrl-C or a power cut
       edgedigits train --data fashion --labels names.txt --name fashion
@@ -172,6 +193,8 @@ def command(
         with extra("train", "training"):
             from edgedigits.training.recipe import edge, plain
             from edgedigits.training.train import train
+        if bits := changes.pop("bits", None):
+            changes["bits"] = read_layer_bits(bits, arch)
         chosen = plain(arch, **changes) if recipe == "plain" else edge(arch, budget, **changes)
         result = train(chosen, train_split, test_split, models, name=name, resume=resume, progress=progress)
     if as_json:

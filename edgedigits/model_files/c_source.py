@@ -21,6 +21,10 @@ _ZEROS = re.compile(r"^    \.zero_point = ([0-9]{1,3}),", re.MULTILINE)
 _LOWEST = re.compile(r"^    \.lowest = ([0-9]{1,3}),", re.MULTILINE)
 _HIGHEST = re.compile(r"^    \.highest = ", re.MULTILINE)
 _UNITS = re.compile(r"^    \.outputs = ([0-9]{1,5}),", re.MULTILINE)
+_PACKED = re.compile(r"^} packed_layer;", re.MULTILINE)
+_PACKED_UNITS = re.compile(r"^        \.outputs = ([0-9]{1,5}),", re.MULTILINE)
+_PLACES = re.compile(r"^    uint(?:8|16)_t (?:height|width);|mean_of_square\(", re.MULTILINE)
+"""What only a packed network has that goes over a map."""
 _MODEL = re.compile(r"^const unsigned char edgedigits_model\[[^]\n]{0,80}\] = \{([0-9,\s]*)\};", re.MULTILINE)
 
 LARGEST_ARRAY = MOST_WEIGHTS + (1 << 22)
@@ -75,15 +79,25 @@ def read_widths(path: Path, source: str) -> tuple[int, ...] | None:
         ContractError: it is no network of layers of int8 weights, or computes with floating-point numbers.
     """
     code = _COMMENT.sub(" ", source)
+    if (found := _FLOATS.search(code)) is not None:
+        raise ContractError(path, "integers only in C code of precision int8", f"a {found[0]}")
+    if _PACKED.search(code) is not None:
+        return _read_packed_widths(path, code)
     widths = tuple(map(int, _UNITS.findall(code)))
     if not widths or len(_WEIGHTS.findall(code)) != len(widths):
         raise ContractError(path, "a table of int8 weights for every layer", f"other tables of {len(widths)}")
-    if (found := _FLOATS.search(code)) is not None:
-        raise ContractError(path, "integers only in C code of precision int8", f"a {found[0]}")
     bounds = zip(_ZEROS.findall(code), _LOWEST.findall(code), strict=False)
     has_relus = all(zero == lowest for zero, lowest in list(bounds)[:-1])
     is_dense = set(_CALLS.findall(code)) <= {"dense"} and has_relus and _HIGHEST.search(code) is None
     return widths if is_dense else None
+
+
+def _read_packed_widths(path: Path, code: str) -> tuple[int, ...] | None:
+    """Return the same of a file with packed weights, comments taken out."""
+    widths = tuple(map(int, _PACKED_UNITS.findall(code)))
+    if not widths:
+        raise ContractError(path, "a table of layers", "none")
+    return None if _PLACES.search(code) else widths
 
 
 def ends_in_sigmoids(source: str) -> bool:

@@ -161,6 +161,15 @@ class NetworkSpec:
         return tuple(layer for layer in self.layers if isinstance(layer, Dense))
 
     @property
+    def weighted(self) -> tuple[LayerSpec, ...]:
+        """The layers that have weights."""
+        return tuple(
+            layer
+            for layer, inputs in zip(self.layers, self.entering, strict=True)
+            if layer.parameter_shapes(inputs)
+        )
+
+    @property
     def is_dense(self) -> bool:
         """Whether it is a chain of Dense layers with relu and a softmax layer at the end, as ``train`` makes them.
 

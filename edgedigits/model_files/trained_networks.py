@@ -111,6 +111,9 @@ class _Built:
             self._call(Dense(name, word.number, "relu"))
         elif word.kind == "dropout":
             self._call(Dropout(name, word.number / 100))
+        elif word.kind == "crop":
+            self._map_needed()
+            self._call(maps.Border2D(name, (-word.number,) * 4))
         else:
             self._map_needed()
             self._call(_pooling(word, name))

@@ -164,6 +164,93 @@ def trade_off(points: Sequence[TradeOffPoint]) -> bytes:
     return _png(figure)
 
 
+@dataclass(frozen=True)
+class FrontPoint:
+    """One network in the plot of accuracy beside flash."""
+
+    label: str
+    bytes: int
+    accuracy: Accuracy
+    epochs: int
+    """For which it was trained."""
+    is_on_front: bool
+    is_tied: bool
+    """Not told apart from the network that was chosen."""
+    is_chosen: bool
+
+
+def front(points: Sequence[FrontPoint], flash: int) -> bytes:
+    """Plot validation accuracy, with its 95 % interval, over bytes of flash, and the front of those that nothing beats.
+
+    Args:
+        points: one or more.
+        flash: bytes of the budget.
+
+    Returns:
+        A PNG file.
+
+    Raises:
+        ValueError: there are no points.
+    """
+    if not points:
+        raise ValueError("expected at least one network to plot, found none")
+    figure = Figure(figsize=(9, 5), layout="constrained")
+    axes = figure.subplots()
+    longest = max(point.epochs for point in points)
+    for point in points:
+        colour = VALIDATION if point.is_tied else TRAINING
+        percent = point.accuracy.percent
+        spread = [[percent - point.accuracy.low], [point.accuracy.high - percent]]
+        face = colour if point.is_on_front else "white"
+        axes.errorbar(
+            [point.bytes],
+            [percent],
+            spread,
+            fmt="o",
+            markersize=7 if point.epochs == longest else 4,
+            color=colour,
+            markerfacecolor=face,
+            capsize=2,
+            linewidth=0.8,
+        )
+    best = sorted((point for point in points if point.is_on_front), key=lambda point: point.bytes)
+    axes.plot(
+        [point.bytes for point in best],
+        [point.accuracy.percent for point in best],
+        color=INK,
+        linewidth=0.8,
+        drawstyle="steps-post",
+    )
+    for point in best:
+        weight = "bold" if point.is_chosen else "normal"
+        place = (point.bytes, point.accuracy.percent)
+        axes.annotate(
+            point.label,
+            place,
+            xytext=(-5, 5),
+            textcoords="offset points",
+            ha="right",
+            fontsize=6,
+            fontweight=weight,
+        )
+    axes.axvline(flash, color=INK, linewidth=0.8, linestyle=":")
+    axes.set(
+        title="filled: nothing smaller is as accurate; orange: not told apart from the chosen one (bold); "
+        "small: trained for fewer epochs; dotted: the budget",
+        xlabel="bytes of flash on a Cortex-M0, code and tables included",
+        ylabel="validation accuracy (%), 95 % interval",
+    )
+    axes.title.set_fontsize(8)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    # Names stand to the left of their points.
+    least = min(point.bytes for point in points)
+    room = max(flash - least, 0.05 * flash)
+    axes.set_xlim(least - 0.7 * room, flash + 0.05 * room)
+    axes.margins(y=0.08)
+    axes.grid(alpha=0.3)
+    return _png(figure)
+
+
 def _dots(axes: Axes, values: Sequence[float], texts: Sequence[str], colour: str) -> None:
     """Draw a value on each line, where the axis has it, and write its text above."""
     axes.plot(values, range(len(values)), "o", color=colour)

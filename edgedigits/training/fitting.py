@@ -24,6 +24,7 @@ from edgedigits.networks.build import build_network
 from edgedigits.picture.levels import Pixels
 from edgedigits.training.augmentation import warp_epoch
 from edgedigits.training.drawn import draw_digits
+from edgedigits.training.learned_steps import deploy_into, learning_steps, leave_out_still_inputs
 from edgedigits.training.non_digits import draw_non_digits
 from edgedigits.training.recipe import Recipe
 from edgedigits.training.renewal import Renewed
@@ -90,7 +91,7 @@ class Fitter:
         self._input_shape = spec.input_shape
         # A product of all images at once is what it always was; maps of all of them would take gigabytes.
         self._images_at_once = MOST_IMAGES if spec.is_dense else MAPS_AT_ONCE
-        self.current_network = build_network(spec, recipe.seed, recipe.initializer)
+        self.current_network = self._first_network()
         normalizing = [
             layer
             for layer in self.current_network.layers
@@ -109,7 +110,7 @@ class Fitter:
         self.network = self.current_network
         """The result: the averaged network, or the trained one where the recipe does not average."""
         if recipe.averaging is not None:
-            self.network = build_network(spec, recipe.seed, recipe.initializer)
+            self.network = self._first_network()
         self._averaged = [
             (average, weight)
             for average, weight in zip(self.network.variables, self.current_network.variables, strict=True)
@@ -118,11 +119,36 @@ class Fitter:
         self._loss, self._targets = _loss_of(recipe)
         # AutoGraph would leave the source that it generates in the temporary folder.
         self._run_steps = tf.function(self._steps_graph, autograph=False)
-        self._predict = tf.function(
-            lambda images: self.network(self._scaled(images), training=False), autograph=False
-        )
+        self._predict = self._predictor()
         self._upcoming: tuple[int, Future[tuple[Pixels, Labels]]] | None = None
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="next-epoch")
+
+    def _first_network(self) -> keras.Model:
+        """Return a network before its first step, in layers that learn steps of their weights if the recipe says so."""
+        recipe = self.recipe
+        network = build_network(trained_spec(recipe.arch), recipe.seed, recipe.initializer)
+        if not recipe.bits:
+            return network
+        learner = learning_steps(network, recipe.bits, recipe.steps)
+        if recipe.least_deviation:
+            leave_out_still_inputs(learner, self._data.train_images, recipe.least_deviation)
+        return learner
+
+    def _predictor(self) -> Callable[[tf.Tensor], tf.Tensor]:
+        network = self.network
+        predict: Callable[[tf.Tensor], tf.Tensor] = tf.function(
+            lambda images: network(self._scaled(images), training=False), autograph=False
+        )
+        return predict
+
+    def deploy(self) -> None:
+        """Let ``network`` consist of Keras' own layers, after the last epoch; where no steps were learned, it does."""
+        if self.recipe.bits:
+            learner = self.network
+            spec = trained_spec(self.recipe.arch)
+            self.network = build_network(spec, self.recipe.seed, self.recipe.initializer)
+            deploy_into(self.network, learner)
+            self._predict = self._predictor()
 
     @property
     def steps_per_epoch(self) -> int:

@@ -7,8 +7,11 @@ from itertools import pairwise
 from typing import Any, Literal
 
 from edgedigits.arguments import LARGEST_RATE, LARGEST_SEED, MOST_EPOCHS, MOST_IMAGES, amount_of, count_of
-from edgedigits.contract import CLASSES, PIXELS, WIDEST_LAYER
+from edgedigits.contract import CLASSES, PIXEL_MAX, PIXELS, WIDEST_LAYER
 from edgedigits.errors import ArgumentError
+from edgedigits.model_files.map_layers import Conv2D
+from edgedigits.model_files.network_spec import Dense
+from edgedigits.model_files.quantized_bits import Bits
 from edgedigits.model_files.trained_networks import Arch, trained_spec
 from edgedigits.training.augmentation import Warp
 
@@ -16,6 +19,7 @@ Loss = Literal["sparse_categorical_crossentropy", "categorical_crossentropy"]
 Schedule = Literal["linear", "cosine"]
 Initializer = Literal["glorot_uniform", "he_normal"]
 Budget = Literal["fast", "standard", "long"]
+Per = Literal["layer", "channel"]
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,13 @@ class Recipe:
     ways, and given as they are, it read 92.5 % with a tenth, and 74.6 % without, then with fewer shapes of drawn
     digits; of those that are not spoilt, 98.84 and 98.96 %.
     """
+    bits: tuple[Bits, ...] = ()
+    """Of the weights of each layer that has any, which learns the step that they are multiples of; none for floats."""
+    steps: Per = "layer"
+    """What has a step of its own, where there are bits."""
+    least_deviation: float = 0.0
+    """Inputs of the first Dense layer whose standard deviation over the training images is lower, in pixel values, are
+    left out, where there are bits: their weights are 0."""
     loss: Loss = "sparse_categorical_crossentropy"
     validation: int = 5_000
     """Images held out of the training split, every class with its share."""
@@ -87,8 +98,29 @@ class Recipe:
         amount_of("learning_rate", self.learning_rate, zero=False, most=LARGEST_RATE)
         amount_of("weight_decay", self.weight_decay, most=1.0)
         amount_of("spoilt", self.spoilt, most=1.0)
+        amount_of("least_deviation", self.least_deviation, most=PIXEL_MAX)
+        if self.bits:
+            self._check_bits()
+        elif self.least_deviation:
+            raise ArgumentError(
+                "least_deviation: expected 0 for weights that are not quantized; choose --bits too"
+            )
         for factor in self.warp_stages or (math.nan,):
             amount_of("warp_stages", factor, most=1.0)
+
+    def _check_bits(self) -> None:
+        """Raise ``ArgumentError`` where a layer cannot learn steps, or there are too few or too many bits."""
+        weighted = trained_spec(self.arch).weighted
+        if len(self.bits) != len(weighted):
+            raise ArgumentError(
+                f"bits: expected one for each of {len(weighted)} layers with weights, got {len(self.bits)}"
+            )
+        for layer in weighted:
+            if type(layer) not in (Dense, Conv2D):
+                raise ArgumentError(
+                    f"bits: expected layers of words conv, with .bare, and dense, found {layer}: batch normalization "
+                    "and separable convolutions have no steps"
+                )
 
     def warp_of(self, epoch: int) -> Warp | None:
         """Return how far the images of an epoch, counted from 1, are bent."""
@@ -98,7 +130,8 @@ class Recipe:
     def to_dict(self) -> dict[str, Any]:
         """Return all fields as JSON values."""
         arch = self.arch if isinstance(self.arch, str) else list(self.arch)
-        return {**dataclasses.asdict(self), "arch": arch, "warp_stages": list(self.warp_stages)}
+        lists = {"warp_stages": list(self.warp_stages), "bits": list(self.bits)}
+        return {**dataclasses.asdict(self), "arch": arch, **lists}
 
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> "Recipe":
@@ -108,6 +141,7 @@ class Recipe:
             "arch": arch if isinstance(arch, str) else tuple(arch),
             "warp": Warp(**fields["warp"]) if fields["warp"] else None,
             "warp_stages": tuple(fields.get("warp_stages", cls.warp_stages)),
+            "bits": tuple(fields.get("bits", ())),
         }
         return cls(**{**fields, **read})
 

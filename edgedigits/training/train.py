@@ -69,6 +69,7 @@ def train(
         write_checkpoint(checkpoint, fitter, history, train_split)
         if epoch % note_every == 0 or epoch == recipe.epochs:
             progress.note(describe_epoch(history[-1], recipe))
+    fitter.deploy()
     scaling = scale_by_temperature(
         fitter.network,
         fitter.probabilities,

@@ -23,6 +23,7 @@ from edgedigits.networks.build import load_network, weighted_network, weights_sh
 from edgedigits.networks.weighted import WeightedDense, WeightedLayer, WeightedNetwork
 from edgedigits_export.graph.lowering import lowered
 from edgedigits_export.graph.steps import Step
+from edgedigits_export.integers.weight_grids import quantized_weights
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -147,11 +148,15 @@ def load_inference_graph(path: Path) -> InferenceGraph:
 def _deployed(
     model: keras.Model, spec: NetworkSpec, scale: InputScale
 ) -> tuple[WeightedNetwork | None, tuple[Step, ...] | None]:
-    """Return what is deployed of a network: Dense layers, or steps."""
-    if spec.is_dense:
-        return _folded(weighted_network(model), scale, spec.rescaling), None
+    """Return what is deployed of a network: Dense layers, or steps.
+
+    Dense layers whose weights are whole numbers of a step are steps too, whose integers stay these.
+    """
     weights = {layer.name: layer.get_weights() for layer in model.layers}
-    return None, lowered(spec, weights, scale)
+    steps = lowered(spec, weights, scale)
+    if spec.is_dense and quantized_weights(steps) is None:
+        return _folded(weighted_network(model), scale, spec.rescaling), None
+    return None, steps
 
 
 def _folded(network: WeightedNetwork, scale: InputScale, rescaling: Rescaling | None) -> WeightedNetwork:

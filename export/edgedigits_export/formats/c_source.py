@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,7 @@ from edgedigits_export.boards.board import BOARDS, Board
 from edgedigits_export.boards.firmware import FirmwareFigures
 from edgedigits_export.c_code.chain import ChainNetwork
 from edgedigits_export.c_code.network import LayeredNetwork
+from edgedigits_export.c_code.packed import NotPackedError, PackedNetwork
 from edgedigits_export.formats import tflite_file
 from edgedigits_export.formats.c_text import ABOUT_MAPS, c_identifier, c_string, check_name, render
 from edgedigits_export.formats.export_format import Converted, FormatRecord
@@ -35,7 +36,7 @@ from edgedigits_export.integers.reference_kernels import RUNTIME as REFERENCE_RU
 from edgedigits_export.integers.reference_kernels import reference_probabilities
 from edgedigits_export.targets import ExportOptions
 
-CNetwork = ChainNetwork | LayeredNetwork
+CNetwork = ChainNetwork | LayeredNetwork | PackedNetwork
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,11 @@ def c_network(made: Converted, metadata: ModelMetadata, options: ExportOptions) 
     """Return the network of a C file: it names the int8 ``.tflite`` file with the same integers, metadata inside."""
     tflite = tflite_file.add_metadata(made.content, dataclasses.replace(metadata, edges=options.edges))
     if isinstance(made.integers, IntegerGraph):
-        return LayeredNetwork(made.integers, hashlib.sha256(tflite).hexdigest())
+        sha256 = hashlib.sha256(tflite).hexdigest()
+        try:
+            return PackedNetwork(made.integers, sha256)
+        except NotPackedError:
+            return LayeredNetwork(made.integers, sha256)
     return ChainNetwork(read_fixed_point_network(tflite))
 
 
@@ -72,19 +77,25 @@ def render_source(name: str, network: CNetwork, metadata: ModelMetadata) -> str:
     Raises:
         OutputError: a C file cannot include a header of that name.
     """
+    facts: dict[str, Any] = {
+        "network": network,
+        "tflite_sha256": network.sha256,
+        "name": name,
+        "metadata_lines": metadata_comment(metadata),
+        **({"about": ABOUT_MAPS} if network.moves_bytes else {}),
+    }
+    file, title = f"{name}.c", "a neural network for images of 28x28 pixels, in C99"
+    if isinstance(network, PackedNetwork):
+        return render("packed.c.j2", file, title, metadata, **facts)
     return render(
         "network.c.j2",
-        f"{name}.c",
-        "a neural network for images of 28x28 pixels, in C99",
+        file,
+        title,
         metadata,
-        network=network,
         answer="logits" if network.logit_scale else "probabilities",
         layers=[layer for layer, _ in network.templates],
         templates=[template for _, template in network.templates],
-        tflite_sha256=network.sha256,
-        name=name,
-        metadata_lines=metadata_comment(metadata),
-        **({"about": ABOUT_MAPS} if network.moves_bytes else {}),
+        **facts,
     )
 
 
@@ -101,6 +112,7 @@ def render_header(name: str, network: CNetwork, metadata: ModelMetadata) -> str:
         guard=f"EDGEDIGITS_{c_identifier(name)}_H",
         labels=[c_string(label) for label in metadata.labels],
         about_digits=metadata.labels == LABELS,
+        is_packed=isinstance(network, PackedNetwork),
     )
 
 

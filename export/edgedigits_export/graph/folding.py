@@ -9,7 +9,9 @@ from edgedigits_export.graph.steps import (
     Array,
     Border,
     Convolution,
+    GlobalPool,
     Image,
+    Pool,
     Product,
     Scale,
     Step,
@@ -124,10 +126,15 @@ def _scaled_before(before: Step, step: Step, _: Step | None, previous: Step | No
 
 
 def _scaled_later(before: Step, step: Step, *_: Step | None) -> _Pair | None:
-    """Scale by numbers behind a change of shape instead of before it, so as to come to the weights."""
-    if not isinstance(before, Scale) or not isinstance(step, ToRow | ToMap):
+    """Scale by numbers behind a step that only moves or pools values, so as to come to the weights."""
+    if not isinstance(before, Scale) or not isinstance(step, ToRow | ToMap | Pool | GlobalPool | Border):
         return None
     if before.factor.ndim or before.offset.ndim:
+        return None
+    if isinstance(step, Pool | GlobalPool) and step.kind == "max" and before.factor < 0:
+        return None
+    if isinstance(step, Border) and max(step.margins) > 0 and before.offset != 0:
+        # The zeros around a map are zeros before and behind the scaling.
         return None
     return dataclasses.replace(step, sources=before.sources), dataclasses.replace(
         before, sources=step.sources

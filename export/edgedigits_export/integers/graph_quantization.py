@@ -32,6 +32,8 @@ from edgedigits_export.integers.graph_steps import (
 from edgedigits_export.integers.grids import Grid, RangeMethod, min_max
 from edgedigits_export.integers.quantization import RoundedNetwork, round_weights
 from edgedigits_export.integers.rounding import quantize_biases, round_by_products, weight_scales
+from edgedigits_export.integers.shift_graph import ShiftedGraph, is_shiftable, means_as_products
+from edgedigits_export.integers.weight_grids import WholeWeights, quantized_weights
 
 LEAST_LOGIT_SCALE = 2.0**-24
 """Of what goes into a softmax: far above the least that its reference kernel takes."""
@@ -127,8 +129,8 @@ class RoundedGraph:
         return step
 
 
-Rounded = RoundedNetwork | RoundedGraph
-"""A network of either kind with rounded weights."""
+Rounded = RoundedNetwork | RoundedGraph | ShiftedGraph
+"""A network of any kind with rounded weights."""
 
 
 def chosen_grids(
@@ -179,8 +181,13 @@ def _ends_in_softmax(steps: tuple[Step, ...]) -> bool:
     return isinstance(last, Function) and last.name == "softmax"
 
 
-def round_graph(steps: tuple[Step, ...], images: Pixels, *, per_channel: bool, bits: int) -> RoundedGraph:
+def round_graph(
+    steps: tuple[Step, ...], images: Pixels, *, per_channel: bool, bits: int
+) -> RoundedGraph | ShiftedGraph:
     """Prepare, center and equalize the steps of a network, and round its weights.
+
+    Weights that are whole numbers of a step already stay what they are, whatever form is asked for: neither is such
+    a network centered or equalized.
 
     Args:
         steps: folded; the last gives the probabilities.
@@ -188,7 +195,11 @@ def round_graph(steps: tuple[Step, ...], images: Pixels, *, per_channel: bool, b
         per_channel: whether every output gets a weight scale of its own, or one layer one scale.
         bits: of the weights, 8 or 7.
     """
-    steps = equalized(centered(prepared(steps)), images)
+    steps = prepared(steps)
+    whole = quantized_weights(steps)
+    if whole is not None:
+        return _with_whole_weights(steps, whole, images)
+    steps = equalized(centered(steps), images)
     seen = look(steps, images, steps[-1].sources[0])
     grids = chosen_grids(steps, seen.samples, min_max, min_max)
     largest = 2 ** (bits - 1) - 1
@@ -198,6 +209,18 @@ def round_graph(steps: tuple[Step, ...], images: Pixels, *, per_channel: bool, b
         if isinstance(step, Weighted)
     }
     return RoundedGraph(steps, weights, seen.samples, images)
+
+
+def _with_whole_weights(
+    steps: tuple[Step, ...], whole: dict[int, WholeWeights], images: Pixels
+) -> RoundedGraph | ShiftedGraph:
+    """Return a network whose weights are whole numbers of a step: brought to its grids by shifts where it can be."""
+    steps, whole = means_as_products(steps, whole)
+    samples = look(steps, images, steps[-1].sources[0]).samples
+    if is_shiftable(steps, whole):
+        return ShiftedGraph(steps, whole, samples)
+    weights = {place: (found.integers, found.steps.astype(np.float32)) for place, found in whole.items()}
+    return RoundedGraph(steps, weights, samples, images)
 
 
 def round_network(

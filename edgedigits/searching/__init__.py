@@ -1,0 +1,1 @@
+"""The search for the best network within a budget of flash, RAM and instructions."""
