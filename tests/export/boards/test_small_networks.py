@@ -15,6 +15,7 @@ from edgedigits_export.boards.board import OPTIMIZATIONS, RV32EC, UNO
 from edgedigits_export.boards.firmware import run
 from edgedigits_export.boards.toolchain import build
 from edgedigits_export.boards.tools import FirmwareError, run_tool
+from edgedigits_export.formats import c_text
 
 pytestmark = pytest.mark.c_compiler
 
@@ -100,3 +101,44 @@ def test_a_compiler_that_knows_no_flash_is_told(dense: Small, tmp_path: Path) ->
     strict = dataclasses.replace(UNO, toolchain=dataclasses.replace(UNO.toolchain, dialect="-std=c99"))
     with pytest.raises(FirmwareError, match="expected a compiler that knows __flash"):
         build(dense.source, strict, tmp_path)
+
+
+LOOP = """
+#include <stdint.h>
+@FLASH@
+
+typedef struct {
+    uint16_t step;
+    uint8_t value;
+    uint16_t count;
+} row;
+
+static const FLASH row rows[4] = {{1, 2, 3}, {4, 5, 6}, {7, 8, 9}, {10, 11, 12}};
+
+uint16_t fill(uint8_t *output);
+
+uint16_t fill(uint8_t *output)
+{
+    uint16_t steps = 0;
+
+    for (const FLASH row *place = rows; place < rows + 4; place++) {
+        for (uint16_t index = 0; index < place->count; index++) {
+            *output++ = place->value;
+        }
+        steps += place->step;
+    }
+    return steps;
+}
+"""
+
+
+@needs(UNO)
+@pytest.mark.parametrize("optimization", OPTIMIZATIONS)
+def test_loops_over_flash_read_flash(optimization, tmp_path: Path) -> None:
+    flash = (Path(c_text.__file__).parent / "templates" / "flash.c.j2").read_text()
+    (tmp_path / "loop.c").write_text(LOOP.replace("@FLASH@", flash))
+    options = ("-std=gnu99", "-Wall", "-Wextra", "-Wpedantic", "-Werror", *UNO.options, optimization)
+    assembly = run_tool("avr-gcc", *options, "-S", "-o", "-", "loop.c", folder=tmp_path)
+    assert re.search(r"\blpm r\d+,", assembly)
+    # Without the pragma, avr-gcc 5.4 reads place->step from RAM at -O2: no warning, another answer.
+    assert not re.search(r"\bldd? r\d+,", assembly)
