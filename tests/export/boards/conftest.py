@@ -11,9 +11,13 @@ from keras import layers
 from on_boards import PICTURES, Small
 
 from edgedigits.datasets.split import Split
+from edgedigits.input_scale import INPUT_SCALES
 from edgedigits.metadata import ModelMetadata
+from edgedigits.searching.candidates import Candidate
 from edgedigits_export.c_code.chain import ChainNetwork
 from edgedigits_export.c_code.network import LayeredNetwork
+from edgedigits_export.c_code.packed import PackedNetwork
+from edgedigits_export.footprint import drawn_weights
 from edgedigits_export.formats.c_source import (
     CNetwork,
     SelftestPicture,
@@ -21,10 +25,11 @@ from edgedigits_export.formats.c_source import (
     render_selftest,
     render_source,
 )
+from edgedigits_export.graph.lowering import lowered
 from edgedigits_export.inference_graph import load_inference_graph
 from edgedigits_export.integers.fixed_point import read_fixed_point_network
-from edgedigits_export.integers.graph_quantization import round_network
-from edgedigits_export.integers.grids import RANGE_METHODS
+from edgedigits_export.integers.graph_quantization import round_graph, round_network
+from edgedigits_export.integers.grids import RANGE_METHODS, min_max
 from edgedigits_export.integers.reference_kernels import reference_answers
 
 METADATA = ModelMetadata("small", "int8", "0" * 64, {"edgedigits": "test"})
@@ -74,3 +79,15 @@ def convolutions(pixels: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -
     expected = graph.integers(pixels)[-1].view(np.uint8) ^ 128
     assert len(np.unique(expected, axis=0)) > PICTURES // 2  # it tells pictures apart
     return written(folder, LayeredNetwork(graph, "0" * 64), pixels, expected)
+
+
+@pytest.fixture(scope="session")
+def packed(pixels: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Small:
+    """Packed weights: two convolutions and a Dense layer of 4 bits, the ten classes ternary."""
+    candidate = Candidate("crop2-meanpool-conv6.valid.bare-pool-conv10.valid.bare-dense16", 4)
+    bits = (*candidate.layer_bits[:-1], "ternary")
+    steps = lowered(candidate.spec, drawn_weights(candidate.spec, bits, None), INPUT_SCALES["0..1"])
+    graph = round_graph(steps, pixels, per_channel=True, bits=8).with_ranges(min_max, min_max)
+    expected = graph.integers(pixels)[-1].view(np.uint8) ^ 128
+    assert len(np.unique(expected, axis=0)) > PICTURES // 4
+    return written(tmp_path_factory.mktemp("packed"), PackedNetwork(graph, "0" * 64), pixels, expected)

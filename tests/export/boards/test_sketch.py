@@ -63,7 +63,7 @@ def compiled(folder: Path) -> Path:
 
 @arduino
 @needs(UNO)
-@pytest.mark.parametrize("kind", ["dense", "convolutions"])
+@pytest.mark.parametrize("kind", ["dense", "convolutions", "packed"])
 def test_the_sketch_answers_what_comes_in_by_the_serial_port(
     kind: str, pixels: np.ndarray, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:

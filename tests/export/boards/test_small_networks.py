@@ -20,7 +20,7 @@ from edgedigits_export.formats import c_text
 pytestmark = pytest.mark.c_compiler
 
 
-@pytest.mark.parametrize("kind", ["dense", "convolutions"])
+@pytest.mark.parametrize("kind", ["dense", "convolutions", "packed"])
 @pytest.mark.parametrize("optimization", OPTIMIZATIONS)
 @on()
 def test_a_board_computes_every_integer_of_the_reference(
@@ -33,7 +33,7 @@ def test_a_board_computes_every_integer_of_the_reference(
     np.testing.assert_array_equal(answers.best, small.expected.argmax(axis=1))
 
 
-@pytest.mark.parametrize("kind", ["dense", "convolutions"])
+@pytest.mark.parametrize("kind", ["dense", "convolutions", "packed"])
 @on()
 def test_every_board_has_its_figures(
     board, kind: str, pixels: np.ndarray, request: pytest.FixtureRequest
