@@ -33,8 +33,10 @@ from edgedigits.datasets.read import read_split
 from edgedigits.datasets.split import Split
 from edgedigits.runtimes.opening import open_model
 from edgedigits_export import export_model, select_targets
-from edgedigits_export.boards import toolchain
-from edgedigits_export.boards.toolchain import M3, deepest_stack, run_tool, sections_of_the_network
+from edgedigits_export.boards.board import M3
+from edgedigits_export.boards.stack import deepest_stack
+from edgedigits_export.boards.toolchain import sections_of_the_network
+from edgedigits_export.boards.tools import run_tool
 
 WIDTHS = {"conv4-6-8": (4, 6, 8), "conv8-12-16": (8, 12, 16), "conv10-16-24": (10, 16, 24)}
 CONVNET = "mnist_convnet"
@@ -90,9 +92,16 @@ def of_emx(program: Path, onnx: Path, folder: Path) -> dict[str, int]:
     source, made = folder / "emx.c", folder / "emx.o"
     options = ["--input-dim", "image:0=1", "--large-temp-threshold", "0"]
     subprocess.run([program, "compile", *options, onnx, source], check=True, capture_output=True)
-    flags = [f"-mcpu={M3.cpu}", "-mthumb", "-Os", "-std=c99", "-ffunction-sections", "-fdata-sections"]
+    flags = [
+        *M3.options,
+        *M3.toolchain.compiling,
+        "-Os",
+        "-std=c99",
+        "-ffunction-sections",
+        "-fdata-sections",
+    ]
     calls = ["-fstack-usage", "-fcallgraph-info=su"]
-    run_tool(toolchain.COMPILER, *flags, *calls, "-c", source.name, "-o", made.name, folder=folder)
+    run_tool(M3.toolchain.compiler, *flags, *calls, "-c", source.name, "-o", made.name, folder=folder)
     sizes = sections_of_the_network(made, M3, folder, "model")
     graph = made.with_suffix(".ci").read_text(encoding="utf-8")
     return {"flash": sizes[".text"] + sizes[".rodata"], "stack": deepest_stack(graph, "model")}

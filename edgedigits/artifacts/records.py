@@ -221,6 +221,12 @@ class FirmwareRecord(TypedDict):
     instructions: int | None
 
 
+class Firmware(FirmwareRecord, total=False):
+    """The same, with what the first releases did not write."""
+
+    cycles: int | None
+
+
 class File(TypedDict, total=False):
     """A file of a network: its hash and size, and what an exported one has besides."""
 
@@ -237,7 +243,7 @@ class File(TypedDict, total=False):
     versions: dict[str, str]
     verification: Verification
     opset: int
-    firmware: list[FirmwareRecord]
+    firmware: list[Firmware]
     firmware_tools: dict[str, str]
     reference_kernels: str
     tflite_sha256: str

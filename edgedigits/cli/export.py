@@ -230,7 +230,7 @@ def print_firmware(file: "ExportedFile") -> None:
     from edgedigits_export import FIRMWARE_HEADER, firmware_rows
 
     print_table(
-        f"{file.path.name}: bytes of flash, bytes of RAM besides the picture, instructions for one picture",
+        f"{file.path.name}: bytes of flash, bytes of RAM besides the picture, instructions (or cycles) for one picture",
         FIRMWARE_HEADER,
         firmware_rows(file.firmware),
     )

@@ -14,7 +14,7 @@ _METADATA = re.compile(rf"^ \* {re.escape(METADATA_TITLE)}\n((?: \* .*\n)+)", re
 _COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.DOTALL)
 """One that nothing ends goes on to the end: else each of many would be looked for from its beginning to there."""
 _FLOATS = re.compile(r"\b(?:float|double)\b")
-_WEIGHTS = re.compile(r"^static const int8_t weights_[0-9]+\[", re.MULTILINE)
+_WEIGHTS = re.compile(r"^static const (?:FLASH )?int8_t weights_[0-9]+\[", re.MULTILINE)
 _CALLS = re.compile(r"^    (?!compute_)([a-z_]{1,40})\((?:&layer_|table_|image|hidden_)", re.MULTILINE)
 """Of the functions that run layers."""
 _ZEROS = re.compile(r"^    \.zero_point = ([0-9]{1,3}),", re.MULTILINE)

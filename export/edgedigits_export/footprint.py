@@ -11,24 +11,19 @@ import numpy as np
 import numpy.typing as npt
 
 from edgedigits.artifacts.versions import versions
-from edgedigits.child_processes import find_program
 from edgedigits.input_scale import INPUT_SCALES
 from edgedigits.metadata import ModelMetadata
 from edgedigits.model_files.network_spec import NetworkSpec
 from edgedigits.model_files.packed_size import PackedCost, packed_cost
 from edgedigits.model_files.quantized_bits import Bits, bounds_of
 from edgedigits.picture.levels import Pixels
+from edgedigits_export.boards.board import M0
 from edgedigits_export.boards.firmware import run
 from edgedigits_export.boards.toolchain import (
-    COMPILER,
-    EMULATOR,
-    M0,
-    PACKAGES,
-    can_compile,
     compile_object,
-    deepest_stack,
     link_program,
     sections_of_the_network,
+    stack_of,
 )
 from edgedigits_export.c_code.packed import PackedNetwork
 from edgedigits_export.formats.c_source import render_header, render_source
@@ -48,12 +43,12 @@ _UNKNOWN = "0" * 64
 
 def missing_compiler() -> str | None:
     """Return the Debian packages of the cross compiler; None where it is here."""
-    return None if can_compile() else PACKAGES[COMPILER]
+    return None if M0.toolchain.is_here else M0.toolchain.packages
 
 
 def counts_instructions() -> bool:
     """Tell whether instructions are counted: compiler and emulator are here."""
-    return can_compile() and find_program(EMULATOR) is not None
+    return not M0.missing_packages
 
 
 def drawn_weights(
@@ -138,7 +133,7 @@ def packed_footprint(
             (folder / file).write_text(text, encoding="utf-8")
         network_object = compile_object(folder / f"{NAME}.c", M0, "-Os", folder)
         sections = sections_of_the_network(network_object, M0, folder, ENTRY)
-        stack = deepest_stack(network_object.with_suffix(".ci").read_text(encoding="utf-8"), ENTRY)
+        stack = stack_of(network_object, M0, ENTRY)
         ram = sections[".data"] + sections[".bss"] + stack
         if counts_instructions() and ram + SPARE_RAM < M0.ram:
             instructions = _counted(network_object, folder, images[:COUNTED_IMAGES])
@@ -153,4 +148,4 @@ def _counted(network_object: Path, folder: Path, images: Pixels) -> int:
     header = f'#include "{NAME}.h"\n#define edgedigits_predict {ENTRY}\n'
     (folder / "counted.h").write_text(header, encoding="utf-8")
     program = link_program(folder / "counted.c", network_object, M0, "-Os", folder, "main.c")
-    return round(float(run(program, M0, images).instructions.mean()))
+    return round(float(run(program, M0, images).counts.mean()))

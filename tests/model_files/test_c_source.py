@@ -98,17 +98,18 @@ def test_of_several_networks_none_is_judged(source: str) -> None:
         read_model_array(PATH, source)
 
 
-def layer_source(outputs: tuple[int, ...], before: str = "") -> str:
+def layer_source(outputs: tuple[int, ...], before: str = "", qualifier: str = "FLASH ") -> str:
     """The tables of an exported file, as far as they tell the widths."""
     tables = "".join(
-        f"static const int8_t weights_{number}[4] = {{1}};\n    .outputs = {units},\n"
+        f"static const {qualifier}int8_t weights_{number}[4] = {{1}};\n    .outputs = {units},\n"
         for number, units in enumerate(outputs, start=1)
     )
     return f"/* A float is none here. */\n{before}{tables}"
 
 
-def test_the_tables_tell_the_widths() -> None:
-    assert read_widths(PATH, layer_source((128, 32, 10))) == (128, 32, 10)
+@pytest.mark.parametrize("qualifier", ["FLASH ", ""], ids=["now", "before"])
+def test_the_tables_tell_the_widths(qualifier: str) -> None:
+    assert read_widths(PATH, layer_source((128, 32, 10), qualifier=qualifier)) == (128, 32, 10)
 
 
 @pytest.mark.parametrize(

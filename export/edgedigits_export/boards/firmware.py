@@ -1,14 +1,13 @@
-"""What an exported C file costs on a microcontroller: flash, RAM and instructions, for a Cortex-M0 and a Cortex-M3.
+"""What an exported C file costs on microcontrollers: flash, RAM, and instructions or clock cycles.
 
-Sizes are the cross compiler's and linker's. Instructions are counted by QEMU, which executes one in each nanosecond of
-its virtual time (``-icount shift=0``) and so makes a counter of the board's SysTick timer. The project that is built
-and run is the folder ``cortex_m``.
+Sizes are the cross compiler's and linker's; instructions and cycles are the emulator's. The boards are the rows of
+``board.BOARDS``; the project that is built and run is the folder ``program`` with the one of the architecture.
 """
 
 import dataclasses
 import struct
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,30 +16,21 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edgedigits.child_processes import find_program
 from edgedigits.contract import CLASSES, PIXELS
+from edgedigits_export.boards.board import BOARDS, OPTIMIZATIONS, Board, Optimization
 from edgedigits_export.boards.toolchain import (
-    BOARDS,
-    EMULATOR,
-    OPTIMIZATIONS,
-    Board,
-    FirmwareError,
-    Optimization,
-    can_compile,
     compile_object,
-    deepest_stack,
     link_program,
-    run_tool,
     sections_of_the_network,
+    stack_of,
 )
+from edgedigits_export.boards.tools import FirmwareError
 
-COUNTED_INSTRUCTIONS = 200_000
-"""In the loop of ``main.c`` that tells how many instructions a tick is."""
+COUNTED = 200_000
+"""Instructions or cycles in the loop of ``main.c`` that tells how many a step of the counter is."""
 
-SPARE_STACK = 1024
-"""Bytes that a board needs besides the network's stack and the picture."""
-
-_ANSWER = np.dtype([("ticks", "<u4"), ("probabilities", "u1", CLASSES), ("best", "u1"), ("filler", "u1")])
+_HEAD = struct.Struct("<II")
+_ANSWER = np.dtype([("steps", "<u4"), ("probabilities", "u1", CLASSES), ("best", "u1"), ("filler", "u1")])
 
 
 @dataclass(frozen=True)
@@ -58,9 +48,11 @@ class FirmwareFigures:
     variables: int
     """Bytes of ``.data`` and ``.bss``."""
     stack: int
-    """Bytes: the longest chain of calls by ``-fstack-usage``, or what QEMU saw used where a library goes deeper."""
-    instructions: int | None
-    """For one picture, rounded mean; None without QEMU, or where the board is too small for the network."""
+    """Bytes: the longest chain of calls by ``-fstack-usage``, or what was seen in use where a library goes deeper."""
+    instructions: int | None = None
+    """For one picture, rounded mean; None without the emulator, on a board too small for it, and where it is cycles."""
+    cycles: int | None = None
+    """The same in clock cycles, where the emulator counts these."""
 
     @property
     def flash(self) -> int:
@@ -81,31 +73,48 @@ class BoardRun:
     """Shape (n,): the class that was returned."""
     probabilities: npt.NDArray[np.uint8]
     """Shape (n, 10), in steps of 1/256."""
-    instructions: npt.NDArray[np.float64]
-    """Shape (n,): for each picture, to the 40 or 63 of a tick."""
+    counts: npt.NDArray[np.float64]
+    """Shape (n,): instructions or cycles for each picture, to the 1 to 63 of a step of the board's counter."""
     stack: int
     """Bytes that were written to below the caller's stack."""
 
 
-def measure(source: Path, parameter_bytes: int, pictures: npt.NDArray[np.uint8]) -> list[FirmwareFigures]:
-    """Measure an exported network on every board and optimization.
+def measure(
+    source: Path, parameter_bytes: int, pictures: npt.NDArray[np.uint8], boards: Iterable[Board] = BOARDS
+) -> tuple[list[FirmwareFigures], dict[str, FirmwareError]]:
+    """Measure an exported network on boards, with every optimization.
 
     Args:
         source: ``digits.c``, with its header beside it.
         parameter_bytes: of its weights and of what else is counted as parameters.
-        pictures: uint8 (n, 28, 28), for the instruction count.
+        pictures: uint8 (n, 28, 28), for the count of instructions or cycles.
+        boards: those whose compiler is not here are left out.
 
     Returns:
-        A row each; none at all without the cross compiler.
-
-    Raises:
-        FirmwareError: the compiler refuses the file, or the board does not come to an end.
+        A row for each board and optimization; and of each processor without one, what its compiler or emulator had
+        against the network.
     """
-    if not can_compile():
-        return []
-    ways = [(board, optimization) for board in BOARDS for optimization in OPTIMIZATIONS]
+    boards = [board for board in boards if board.toolchain.is_here]
+    ways = [(board, optimization) for board in boards for optimization in OPTIMIZATIONS]
     with ThreadPoolExecutor() as pool:  # each waits for processes of its own
-        return list(pool.map(lambda way: _measure_one(source, parameter_bytes, pictures, *way), ways))
+        found = list(pool.map(lambda way: _measured(source, parameter_bytes, pictures, *way), ways))
+    failed = {
+        board.cpu: row for (board, _), row in zip(ways, found, strict=True) if isinstance(row, FirmwareError)
+    }
+    return [row for row in found if isinstance(row, FirmwareFigures) and row.cpu not in failed], failed
+
+
+def _measured(
+    source: Path,
+    parameter_bytes: int,
+    pictures: npt.NDArray[np.uint8],
+    board: Board,
+    optimization: Optimization,
+) -> FirmwareFigures | FirmwareError:
+    try:
+        return _measure_one(source, parameter_bytes, pictures, board, optimization)
+    except FirmwareError as error:
+        return error
 
 
 def _measure_one(
@@ -118,7 +127,6 @@ def _measure_one(
     with tempfile.TemporaryDirectory(prefix="edgedigits-") as name:
         folder = Path(name)
         network_object = compile_object(source, board, optimization, folder)
-        call_graph = network_object.with_suffix(".ci").read_text(encoding="utf-8")
         sections = sections_of_the_network(network_object, board, folder)
         figures = FirmwareFigures(
             cpu=board.cpu,
@@ -127,24 +135,25 @@ def _measure_one(
             tables=sections[".rodata"] - parameter_bytes,
             parameters=parameter_bytes,
             variables=sections[".data"] + sections[".bss"],
-            stack=deepest_stack(call_graph, "edgedigits_predict"),
-            instructions=None,
+            stack=stack_of(network_object, board),
         )
         fits = (
-            figures.flash + PIXELS + 4 * SPARE_STACK < board.flash
-            and figures.ram + PIXELS + SPARE_STACK < board.ram
+            figures.flash + board.program_flash <= board.flash
+            and figures.ram + PIXELS + board.program_ram <= board.ram
         )
-        if find_program(EMULATOR) is None or not fits:
+        if not board.emulator.is_here or not fits:
             return figures
         program = link_program(source, network_object, board, optimization, folder, "main.c")
         ran = run(program, board, pictures)
-    return dataclasses.replace(
-        figures, stack=max(figures.stack, ran.stack), instructions=round(float(ran.instructions.mean()))
-    )
+    count = round(float(ran.counts.mean()))
+    figures = dataclasses.replace(figures, stack=max(figures.stack, ran.stack))
+    if board.counts == "cycles":
+        return dataclasses.replace(figures, cycles=count)
+    return dataclasses.replace(figures, instructions=count)
 
 
 def run(program: Path, board: Board, pictures: npt.NDArray[np.uint8]) -> BoardRun:
-    """Let an emulated board answer pictures: they go in and the answers come out by semihosting.
+    """Let an emulated board answer pictures, which lie with the answers in files beside the program.
 
     Args:
         program: what ``build`` made.
@@ -156,37 +165,18 @@ def run(program: Path, board: Board, pictures: npt.NDArray[np.uint8]) -> BoardRu
     """
     folder = program.parent
     (folder / "pictures.bin").write_bytes(np.ascontiguousarray(pictures, np.uint8).tobytes())
-    run_to_the_end(program, board)
+    board.emulator.run(program)
     content = (folder / "answers.bin").read_bytes()
-    ticks, stack = struct.unpack_from("<II", content)
-    answers = np.frombuffer(content, _ANSWER, offset=8)
-    if len(answers) != len(pictures):
-        raise FirmwareError(f"expected {len(pictures)} answers from {board.name}, got {len(answers)}")
+    expected = _HEAD.size + len(pictures) * _ANSWER.itemsize
+    if len(content) != expected:
+        raise FirmwareError(f"expected {expected:,} bytes of answers from {board.name}, got {len(content):,}")
+    steps, stack = _HEAD.unpack_from(content)
+    answers = np.frombuffer(content, _ANSWER, offset=_HEAD.size)
     return BoardRun(
         best=answers["best"],
         probabilities=answers["probabilities"],
-        instructions=answers["ticks"] * (COUNTED_INSTRUCTIONS / ticks),
+        counts=answers["steps"] * (COUNTED / steps),
         stack=stack,
-    )
-
-
-def run_to_the_end(program: Path, board: Board) -> str:
-    """Run a program on an emulated board, in the program's folder.
-
-    Returns:
-        What it printed.
-
-    Raises:
-        FirmwareError: it does not end, or ends with a failure.
-    """
-    return run_tool(
-        EMULATOR,
-        *("-machine", board.name, "-icount", "shift=0"),
-        *("-display", "none", "-serial", "none", "-monitor", "none"),
-        # Semihosting's console is the emulator's standard output only when it is told so.
-        *("-chardev", "stdio,id=console", "-semihosting-config", "enable=on,target=native,chardev=console"),
-        *("-kernel", program.name),
-        folder=program.parent,
     )
 
 
@@ -217,7 +207,13 @@ def firmware_rows(figures: Sequence[FirmwareFigures]) -> list[tuple[str, ...]]:
             row.optimization,
             *(f"{value:,}" for value in (row.flash, row.code, row.tables, row.parameters)),
             *(f"{value:,}" for value in (row.ram, row.variables, row.stack)),
-            "-" if row.instructions is None else f"{row.instructions:,}",
+            _written(row),
         )
         for row in figures
     ]
+
+
+def _written(row: FirmwareFigures) -> str:
+    if row.cycles is not None:
+        return f"{row.cycles:,} cycles"
+    return "-" if row.instructions is None else f"{row.instructions:,}"

@@ -265,7 +265,12 @@ def test_the_source_says_whether_it_is_a_chain_of_dense_layers(
         with pytest.raises(ContractError, match="int8 weights for every layer"):
             read_widths(
                 path,
-                re.sub(r"static const int8_t weights_\d", "static const int8_t numbers", source, count=1),
+                re.sub(
+                    r"static const FLASH int8_t weights_\d",
+                    "static const FLASH int8_t numbers",
+                    source,
+                    count=1,
+                ),
             )
         with pytest.raises(ContractError, match="a float"):
             read_widths(path, source + "\nstatic float scale;\n")

@@ -5,13 +5,13 @@
  */
 #include <stdint.h>
 
-#include "semihosting.h"
+#include "board.h"
 
 /* Set by the linker script. */
 extern uint32_t stack_top[];
 extern uint32_t data_start[], data_end[];
 extern const uint32_t data_in_flash[];
-extern uint32_t bss_start[], bss_end[];
+extern uint32_t bss_start[]; /* bss_end is in board.h */
 
 int main(void);
 void reset(void);
@@ -26,13 +26,13 @@ void reset(void)
     for (uint32_t *word = bss_start; word < bss_end; word++) {
         *word = 0;
     }
-    semihosting_exit(main() == 0);
+    board_exit(main() == 0);
 }
 
 /** Any fault ends the emulation with a failure. */
 static void fault(void)
 {
-    semihosting_exit(0);
+    board_exit(0);
 }
 
 typedef void (*handler)(void);
