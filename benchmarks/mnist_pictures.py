@@ -25,7 +25,8 @@ from edgedigits.datasets import mnist
 from edgedigits.errors import ImageError
 from edgedigits.measuring import metrics
 from edgedigits.picture.levels import Pixels
-from edgedigits.predictor import DigitPredictor, default_model
+from edgedigits.predictor import DigitPredictor
+from edgedigits.shipped import default_model
 from edgedigits.training.splits import validation_indices
 
 Draw = Callable[[Pixels, np.random.Generator], Pixels | bytes]

@@ -26,7 +26,8 @@ from PIL import Image
 
 from edgedigits.errors import ImageError
 from edgedigits.picture.levels import Pixels
-from edgedigits.predictor import DigitPredictor, default_model
+from edgedigits.predictor import DigitPredictor
+from edgedigits.shipped import default_model
 
 SURE = 0.9
 """Confidence from which on a wrong answer is shown as one that is sure of itself."""

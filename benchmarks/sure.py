@@ -22,7 +22,8 @@ from wild import read_manifest
 from edgedigits.datasets import mnist
 from edgedigits.errors import ImageError
 from edgedigits.picture.reading import Picture
-from edgedigits.predictor import DigitPredictor, Prediction, default_model
+from edgedigits.predictor import DigitPredictor, Prediction
+from edgedigits.shipped import default_model
 
 SEED = 0
 LEAST_SURE, LEAST_RIGHT, MOST_OF_NO_DIGIT = 97.0, 99.9, 5.0

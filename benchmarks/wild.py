@@ -26,7 +26,8 @@ from edgedigits.errors import ImageError
 from edgedigits.measuring import metrics
 from edgedigits.picture.levels import Pixels
 from edgedigits.picture.prepare import prepare
-from edgedigits.predictor import DigitPredictor, default_model
+from edgedigits.predictor import DigitPredictor
+from edgedigits.shipped import default_model
 
 ALL = "all"
 LEAST_OF_ALL, LEAST_OF_A_SOURCE = 98.5, 94.0

@@ -25,15 +25,14 @@ from edgedigits.errors import (
     ImageError,
     ImageTypeError,
     ModelFileError,
-    ModelNotFoundError,
 )
-from edgedigits.file_names import DEFAULT_NAME, file_name
 from edgedigits.format_table import FORMATS, format_of
 from edgedigits.margins import DEFAULT_MIN_MARGIN, lead_in_steps
 from edgedigits.picture.levels import Pixels
 from edgedigits.picture.prepare import as_it_is, prepare
 from edgedigits.picture.reading import Picture
 from edgedigits.runtimes.onnx_session import open_session
+from edgedigits.shipped import default_model, named_model
 
 BATCH = 4096
 """Pictures in one run, so that memory stays flat however many there are; more at once are not quicker either."""
@@ -106,25 +105,6 @@ class Prediction:
         return ranked[:count]
 
 
-def default_model() -> Path:
-    """Return the model that is used where none is named.
-
-    A wheel carries it inside the package; a checkout (and an editable install of one) has it in ``models/hands/``,
-    beside the package. Looked for in this order.
-
-    Raises:
-        ModelNotFoundError: it is in neither place.
-    """
-    package = Path(__file__).parent
-    name = file_name(DEFAULT_NAME, "onnx", "int8")
-    for path in (package / name, package.parent / "models" / "hands" / name):
-        if path.is_file():
-            return path
-    raise ModelNotFoundError(
-        package / name, "reinstall edgedigits, name a model file, or make one with `edgedigits train`"
-    )
-
-
 class DigitPredictor:
     """Reads digits in pictures of any kind.
 
@@ -149,8 +129,9 @@ class DigitPredictor:
         """Open a model file.
 
         Args:
-            model: an ``.onnx`` or ``.ort`` file that ``edgedigits export`` wrote, float or integers; by default, the
-                one that came with edgedigits.
+            model: an ``.onnx`` or ``.ort`` file that ``edgedigits export`` wrote, float or integers, or the name of a
+                small network that came along, ``tiny-4k`` (see ``shipped``), where there is no file of that name; by
+                default, the one that came with edgedigits.
             threads: threads of the runtime, 1 to 1,024, or 0 for one per core. More than one only helps with large
                 batches.
             min_margin: the least lead over the second digit from which on an answer is sure: an ``int`` in steps of
@@ -165,7 +146,7 @@ class DigitPredictor:
         """
         threads = threads_of(threads)
         self._asked = None if min_margin is None else min_margin_of(min_margin)
-        self.model = default_model() if model is None else _path(model)
+        self.model = default_model() if model is None else named_model(_path(model))
         row = format_of(self.model)
         if row is not None and row.runtime != FORMATS["onnx"].runtime:
             raise ModelFileError(

@@ -11,9 +11,9 @@ from edgedigits import DigitPredictor, Prediction
 from edgedigits.arguments import amount_of, count_of, threads_of
 from edgedigits.errors import ArgumentError, ArgumentTypeError
 from edgedigits.measuring.bench_result import BenchOptions
-from edgedigits.predictor import default_model
 from edgedigits.runtimes.onnx_session import open_session
 from edgedigits.runtimes.opening import open_model
+from edgedigits.shipped import default_model
 from edgedigits.training.recipe import Recipe, edge
 from edgedigits_export import ExportOptions
 

@@ -17,7 +17,8 @@ from edgedigits.errors import ArgumentError, ArgumentTypeError
 from edgedigits.margins import DEFAULT_MIN_MARGIN, LARGEST_STEP, NEVER, in_steps, lead_in_steps
 from edgedigits.measuring.metrics import leads_in_steps
 from edgedigits.metadata import METADATA_KEY, ModelMetadata, SureReceipt
-from edgedigits.predictor import DigitPredictor, Prediction, default_model
+from edgedigits.predictor import DigitPredictor, Prediction
+from edgedigits.shipped import default_model
 
 ZERO = Path(__file__).parent / "golden" / "pictures" / "0-paint.png"
 floats = st.floats(0, 1, width=32)

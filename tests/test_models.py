@@ -11,10 +11,10 @@ from edgedigits.datasets.split import Split
 from edgedigits.measuring.reference import read_reference
 from edgedigits.measuring.subjects import model_files
 from edgedigits.measuring.verify import verify_model
-from edgedigits.predictor import default_model
 from edgedigits.reporting.model_card import render_model_card
 from edgedigits.runtimes.c_compiler import find_compiler
 from edgedigits.runtimes.opening import open_model
+from edgedigits.shipped import default_model
 
 FOLDER = Path(__file__).parent.parent / "models"
 ENTRY = read_manifest(FOLDER)["networks"]["digits"]

@@ -18,12 +18,14 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 
 from edgedigits import predictor as predictor_module
+from edgedigits import shipped
 from edgedigits.errors import ContractError, ImageError, ModelFileError, ModelNotFoundError
 from edgedigits.metadata import ModelMetadata
 from edgedigits.picture.levels import Pixels
 from edgedigits.picture.prepare import prepare
-from edgedigits.predictor import DigitPredictor, Prediction, default_model
+from edgedigits.predictor import DigitPredictor, Prediction
 from edgedigits.runtimes.onnx_session import open_session
+from edgedigits.shipped import default_model
 
 GOLDEN = sorted((Path(__file__).parent / "golden" / "pictures").iterdir())
 
@@ -294,7 +296,7 @@ def test_the_default_model_in_the_package_comes_before_that_of_the_checkout(
 ) -> None:
     package = tmp_path / "edgedigits"
     package.mkdir()
-    monkeypatch.setattr(predictor_module, "__file__", str(package / "predictor.py"))
+    monkeypatch.setattr(shipped, "__file__", str(package / "shipped.py"))
     with pytest.raises(ModelNotFoundError, match="name a model file"):
         DigitPredictor()
     (tmp_path / "models" / "hands").mkdir(parents=True)

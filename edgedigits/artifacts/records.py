@@ -225,6 +225,7 @@ class Firmware(FirmwareRecord, total=False):
     """The same, with what the first releases did not write."""
 
     cycles: int | None
+    entry: str
 
 
 class File(TypedDict, total=False):

@@ -34,7 +34,10 @@ NOT_SURE = "not sure"
 @click.command(short_help="Read the digits in pictures.")
 @click.argument("images", metavar="IMAGE...", nargs=-1, required=True, type=click.Path(allow_dash=True))
 @click.option(
-    "--model", type=click.Path(path_type=Path), help="ONNX file. [default: the one that came along]"
+    "--model",
+    type=click.Path(path_type=Path),
+    help="ONNX file, or tiny-2k, tiny-4k, tiny-8k, tiny-16k or tiny-fast, which came along. [default: the largest that "
+    "came along]",
 )
 @click.option(
     "--top", type=click.IntRange(1, CLASSES), default=1, show_default=True, help="Digits per picture."
@@ -75,6 +78,7 @@ def command(
       edgedigits predict --top 3 --show scans/
       edgedigits predict --min-margin 0.9 forms/        # forms/4.png: 4  81.3 %   not sure
       edgedigits predict --model models/digits.int8.onnx --json *.jpg
+      edgedigits predict --model tiny-4k seven.png
       edgedigits predict --save-prepared seen scans/    # seen/a.png, seen/b.png
       curl -s https://example.org/digit.png | edgedigits predict -
     """

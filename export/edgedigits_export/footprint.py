@@ -18,21 +18,14 @@ from edgedigits.model_files.packed_size import PackedCost, packed_cost
 from edgedigits.model_files.quantized_bits import Bits, bounds_of
 from edgedigits.picture.levels import Pixels
 from edgedigits_export.boards.board import M0
-from edgedigits_export.boards.firmware import run
-from edgedigits_export.boards.toolchain import (
-    compile_object,
-    link_program,
-    sections_of_the_network,
-    stack_of,
-)
+from edgedigits_export.boards.firmware import CLASSIFY, program_of, run
+from edgedigits_export.boards.toolchain import compile_object, sections_of_the_network, stack_of
 from edgedigits_export.c_code.packed import PackedNetwork
 from edgedigits_export.formats.c_source import render_header, render_source
 from edgedigits_export.graph.lowering import lowered
 from edgedigits_export.integers.graph_quantization import round_graph
 from edgedigits_export.integers.grids import min_max
 
-ENTRY = "edgedigits_classify"
-"""The function that is measured, with all that it calls."""
 NAME = "network"
 COUNTED_IMAGES = 2
 """Images whose instructions are counted: one takes as many as another to within a hundred."""
@@ -132,8 +125,8 @@ def packed_footprint(
         for file, text in packed_source(spec, drawn_weights(spec, bits, used), images).items():
             (folder / file).write_text(text, encoding="utf-8")
         network_object = compile_object(folder / f"{NAME}.c", M0, "-Os", folder)
-        sections = sections_of_the_network(network_object, M0, folder, ENTRY)
-        stack = stack_of(network_object, M0, ENTRY)
+        sections = sections_of_the_network(network_object, M0, folder, CLASSIFY)
+        stack = stack_of(network_object, M0, CLASSIFY)
         ram = sections[".data"] + sections[".bss"] + stack
         if counts_instructions() and ram + SPARE_RAM < M0.ram:
             instructions = _counted(network_object, folder, images[:COUNTED_IMAGES])
@@ -144,8 +137,5 @@ def packed_footprint(
 
 def _counted(network_object: Path, folder: Path, images: Pixels) -> int:
     """Return the instructions of the entry for one image, the mean of some."""
-    # The program of boards/cortex_m calls the function that answers with probabilities.
-    header = f'#include "{NAME}.h"\n#define edgedigits_predict {ENTRY}\n'
-    (folder / "counted.h").write_text(header, encoding="utf-8")
-    program = link_program(folder / "counted.c", network_object, M0, "-Os", folder, "main.c")
+    program = program_of(folder / f"{NAME}.c", network_object, M0, "-Os", folder, CLASSIFY)
     return round(float(run(program, M0, images).counts.mean()))

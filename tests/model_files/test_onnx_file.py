@@ -9,7 +9,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from edgedigits.errors import ContractError, ModelFileError
 from edgedigits.model_files.onnx_file import MOST_NUMBERS, check_onnx
-from edgedigits.predictor import default_model
+from edgedigits.shipped import default_model
 
 PATH = Path("digits.onnx")
 WHOLE = default_model().read_bytes()

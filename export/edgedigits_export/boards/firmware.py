@@ -33,6 +33,10 @@ _HEAD = struct.Struct("<II")
 _ANSWER = np.dtype([("steps", "<u4"), ("probabilities", "u1", CLASSES), ("best", "u1"), ("filler", "u1")])
 
 
+PREDICT, CLASSIFY = "edgedigits_predict", "edgedigits_classify"
+"""Functions of a C file: the digit with probabilities; in packed C also the digit with logits, which takes less."""
+
+
 @dataclass(frozen=True)
 class FirmwareFigures:
     """What a network costs on a processor, compiled in one way."""
@@ -53,6 +57,8 @@ class FirmwareFigures:
     """For one picture, rounded mean; None without the emulator, on a board too small for it, and where it is cycles."""
     cycles: int | None = None
     """The same in clock cycles, where the emulator counts these."""
+    entry: str = PREDICT
+    """The function that a program calls; the linker drops what it does not need."""
 
     @property
     def flash(self) -> int:
@@ -80,7 +86,11 @@ class BoardRun:
 
 
 def measure(
-    source: Path, parameter_bytes: int, pictures: npt.NDArray[np.uint8], boards: Iterable[Board] = BOARDS
+    source: Path,
+    parameter_bytes: int,
+    pictures: npt.NDArray[np.uint8],
+    boards: Iterable[Board] = BOARDS,
+    entries: Sequence[str] = (PREDICT,),
 ) -> tuple[list[FirmwareFigures], dict[str, FirmwareError]]:
     """Measure an exported network on boards, with every optimization.
 
@@ -89,17 +99,23 @@ def measure(
         parameter_bytes: of its weights and of what else is counted as parameters.
         pictures: uint8 (n, 28, 28), for the count of instructions or cycles.
         boards: those whose compiler is not here are left out.
+        entries: functions to measure, each by itself.
 
     Returns:
-        A row for each board and optimization; and of each processor without one, what its compiler or emulator had
-        against the network.
+        A row for each board, optimization and function; and of each processor without one, what its compiler or
+        emulator had against the network.
     """
     boards = [board for board in boards if board.toolchain.is_here]
-    ways = [(board, optimization) for board in boards for optimization in OPTIMIZATIONS]
+    ways = [
+        (board, optimization, entry)
+        for board in boards
+        for optimization in OPTIMIZATIONS
+        for entry in entries
+    ]
     with ThreadPoolExecutor() as pool:  # each waits for processes of its own
         found = list(pool.map(lambda way: _measured(source, parameter_bytes, pictures, *way), ways))
     failed = {
-        board.cpu: row for (board, _), row in zip(ways, found, strict=True) if isinstance(row, FirmwareError)
+        board.cpu: row for (board, *_), row in zip(ways, found, strict=True) if isinstance(row, FirmwareError)
     }
     return [row for row in found if isinstance(row, FirmwareFigures) and row.cpu not in failed], failed
 
@@ -110,9 +126,10 @@ def _measured(
     pictures: npt.NDArray[np.uint8],
     board: Board,
     optimization: Optimization,
+    entry: str,
 ) -> FirmwareFigures | FirmwareError:
     try:
-        return _measure_one(source, parameter_bytes, pictures, board, optimization)
+        return _measure_one(source, parameter_bytes, pictures, board, optimization, entry)
     except FirmwareError as error:
         return error
 
@@ -123,11 +140,12 @@ def _measure_one(
     pictures: npt.NDArray[np.uint8],
     board: Board,
     optimization: Optimization,
+    entry: str,
 ) -> FirmwareFigures:
     with tempfile.TemporaryDirectory(prefix="edgedigits-") as name:
         folder = Path(name)
         network_object = compile_object(source, board, optimization, folder)
-        sections = sections_of_the_network(network_object, board, folder)
+        sections = sections_of_the_network(network_object, board, folder, entry)
         figures = FirmwareFigures(
             cpu=board.cpu,
             optimization=optimization,
@@ -135,7 +153,8 @@ def _measure_one(
             tables=sections[".rodata"] - parameter_bytes,
             parameters=parameter_bytes,
             variables=sections[".data"] + sections[".bss"],
-            stack=stack_of(network_object, board),
+            stack=stack_of(network_object, board, entry),
+            entry=entry,
         )
         fits = (
             figures.flash + board.program_flash <= board.flash
@@ -143,13 +162,34 @@ def _measure_one(
         )
         if not board.emulator.is_here or not fits:
             return figures
-        program = link_program(source, network_object, board, optimization, folder, "main.c")
-        ran = run(program, board, pictures)
+        ran = run(program_of(source, network_object, board, optimization, folder, entry), board, pictures)
     count = round(float(ran.counts.mean()))
     figures = dataclasses.replace(figures, stack=max(figures.stack, ran.stack))
     if board.counts == "cycles":
         return dataclasses.replace(figures, cycles=count)
     return dataclasses.replace(figures, instructions=count)
+
+
+def program_of(
+    source: Path, network_object: Path, board: Board, optimization: Optimization, folder: Path, entry: str
+) -> Path:
+    """Link the program that lets a function answer pictures.
+
+    Args:
+        source: ``digits.c``, with its header beside it.
+        network_object: of it.
+        board: what it is for.
+        optimization: of the compiler.
+        folder: where to put it.
+        entry: the function, ``PREDICT`` or ``CLASSIFY``.
+    """
+    if entry != PREDICT:
+        # The same program, which calls a function that takes and gives as much.
+        header = folder / "called.h"
+        declared = source.with_suffix(".h").read_text(encoding="utf-8")
+        header.write_text(f"{declared}\n#define {PREDICT} {entry}\n", encoding="utf-8")
+        source = header.with_suffix(".c")
+    return link_program(source, network_object, board, optimization, folder, "main.c")
 
 
 def run(program: Path, board: Board, pictures: npt.NDArray[np.uint8]) -> BoardRun:
@@ -203,7 +243,7 @@ def firmware_rows(figures: Sequence[FirmwareFigures]) -> list[tuple[str, ...]]:
     """Write the rows as text under ``FIRMWARE_HEADER``."""
     return [
         (
-            row.cpu,
+            row.cpu if row.entry == PREDICT else f"{row.cpu}, {row.entry}",
             row.optimization,
             *(f"{value:,}" for value in (row.flash, row.code, row.tables, row.parameters)),
             *(f"{value:,}" for value in (row.ram, row.variables, row.stack)),

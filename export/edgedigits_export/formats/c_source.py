@@ -22,7 +22,7 @@ from edgedigits.progress import Progress
 from edgedigits.runtimes.model import Model
 from edgedigits_export.boards import firmware, toolchain
 from edgedigits_export.boards.board import BOARDS, Board
-from edgedigits_export.boards.firmware import FirmwareFigures
+from edgedigits_export.boards.firmware import CLASSIFY, PREDICT, FirmwareFigures
 from edgedigits_export.c_code.chain import ChainNetwork
 from edgedigits_export.c_code.network import LayeredNetwork
 from edgedigits_export.c_code.packed import NotPackedError, PackedNetwork
@@ -167,16 +167,23 @@ def compare_with_reference_kernels(
 
 
 def measure_firmware(
-    path: Path, parameter_bytes: int, split: Split, progress: Progress
+    path: Path, network: CNetwork, split: Split, progress: Progress
 ) -> tuple[FirmwareFigures, ...]:
     """Measure what a C file costs on microcontrollers; less, and a note, where tools for it are not there."""
     if missing := toolchain.missing_packages():
         progress.note(f"{_unmeasured(BOARDS)} were not measured: apt-get install {' '.join(missing)}")
-    figures, failed = firmware.measure(path, parameter_bytes, split.images[:COUNTED_PICTURES])
+    figures, failed = firmware.measure(
+        path, network.parameter_bytes, split.images[:COUNTED_PICTURES], entries=_entries(network)
+    )
     for cpu, error in failed.items():
         # The file is as good as it was: the chip is too small for it, or tools for another machine are broken.
         progress.note(f"flash, RAM and speed on {cpu} were not measured: {error}")
     return tuple(figures)
+
+
+def _entries(network: CNetwork) -> tuple[str, ...]:
+    """Return the functions that a program can call, the one that takes least first."""
+    return (CLASSIFY, PREDICT) if isinstance(network, PackedNetwork) else (PREDICT,)
 
 
 def _versions(figures: Iterable[FirmwareFigures]) -> dict[str, str]:
@@ -246,7 +253,7 @@ class CFormat(TfliteFormat):
     ) -> FormatRecord:
         """Return whose integers they are, and what they cost on microcontrollers."""
         network = c_network(made, metadata, options)
-        figures = measure_firmware(path, network.parameter_bytes, split, progress)
+        figures = measure_firmware(path, network, split, progress)
         fields = {
             "tflite_sha256": network.sha256,
             "reference_kernels": REFERENCE_RUNTIME,

@@ -65,7 +65,11 @@ def symmetric(
     """
     others = tuple(side for side in range(values.ndim) if side != axis)
     largest = np.abs(values).max(axis=others)
-    scales = np.maximum(largest, np.finfo(np.float32).tiny * SYMMETRIC_MAX) / np.float32(SYMMETRIC_MAX)
+    # Readers of files refuse steps of next to nothing, which an output with weights of 0 would have.
+    least = np.float32(max(LEAST_SCALE_SHARE * largest.max(), np.finfo(np.float32).tiny * SYMMETRIC_MAX))
+    scales = (np.maximum(largest, least) if largest.any() else np.ones_like(largest)) / np.float32(
+        SYMMETRIC_MAX
+    )
     return np.rint(values / np.expand_dims(scales, others)).astype(np.int8), scales
 
 
