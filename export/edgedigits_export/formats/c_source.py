@@ -25,7 +25,8 @@ from edgedigits_export.boards.board import BOARDS, Board
 from edgedigits_export.boards.firmware import CLASSIFY, PREDICT, FirmwareFigures
 from edgedigits_export.c_code.chain import ChainNetwork
 from edgedigits_export.c_code.network import LayeredNetwork
-from edgedigits_export.c_code.packed import NotPackedError, PackedNetwork
+from edgedigits_export.c_code.packed import PackedNetwork
+from edgedigits_export.c_code.packed_layers import NotPackedError
 from edgedigits_export.formats import tflite_file
 from edgedigits_export.formats.c_text import ABOUT_MAPS, c_identifier, c_string, check_name, render
 from edgedigits_export.formats.export_format import Converted, FormatRecord
