@@ -202,11 +202,5 @@ class PackedNetwork:
 
     @property
     def parameter_bytes(self) -> int:
-        """Bytes of weights, biases and the table of layers, that of the inputs that are used among them."""
-        members = self.members
-        wide = sum(kind == "uint16_t" for kind, _ in members)
-        each = 2 * wide + len(members) - wide
-        each += each % 2 if wide else 0
-        return (
-            len(self.weights) + 2 * len(self.biases) + len(self.layers) * each + len(self.used_bitmap or b"")
-        )
+        """Bytes of weights, biases and, where not all inputs are used, of which are."""
+        return len(self.weights) + 2 * len(self.biases) + len(self.used_bitmap or b"")
