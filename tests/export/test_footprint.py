@@ -13,7 +13,7 @@ from edgedigits_export import missing_compiler, packed_footprint
 from edgedigits_export.footprint import drawn_weights, packed_source
 
 SHARE, BYTES = 0.03, 64
-"""By how much the model of the size may be off, whichever is more: what issue and documentation promise."""
+"""By how much the model of the size may be off, whichever is more: what the documentation promises."""
 NETWORKS = [
     Candidate("crop2-conv5.k5.s2.valid.bare-conv10.valid.bare-pool-conv14.valid.bare-mean", 4),
     Candidate("crop2-conv20.k5.s2.valid.bare-conv39.valid.bare-pool-conv58.valid.bare-mean", 4),
