@@ -1,5 +1,6 @@
 """Run the tools of others: compilers, linkers, emulators."""
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -50,5 +51,8 @@ def run_tool(name: str, *arguments: str, folder: Path) -> str:
         complaint = next(
             (line for line in said if any(word in line for word in TELLING)), said[-1] if said else ""
         )
+        for argument in arguments:
+            if os.sep in argument:  # where a file lies for a moment tells nobody anything
+                complaint = complaint.replace(f"{Path(argument).parent}{os.sep}", "")
         raise FirmwareError(f"{Path(name).name} failed ({complaint[:300] or f'status {done.returncode}'})")
     return done.stdout
