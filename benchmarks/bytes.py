@@ -1,0 +1,190 @@
+"""How much of MNIST's test images networks of 2 to 16 KB of flash read, code and all, beside what others published.
+
+Each network was chosen on validation images (``edgedigits fit`` found its form); three seeds of it are trained here as
+a user would, kept in ``build/networks``, exported to packed C and compiled for a Cortex-M0 with ``-Os``. The accuracy is
+that of the C code. ``results/bytes.json`` and ``results/bytes.png`` have every seed.
+
+    python benchmarks/bytes.py                    # what is not kept is trained: most of two hours on two cores
+    python benchmarks/bytes.py "any 2K"           # one row; the others keep what an earlier run measured
+"""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from _machine import RESULTS, conclude
+from _networks import FOLDER, SEEDS
+from matplotlib.figure import Figure
+
+from edgedigits.artifacts.manifest import read_manifest, training_of
+from edgedigits.datasets import mnist
+from edgedigits.datasets.split import Split
+from edgedigits.file_names import DEFAULT_NAME, file_name
+from edgedigits.measuring.metrics import wilson_interval
+from edgedigits_export import ExportOptions, export_model, select_targets
+
+KIB = 1_024
+
+
+class Row(NamedTuple):
+    """A network for a budget."""
+
+    flash: int
+    """Bytes of it."""
+    arch: str
+    epochs: int
+    deviation: int
+    """Of ``--least-deviation``."""
+    target: float
+    """Percent of the test images, mean of the seeds."""
+
+
+def _any(kib: int, channels: tuple[int, int, int], epochs: int, target: float) -> Row:
+    first, second, third = channels
+    words = f"crop2-conv{first}.k5.s2.valid.bare-conv{second}.valid.bare-pool-conv{third}.valid.bare"
+    return Row(kib * KIB, words, epochs, 0, target)
+
+
+def _dense(kib: int, width: int, target: float) -> Row:
+    return Row(kib * KIB, f"crop2-meanpool-dense{width}-dense{width // 2}", 400, 40, target)
+
+
+ROWS = {
+    "any 2K": _any(2, (7, 11, 18), 140, 98.9),
+    "any 4K": _any(4, (8, 17, 34), 140, 99.3),
+    "any 8K": _any(8, (12, 28, 54), 140, 99.45),
+    "any 12K": _any(12, (17, 34, 68), 140, 99.55),
+    "any 16K": _any(16, (16, 39, 78), 140, 99.62),
+    "dense 2K": _dense(2, 32, 96.5),
+    "dense 4K": _dense(4, 65, 98.2),
+    "dense 8K": _dense(8, 120, 98.7),
+    "dense 12K": _dense(12, 162, 99.0),
+    "dense 16K": _dense(16, 200, 99.1),
+}
+BITS = 3
+PUBLISHED = {
+    "dense, 12.3 KB of weights": (13_700, 99.02),
+    "convolutions, 3.2 KB of weights": (3_200, 98.92),
+    "convolutions, 7.3 KB of weights": (7_300, 99.28),
+    "convolutions, 11.0 KB of weights": (11_000, 99.55),
+    "697 parameters, code and all": (1_848, 99.0),
+}
+"""Bytes and percent, as their authors give them: chosen on the test images; of convolutions the weights alone."""
+
+
+def trained(name: str, row: Row, seed: int) -> Path:
+    """Return the ``.keras`` file of a row and a seed, trained now if it is not kept yet."""
+    folder = FOLDER / f"bytes-{name.replace(' ', '-')}-{seed}"
+    training: Any = training_of(read_manifest(folder), DEFAULT_NAME)
+    wanted = {"arch": row.arch, "epochs": row.epochs, "least_deviation": row.deviation, "seed": seed}
+    if training is None or any(training["arguments"][field] != value for field, value in wanted.items()):
+        command = [sys.executable, "-m", "edgedigits", "train", "--arch", row.arch, "--bits", str(BITS)]
+        command += [
+            "--budget",
+            "long",
+            "--batch-size",
+            "128",
+            "--epochs",
+            str(row.epochs),
+            "--seed",
+            str(seed),
+        ]
+        command += ["--least-deviation", str(row.deviation), "--out", str(folder), "--resume", "--quiet"]
+        one_thread = {**os.environ, "TF_NUM_INTRAOP_THREADS": "1", "OMP_NUM_THREADS": "1"}
+        subprocess.run(command, check=True, env=one_thread, stdout=subprocess.DEVNULL)
+    return folder / file_name(DEFAULT_NAME, "keras")
+
+
+def measure(path: Path, seed: int, train_split: Split, test_split: Split) -> dict[str, Any]:
+    """Return what the C code of a network takes and reads."""
+    training: Any = training_of(read_manifest(path.parent), DEFAULT_NAME)
+    with tempfile.TemporaryDirectory() as folder:
+        (exported,), _ = export_model(
+            path,
+            select_targets("c", "int8"),
+            train_split,
+            test_split,
+            folder=Path(folder),
+            options=ExportOptions(max_drop=100.0),
+        )
+    (least,) = (
+        figures
+        for figures in exported.firmware
+        if (figures.cpu, figures.optimization, figures.entry) == ("cortex-m0", "-Os", "edgedigits_classify")
+    )
+    return {
+        "seed": seed,
+        "validation": 100 * training["results"]["validation_accuracy"],
+        "test": exported.verification.accuracy.percent,
+        "flash": least.flash,
+        "ram": least.ram,
+        "instructions": least.instructions,
+        "seconds": training["seconds"],
+        "weights_sha256": training["weights_sha256"],
+    }
+
+
+def plotted(rows: dict[str, Any]) -> Figure:
+    """Draw bytes and mistakes, with Wilson intervals of 10,000 images."""
+    figure = Figure(figsize=(8, 5), layout="constrained")
+    axes = figure.add_subplot()
+    for kind, colour in (("any", "tab:blue"), ("dense", "tab:orange")):
+        for name in (name for name in rows if name.startswith(kind)):
+            row = rows[name]
+            mistakes = [100 - bound for bound in wilson_interval(round(100 * row["test"]), 10_000)]
+            axes.plot([row["flash"]] * 2, mistakes, color=colour, alpha=0.4)
+            axes.plot(
+                row["flash"],
+                100 - row["test"],
+                "o",
+                color=colour,
+                label=kind if name.endswith(" 4K") else None,
+            )
+    for number, (name, (size, accuracy)) in enumerate(PUBLISHED.items()):
+        axes.plot(size, 100 - accuracy, "x", color="gray", label="published" if number == 0 else None)
+        axes.annotate(name, (size, 100 - accuracy), fontsize=7, xytext=(4, 4), textcoords="offset points")
+    axes.set(xscale="log", yscale="log", xlabel="bytes", ylabel="mistakes, percent of the test images")
+    axes.legend()
+    return figure
+
+
+def main(wanted: list[str]) -> int:
+    """Measure what is wanted, print every row, and keep the results; 1 where a target is missed."""
+    source = mnist.find_or_download()
+    splits = mnist.read_split(source, "train"), mnist.read_split(source, "test")
+    path = RESULTS / "bytes.json"
+    rows: dict[str, Any] = json.loads(path.read_text())["rows"] if path.exists() else {}
+    names = wanted or list(ROWS)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # each waits for a process of its own
+        ways = [(name, ROWS[name], seed) for name in names for seed in SEEDS]
+        networks = dict(zip(ways, pool.map(lambda way: trained(*way), ways), strict=True))
+    for name in names:
+        runs = [measure(networks[name, ROWS[name], seed], seed, *splits) for seed in SEEDS]
+        means = {
+            figure: statistics.mean(run[figure] for run in runs) for figure in ("validation", "test", "ram")
+        }
+        rows[name] = {
+            **ROWS[name]._asdict(),
+            **means,
+            "flash": max(run["flash"] for run in runs),
+            "runs": runs,
+        }
+        tests = ", ".join(f"{run['test']:.2f}" for run in runs)
+        print(f"{name}: {rows[name]['flash']:,} bytes, test {means['test']:.2f} % ({tests})", flush=True)
+    targets = {}
+    for name, row in rows.items():
+        targets[f"{name}: mistakes, percent"] = (100 - row["test"], 100 - ROWS[name].target)
+        targets[f"{name}: bytes of flash"] = (row["flash"], ROWS[name].flash)
+    RESULTS.mkdir(exist_ok=True)
+    plotted(rows).savefig(RESULTS / "bytes.png", dpi=150)
+    return conclude("bytes", {"rows": rows, "published": PUBLISHED}, targets)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
