@@ -1,8 +1,8 @@
 """How much of MNIST's test images networks of 2 to 16 KB of flash read, code and all, beside what others published.
 
 Each network was chosen on validation images (``edgedigits fit`` found its form); three seeds of it are trained here
-as a user would, kept in ``build/networks``, exported to packed C and compiled for a Cortex-M0 with ``-Os``. The accuracy
-is that of the C code. ``results/bytes.json`` and ``results/bytes.png`` have every seed.
+as a user would, kept in ``build/networks``, exported to packed C and compiled for a Cortex-M0 with ``-Os``. The
+accuracy is that of the C code. ``results/bytes.json`` and ``results/bytes.png`` have every seed.
 
     python benchmarks/bytes.py                    # what is not kept is trained: most of two hours on two cores
     python benchmarks/bytes.py "any 2K"           # one row; the others keep what an earlier run measured
