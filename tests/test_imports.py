@@ -88,6 +88,7 @@ def test_the_predictor_needs_onnxruntime_numpy_and_pillow_only():
                 "runtimes",
                 "runtimes.onnx_session",
                 "runtimes.ort",
+                "shipped",
                 "version",
             )
         ),
