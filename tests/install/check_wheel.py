@@ -18,6 +18,7 @@ from pathlib import Path
 BASE = {"click", "numpy", "onnxruntime", "pillow"}
 HEAVY = ("tensorflow", "keras", "onnx", "tf2onnx", "ai_edge_litert", "matplotlib", "sklearn")
 OURS = ("edgedigits", "edgedigits_export")
+TINY = ("tiny-2k", "tiny-4k", "tiny-8k", "tiny-16k", "tiny-fast")
 GENERIC = ("export", "benchmarks", "models", "tests")
 
 
@@ -49,6 +50,13 @@ def main(pictures: Path) -> None:
     expect(not wrong, f"expected the digit in each file's name, found {'; '.join(wrong)}")
     say(f"edgedigits predict, from another folder, read {len(expected)} pictures, each as its file name says")
 
+    easy = [path for path in expected if Path(path).name == "0-paint.png"]
+    expect(bool(easy), f"expected 0-paint.png in {pictures}, found none")
+    for name in TINY:
+        found = predicted_digits(easy, "--model", name)
+        expect(set(found.values()) == {0}, f"expected {name} to read a 0, found {found}")
+    say(f"the small networks {', '.join(TINY)} came along and read a 0")
+
 
 def base_requirements() -> set[str]:
     """Names that the wheel requires without any extra."""
@@ -71,13 +79,13 @@ def package_folder(name: str) -> Path | None:
     return Path(spec.origin).resolve().parent if spec and spec.origin else None
 
 
-def predicted_digits(pictures: list[str]) -> dict[str, int]:
+def predicted_digits(pictures: list[str], *options: str) -> dict[str, int]:
     """What the installed command prints for pictures, run in an empty folder and without PYTHON* variables."""
     command = Path(sysconfig.get_path("scripts"), "edgedigits")
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     with tempfile.TemporaryDirectory() as elsewhere:
         run = subprocess.run(
-            [command, "predict", "--json", *pictures],
+            [command, "predict", "--json", *options, *pictures],
             cwd=elsewhere,
             env=environment,
             stdin=subprocess.DEVNULL,
