@@ -137,7 +137,7 @@ class ShiftedGraph:
             taken = grids[step.sources[0]] if step.sources else PIXEL_GRID
             if not isinstance(step, Weighted):
                 grids.append(taken if shares_grid(step) or not step.sources else SIGMOID_GRID)
-                found.append(_as_convolution(step) if taken == PIXEL_GRID else step)
+                found.append(self._as_convolution(place, step))
                 continue
             is_last = place == max(self.weights)
             wanted = float(self.weights[place].steps[0]) / factor
@@ -154,6 +154,14 @@ class ShiftedGraph:
             found.append(self._in_integers(place, step, bias, unit, scale, shift))
             grids.append(grid)
         return IntegerGraph(tuple(found), tuple(grids))
+
+    def _as_convolution(self, place: int, step: Step) -> Step:
+        """Return the mean of squares of pixels side by side as a convolution, and any other step as it is."""
+        if not isinstance(step, Pool) or step.kind != "average" or any(step.margins):
+            return step
+        is_square = step.window == step.strides and step.window[0] == step.window[1]
+        is_of_pixels = place < min(self.weights) and shapes_of(self.steps)[place][2] == 1
+        return mean_of_pixels(step.sources, step.window) if is_square and is_of_pixels else step
 
     def _in_integers(
         self, place: int, step: Weighted, bias: FloatArray, unit: float, scale: float, shift: int
@@ -194,14 +202,6 @@ def rounding_constant(step: ClampedProduct | ClampedConvolution, shift: int, par
     half = 1 << (shift - 1)
     rounds_twice = isinstance(step, ClampedConvolution) and parts == 1 and shift > 1
     return half + 1 if rounds_twice else half
-
-
-def _as_convolution(step: Step) -> Step:
-    """Return the mean of squares side by side as a convolution, and any other step as it is."""
-    if not isinstance(step, Pool) or step.kind != "average" or any(step.margins):
-        return step
-    is_square = step.window == step.strides and step.window[0] == step.window[1]
-    return mean_of_pixels(step.sources, step.window) if is_square else step
 
 
 def mean_of_pixels(sources: tuple[int, ...], window: Window) -> IntegerConvolution:

@@ -18,10 +18,11 @@ from edgedigits_export.footprint import drawn_weights
 from edgedigits_export.formats.c_source import render_header, render_source
 from edgedigits_export.formats.tflite_integer_steps import integers_to_tflite
 from edgedigits_export.graph.lowering import lowered
+from edgedigits_export.graph.steps import Pool
 from edgedigits_export.integers.graph_kernels import IntegerGraph
 from edgedigits_export.integers.graph_quantization import round_graph
 from edgedigits_export.integers.graph_steps import IntegerConvolution, IntegerProduct
-from edgedigits_export.integers.grids import min_max
+from edgedigits_export.integers.grids import PIXEL_GRID, min_max
 from edgedigits_export.integers.reference_kernels import reference_answers
 from edgedigits_export.integers.weight_grids import whole_weights
 
@@ -110,6 +111,19 @@ def test_sums_are_only_shifted(arch: str, bits: str, pixels: np.ndarray) -> None
         )
         fraction, _ = np.frexp(factors)
         assert np.all(fraction == 0.5)  # powers of two
+
+
+def test_a_mean_behind_a_convolution_is_none_of_pixels(pixels: np.ndarray) -> None:
+    spec = trained_spec("conv4.valid.bare-meanpool-conv5.valid.bare-mean")
+    weights = drawn_weights(spec, read_bits("4", 3), None)
+    # So that its input has the very grid of pixels.
+    weights[spec.layers[0].name] = [200 * array for array in weights[spec.layers[0].name]]
+    steps = lowered(spec, weights, INPUT_SCALES["0..1"])
+    graph = round_graph(steps, pixels[:100], per_channel=True, bits=8).with_ranges(min_max, min_max)
+    place = next(place for place, step in enumerate(graph.steps) if isinstance(step, Pool))
+    assert graph.grids[place - 1] == PIXEL_GRID
+    simulated = graph.integers(pixels)[-1].view(np.uint8) ^ 128
+    np.testing.assert_array_equal(simulated, reference_answers(integers_to_tflite(graph), pixels)[1])
 
 
 def test_layers_of_other_kinds_are_not_packed(pixels: np.ndarray) -> None:
