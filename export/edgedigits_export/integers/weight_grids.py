@@ -23,6 +23,10 @@ TOLERANCE = 2.0**-13
 folded into the weights once more."""
 
 
+FEW = 64
+"""Weights of a kernel that are looked at first."""
+
+
 @dataclass(frozen=True, eq=False)
 class WholeWeights:
     """A kernel as whole numbers times steps."""
@@ -51,12 +55,13 @@ def whole_weights(kernel: npt.NDArray[np.floating]) -> WholeWeights | None:
         integers, step = found
         steps = np.full(values.shape[1], step)
     elif len(values) >= LEAST_OF_AN_OUTPUT:
-        columns = [_on_a_grid(column) for column in values.T]
-        if any(column is None for column in columns):
-            return None
-        parts = [column for column in columns if column is not None]
-        integers = np.stack([part for part, _ in parts], axis=1)
-        steps = np.array([step for _, step in parts])
+        columns = []
+        for column in values.T:
+            if (part := _on_a_grid(column)) is None:
+                return None
+            columns.append(part)
+        integers = np.stack([part for part, _ in columns], axis=1)
+        steps = np.array([step for _, step in columns])
     else:
         return None
     return WholeWeights(integers.reshape(kernel.shape), steps)
@@ -67,14 +72,23 @@ def _on_a_grid(values: FloatArray) -> tuple[npt.NDArray[np.int8], float] | None:
     largest = np.abs(values).max(initial=0.0)
     if largest == 0:
         return np.zeros(values.shape, np.int8), 1.0
+    # A few weights tell most numbers of steps to be wrong; all of a large network would take seconds for each.
+    few = values.reshape(-1)[:: max(1, values.size // FEW)]
     for most in range(1, SYMMETRIC_MAX + 1):
+        if _off_whole(few * (most / largest)) >= TOLERANCE:
+            continue
         counted = values * (most / largest)
         whole = np.rint(counted)
-        if np.abs(counted - whole).max() < TOLERANCE:
+        if _off_whole(counted) < TOLERANCE:
             # By least squares, so that no single weight's rounding decides.
             step = float((whole * values).sum() / np.square(whole).sum())
             return whole.astype(np.int8), step
     return None
+
+
+def _off_whole(counted: FloatArray) -> float:
+    """Return how far the one of some numbers that is furthest from a whole number is from it."""
+    return float(np.abs(counted - np.rint(counted)).max())
 
 
 def quantized_weights(steps: tuple[Step, ...]) -> dict[int, WholeWeights] | None:
