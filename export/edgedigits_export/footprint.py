@@ -29,8 +29,6 @@ from edgedigits_export.integers.grids import min_max
 NAME = "network"
 COUNTED_IMAGES = 2
 """Images whose instructions are counted: one takes as many as another to within a hundred."""
-SPARE_RAM = 4 << 10
-"""Bytes of the board that the program around a network takes."""
 _UNKNOWN = "0" * 64
 
 
@@ -128,11 +126,12 @@ def packed_footprint(
         sections = sections_of_the_network(network_object, M0, folder, CLASSIFY)
         stack = stack_of(network_object, M0, CLASSIFY)
         ram = sections[".data"] + sections[".bss"] + stack
-        if counts_instructions() and ram + SPARE_RAM < M0.ram:
+        flash = sections[".text"] + sections[".rodata"]
+        if counts_instructions() and M0.has_room(flash, ram):
             instructions = _counted(network_object, folder, images[:COUNTED_IMAGES])
         else:
             instructions = packed_cost(spec, bits, None if used is None else int(used.sum())).instructions
-    return PackedCost(sections[".text"] + sections[".rodata"], ram, instructions)
+    return PackedCost(flash, ram, instructions)
 
 
 def _counted(network_object: Path, folder: Path, images: Pixels) -> int:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from edgedigits.child_processes import find_program
+from edgedigits.contract import PIXELS
 from edgedigits_export.boards.emulators import Emulator, Qemu, Simavr
 
 Optimization = Literal["-Os", "-O2"]
@@ -72,6 +73,15 @@ class Board:
     """Bytes of flash that ``main.c`` and what it is linked with take at most."""
     program_ram: int = 1_024
     """Bytes of RAM, of which the stack is a part, that they take at most besides the picture."""
+
+    def has_room(self, flash: int, ram: int) -> bool:
+        """Return whether a network and the program around it run there.
+
+        Args:
+            flash: bytes that the network takes.
+            ram: bytes that it takes besides the picture.
+        """
+        return flash + self.program_flash <= self.flash and ram + PIXELS + self.program_ram <= self.ram
 
     @property
     def missing_packages(self) -> list[str]:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edgedigits.contract import CLASSES, PIXELS
+from edgedigits.contract import CLASSES
 from edgedigits_export.boards.board import BOARDS, OPTIMIZATIONS, Board, Optimization
 from edgedigits_export.boards.toolchain import (
     compile_object,
@@ -156,11 +156,7 @@ def _measure_one(
             stack=stack_of(network_object, board, entry),
             entry=entry,
         )
-        fits = (
-            figures.flash + board.program_flash <= board.flash
-            and figures.ram + PIXELS + board.program_ram <= board.ram
-        )
-        if not board.emulator.is_here or not fits:
+        if not board.emulator.is_here or not board.has_room(figures.flash, figures.ram):
             return figures
         ran = run(program_of(source, network_object, board, optimization, folder, entry), board, pictures)
     count = round(float(ran.counts.mean()))
