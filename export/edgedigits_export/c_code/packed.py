@@ -196,11 +196,6 @@ class PackedNetwork:
         return _ABOUT
 
     @property
-    def answer(self) -> int:
-        """Where the logits lie in the buffer."""
-        return self.places[-1][2]
-
-    @property
     def parameter_bytes(self) -> int:
         """Bytes of weights, biases and, where not all inputs are used, of which are."""
         return len(self.weights) + 2 * len(self.biases) + len(self.used_bitmap or b"")

@@ -106,8 +106,3 @@ class PackedLayer:
     def room(self) -> int:
         """Of what comes out and, behind an odd last output of a pair, a second that is nothing."""
         return self.size + (2 * self.groups - self.outputs if self.packing.base == PAIRS else 0)
-
-    @property
-    def units(self) -> int:
-        """Of an output's weights."""
-        return -(-self.span // self.packing.digits)

@@ -7,8 +7,6 @@ import numpy.typing as npt
 
 PAIRS = 16
 """The base in which two outputs share the bytes of their weights."""
-_FRACTION = 16
-"""Bits of the fractions that the C code takes digits from."""
 
 
 @dataclass(frozen=True)
@@ -65,20 +63,3 @@ def packed_weights(rows: npt.NDArray[np.int8], packing: Packing, offset: int) ->
     # As a fraction of all numbers that the digits can be, rounded up, so that the digits are what they were.
     fractions = -(-(numbers << 8 * packing.unit) // packing.base**packing.digits)
     return b"".join(int(number).to_bytes(packing.unit, "little") for number in fractions)
-
-
-def unpacked_digits(units: bytes, packing: Packing, count: int) -> list[int]:
-    """Return the digits of one output as the C code takes them, not for pairs.
-
-    Args:
-        units: of the output.
-        packing: that it is in.
-        count: of the digits.
-    """
-    found = []
-    for start in range(0, len(units), packing.unit):
-        number = int.from_bytes(units[start : start + packing.unit], "little") << (32 - 8 * packing.unit)
-        for _ in range(packing.digits):
-            found.append((number >> _FRACTION) * packing.base >> _FRACTION)
-            number = number * packing.base % 2**32
-    return found[:count]
