@@ -3,13 +3,12 @@
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from edgedigits import DigitPredictor
 from edgedigits.artifacts.manifest import file_receipt, read_manifest
 from edgedigits.datasets.split import Split
-from edgedigits.errors import ModelNotFoundError
+from edgedigits.errors import ModelFileError, ModelNotFoundError
 from edgedigits.file_names import sidecar_name
 from edgedigits.measuring.reference import FILE_NAME, read_reference
 from edgedigits.measuring.verify import verify_model
@@ -72,7 +71,7 @@ def test_a_predictor_finds_it_by_its_name(name: str, monkeypatch: pytest.MonkeyP
     assert predictor.predict(PICTURES / "0-paint.png").digit == 0
     # A file of that name is meant where there is one.
     (tmp_path / name).write_bytes(b"no model")
-    with pytest.raises(Exception, match=name):
+    with pytest.raises(ModelFileError, match=name):
         DigitPredictor(name)
 
 
@@ -92,4 +91,4 @@ def test_all_its_files_answer_as_the_manifest_says(name: str, mnist_test: Split)
         verification = verify_model(open_model(FOLDER / file), mnist_test, reference)
         assert verification.failures == ()
         said = NETWORKS[name]["files"][file]["verification"]["correct"]
-        assert np.abs(verification.accuracy.correct - said) <= 2
+        assert abs(verification.accuracy.correct - said) <= 2

@@ -20,15 +20,15 @@ from edgedigits.cli.options import (
     json_option,
     models_option,
     name_option,
+    print_next,
     quiet_option,
     read_labels,
     terminal_progress,
 )
 from edgedigits.cli.process import Interrupted
-from edgedigits.cli.terminal import complain, echo
+from edgedigits.cli.terminal import echo
 from edgedigits.contract import LABELS
 from edgedigits.errors import AccuracyError
-from edgedigits.file_names import DEFAULT_NAME
 
 if TYPE_CHECKING:
     from edgedigits.picture.levels import Pixels
@@ -226,9 +226,4 @@ def _print(result: "FitResult", models: Path, name: str, data: Path | None, as_j
     )
     echo(result.training.describe())
     echo(f"again: {result.command}")
-    if result.training.stale:
-        complain(f"{', '.join(result.training.stale)} hold the previous network: export again")
-    elsewhere = "" if models == Path("models") else f" --models {models}"
-    renamed = "" if name == DEFAULT_NAME else f" --name {name}"
-    other_data = f" --data {data}" if data else ""
-    echo(f"next: edgedigits export --format all --quantize{elsewhere}{renamed}{other_data}", err=True)
+    print_next(result.training.stale, models, name, data, "--format all --quantize")

@@ -3,13 +3,13 @@
 import errno
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from edgedigits.cli.terminal import echo
+from edgedigits.cli.terminal import complain, echo
 from edgedigits.contract import LABELS, parse_labels
 from edgedigits.file_names import DEFAULT_NAME, file_name, network_name
 
@@ -73,6 +73,26 @@ def read_layer_bits(text: str, arch: "Arch") -> "tuple[Bits, ...]":
         return read_bits(text, len(trained_spec(arch).weighted))
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--bits") from error
+
+
+def print_next(
+    stale: Sequence[str], models: Path, name: str, data: Path | None, words: str = "--format all"
+) -> None:
+    """Say what is to be done with a new network, and which exported files are not of it.
+
+    Args:
+        stale: exported files of the network before.
+        models: folder of the new one.
+        name: of it.
+        data: the dataset to name; None where it is MNIST.
+        words: of ``export``.
+    """
+    if stale:
+        complain(f"{', '.join(stale)} hold the previous network: export again")
+    elsewhere = "" if models == Path("models") else f" --models {models}"
+    renamed = "" if name == DEFAULT_NAME else f" --name {name}"
+    other_data = f" --data {data}" if data else ""
+    echo(f"next: edgedigits export {words}{elsewhere}{renamed}{other_data}", err=True)
 
 
 def read_margin(ctx: click.Context, param: click.Parameter, value: str | None) -> int | float | None:

@@ -12,6 +12,7 @@ from edgedigits.cli.terminal import complain, echo, encoding_of
 from edgedigits.contract import CLASSES
 from edgedigits.errors import ImageError, ImageFileError, ImageNotFoundError
 from edgedigits.printable import printable
+from edgedigits.shipped import TINY
 
 if TYPE_CHECKING:
     from edgedigits.picture.levels import Pixels
@@ -36,8 +37,8 @@ NOT_SURE = "not sure"
 @click.option(
     "--model",
     type=click.Path(path_type=Path),
-    help="ONNX file, or tiny-2k, tiny-4k, tiny-8k, tiny-16k or tiny-fast, which came along. [default: the largest that "
-    "came along]",
+    help=f"ONNX file, or a small network that came along: {', '.join(TINY)}. [default: the one that came along and "
+    "reads most]",
 )
 @click.option(
     "--top", type=click.IntRange(1, CLASSES), default=1, show_default=True, help="Digits per picture."

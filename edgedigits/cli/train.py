@@ -18,6 +18,7 @@ from edgedigits.cli.options import (
     json_option,
     models_option,
     name_option,
+    print_next,
     quiet_option,
     read_labels,
     read_layer_bits,
@@ -25,13 +26,12 @@ from edgedigits.cli.options import (
     terminal_progress,
 )
 from edgedigits.cli.process import Interrupted
-from edgedigits.cli.terminal import complain, echo
+from edgedigits.cli.terminal import echo
 from edgedigits.contract import LABELS, PIXEL_MAX
-from edgedigits.file_names import CHECKPOINT, DEFAULT_NAME, sidecar_name
+from edgedigits.file_names import CHECKPOINT, sidecar_name
 
 if TYPE_CHECKING:
     from edgedigits.model_files.trained_networks import Arch
-    from edgedigits.training.run_files import TrainingResult
 
 MOST_CORES = 4
 """That are used for one image's maps: with more, each has too little to do."""
@@ -201,7 +201,7 @@ def command(
         echo_json(result.to_dict())
         return
     echo(result.describe())
-    _print_next(result, models, name, data if labels else None)
+    print_next(result.stale, models, name, data if labels else None)
 
 
 def _share_out() -> None:
@@ -222,13 +222,3 @@ def _told_how_to_go_on(models: Path, name: str) -> Iterator[None]:
             raise Interrupted("no epoch was finished and nothing was changed; begin again") from stop
         words = [word for word in sys.argv[1:] if word != "--resume"]
         raise Interrupted(f"go on with `edgedigits {shlex.join([*words, '--resume'])}`") from stop
-
-
-def _print_next(result: "TrainingResult", models: Path, name: str, data: Path | None) -> None:
-    """Say what is to be done with a new network, and which exported files are not of it."""
-    if result.stale:
-        complain(f"{', '.join(result.stale)} hold the previous network: export again")
-    elsewhere = "" if models == Path("models") else f" --models {models}"
-    renamed = "" if name == DEFAULT_NAME else f" --name {name}"
-    other_data = f" --data {data}" if data else ""
-    echo(f"next: edgedigits export --format all{elsewhere}{renamed}{other_data}", err=True)

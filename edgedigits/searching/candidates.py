@@ -21,7 +21,7 @@ LEAST_DEVIATION = 40.0
 STEPS, NARROWEST, WIDEST = 4, 8, 800
 """Widths are tried in so many steps to a unit of the first layer, from two units to far beyond 16 KiB."""
 SLACK_SHARE, SLACK_BYTES = 0.03, 64
-"""By how much flash a measured cost may be below its estimate; see ``tests/export/boards/test_packed_size.py``."""
+"""By how much flash a measured cost may be below its estimate; see ``tests/export/test_footprint.py``."""
 MOST_MEASURED = 12
 """Networks of one form that are measured before it is given up."""
 SMALLER_SHARES, SMALLER_FORMS = (0.75, 0.5), 2
