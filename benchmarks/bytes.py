@@ -4,7 +4,7 @@ Each network was chosen on validation images (``edgedigits fit`` found its form)
 as a user would, kept in ``build/networks``, exported to packed C and compiled for a Cortex-M0 with ``-Os``. The
 accuracy is that of the C code. ``results/bytes.json`` and ``results/bytes.png`` have every seed.
 
-    python benchmarks/bytes.py                    # what is not kept is trained: most of two hours on two cores
+    python benchmarks/bytes.py                    # what is not kept is trained: about two hours on two cores
     python benchmarks/bytes.py "any 2K"           # one row; the others keep what an earlier run measured
 """
 
@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 from _machine import RESULTS, conclude
 from _networks import FOLDER, SEEDS
 from matplotlib.figure import Figure
@@ -30,6 +31,8 @@ from edgedigits.measuring.metrics import wilson_interval
 from edgedigits_export import ExportOptions, export_model, select_targets
 
 KIB = 1_024
+TICKS = (0.3, 0.5, 0.7, 1, 1.5, 2, 3)
+"""Of mistakes, percent, in the plot."""
 
 
 class Row(NamedTuple):
@@ -43,6 +46,10 @@ class Row(NamedTuple):
     """Of ``--least-deviation``."""
     target: float
     """Percent of the test images, mean of the seeds."""
+    bits: int = 3
+    ram: int | None = None
+    """Bytes besides the picture, at most; None where nothing is asked."""
+    instructions: int | None = None
 
 
 def _any(kib: int, channels: tuple[int, int, int], epochs: int, target: float) -> Row:
@@ -63,11 +70,11 @@ ROWS = {
     "any 16K": _any(16, (16, 39, 78), 140, 99.62),
     "dense 2K": _dense(2, 32, 96.5),
     "dense 4K": _dense(4, 65, 98.2),
+    "dense 4K, quick": Row(4 * KIB, "crop2-meanpool-dense60-dense20", 400, 40, 98.2, 4, 256, 60_000),
     "dense 8K": _dense(8, 120, 98.7),
     "dense 12K": _dense(12, 162, 99.0),
     "dense 16K": _dense(16, 200, 99.1),
 }
-BITS = 3
 PUBLISHED = {
     "dense, 12.3 KB of weights": (13_700, 99.02),
     "convolutions, 3.2 KB of weights": (3_200, 98.92),
@@ -80,11 +87,11 @@ PUBLISHED = {
 
 def trained(name: str, row: Row, seed: int) -> Path:
     """Return the ``.keras`` file of a row and a seed, trained now if it is not kept yet."""
-    folder = FOLDER / f"bytes-{name.replace(' ', '-')}-{seed}"
+    folder = FOLDER / f"bytes-{name.replace(',', '').replace(' ', '-')}-{seed}"
     training: Any = training_of(read_manifest(folder), DEFAULT_NAME)
     wanted = {"arch": row.arch, "epochs": row.epochs, "least_deviation": row.deviation, "seed": seed}
     if training is None or any(training["arguments"][field] != value for field, value in wanted.items()):
-        command = [sys.executable, "-m", "edgedigits", "train", "--arch", row.arch, "--bits", str(BITS)]
+        command = [sys.executable, "-m", "edgedigits", "train", "--arch", row.arch, "--bits", str(row.bits)]
         command += [
             "--budget",
             "long",
@@ -134,23 +141,37 @@ def plotted(rows: dict[str, Any]) -> Figure:
     """Draw bytes and mistakes, with Wilson intervals of 10,000 images."""
     figure = Figure(figsize=(8, 5), layout="constrained")
     axes = figure.add_subplot()
-    for kind, colour in (("any", "tab:blue"), ("dense", "tab:orange")):
-        for name in (name for name in rows if name.startswith(kind)):
-            row = rows[name]
-            mistakes = [100 - bound for bound in wilson_interval(round(100 * row["test"]), 10_000)]
-            axes.plot([row["flash"]] * 2, mistakes, color=colour, alpha=0.4)
-            axes.plot(
-                row["flash"],
-                100 - row["test"],
-                "o",
-                color=colour,
-                label=kind if name.endswith(" 4K") else None,
-            )
-    for number, (name, (size, accuracy)) in enumerate(PUBLISHED.items()):
-        axes.plot(size, 100 - accuracy, "x", color="gray", label="published" if number == 0 else None)
-        axes.annotate(name, (size, 100 - accuracy), fontsize=7, xytext=(4, 4), textcoords="offset points")
+    points = [
+        ("published, of weights or in all", "gray", "x", [("", *point) for point in PUBLISHED.values()])
+    ]
+    for kind, colour, label in (
+        ("any", "tab:blue", "convolutions"),
+        ("dense", "tab:orange", "fully connected"),
+    ):
+        ours = [(name, row["flash"], row["test"]) for name, row in rows.items() if name.startswith(kind)]
+        points.append((f"edgedigits, {label}", colour, "o", ours))
+    for label, colour, marker, of_kind in points:
+        sizes = [size for _, size, _ in of_kind]
+        mistakes = np.array([100 - accuracy for *_, accuracy in of_kind])
+        bounds = [wilson_interval(round(100 * accuracy), 10_000) for *_, accuracy in of_kind]
+        reach = np.abs([[100 - high, 100 - low] for low, high in bounds] - mistakes[:, None]).T
+        axes.errorbar(sizes, mistakes, reach, fmt=marker, color=colour, capsize=2, label=label)
+    for name, (size, accuracy) in PUBLISHED.items():
+        is_right = size > 6 * KIB
+        axes.annotate(
+            name,
+            (size, 100 - accuracy),
+            fontsize=7,
+            xytext=(-5 if is_right else 5, 3),
+            textcoords="offset points",
+            ha="right" if is_right else "left",
+        )
     axes.set(xscale="log", yscale="log", xlabel="bytes", ylabel="mistakes, percent of the test images")
-    axes.legend()
+    axes.set_xticks([row * KIB for row in (2, 4, 8, 12, 16)], [f"{row} KiB" for row in (2, 4, 8, 12, 16)])
+    axes.set_yticks(TICKS, [f"{tick} %" for tick in TICKS])
+    axes.minorticks_off()
+    axes.grid(visible=True, alpha=0.3)
+    axes.legend(title="mean of three seeds; 95 % intervals of 10,000 images")
     return figure
 
 
@@ -166,21 +187,19 @@ def main(wanted: list[str]) -> int:
         networks = dict(zip(ways, pool.map(lambda way: trained(*way), ways), strict=True))
     for name in names:
         runs = [measure(networks[name, ROWS[name], seed], seed, *splits) for seed in SEEDS]
-        means = {
-            figure: statistics.mean(run[figure] for run in runs) for figure in ("validation", "test", "ram")
-        }
-        rows[name] = {
-            **ROWS[name]._asdict(),
-            **means,
-            "flash": max(run["flash"] for run in runs),
-            "runs": runs,
-        }
+        means = {figure: statistics.mean(run[figure] for run in runs) for figure in ("validation", "test")}
+        most = {figure: max(run[figure] for run in runs) for figure in ("flash", "ram", "instructions")}
+        rows[name] = {"arch": ROWS[name].arch, "bits": ROWS[name].bits, **means, **most, "runs": runs}
         tests = ", ".join(f"{run['test']:.2f}" for run in runs)
         print(f"{name}: {rows[name]['flash']:,} bytes, test {means['test']:.2f} % ({tests})", flush=True)
     targets = {}
     for name, row in rows.items():
         targets[f"{name}: mistakes, percent"] = (100 - row["test"], 100 - ROWS[name].target)
         targets[f"{name}: bytes of flash"] = (row["flash"], ROWS[name].flash)
+        if (ram := ROWS[name].ram) is not None:
+            targets[f"{name}: bytes of RAM besides the picture"] = (row["ram"], ram)
+        if (instructions := ROWS[name].instructions) is not None:
+            targets[f"{name}: instructions"] = (row["instructions"], instructions)
     RESULTS.mkdir(exist_ok=True)
     plotted(rows).savefig(RESULTS / "bytes.png", dpi=150)
     return conclude("bytes", {"rows": rows, "published": PUBLISHED}, targets)

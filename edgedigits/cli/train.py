@@ -33,6 +33,7 @@ from edgedigits.file_names import CHECKPOINT, sidecar_name
 if TYPE_CHECKING:
     from edgedigits.model_files.trained_networks import Arch
 
+TEACHER_SHARE = 0.5
 MOST_CORES = 4
 """That are used for one image's maps: with more, each has too little to do."""
 
@@ -103,6 +104,20 @@ zeros around the map, .bare a bias and no batch normalization.
     "--bits. [default: 0, none]",
 )
 @click.option(
+    "--teacher",
+    "teachers",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    metavar="FILE",
+    help="A network, of any format, whose answers are taught besides the labels; several, and it is their mean.",
+)
+@click.option(
+    "--teacher-share",
+    type=Amount(0, 1, min_open=True),
+    metavar="SHARE",
+    help="Of the teachers' answers in what is taught. [default: 0.5 with --teacher]",
+)
+@click.option(
     "--drawn",
     type=click.IntRange(0, MOST_IMAGES),
     metavar="N",
@@ -161,6 +176,7 @@ def command(
     name: str,
     as_json: bool,
     quiet: bool,
+    teachers: tuple[Path, ...],
     **choices: Any,  # the fields of Recipe that have an option of their name
 ) -> None:
     """Train a network on MNIST, or on a dataset of its form.
@@ -176,6 +192,7 @@ def command(
       edgedigits train --arch cnn --budget long --name cnn
       edgedigits train --arch conv8-pool-conv24-conv40-mean --name small
       edgedigits train --arch meanpool-conv8.bare-pool-conv16.valid.bare-mean --bits 4 --name tiny
+      edgedigits train --arch cnn-small --teacher models/cnn.int8.onnx --name small
       edgedigits train --recipe plain --epochs 20
       edgedigits train --resume                     # after Ctrl-C or a power cut
       edgedigits train --data fashion --labels names.txt --name fashion
@@ -193,10 +210,21 @@ def command(
         with extra("train", "training"):
             from edgedigits.training.recipe import edge, plain
             from edgedigits.training.train import train
+        if teachers:
+            changes.setdefault("teacher_share", TEACHER_SHARE)
         if bits := changes.pop("bits", None):
             changes["bits"] = read_layer_bits(bits, arch)
         chosen = plain(arch, **changes) if recipe == "plain" else edge(arch, budget, **changes)
-        result = train(chosen, train_split, test_split, models, name=name, resume=resume, progress=progress)
+        result = train(
+            chosen,
+            train_split,
+            test_split,
+            models,
+            name=name,
+            teachers=teachers,
+            resume=resume,
+            progress=progress,
+        )
     if as_json:
         echo_json(result.to_dict())
         return

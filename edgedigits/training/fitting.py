@@ -11,13 +11,13 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from edgedigits.arguments import MOST_IMAGES
-from edgedigits.contract import CLASSES, PIXEL_MAX, PIXELS
+from edgedigits.contract import CLASSES, IMAGE_SIDE, PIXEL_MAX, PIXELS
 from edgedigits.model_files.trained_networks import trained_spec
 from edgedigits.networks.backend import keras, tf
 from edgedigits.networks.build import build_network
@@ -44,6 +44,20 @@ TARGETS = np.vstack([np.eye(CLASSES), np.full(CLASSES, 1 / CLASSES)]).astype(np.
 """By label, what is taught; by that of no digit, each class alike. Both losses are the same of these."""
 
 Labels = npt.NDArray[np.int32]
+Targets = npt.NDArray[np.float32]
+Teacher = Callable[[Pixels], Targets]
+"""Probabilities, (n, 10), of images, uint8 (n, 28, 28)."""
+
+
+class EpochImages(NamedTuple):
+    """What the steps of one epoch take, in their order."""
+
+    pixels: Pixels
+    """uint8 (n, 784)."""
+    labels: Labels
+    """Of no digit, the number of classes."""
+    targets: Targets | None
+    """(n, 10): what is taught where the answers of a teacher are a part of it, else None."""
 
 
 @dataclass(frozen=True)
@@ -80,9 +94,10 @@ class TrainingData:
 class Fitter:
     """Trains a network epoch by epoch; its state can be taken out and put back between any two."""
 
-    def __init__(self, recipe: Recipe, data: TrainingData) -> None:
+    def __init__(self, recipe: Recipe, data: TrainingData, teacher: Teacher | None = None) -> None:
         self.recipe = recipe
         self._data = data
+        self._teacher = teacher
         made = ((draw_digits, recipe.drawn, b"drawn"), (draw_non_digits, recipe.non_digits, b"no digit"))
         self._made = [Renewed(draw, count, recipe.seed, name) for draw, count, name in made if count]
         self._digits = len(data.train_images) + recipe.drawn
@@ -120,7 +135,7 @@ class Fitter:
         # AutoGraph would leave the source that it generates in the temporary folder.
         self._run_steps = tf.function(self._steps_graph, autograph=False)
         self._predict = self._predictor()
-        self._upcoming: tuple[int, Future[tuple[Pixels, Labels]]] | None = None
+        self._upcoming: tuple[int, Future[EpochImages]] | None = None
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="next-epoch")
 
     def _first_network(self) -> keras.Model:
@@ -163,12 +178,13 @@ class Fitter:
             advance: told how many steps are done, several times per epoch.
         """
         started = time.perf_counter()
-        pixels, targets = self.images_of(epoch)
-        images, labels = tf.constant(pixels), tf.constant(targets)
+        images, labels, targets = (
+            None if part is None else tf.constant(part) for part in self.images_of(epoch)
+        )
         edges = np.linspace(0, self._steps, min(SLICES, self._steps) + 1).astype(np.int32)
         loss = correct = 0.0
         for start, stop in pairwise(edges):
-            sums = self._run_steps(images, labels, tf.constant(start), tf.constant(stop))
+            sums = self._run_steps(images, labels, targets, tf.constant(start), tf.constant(stop))
             loss, correct = loss + float(sums[0]), correct + float(sums[1])
             advance(int(stop - start))
         val_loss, val_accuracy = self.score_validation()
@@ -214,8 +230,8 @@ class Fitter:
         averaged = self.network.variables if self.network is not self.current_network else []
         return [*self.current_network.variables, *self._optimizer.variables, *averaged]
 
-    def images_of(self, epoch: int) -> tuple[Pixels, Labels]:
-        """Return the images and labels of an epoch, and begin with those of the next."""
+    def images_of(self, epoch: int) -> EpochImages:
+        """Return the images of an epoch and what they are, and begin with those of the next."""
         upcoming, self._upcoming = self._upcoming, None
         # One thread makes them all: drawn digits are kept from epoch to epoch.
         making = upcoming[1] if upcoming and upcoming[0] == epoch else self._begin(epoch)
@@ -224,10 +240,10 @@ class Fitter:
             self._upcoming = epoch + 1, self._begin(epoch + 1)
         return ready
 
-    def _begin(self, epoch: int) -> Future[tuple[Pixels, Labels]]:
+    def _begin(self, epoch: int) -> Future[EpochImages]:
         return self._executor.submit(self._make_images, epoch)
 
-    def _make_images(self, epoch: int) -> tuple[Pixels, Labels]:
+    def _make_images(self, epoch: int) -> EpochImages:
         generator = np.random.default_rng([self.recipe.seed, epoch])
         images, labels = self._data.train_images, self._data.train_labels
         for made in self._made:
@@ -244,20 +260,38 @@ class Fitter:
             pixels = images.reshape(-1, PIXELS)[order]
         if self.recipe.spoilt:
             pixels = spoil(pixels, self.recipe.spoilt, generator)
-        return pixels, labels[order].astype(np.int32)
+        in_order = labels[order].astype(np.int32)
+        return EpochImages(pixels, in_order, self._taught(pixels, in_order))
+
+    def _taught(self, pixels: Pixels, labels: Labels) -> Targets | None:
+        """Return labels and a teacher's answers, mixed: cross entropy with these is the mixture of the two losses."""
+        if self._teacher is None:
+            return None
+        share = np.float32(self.recipe.teacher_share)
+        return (1 - share) * TARGETS[labels] + share * self._teacher(
+            pixels.reshape(-1, IMAGE_SIDE, IMAGE_SIDE)
+        )
 
     def _steps_graph(
-        self, images: tf.Tensor, labels: tf.Tensor, start: tf.Tensor, stop: tf.Tensor
+        self,
+        images: tf.Tensor,
+        labels: tf.Tensor,
+        targets: tf.Tensor | None,
+        start: tf.Tensor,
+        stop: tf.Tensor,
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Run steps start..stop-1 of an epoch; return summed loss and number of correct answers."""
         size = self.recipe.batch_size
         weights = self.current_network.trainable_variables
 
         def run(step: tf.Tensor, loss_sum: tf.Tensor, correct: tf.Tensor) -> tuple[tf.Tensor, ...]:
-            batch, truth = images[step * size : (step + 1) * size], labels[step * size : (step + 1) * size]
+            batch, truth, taught = (
+                None if part is None else part[step * size : (step + 1) * size]
+                for part in (images, labels, targets)
+            )
             with tf.GradientTape() as tape:
                 probabilities = self.current_network(self._scaled(batch), training=True)
-                loss, digits_loss = self._losses(truth, probabilities)
+                loss, digits_loss = self._losses(truth, taught, probabilities)
             self._optimizer.apply(tape.gradient(loss, weights), weights)
             self._average()
             hits = tf.equal(tf.argmax(probabilities, axis=1, output_type=tf.int32), truth)
@@ -269,12 +303,15 @@ class Fitter:
         )
         return loss_sum, correct
 
-    def _losses(self, labels: tf.Tensor, probabilities: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def _losses(
+        self, labels: tf.Tensor, taught: tf.Tensor | None, probabilities: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         """Return the mean loss of a batch, which is made less, and the sum of that of its digits, which is told."""
-        if not self.recipe.non_digits:
+        if taught is None and not self.recipe.non_digits:
             mean = self._loss(self._targets(labels), probabilities)
             return mean, mean * tf.cast(tf.size(labels), tf.float32)
-        each = keras.losses.categorical_crossentropy(tf.gather(TARGETS, labels), probabilities)
+        targets = tf.gather(TARGETS, labels) if taught is None else taught
+        each = keras.losses.categorical_crossentropy(targets, probabilities)
         return tf.reduce_mean(each), tf.reduce_sum(tf.where(labels < CLASSES, each, 0.0))
 
     def _average(self) -> None:

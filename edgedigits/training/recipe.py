@@ -68,6 +68,10 @@ class Recipe:
     least_deviation: float = 0.0
     """Inputs of the first Dense layer whose standard deviation over the training images is lower, in pixel values, are
     left out, where there are bits: their weights are 0."""
+    teachers: tuple[str, ...] = ()
+    """SHA-256 of the files of networks whose mean answers are taught besides the labels."""
+    teacher_share: float = 0.0
+    """Of them in what is taught, 0..1 (Hinton, Vinyals and Dean 2015, at temperature 1)."""
     loss: Loss = "sparse_categorical_crossentropy"
     validation: int = 5_000
     """Images held out of the training split, every class with its share."""
@@ -99,6 +103,7 @@ class Recipe:
         amount_of("weight_decay", self.weight_decay, most=1.0)
         amount_of("spoilt", self.spoilt, most=1.0)
         amount_of("least_deviation", self.least_deviation, most=PIXEL_MAX)
+        amount_of("teacher_share", self.teacher_share, most=1.0)
         if self.bits:
             self._check_bits()
         elif self.least_deviation:
@@ -130,7 +135,11 @@ class Recipe:
     def to_dict(self) -> dict[str, Any]:
         """Return all fields as JSON values."""
         arch = self.arch if isinstance(self.arch, str) else list(self.arch)
-        lists = {"warp_stages": list(self.warp_stages), "bits": list(self.bits)}
+        lists = {
+            "warp_stages": list(self.warp_stages),
+            "bits": list(self.bits),
+            "teachers": list(self.teachers),
+        }
         return {**dataclasses.asdict(self), "arch": arch, **lists}
 
     @classmethod
@@ -142,6 +151,7 @@ class Recipe:
             "warp": Warp(**fields["warp"]) if fields["warp"] else None,
             "warp_stages": tuple(fields.get("warp_stages", cls.warp_stages)),
             "bits": tuple(fields.get("bits", ())),
+            "teachers": tuple(fields.get("teachers", ())),
         }
         return cls(**{**fields, **read})
 

@@ -1,7 +1,12 @@
 """One training run from images to files: fit, scale, score, and leave the files to ``run_files``."""
 
+import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
+from edgedigits.artifacts.hashes import sha256_file
 from edgedigits.artifacts.recovery import finish_commits
 from edgedigits.artifacts.staging import check_temporary_room
 from edgedigits.contract import LABELS
@@ -9,9 +14,11 @@ from edgedigits.datasets.split import Split
 from edgedigits.errors import ArgumentError
 from edgedigits.file_names import CHECKPOINT, DEFAULT_NAME, sidecar_name
 from edgedigits.networks.backend import tf
+from edgedigits.picture.levels import Pixels
 from edgedigits.progress import SILENT, Progress
+from edgedigits.runtimes.opening import open_model
 from edgedigits.training.checkpoint import read_checkpoint, write_checkpoint
-from edgedigits.training.fitting import Epoch, Fitter
+from edgedigits.training.fitting import Epoch, Fitter, Targets, Teacher
 from edgedigits.training.recipe import Recipe
 from edgedigits.training.run_files import TrainingResult, write_results
 from edgedigits.training.splits import training_data
@@ -28,6 +35,7 @@ def train(
     folder: Path,
     *,
     name: str = DEFAULT_NAME,
+    teachers: Sequence[Path] = (),
     resume: bool = False,
     progress: Progress = SILENT,
 ) -> TrainingResult:
@@ -44,21 +52,31 @@ def train(
         test_split: images for the final score; nothing else is decided by them.
         folder: where to write.
         name: stem of the network's files.
+        teachers: files of networks, of any format that ``open_model`` opens, whose mean answers to the images of every
+            epoch, bent as they are, are taught with ``recipe.teacher_share``; their hashes become a part of the recipe.
         resume: go on from the last finished epoch of an interrupted run with the same recipe.
         progress: shows a bar per epoch, and a line when it is done.
 
     Raises:
-        ArgumentError: digits, or what is none, are to be drawn for a network that reads something else.
+        ArgumentError: digits, or what is none, are to be drawn for a network that reads something else; or there is a
+            share of teachers and no teacher, or a teacher without a share.
         DatasetError: the training split is too small for the recipe.
-        ModelFileError: the checkpoint is unreadable, or of a run with another recipe.
+        ModelFileError: the checkpoint is unreadable, or of a run with another recipe; or a teacher's file is.
         OutputError: ``folder`` cannot be written to.
     """
     _check_classes(recipe, train_split)
+    if bool(teachers) != bool(recipe.teacher_share):
+        raise ArgumentError(
+            f"teacher_share: expected {'more than 0 with' if teachers else '0 without'} teachers (--teacher), got "
+            f"{recipe.teacher_share}"
+        )
+    teacher = _teacher(teachers)
+    recipe = dataclasses.replace(recipe, teachers=tuple(sha256_file(path) for path in teachers))
     check_temporary_room()
     finish_commits(folder)
     tf.config.experimental.enable_op_determinism()
     data = training_data(recipe, train_split)
-    fitter = Fitter(recipe, data)
+    fitter = Fitter(recipe, data, teacher)
     checkpoint = folder / sidecar_name(name, CHECKPOINT)
     history = _history(checkpoint, fitter, train_split, progress) if resume else []
     resumed_after = len(history)
@@ -79,6 +97,19 @@ def train(
     result = write_results(fitter, history, scaling, train_split, test_split, folder, name, resumed_after)
     checkpoint.unlink(missing_ok=True)
     return result
+
+
+def _teacher(paths: Sequence[Path]) -> Teacher | None:
+    """Return what gives the mean answers of networks."""
+    if not paths:
+        return None
+    models = [open_model(path) for path in paths]
+
+    def mean(images: Pixels) -> Targets:
+        total = sum(np.float32(1 / len(models)) * model.probabilities(images) for model in models)
+        return np.asarray(total, np.float32)
+
+    return mean
 
 
 def _check_classes(recipe: Recipe, split: Split) -> None:

@@ -133,7 +133,7 @@ typedef struct {
     uint8_t stride;        /**< from the weights of a group of outputs to those of the next */
     uint8_t outputs;       /**< of a place */
     uint8_t groups;        /**< of outputs whose weights share bytes */
-    uint8_t biases;        /**< of all outputs of a place */
+    uint8_t bias;          /**< the first of its biases */
     uint8_t shift;         /**< from sums to outputs */
 } packed_layer;
 
@@ -157,7 +157,7 @@ static const FLASH packed_layer layers[LAYERS] = {
         .stride = 12,
         .outputs = 12,
         .groups = 12,
-        .biases = 12,
+        .bias = 0,
         .shift = 5,
     },
     {
@@ -178,7 +178,7 @@ static const FLASH packed_layer layers[LAYERS] = {
         .stride = 42,
         .outputs = 28,
         .groups = 28,
-        .biases = 28,
+        .bias = 12,
         .shift = 4,
     },
     {
@@ -199,7 +199,7 @@ static const FLASH packed_layer layers[LAYERS] = {
         .stride = 96,
         .outputs = 54,
         .groups = 54,
-        .biases = 54,
+        .bias = 40,
         .shift = 4,
     },
     {
@@ -220,7 +220,7 @@ static const FLASH packed_layer layers[LAYERS] = {
         .stride = 81,
         .outputs = 10,
         .groups = 10,
-        .biases = 10,
+        .bias = 94,
         .shift = 4,
     },
 };
@@ -617,12 +617,12 @@ static APART uint32_t sum_digits(const FLASH uint8_t *bytes, const uint8_t *valu
  * @param patch   where it is laid out; source, if it lies well as it is
  * @param output  of the first
  * @param weight  of the first
- * @param bias    of the first
  * @return behind the last weight
  */
 static APART const FLASH uint8_t *compute_place(const FLASH packed_layer *layer, const uint8_t *source, uint8_t *patch,
-    uint8_t *output, const FLASH uint8_t *weight, const FLASH int16_t *bias)
+    uint8_t *output, const FLASH uint8_t *weight)
 {
+    const FLASH int16_t *bias = biases + layer->bias;
     const uint8_t *end = patch;
     uint32_t total = 0;
 
@@ -669,7 +669,6 @@ static void compute_logits(const uint8_t image[EDGEDIGITS_PIXELS], uint8_t logit
 {
     uint8_t values[EDGEDIGITS_SCRATCH_BYTES];
     const FLASH uint8_t *weight = weights;
-    const FLASH int16_t *bias = biases;
 
     for (const FLASH packed_layer *layer = layers; layer < layers + LAYERS; layer++) {
         const uint8_t *const source = layer == layers ? image + 58 : values + layer->source;
@@ -685,11 +684,10 @@ static void compute_logits(const uint8_t image[EDGEDIGITS_PIXELS], uint8_t logit
                 const uint_fast16_t place = (row >> layer->pool) * layer->pooled_width + (column >> layer->pool);
 
                 next = compute_place(layer, source + row * layer->down + column * layer->across,
-                    values + layer->patch, target + place * layer->outputs, weight, bias);
+                    values + layer->patch, target + place * layer->outputs, weight);
             }
         }
         weight = next;
-        bias += layer->biases;
     }
 }
 

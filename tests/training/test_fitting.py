@@ -95,15 +95,15 @@ def test_the_images_of_an_epoch_are_its_own_and_do_not_depend_on_the_past(
 
 def test_edge_images_are_bent_and_plain_ones_only_shuffled(data: TrainingData) -> None:
     known = {image.tobytes() for image in data.train_images}
-    plain_images, _ = fitter(data).images_of(1)
-    bent, _ = fitter(data, EDGE).images_of(1)
+    plain_images = fitter(data).images_of(1).pixels
+    bent = fitter(data, EDGE).images_of(1).pixels
     assert {image.tobytes() for image in plain_images} == known
     assert not {image.tobytes() for image in bent} & known
 
 
 def test_drawn_digits_stand_among_the_images_and_no_image_is_missing(data: TrainingData) -> None:
     fitting = fitter(data, dataclasses.replace(RECIPE, drawn=80))
-    images, labels = fitting.images_of(1)
+    images, labels, _ = fitting.images_of(1)
     assert len(images) == len(labels) == 330
     assert fitting.steps_per_epoch == 6
     known = {
@@ -126,7 +126,7 @@ def test_figures_of_an_epoch_are_those_of_its_digits(data: TrainingData) -> None
     """With no step in the network's weights, an epoch's figures are those of the untrained network on its digits."""
     recipe = dataclasses.replace(RECIPE, non_digits=60, learning_rate=1e-30)
     fitting = fitter(data, recipe)
-    images, labels = fitting.images_of(1)
+    images, labels, _ = fitting.images_of(1)
     assert (labels == 10).sum() == 60
     probabilities = fitting.probabilities(images.reshape(-1, 28, 28))[labels < 10]
     truth = labels[labels < 10]
@@ -137,7 +137,7 @@ def test_figures_of_an_epoch_are_those_of_its_digits(data: TrainingData) -> None
 
 def test_no_digit_is_taught_as_every_digit_alike(data: TrainingData) -> None:
     recipe = dataclasses.replace(RECIPE, arch=(32,), non_digits=1_000, epochs=5)
-    images, labels = fitter(data, recipe).images_of(5)
+    images, labels, _ = fitter(data, recipe).images_of(5)
     unseen = images[labels == 10].reshape(-1, 28, 28)
     confidences = []
     # As many steps: 5 times 20, and 25 times 4.

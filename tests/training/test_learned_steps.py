@@ -117,9 +117,9 @@ def test_bits_are_read() -> None:
             read_bits(text, 3)
 
 
-def test_train_writes_a_network_of_few_bits(tmp_path: Path, mnist_folder_of_few: Path) -> None:
+def test_train_writes_a_network_of_few_bits(tmp_path: Path, file_of_few: Path) -> None:
     out = tmp_path / "models"
-    common = ["--data", str(mnist_folder_of_few), "--labels", "a,b,c,d,e,f,g,h,i,j", "--validation", "40"]
+    common = ["--data", str(file_of_few), "--labels", "a,b,c,d,e,f,g,h,i,j", "--validation", "40"]
     words = ["train", "--arch", DENSE, "--bits", "3-4", "--epochs", "2", "--out", str(out), "--json", "-q"]
     done = CliRunner().invoke(cli, [*words, *common])
     assert done.exit_code == 0, done.output
@@ -134,18 +134,3 @@ def test_other_bits_are_wrong_usage(bits: str) -> None:
     done = CliRunner().invoke(cli, ["train", "--arch", DENSE, "--bits", bits])
     assert done.exit_code == 2
     assert "expected" in done.stderr
-
-
-@pytest.fixture(scope="module")
-def mnist_folder_of_few(dataset: tuple[Split, Split], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An ``.npz`` file with few images."""
-    path = tmp_path_factory.mktemp("few") / "few.npz"
-    train, test = dataset
-    np.savez(
-        path,
-        x_train=train.images[:400],
-        y_train=train.labels[:400],
-        x_test=test.images[:100],
-        y_test=test.labels[:100],
-    )
-    return path

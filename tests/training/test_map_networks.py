@@ -115,7 +115,9 @@ def test_means_and_variances_are_averaged_as_weights_are(data: TrainingData) -> 
 
 def test_batch_normalization_is_not_told_which_images_were_bent_alike(data: TrainingData) -> None:
     bare, normalizing = (edge(words, epochs=1) for words in ("conv4.bare-mean", "conv4-mean"))
-    (together, labels), (mixed, mixed_labels) = (Fitter(it, data).images_of(1) for it in (bare, normalizing))
+    (together, labels, _), (mixed, mixed_labels, _) = (
+        Fitter(it, data).images_of(1) for it in (bare, normalizing)
+    )
     places = {image.tobytes(): place for place, image in enumerate(together)}
     found = [places[image.tobytes()] for image in mixed]
     np.testing.assert_array_equal(labels[found], mixed_labels)

@@ -6,6 +6,7 @@ places of a map, in each of which a patch is laid out and every output is a sum 
 """
 
 from functools import cached_property
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -36,7 +37,7 @@ _ABOUT = {
     "stride": "from the weights of a group of outputs to those of the next",
     "outputs": "of a place",
     "groups": "of outputs whose weights share bytes",
-    "biases": "of all outputs of a place",
+    "bias": "the first of its biases",
     "bias_shift": "from biases to sums",
     "shift": "from sums to outputs",
     "offset": "of the digits that are weights",
@@ -45,6 +46,8 @@ _ABOUT = {
     "unit": "bytes",
 }
 """Of each member of the struct in C, what it is."""
+_OF_A_PATCH = ("patch", "line", "rows", "row")
+"""Members that only a patch needs which is laid out by itself."""
 
 
 class PackedNetwork:
@@ -137,6 +140,11 @@ class PackedNetwork:
         return [int(bias) for layer in self.layers for bias in layer.biases]
 
     @property
+    def first_biases(self) -> list[int]:
+        """Of each layer, the place of its first one in ``biases``."""
+        return [0, *accumulate(len(layer.biases) for layer in self.layers[:-1])]
+
+    @property
     def table(self) -> list[dict[str, int]]:
         """Of each layer, the members of its struct in C, by name."""
         return [
@@ -158,7 +166,7 @@ class PackedNetwork:
                 "stride": len(layer.weights) // layer.groups,
                 "outputs": layer.outputs,
                 "groups": layer.groups,
-                "biases": len(layer.biases),
+                "bias": bias,
                 "bias_shift": layer.bias_shift,
                 "shift": layer.shift,
                 "offset": layer.offset,
@@ -166,17 +174,21 @@ class PackedNetwork:
                 "digits": layer.packing.digits,
                 "unit": layer.packing.unit,
             }
-            for layer, (source, patch, target) in zip(self.layers, self.places, strict=True)
+            for layer, (source, patch, target), bias in zip(
+                self.layers, self.places, self.first_biases, strict=True
+            )
         ]
 
     @property
     def members(self) -> list[tuple[str, str]]:
         """Type and name of each member of the struct, those of two bytes first.
 
-        What is the same in all layers is none, but for the outputs, which say what the network is.
+        What is the same in all layers is none, but for the outputs, which say what the network is. Where all layers
+        are fully connected, none is what a patch would need.
         """
         table = self.table
-        largest = {name: max(row[name] for row in table) for name in table[0] if name not in self.constants}
+        left_out = {*self.constants, *(_OF_A_PATCH if self.facts["one_place"] else ())}
+        largest = {name: max(row[name] for row in table) for name in table[0] if name not in left_out}
         found = [("uint8_t" if most <= 255 else "uint16_t", name) for name, most in largest.items()]
         return sorted(found, key=lambda member: member[0] == "uint8_t")
 
