@@ -1,0 +1,228 @@
+/* even_paper.py: drawings, and pictures cut to their digit. */
+#include "prepare_rooms.h"
+
+#define SMALLEST_EVEN 3
+#define INK_AT_BORDER 0.02
+#define FILLED 0.8
+#define NARROW 0.4
+#define CUT_MARGIN 0.1
+#define WIDEST_CUT 1.25
+#define CLEAR_CONTRAST 0.3
+#define CLEAR_SHARE 0.8
+#define CLEAR_GRAIN 0.3
+#define HALF_A_SIDE 0.5
+#define COVERED 0.8
+#define WHOLE_SIDE 0.95
+#define MAIN_PART 0.6
+#define SLOPE_TOLERANCE 0.2
+#define SLOPE_RESIDUAL 0.1
+
+int pic_reaches_across(struct box box, int width, int height)
+{
+    return box.bottom - box.top > FILLED * height &&
+           (box.right - box.left > FILLED * width || width < NARROW * height);
+}
+
+/* A finding that shows a digit without doubt; is_found is 0 where it does not. */
+static int clear(struct arena *arena, const float *contrast, struct finding *finding, int *is_found)
+{
+    int status = pic_finding_in(arena, contrast, finding);
+
+    *is_found = 0;
+    if (status == PREPARE_EMPTY) {
+        return PREPARE_FINE;
+    }
+    TRY(status);
+    TRY(pic_thickness(arena, finding));
+    *is_found = finding->thickness <= PLAUSIBLE_THICKNESS && !finding->is_frame && finding->share > CLEAR_SHARE &&
+                finding->grain < CLEAR_GRAIN * finding->level;
+    return PREPARE_FINE;
+}
+
+/* Whether ink in a margin is a digit to which the picture, (width, height), was cut, by the part that is largest. */
+static int is_cut_digit(const struct finding *finding, const uint8_t *mask, int width, int height, struct box main)
+{
+    int covered = 0, whole = 0, is_digit;
+    double sides[4], most = 0;
+
+    pic_covered_sides(mask, width, height, sides);
+    for (int side = 0; side < 4; side++) {
+        covered += sides[side] > COVERED;
+        whole += sides[side] > WHOLE_SIDE;
+        most = pic_greater(most, sides[side]);
+    }
+    if (width < NARROW * height) {
+        is_digit = covered < 3;
+    } else if (pic_reaches_across(main, width, height)) {
+        is_digit = whole < 2 && !pic_has_full_corner(mask, width, height);
+    } else if (pic_side(finding->box) > FILLED * pic_least(height, width)) {
+        is_digit = most < WHOLE_SIDE && !pic_has_full_corner(mask, width, height);
+    } else {
+        is_digit = most < HALF_A_SIDE;
+    }
+    return is_digit;
+}
+
+static int at_border(const uint8_t *mask, int width, int height)
+{
+    double sides[4];
+
+    pic_covered_sides(mask, width, height, sides);
+    return sides[0] + sides[1] + sides[2] + sides[3] > 0;
+}
+
+/* The digit that runs out of the picture or to which it was cut. Made of finding's room, which holds the margin. */
+static int cut_digit(struct arena *arena, const float *contrast, struct pixels gray, struct finding *finding,
+                     int *is_found)
+{
+    int width = gray.width, height = gray.height, main = 0;
+    int margin = pic_most(2, pic_round(CUT_MARGIN * pic_longer(width, height)));
+    int wide = width + 2 * margin, high = height + 2 * margin;
+    struct components parts;
+    uint8_t *mask;
+    float *padded;
+
+    finding->width = wide;
+    finding->height = high;
+    TAKE(arena, padded, wide * high);
+    for (int i = 0; i < wide * high; i++) {
+        padded[i] = 0.0f;
+    }
+    for (int row = 0; row < height; row++) {
+        pic_copy(padded + (margin + row) * wide + margin, contrast + row * width, sizeof *padded * (size_t)width);
+    }
+    TRY(clear(arena, padded, finding, is_found));
+    if (!*is_found) {
+        return PREPARE_FINE;
+    }
+    TAKE(arena, mask, width * height);
+    for (int row = 0; row < height; row++) {
+        pic_copy(mask + row * width, finding->mask + (margin + row) * wide + margin, (size_t)width);
+    }
+    TRY(pic_connected(arena, finding->mask, wide, high, &parts));
+    for (int part = 1; part < parts.parts; part++) {
+        main = parts.area[part] > parts.area[main] ? part : main;
+    }
+    *is_found = is_cut_digit(finding, mask, width, height, parts.box[main]) &&
+                parts.area[main] >= MAIN_PART * (double)pic_area_of(&parts, NULL);
+    finding->is_cut = at_border(mask, width, height);
+    return PREPARE_FINE;
+}
+
+static int clear_digit(struct arena *arena, const float *contrast, struct pixels gray, double ink_at_border,
+                       struct finding *finding, int *is_found)
+{
+    int has_shade;
+
+    *is_found = 0;
+    TRY(pic_has_shade(arena, contrast, gray.width, gray.height, &has_shade));
+    if (has_shade) {
+        return PREPARE_FINE;
+    }
+    if (ink_at_border > 0) {
+        size_t mark = arena->used;
+
+        TRY(cut_digit(arena, contrast, gray, finding, is_found));
+        arena->used = mark;
+    }
+    if (*is_found || ink_at_border >= INK_AT_BORDER) {
+        return PREPARE_FINE;
+    }
+    finding->width = gray.width;
+    finding->height = gray.height;
+    TRY(clear(arena, contrast, finding, is_found));
+    *is_found = *is_found && !pic_touches(finding->box, gray.width, gray.height);
+    return PREPARE_FINE;
+}
+
+/* The share of the border's pixels that are lighter than a threshold. */
+static double light_share_of(struct pixels gray, int threshold)
+{
+    int light = 0;
+
+    for (int column = 0; column < gray.width; column++) {
+        light += gray.at[column] > threshold;
+        light += gray.at[(gray.height - 1) * gray.width + column] > threshold;
+    }
+    for (int row = 0; row < gray.height; row++) {
+        light += gray.at[row * gray.width] > threshold;
+        light += gray.at[row * gray.width + gray.width - 1] > threshold;
+    }
+    return (double)light / (2 * (gray.width + gray.height));
+}
+
+static int is_light_paper(struct pixels gray, int threshold, double light_share)
+{
+    int top = gray.height / 3, left = gray.width / 3;
+    double sum = 0;
+
+    if (!(gray.width < NARROW * gray.height && INK_AT_BORDER < light_share && light_share < 1 - INK_AT_BORDER)) {
+        return light_share > 0.5;
+    }
+    for (int row = top; row < gray.height - top; row++) {
+        for (int column = left; column < gray.width - left; column++) {
+            sum += gray.at[row * gray.width + column];
+        }
+    }
+    return sum / ((gray.height - 2 * top) * (gray.width - 2 * left)) <= threshold;
+}
+
+static int on_slope(struct arena *arena, struct pixels gray, int threshold, int dark, float *contrast,
+                    struct finding *finding, int *is_found)
+{
+    size_t mark = arena->used;
+    int is_surface, has_shade;
+
+    *is_found = 0;
+    TRY(pic_paper_surface(arena, gray, threshold, dark, SLOPE_TOLERANCE, SLOPE_RESIDUAL, contrast, &is_surface));
+    if (!is_surface) {
+        return PREPARE_FINE;
+    }
+    pic_contrast_on(gray, contrast, dark, contrast);
+    TRY(pic_has_shade(arena, contrast, gray.width, gray.height, &has_shade));
+    if (!has_shade) {
+        TRY(cut_digit(arena, contrast, gray, finding, is_found));
+        *is_found = *is_found && finding->level > CLEAR_CONTRAST &&
+                    pic_reaches_across(finding->box, gray.width, gray.height);
+    }
+    arena->used = mark;
+    return PREPARE_FINE;
+}
+
+int pic_on_even_paper(struct arena *arena, struct pixels gray, int *dark, struct finding *finding, int *is_found)
+{
+    int width = gray.width, height = gray.height, count = width * height, threshold, is_light;
+    int margin = pic_most(2, pic_round(CUT_MARGIN * pic_longer(width, height)));
+    double light_share;
+    float *contrast;
+    size_t mark;
+
+    *is_found = 0;
+    if (pic_least(height, width) < SMALLEST_EVEN) {
+        return PREPARE_FINE;
+    }
+    TRY(pic_new_finding(arena, width + 2 * margin, height + 2 * margin, finding));
+    mark = arena->used;
+    TAKE(arena, contrast, count);
+    threshold = pic_otsu(gray.at, count);
+    light_share = light_share_of(gray, threshold);
+    is_light = is_light_paper(gray, threshold, light_share);
+    for (int turn = 0; turn < 2 && !*is_found; turn++) {
+        int paper;
+
+        *dark = is_light != turn;
+        paper = pic_flat_paper(gray, *dark);
+        if (paper >= 0) {
+            pic_flat_contrast(gray, paper, *dark, contrast);
+            TRY(clear_digit(arena, contrast, gray, *dark ? 1 - light_share : light_share, finding, is_found));
+        }
+    }
+    if (INK_AT_BORDER < light_share && light_share < 1 - INK_AT_BORDER && width <= WIDEST_CUT * height) {
+        for (int turn = 0; turn < 2 && !*is_found; turn++) {
+            *dark = is_light != turn;
+            TRY(on_slope(arena, gray, threshold, *dark, contrast, finding, is_found));
+        }
+    }
+    arena->used = mark;
+    return PREPARE_FINE;
+}
