@@ -61,7 +61,8 @@ class Format(NamedTuple):
     opener: str | None = None
     """``module:name`` of a function that finds the program without which its files cannot be opened; None: no such."""
     is_listed: bool = True
-    """Whether its files are looked for in a folder, or have to be named: ``.h5`` files mostly hold other things."""
+    """Whether its files are looked for in a folder, or have to be named: most ``.h5`` and ``.html`` files hold other
+    things."""
 
     @property
     def ending(self) -> str:
@@ -117,6 +118,16 @@ FORMATS: dict[str, Format] = {
             exporter="edgedigits_export.formats.tflm_array:TFLM",
             infix=".tflm",
             names_precision=False,
+        ),
+        Format(
+            "page",
+            ".html",
+            _gates("int8"),
+            runtime="edgedigits.runtimes.page:open_page",
+            exporter="edgedigits_export.formats.page_file:PAGE",
+            names_precision=False,
+            opener="edgedigits.runtimes.page:find_wasmtime",
+            is_listed=False,
         ),
         Format(
             "keras",

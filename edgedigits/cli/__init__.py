@@ -12,7 +12,7 @@ import click
 from edgedigits import __version__
 from edgedigits.cli.process import errors_told, run
 
-COMMANDS = ("data", "train", "fit", "export", "verify", "bench", "predict", "info", "report", "demo")
+COMMANDS = ("data", "train", "fit", "export", "verify", "bench", "predict", "info", "report", "page", "demo")
 
 
 class LazyGroup(click.Group):

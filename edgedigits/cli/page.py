@@ -1,0 +1,74 @@
+"""``edgedigits page``: the page on which anybody draws a digit and sees it read."""
+
+from pathlib import Path
+
+import click
+
+from edgedigits.cli.options import data_option, models_option, name_option, quiet_option, terminal_progress
+from edgedigits.cli.terminal import complain, echo
+
+
+@click.command()
+@click.option("--open", "is_opened", is_flag=True, help="Open it in the browser.")
+@data_option
+@models_option()
+@name_option
+@quiet_option
+def command(is_opened: bool, data: Path | None, models: Path, name: str, quiet: bool) -> None:
+    """Make sure that a network has its page, and print where it is.
+
+    The page is one .html file that works offline: it reads digits that are drawn, dropped, pasted or
+    photographed, by the integers of the exported network, and asks for nothing. Where there is none, or
+    one of a network before, it is exported.
+
+    \b
+    Examples:
+      edgedigits page --open
+      edgedigits page --models models --name digits
+    """
+    from edgedigits.artifacts.recovery import finish_commits
+    from edgedigits.file_names import file_name
+
+    page = models / file_name(name, "page")
+    finish_commits(models)
+    if not _is_of_the_network(page, name) and not _export(page, models, name, data, quiet=quiet):
+        raise SystemExit(1)
+    echo(page)
+    if is_opened:
+        click.launch(page.resolve().as_uri())
+
+
+def _is_of_the_network(page: Path, name: str) -> bool:
+    """Tell whether there is a page, and the manifest beside it knows of no other network of its name."""
+    from edgedigits.artifacts.manifest import read_manifest, training_of
+    from edgedigits.model_files.page_file import read_page
+
+    if not page.exists():
+        return False
+    training = training_of(read_manifest(page.parent), name)
+    return training is None or read_page(page).metadata.weights_sha256 == training["weights_sha256"]
+
+
+def _export(page: Path, models: Path, name: str, data: Path | None, *, quiet: bool) -> bool:
+    """Export the page; say why where it fails the gate, and return whether it passed."""
+    from edgedigits.datasets.read import read_split
+    from edgedigits.datasets.split import PARTS
+    from edgedigits.extras import extra
+    from edgedigits.file_names import file_name
+
+    with extra("train", "exporting"):
+        from edgedigits_export import ExportOptions, export_model, load_inference_graph, select_targets
+    progress = terminal_progress(quiet, needs="train")
+    network = models / file_name(name, "keras")
+    graph = load_inference_graph(network)
+    _, failed = export_model(
+        network,
+        select_targets("page", None),
+        *(read_split(data, part, graph.labels, progress=progress) for part in PARTS),
+        graph=graph,
+        options=ExportOptions(force=True),
+        progress=progress,
+    )
+    for verification in failed:
+        complain(f"{page.name} was not written: {'; '.join(verification.failures)}")
+    return not failed

@@ -1,0 +1,87 @@
+"""A network as a page for browsers: one ``.html`` file in which anybody draws a digit and sees it read."""
+
+import functools
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from edgedigits.datasets.split import Split
+from edgedigits.format_table import Precision
+from edgedigits.measuring.verify import Verification
+from edgedigits.metadata import ModelMetadata
+from edgedigits.picture.levels import Pixels
+from edgedigits.progress import Progress
+from edgedigits.runtimes.model import Model
+from edgedigits.training.drawn import draw_digits
+from edgedigits_export.formats.c_source import compare_with_reference_kernels
+from edgedigits_export.formats.export_format import Converted, FormatRecord
+from edgedigits_export.formats.tflite_file import TfliteFormat
+from edgedigits_export.integers.fixed_point import read_fixed_point_network
+from edgedigits_export.integers.graph_kernels import IntegerGraph
+from edgedigits_export.integers.reference_kernels import RUNTIME as REFERENCE_RUNTIME
+from edgedigits_export.integers.reference_kernels import reference_probabilities
+from edgedigits_export.page.assemble import Proof, make_page
+from edgedigits_export.page.tables import tables_of
+from edgedigits_export.targets import ExportOptions
+
+PROOF_IMAGES = 10
+"""That a page proves itself by: drawn ones, 2 KB of it. Every probability of the test images was compared before."""
+SEED = tuple(b"page")
+"""Of their generator."""
+
+
+class PageFormat(TfliteFormat):
+    """``.html`` files: the integers of the int8 ``.tflite`` file as tables that WebAssembly runs."""
+
+    any_layers = frozenset({"int8"})
+
+    def stamp(
+        self, model: str, made: Converted, metadata: ModelMetadata, options: ExportOptions, split: Split
+    ) -> dict[str, bytes]:
+        """See ``ExportFormat.stamp``."""
+        images = _proof_images()
+        proof = Proof(images, reference_probabilities(made.content, images))
+        return {model: make_page(_tables(made), metadata, proof).encode()}
+
+    def companions(self, model: str, options: ExportOptions) -> list[str]:
+        """Return nothing: a page is one file."""
+        return []
+
+    def edges(self, precision: Precision, options: ExportOptions) -> Literal["uint8", "int8"]:
+        """Return uint8: a page takes pixels, whatever the ``.tflite`` file takes that its integers are of."""
+        return "uint8"
+
+    def extra_checks(
+        self, verification: Verification, model: Model, content: bytes, split: Split
+    ) -> Verification:
+        """Fail a page that differs from TFLite's reference kernels in a single probability of a single image."""
+        return compare_with_reference_kernels(verification, model, content, split)
+
+    def record(
+        self,
+        path: Path,
+        made: Converted,
+        metadata: ModelMetadata,
+        options: ExportOptions,
+        split: Split,
+        progress: Progress,
+    ) -> FormatRecord:
+        """Return whose answers they are."""
+        return FormatRecord({"reference_kernels": REFERENCE_RUNTIME})
+
+
+def _tables(made: Converted) -> bytes:
+    integers = made.integers
+    return tables_of(
+        integers if isinstance(integers, IntegerGraph) else read_fixed_point_network(made.content)
+    )
+
+
+@functools.cache
+def _proof_images() -> Pixels:
+    """Return the drawn digits that every page has."""
+    return draw_digits(PROOF_IMAGES, np.random.default_rng(SEED))[0]
+
+
+PAGE = PageFormat()
