@@ -168,7 +168,8 @@ class Lowering:
             return None
         pool = self.steps[places[0]]
         window = _window(pool, self.shapes[place])
-        if window is None:
+        # A map of another form is none of the convolution's places.
+        if window is None or self.shape(places[0]) != self.shapes[place]:
             return None
         pooled = _sides(self.shapes[places[0]]) if isinstance(pool, graph_steps.Pool) else (1, 1)
         pooling, mean, zero = self._pooling(places[0], pool)

@@ -5,10 +5,12 @@ All numbers are little-endian. Eight words of 32 bits come first (``_Header``), 
 are unsigned bytes, TFLite's int8 + 128, at places of one memory, which begins with the picture.
 
 Weights are rows, (outputs, height, width, inputs of a group), each filled up with zeros to a multiple of ``ROW_BYTES``,
-so that vectors never have a rest. A fully connected layer is a convolution of a map of one place.
+so that vectors never have a rest; where each output has a channel of its own (``depthwise``), the outputs are the last.
+A fully connected layer is a convolution of a map of one place.
 """
 
 import dataclasses
+import math
 import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -43,7 +45,18 @@ VERSION = 1
 ROW_BYTES = 16
 """Rows of weights are a multiple of it."""
 
-_KINDS = ("dense", "convolution", "pool", "table", "addition", "slopes", "border", "joined", "swapped")
+_KINDS = (
+    "dense",
+    "convolution",
+    "pool",
+    "table",
+    "addition",
+    "slopes",
+    "border",
+    "joined",
+    "swapped",
+    "depthwise",
+)
 """In the order of the C code's enum."""
 _POOLINGS = ("sums", "largest", "average", "mean")
 """Likewise."""
@@ -272,11 +285,12 @@ def _dense(layer: Dense, at: _At, tables: _Tables) -> _Record:
 
 def _convolution(layer: Convolution, at: _At, tables: _Tables) -> _Record:
     height, width, channels = layer.inputs
-    outputs_last = layer.order in ("taps", "depthwise")
-    weights = layer.weights.transpose(3, 0, 1, 2) if outputs_last else layer.weights
+    is_depthwise = layer.order == "depthwise"
+    weights = layer.weights.transpose(3, 0, 1, 2) if layer.order == "taps" else layer.weights
+    rows = math.prod(layer.kernel) if is_depthwise else layer.outputs
     multiplier, shift, final_zero = layer.mean or (0, 1, 0)
     return _Record(
-        kind=_KINDS.index("convolution"),
+        kind=_KINDS.index("depthwise" if is_depthwise else "convolution"),
         **at.words,
         height=height,
         width=width,
@@ -298,7 +312,7 @@ def _convolution(layer: Convolution, at: _At, tables: _Tables) -> _Record:
         place_rows=layer.places[0],
         place_columns=layer.places[1],
         pooling=_POOLINGS.index(layer.pooling),
-        weights=tables.add(_rows(weights.reshape(layer.outputs, -1))),
+        weights=tables.add(_rows(weights.reshape(rows, -1))),
         table=0 if layer.table is None else tables.add(layer.table),
         factors=(multiplier, 0, 0),
         factor_shifts=(shift, 1, 1),

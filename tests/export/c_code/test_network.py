@@ -19,7 +19,7 @@ from edgedigits_export.c_code.layers import Addition, Layer, Pool, Table
 from edgedigits_export.c_code.memory import plan_memory
 from edgedigits_export.c_code.network import LayeredNetwork
 from edgedigits_export.formats.c_source import render_header, render_source
-from edgedigits_export.graph.steps import Function, Image, Step, ToRow
+from edgedigits_export.graph.steps import Function, GlobalPool, Image, Step, ToMap, ToRow
 from edgedigits_export.integers.graph_kernels import IntegerGraph
 from edgedigits_export.integers.graph_quantization import round_network
 from edgedigits_export.integers.graph_steps import IntegerConvolution, IntegerProduct
@@ -133,6 +133,31 @@ def test_a_pooling_behind_a_convolution_leaves_no_full_map(pixels: np.ndarray, f
     assert [type(layer).__name__ for layer in network.layers] == ["Convolution", "Convolution", "Dense"]
     # The first pooled map, and 64 bytes by which the second is ahead of what is still to be read of it.
     assert network.scratch_bytes == 13 * 13 * 32 + 64
+
+
+@pytest.mark.c_compiler
+def test_a_map_of_another_form_is_pooled_by_itself(pixels: np.ndarray, tmp_path: Path) -> None:
+    chance = np.random.default_rng(0)
+
+    def whole(*shape: int) -> np.ndarray:
+        return chance.integers(-100, 100, shape).astype(np.int8)
+
+    steps = (
+        Image((), (28, 28, 1)),
+        IntegerConvolution(
+            (0,), whole(4, 4, 1, 6), np.zeros(6, np.int32), (4, 4), (1, 1), 1, (0, 0, 0, 0),
+            scales=np.full(6, 0.001, np.float32),
+        ),
+        ToRow((1,), channels_first=False),
+        ToMap((2,), (7, 14, 3), channels_first=False),
+        GlobalPool((3,), "average"),
+        IntegerProduct((4,), whole(3, 10), np.zeros(10, np.int32), scales=np.full(10, 0.01, np.float32)),
+        Function((5,), "softmax"),
+    )  # fmt: skip
+    row = Grid(0.5, 128)
+    grids = (PIXEL_GRID, row, row, row, Grid(0.1, 128), Grid(0.1, 128), Grid(1 / 256, 0))
+    network = check_equal(network_of(*steps, grids=grids), pixels, tmp_path, *SANITIZED)
+    assert [type(layer).__name__ for layer in network.layers] == ["Convolution", "Pool", "Dense"]
 
 
 def test_functions_of_one_byte_are_one_table(pixels: np.ndarray, folder: Path) -> None:

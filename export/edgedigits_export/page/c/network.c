@@ -37,7 +37,7 @@ typedef char shifting_right_rounds_down[((-1) >> 1) == -1 ? 1 : -1];
 /* Fixed-point numbers below 1 have 31 bits after the point: Q0.31. */
 #define FRACTION_BITS 31U
 
-enum kind { DENSE, CONVOLUTION, POOL, TABLE, ADDITION, SLOPES, BORDER, JOINED, SWAPPED };
+enum kind { DENSE, CONVOLUTION, POOL, TABLE, ADDITION, SLOPES, BORDER, JOINED, SWAPPED, DEPTHWISE };
 
 /* What becomes of the outputs under a window. */
 enum pooling { LARGEST_SUM, LARGEST_OUTPUT, AVERAGE, MEAN };
@@ -128,6 +128,11 @@ static uint32_t aligned(uint32_t size)
 static uint32_t smaller(uint32_t one, uint32_t other)
 {
     return one < other ? one : other;
+}
+
+static int has_weights(const record *layer)
+{
+    return layer->kind == DENSE || layer->kind == CONVOLUTION || layer->kind == DEPTHWISE;
 }
 
 /** Values under the kernel that an output is a sum of. */
@@ -227,11 +232,15 @@ static int has_scales(const uint8_t *tables, uint32_t bytes, const record *layer
 
 static int is_weighted_layer(const uint8_t *tables, uint32_t bytes, const record *layer)
 {
+    const int is_depthwise = layer->kind == DEPTHWISE;
     const uint64_t values = product(layer->kernel_height, layer->kernel_width, layer->channels / layer->groups);
-    const uint64_t row = (values + ROW_BYTES - 1) / ROW_BYTES * ROW_BYTES;
+    const uint64_t rows = is_depthwise ? values : layer->outputs;
+    const uint64_t row = is_depthwise ? layer->channels : values;
+    const uint64_t row_bytes = (row + ROW_BYTES - 1) / ROW_BYTES * ROW_BYTES;
 
     if (layer->channels % layer->groups != 0 || layer->outputs % layer->groups != 0 || layer->pooling > MEAN
-        || row > bytes || !is_within(layer->weights, layer->outputs, row, bytes)
+        || (is_depthwise && (layer->groups != layer->channels || layer->outputs != layer->channels))
+        || values > bytes || row_bytes > bytes || !is_within(layer->weights, rows, row_bytes, bytes)
         || (layer->table != 0 && !is_within(layer->table, TABLE_BYTES, 1, bytes))
         || !has_scales(tables, bytes, layer)) {
         return 0;
@@ -262,7 +271,7 @@ static uint64_t work_of(const record *layer)
     const uint64_t taken = product(layer->height, layer->width, layer->channels);
     const uint64_t given = product(layer->rows, layer->columns, layer->outputs);
 
-    if (layer->kind <= CONVOLUTION) {
+    if (has_weights(layer)) {
         return product(layer->place_rows, layer->place_columns, 1) * layer->outputs * aligned(patch_values(layer));
     }
     if (layer->kind == POOL) {
@@ -276,12 +285,12 @@ static int is_layer(const uint8_t *tables, uint32_t bytes, uint32_t values, cons
 {
     uint64_t taken, given;
 
-    if (layer->kind > SWAPPED || !has_sides(layer) || !has_bytes(layer)) {
+    if (layer->kind > DEPTHWISE || !has_sides(layer) || !has_bytes(layer)) {
         return 0;
     }
     taken = product(layer->height, layer->width, layer->channels);
     given = taken;
-    if (layer->kind == DENSE || layer->kind == CONVOLUTION || layer->kind == POOL || layer->kind == BORDER) {
+    if (has_weights(layer) || layer->kind == POOL || layer->kind == BORDER) {
         given = product(layer->rows, layer->columns, layer->outputs);
     } else if (layer->kind == JOINED) {
         given = product(layer->height - 1, layer->column_stride, 1) + layer->channels;
@@ -292,6 +301,7 @@ static int is_layer(const uint8_t *tables, uint32_t bytes, uint32_t values, cons
     switch (layer->kind) {
     case DENSE:
     case CONVOLUTION:
+    case DEPTHWISE:
         return is_weighted_layer(tables, bytes, layer);
     case POOL:
         return is_pool(layer);
@@ -362,7 +372,7 @@ static uint32_t longest_row(const uint8_t *tables, uint32_t *outputs)
     for (uint32_t index = 0; index < header_of(tables)->layers; index++) {
         const record *layer = layer_of(tables, index);
 
-        if (layer->kind <= CONVOLUTION) {
+        if (has_weights(layer)) {
             const uint32_t row = aligned(patch_values(layer));
 
             longest = row > longest ? row : longest;
@@ -596,19 +606,64 @@ static void copy(int32_t *given, const int32_t *taken, uint32_t count)
     }
 }
 
+/** Multiply some bytes with a weight each, and add the products to a sum each; a byte of all, if there are no bytes. */
+static void add_bytes(const int8_t *weights, const uint8_t *bytes, int16_t byte, int32_t *sums, uint32_t count)
+{
+    uint32_t index = 0;
+
+#if defined(__wasm_simd128__)
+    for (; index + BLOCK <= count; index += BLOCK) {
+        const v128_t values = bytes ? wasm_u16x8_load8x8(bytes + index) : wasm_i16x8_splat(byte);
+        const v128_t factors = wasm_i16x8_load8x8(weights + index);
+        const v128_t low = wasm_i32x4_extmul_low_i16x8(values, factors);
+        const v128_t high = wasm_i32x4_extmul_high_i16x8(values, factors);
+
+        wasm_v128_store(sums + index, wasm_i32x4_add(wasm_v128_load(sums + index), low));
+        wasm_v128_store(sums + index + 4, wasm_i32x4_add(wasm_v128_load(sums + index + 4), high));
+    }
+#endif
+    for (; index < count; index++) {
+        sums[index] = wrapped_sum(sums[index], weights[index] * (bytes ? bytes[index] : byte));
+    }
+}
+
+/** Add each output up of its own channel: weights are [height][width][outputs], filled up to whole rows. */
+static void add_depthwise(
+    const record *layer, const int8_t *weights, const uint8_t *input, int32_t top, int32_t left, int32_t *sums)
+{
+    for (uint32_t down = 0; down < layer->kernel_height; down++) {
+        for (uint32_t along = 0; along < layer->kernel_width; along++) {
+            const int32_t row = top + (int32_t)(down * layer->row_step);
+            const int32_t column = left + (int32_t)(along * layer->column_step);
+            const int is_inside
+                = row >= 0 && row < (int32_t)layer->height && column >= 0 && column < (int32_t)layer->width;
+            const uint32_t place = is_inside ? (uint32_t)row * layer->width + (uint32_t)column : 0;
+            const uint8_t *bytes = is_inside ? input + place * layer->channels : 0;
+
+            add_bytes(weights, bytes, (int16_t)layer->zero, sums, layer->channels);
+            weights += aligned(layer->channels);
+        }
+    }
+}
+
 /** Add all outputs up at one place of a convolution, whose corner is at top and left. */
 static void add_place(const uint8_t *tables, const record *layer, const memory *run, int32_t top, int32_t left)
 {
     const uint32_t row = aligned(patch_values(layer));
     const uint32_t outputs = layer->outputs / layer->groups;
+    const uint8_t *input = run->values + layer->source;
     const int8_t *weights = (const int8_t *)(tables + layer->weights);
 
     copy(run->sums, words_at(tables, layer->biases), layer->outputs);
+    if (layer->kind == DEPTHWISE) {
+        add_depthwise(layer, weights, input, top, left, run->sums);
+        return;
+    }
     for (uint32_t group = 0; group < layer->groups; group++) {
         const uint32_t first = group * outputs;
         uint32_t count;
 
-        lay_out(layer, run->values + layer->source, top, left, group, run->patch);
+        lay_out(layer, input, top, left, group, run->patch);
         count = find_blocks(run->patch, row, run->blocks);
         add_outputs(weights + (uint64_t)first * row, row, run, count, run->sums + first, outputs);
     }
@@ -837,6 +892,7 @@ static void run_layer(const uint8_t *tables, const record *layer, const memory *
     switch (layer->kind) {
     case DENSE:
     case CONVOLUTION:
+    case DEPTHWISE:
         run_weighted(tables, layer, run);
         break;
     case POOL:
