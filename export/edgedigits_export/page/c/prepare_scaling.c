@@ -69,45 +69,12 @@ static uint8_t clipped(int32_t sum)
     return (uint8_t)(level < 0 ? 0 : level > PIXEL_MAX ? PIXEL_MAX : level);
 }
 
-static void resize_row(const uint8_t *from, int channels, int new_width, const struct coefficients *across,
-                       uint8_t *to)
-{
-    for (int x = 0; x < new_width; x++) {
-        const int32_t *weights = across->weights + x * across->size;
-        const uint8_t *source = from + across->first[x] * channels;
-
-        for (int channel = 0; channel < channels; channel++) {
-            int32_t sum = 1 << (PRECISION_BITS - 1);
-
-            for (int k = 0; k < across->count[x]; k++) {
-                sum += source[k * channels + channel] * weights[k];
-            }
-            to[x * channels + channel] = clipped(sum);
-        }
-    }
-}
-
-static void resize_columns(const uint8_t *from, int length, int new_height,
-                           const struct coefficients *down, int32_t *sums, uint8_t *to)
-{
-    for (int y = 0; y < new_height; y++) {
-        const int32_t *weights = down->weights + y * down->size;
-
-        for (int i = 0; i < length; i++) {
-            sums[i] = 1 << (PRECISION_BITS - 1);
-        }
-        for (int k = 0; k < down->count[y]; k++) {
-            const uint8_t *source = from + (size_t)(down->first[y] + k) * (size_t)length;
-
-            for (int i = 0; i < length; i++) {
-                sums[i] += source[i] * weights[k];
-            }
-        }
-        for (int i = 0; i < length; i++) {
-            to[y * length + i] = clipped(sums[i]);
-        }
-    }
-}
+/* Rows of a picture that is scaled; those with alpha are multiplied by it in room for one. */
+struct rows {
+    const uint8_t *at;
+    int width, height, channels;
+    uint8_t *room; /* NULL: without alpha */
+};
 
 /* Multiplied by alpha, as Pillow has it before it scales colours. */
 static void premultiplied(const uint8_t *from, int width, uint8_t *to)
@@ -119,6 +86,61 @@ static void premultiplied(const uint8_t *from, int width, uint8_t *to)
             to[channel] = (uint8_t)(((product >> 8) + product) >> 8);
         }
         to[3] = from[3];
+    }
+}
+
+static const uint8_t *row_of(const struct rows *rows, int row)
+{
+    const uint8_t *at = rows->at + (size_t)row * (size_t)rows->width * (size_t)rows->channels;
+
+    if (rows->room == NULL) {
+        return at;
+    }
+    premultiplied(at, rows->width, rows->room);
+    return rows->room;
+}
+
+static void resize_across(const struct rows *from, int new_width, const struct coefficients *across, uint8_t *to)
+{
+    for (int y = 0; y < from->height; y++) {
+        const uint8_t *row = row_of(from, y);
+
+        for (int x = 0; x < new_width; x++) {
+            const int32_t *weights = across->weights + x * across->size;
+            const uint8_t *source = row + across->first[x] * from->channels;
+
+            for (int channel = 0; channel < from->channels; channel++) {
+                int32_t sum = 1 << (PRECISION_BITS - 1);
+
+                for (int k = 0; k < across->count[x]; k++) {
+                    sum += source[k * from->channels + channel] * weights[k];
+                }
+                *to++ = clipped(sum);
+            }
+        }
+    }
+}
+
+static void resize_down(const struct rows *from, int new_height, const struct coefficients *down, int32_t *sums,
+                        uint8_t *to)
+{
+    int length = from->width * from->channels;
+
+    for (int y = 0; y < new_height; y++) {
+        for (int i = 0; i < length; i++) {
+            sums[i] = 1 << (PRECISION_BITS - 1);
+        }
+        for (int k = 0; k < down->count[y]; k++) {
+            const uint8_t *source = row_of(from, down->first[y] + k);
+            int32_t weight = down->weights[y * down->size + k];
+
+            for (int i = 0; i < length; i++) {
+                sums[i] += source[i] * weight;
+            }
+        }
+        for (int i = 0; i < length; i++) {
+            *to++ = clipped(sums[i]);
+        }
     }
 }
 
@@ -136,40 +158,37 @@ static void divided(uint8_t *rgba, int count)
     }
 }
 
+/* Pillow 13 scales the columns first where that takes away more than twice as many rows as columns. */
+static int is_down_first(int width, int height, int new_width, int new_height)
+{
+    return new_height < height && height - new_height > 2 * (width - new_width);
+}
+
 static int resize(struct arena *arena, const uint8_t *from, int width, int height, int channels, int has_alpha,
                   int is_cubic, int new_width, int new_height, uint8_t *to)
 {
-    size_t mark = arena->used, line = (size_t)width * (size_t)channels;
+    int down_first = is_down_first(width, height, new_width, new_height);
+    int between_width = down_first ? width : new_width, between_height = down_first ? new_height : height;
+    struct rows first = {from, width, height, channels, NULL}, second = {NULL, between_width, between_height, channels, NULL};
+    size_t mark = arena->used;
     struct coefficients across, down;
-    int length = new_width * channels;
-    uint8_t *narrow, *row = NULL;
+    uint8_t *between;
     int32_t *sums;
 
     TRY(precompute(arena, width, new_width, is_cubic, &across));
     TRY(precompute(arena, height, new_height, is_cubic, &down));
-    TAKE(arena, sums, length);
-    TAKE(arena, narrow, (size_t)length * (size_t)height);
+    TAKE(arena, sums, between_width * channels);
+    TAKE(arena, between, (size_t)between_width * (size_t)between_height * (size_t)channels);
+    second.at = between;
     if (has_alpha) {
-        TAKE(arena, row, line);
+        TAKE(arena, first.room, width * channels);
     }
-    for (int y = 0; y < height; y++) {
-        const uint8_t *source = from + (size_t)y * line;
-        uint8_t *target = narrow + (size_t)y * (size_t)length;
-
-        if (has_alpha) {
-            premultiplied(source, width, row);
-            source = row;
-        }
-        if (width == new_width) {
-            pic_copy(target, source, line);
-        } else {
-            resize_row(source, channels, new_width, &across, target);
-        }
-    }
-    if (height == new_height) {
-        pic_copy(to, narrow, (size_t)length * (size_t)height);
+    if (down_first) {
+        resize_down(&first, new_height, &down, sums, between);
+        resize_across(&second, new_width, &across, to);
     } else {
-        resize_columns(narrow, length, new_height, &down, sums, to);
+        resize_across(&first, new_width, &across, between);
+        resize_down(&second, new_height, &down, sums, to);
     }
     if (has_alpha) {
         divided(to, new_width * new_height);
