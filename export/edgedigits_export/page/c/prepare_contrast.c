@@ -27,43 +27,43 @@ static double border_mean(struct pixels gray)
     return (double)sum / (2 * (gray.width + gray.height));
 }
 
-int pic_polarity(struct arena *arena, struct pixels gray, double *vote)
+double pic_polarity(struct arena *arena, struct pixels gray)
 {
     static const double shares[2] = {0.1, 0.3};
     size_t mark = arena->used;
     struct pixels small;
     uint8_t *lightest, *darkest;
+    double vote = 0;
     int count, low = PIXEL_MAX, high = 0;
 
-    TRY(pic_shrunk(arena, gray, VOTE_SIDE, &small));
+    pic_shrunk(arena, gray, VOTE_SIDE, &small);
     count = small.width * small.height;
     TAKE(arena, lightest, count);
     TAKE(arena, darkest, count);
-    *vote = 0;
     for (int i = 0; i < 2; i++) {
         int window = pic_odd(shares[i] * pic_longer(small.width, small.height), 3);
         double votes = 0, weights = 0;
 
-        TRY(pic_sliding(arena, small.at, small.width, small.height, window, 1, lightest));
-        TRY(pic_sliding(arena, small.at, small.width, small.height, window, 0, darkest));
+        pic_sliding(arena, small.at, small.width, small.height, window, 1, lightest);
+        pic_sliding(arena, small.at, small.width, small.height, window, 0, darkest);
         for (int k = 0; k < count; k++) {
             double span = lightest[k] - darkest[k];
 
             votes += (2.0 * (small.at[k] - lightest[k]) + span) * span * span;
             weights += span * span * span;
         }
-        *vote += votes / pic_greater(weights, 1.0);
+        vote += votes / pic_greater(weights, 1.0);
     }
     for (int k = 0; k < count; k++) {
         low = pic_least(low, small.at[k]);
         high = pic_most(high, small.at[k]);
     }
-    *vote += BORDER_VOTE * (2 * border_mean(small) - low - high) / pic_most(high - low, 1);
+    vote += BORDER_VOTE * (2 * border_mean(small) - low - high) / pic_most(high - low, 1);
     arena->used = mark;
-    return PREPARE_FINE;
+    return vote;
 }
 
-int pic_ink_contrast(struct arena *arena, struct pixels gray, int window, int dark, float *contrast)
+void pic_ink_contrast(struct arena *arena, struct pixels gray, int window, int dark, float *contrast)
 {
     size_t mark = arena->used;
     int width = gray.width, height = gray.height, count = width * height, side = pic_longer(width, height);
@@ -76,10 +76,10 @@ int pic_ink_contrast(struct arena *arena, struct pixels gray, int window, int da
         toned[i] = dark ? gray.at[i] : (uint8_t)(PIXEL_MAX - gray.at[i]);
     }
     if (side >= SMOOTH_SIDE) {
-        TRY(pic_box_blur(arena, toned, width, height, 1.0f, 1));
+        pic_box_blur(arena, toned, width, height, 1.0f, 1);
     }
-    TRY(pic_sliding(arena, toned, width, height, window, 1, paper));
-    TRY(pic_sliding(arena, paper, width, height, window, 0, paper));
+    pic_sliding(arena, toned, width, height, window, 1, paper);
+    pic_sliding(arena, paper, width, height, window, 0, paper);
     if (!dark) {
         uint8_t *inverted;
 
@@ -88,13 +88,12 @@ int pic_ink_contrast(struct arena *arena, struct pixels gray, int window, int da
         for (int i = 0; i < count; i++) {
             inverted[i] = (uint8_t)(PIXEL_MAX - toned[i]);
         }
-        TRY(pic_sliding(arena, inverted, width, height, pic_odd(BRIGHT_WINDOW * side, 3), 1, light));
+        pic_sliding(arena, inverted, width, height, pic_odd(BRIGHT_WINDOW * side, 3), 1, light);
     }
     for (int i = 0; i < count; i++) {
         contrast[i] = (float)(pic_most(paper[i], toned[i]) - toned[i]) / ((float)light[i] + BLACK_LEVEL);
     }
     arena->used = mark;
-    return PREPARE_FINE;
 }
 
 /* The first level up to which there are at least so many pixels. */
@@ -165,16 +164,17 @@ void pic_levels_of(const float *contrast, int count, double highest, uint8_t *le
     }
 }
 
-int pic_has_shade(struct arena *arena, const float *contrast, int width, int height, int *has_shade)
+int pic_has_shade(struct arena *arena, const float *contrast, int width, int height)
 {
+    int has_shade;
     size_t mark = arena->used;
     int count = width * height, between = 0, ink = 0, even = 0, window = pic_odd(pic_longer(width, height) / 16.0, 3);
     double highest = pic_highest(contrast, count);
     uint8_t *levels, *lightest, *darkest;
 
-    *has_shade = 1;
+    has_shade = 1;
     if (highest < MIN_CONTRAST) {
-        return PREPARE_FINE;
+        return has_shade;
     }
     TAKE(arena, levels, count);
     pic_levels_of(contrast, count, highest, levels);
@@ -182,17 +182,17 @@ int pic_has_shade(struct arena *arena, const float *contrast, int width, int hei
         between += levels[i] > LOWEST_SHADE && levels[i] < LOWEST_INK;
         ink += levels[i] >= LOWEST_INK;
     }
-    *has_shade = between > MOST_SHADE * ink;
-    if (*has_shade) {
+    has_shade = between > MOST_SHADE * ink;
+    if (has_shade) {
         TAKE(arena, lightest, count);
         TAKE(arena, darkest, count);
-        TRY(pic_sliding(arena, levels, width, height, window, 1, lightest));
-        TRY(pic_sliding(arena, levels, width, height, window, 0, darkest));
+        pic_sliding(arena, levels, width, height, window, 1, lightest);
+        pic_sliding(arena, levels, width, height, window, 0, darkest);
         for (int i = 0; i < count; i++) {
             even += levels[i] > LOWEST_SHADE && levels[i] < LOWEST_INK && lightest[i] - darkest[i] <= WIDEST_SPAN;
         }
-        *has_shade = even > MOST_SHADE * ink;
+        has_shade = even > MOST_SHADE * ink;
     }
     arena->used = mark;
-    return PREPARE_FINE;
+    return has_shade;
 }

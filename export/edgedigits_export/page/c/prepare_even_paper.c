@@ -24,19 +24,14 @@ int pic_reaches_across(struct box box, int width, int height)
 }
 
 /* A finding that shows a digit without doubt; is_found is 0 where it does not. */
-static int clear(struct arena *arena, const float *contrast, struct finding *finding, int *is_found)
+static int clear(struct arena *arena, const float *contrast, struct finding *finding)
 {
-    int status = pic_finding_in(arena, contrast, finding);
-
-    *is_found = 0;
-    if (status == PREPARE_EMPTY) {
-        return PREPARE_FINE;
+    if (pic_finding_in(arena, contrast, finding) != PREPARE_FINE) {
+        return 0;
     }
-    TRY(status);
-    TRY(pic_thickness(arena, finding));
-    *is_found = finding->thickness <= PLAUSIBLE_THICKNESS && !finding->is_frame && finding->share > CLEAR_SHARE &&
-                finding->grain < CLEAR_GRAIN * finding->level;
-    return PREPARE_FINE;
+    pic_thickness(arena, finding);
+    return finding->thickness <= PLAUSIBLE_THICKNESS && !finding->is_frame && finding->share > CLEAR_SHARE &&
+           finding->grain < CLEAR_GRAIN * finding->level;
 }
 
 /* Whether ink in a margin is a digit to which the picture, (width, height), was cut, by the part that is largest. */
@@ -72,8 +67,7 @@ static int at_border(const uint8_t *mask, int width, int height)
 }
 
 /* The digit that runs out of the picture or to which it was cut. Made of finding's room, which holds the margin. */
-static int cut_digit(struct arena *arena, const float *contrast, struct pixels gray, struct finding *finding,
-                     int *is_found)
+static int cut_digit(struct arena *arena, const float *contrast, struct pixels gray, struct finding *finding)
 {
     int width = gray.width, height = gray.height, main = 0;
     int margin = pic_most(2, pic_round(CUT_MARGIN * pic_longer(width, height)));
@@ -85,54 +79,41 @@ static int cut_digit(struct arena *arena, const float *contrast, struct pixels g
     finding->width = wide;
     finding->height = high;
     TAKE(arena, padded, wide * high);
-    for (int i = 0; i < wide * high; i++) {
-        padded[i] = 0.0f;
-    }
+    pic_fill(padded, 0, sizeof *padded * (size_t)(wide * high));
     for (int row = 0; row < height; row++) {
         pic_copy(padded + (margin + row) * wide + margin, contrast + row * width, sizeof *padded * (size_t)width);
     }
-    TRY(clear(arena, padded, finding, is_found));
-    if (!*is_found) {
-        return PREPARE_FINE;
+    if (!clear(arena, padded, finding)) {
+        return 0;
     }
     TAKE(arena, mask, width * height);
     for (int row = 0; row < height; row++) {
         pic_copy(mask + row * width, finding->mask + (margin + row) * wide + margin, (size_t)width);
     }
-    TRY(pic_connected(arena, finding->mask, wide, high, &parts));
+    pic_connected(arena, finding->mask, wide, high, &parts);
     for (int part = 1; part < parts.parts; part++) {
         main = parts.area[part] > parts.area[main] ? part : main;
     }
-    *is_found = is_cut_digit(finding, mask, width, height, parts.box[main]) &&
-                parts.area[main] >= MAIN_PART * (double)pic_area_of(&parts, NULL);
     finding->is_cut = at_border(mask, width, height);
-    return PREPARE_FINE;
+    return is_cut_digit(finding, mask, width, height, parts.box[main]) &&
+           parts.area[main] >= MAIN_PART * (double)pic_area_of(&parts, NULL);
 }
 
 static int clear_digit(struct arena *arena, const float *contrast, struct pixels gray, double ink_at_border,
-                       struct finding *finding, int *is_found)
+                       struct finding *finding)
 {
-    int has_shade;
-
-    *is_found = 0;
-    TRY(pic_has_shade(arena, contrast, gray.width, gray.height, &has_shade));
-    if (has_shade) {
-        return PREPARE_FINE;
+    if (pic_has_shade(arena, contrast, gray.width, gray.height)) {
+        return 0;
     }
-    if (ink_at_border > 0) {
-        size_t mark = arena->used;
-
-        TRY(cut_digit(arena, contrast, gray, finding, is_found));
-        arena->used = mark;
+    if (ink_at_border > 0 && cut_digit(arena, contrast, gray, finding)) {
+        return 1;
     }
-    if (*is_found || ink_at_border >= INK_AT_BORDER) {
-        return PREPARE_FINE;
+    if (ink_at_border >= INK_AT_BORDER) {
+        return 0;
     }
     finding->width = gray.width;
     finding->height = gray.height;
-    TRY(clear(arena, contrast, finding, is_found));
-    *is_found = *is_found && !pic_touches(finding->box, gray.width, gray.height);
-    return PREPARE_FINE;
+    return clear(arena, contrast, finding) && !pic_touches(finding->box, gray.width, gray.height);
 }
 
 /* The share of the border's pixels that are lighter than a threshold. */
@@ -168,61 +149,49 @@ static int is_light_paper(struct pixels gray, int threshold, double light_share)
 }
 
 static int on_slope(struct arena *arena, struct pixels gray, int threshold, int dark, float *contrast,
-                    struct finding *finding, int *is_found)
+                    struct finding *finding)
 {
-    size_t mark = arena->used;
-    int is_surface, has_shade;
-
-    *is_found = 0;
-    TRY(pic_paper_surface(arena, gray, threshold, dark, SLOPE_TOLERANCE, SLOPE_RESIDUAL, contrast, &is_surface));
-    if (!is_surface) {
-        return PREPARE_FINE;
+    if (!pic_paper_surface(arena, gray, threshold, dark, SLOPE_TOLERANCE, SLOPE_RESIDUAL, contrast)) {
+        return 0;
     }
     pic_contrast_on(gray, contrast, dark, contrast);
-    TRY(pic_has_shade(arena, contrast, gray.width, gray.height, &has_shade));
-    if (!has_shade) {
-        TRY(cut_digit(arena, contrast, gray, finding, is_found));
-        *is_found = *is_found && finding->level > CLEAR_CONTRAST &&
-                    pic_reaches_across(finding->box, gray.width, gray.height);
-    }
-    arena->used = mark;
-    return PREPARE_FINE;
+    return !pic_has_shade(arena, contrast, gray.width, gray.height) && cut_digit(arena, contrast, gray, finding) &&
+           finding->level > CLEAR_CONTRAST && pic_reaches_across(finding->box, gray.width, gray.height);
 }
 
-int pic_on_even_paper(struct arena *arena, struct pixels gray, int *dark, struct finding *finding, int *is_found)
+int pic_on_even_paper(struct arena *arena, struct pixels gray, int *dark, struct finding *finding)
 {
-    int width = gray.width, height = gray.height, count = width * height, threshold, is_light;
+    int width = gray.width, height = gray.height, count = width * height, threshold, is_light, is_found = 0;
     int margin = pic_most(2, pic_round(CUT_MARGIN * pic_longer(width, height)));
     double light_share;
     float *contrast;
-    size_t mark;
+    size_t mark, inner;
 
-    *is_found = 0;
     if (pic_least(height, width) < SMALLEST_EVEN) {
-        return PREPARE_FINE;
+        return 0;
     }
-    TRY(pic_new_finding(arena, width + 2 * margin, height + 2 * margin, finding));
+    pic_new_finding(arena, width + 2 * margin, height + 2 * margin, finding);
     mark = arena->used;
     TAKE(arena, contrast, count);
+    inner = arena->used;
     threshold = pic_otsu(gray.at, count);
     light_share = light_share_of(gray, threshold);
     is_light = is_light_paper(gray, threshold, light_share);
-    for (int turn = 0; turn < 2 && !*is_found; turn++) {
-        int paper;
+    /* Paper of one level in both polarities, and then paper that changes evenly. */
+    for (int turn = 0; turn < 4 && !is_found; turn++) {
+        *dark = is_light != turn % 2;
+        if (turn < 2) {
+            int paper = pic_flat_paper(gray, *dark);
 
-        *dark = is_light != turn;
-        paper = pic_flat_paper(gray, *dark);
-        if (paper >= 0) {
-            pic_flat_contrast(gray, paper, *dark, contrast);
-            TRY(clear_digit(arena, contrast, gray, *dark ? 1 - light_share : light_share, finding, is_found));
+            if (paper >= 0) {
+                pic_flat_contrast(gray, paper, *dark, contrast);
+                is_found = clear_digit(arena, contrast, gray, *dark ? 1 - light_share : light_share, finding);
+            }
+        } else if (INK_AT_BORDER < light_share && light_share < 1 - INK_AT_BORDER && width <= WIDEST_CUT * height) {
+            is_found = on_slope(arena, gray, threshold, *dark, contrast, finding);
         }
-    }
-    if (INK_AT_BORDER < light_share && light_share < 1 - INK_AT_BORDER && width <= WIDEST_CUT * height) {
-        for (int turn = 0; turn < 2 && !*is_found; turn++) {
-            *dark = is_light != turn;
-            TRY(on_slope(arena, gray, threshold, *dark, contrast, finding, is_found));
-        }
+        arena->used = inner;
     }
     arena->used = mark;
-    return PREPARE_FINE;
+    return is_found;
 }

@@ -21,7 +21,7 @@ static void blur_line(const uint8_t *from, int count, float radius, uint8_t *to)
     }
 }
 
-static int blur_rows(struct arena *arena, uint8_t *levels, int width, int height, float radius, int passes)
+static void blur_rows(struct arena *arena, uint8_t *levels, int width, int height, float radius, int passes)
 {
     size_t mark = arena->used;
     uint8_t *line;
@@ -34,27 +34,25 @@ static int blur_rows(struct arena *arena, uint8_t *levels, int width, int height
         }
     }
     arena->used = mark;
-    return PREPARE_FINE;
 }
 
-int pic_box_blur(struct arena *arena, uint8_t *levels, int width, int height, float radius, int passes)
+void pic_box_blur(struct arena *arena, uint8_t *levels, int width, int height, float radius, int passes)
 {
     size_t mark = arena->used;
     uint8_t *turned;
 
     if (radius <= 0) {
-        return PREPARE_FINE;
+        return;
     }
-    TRY(blur_rows(arena, levels, width, height, radius, passes));
-    TRY(pic_transposed(arena, levels, width, height, &turned));
-    TRY(blur_rows(arena, turned, height, width, radius, passes));
+    blur_rows(arena, levels, width, height, radius, passes);
+    pic_transposed(arena, levels, width, height, &turned);
+    blur_rows(arena, turned, height, width, radius, passes);
     for (int row = 0; row < height; row++) {
         for (int column = 0; column < width; column++) {
             levels[row * width + column] = turned[column * height + row];
         }
     }
     arena->used = mark;
-    return PREPARE_FINE;
 }
 
 /* Gwosdek and others, Theoretical foundations of Gaussian convolution by extended box filtering, SSVM 2011. */
@@ -69,7 +67,7 @@ float pic_gaussian_radius(float radius, int passes)
     return whole + part;
 }
 
-int pic_median_3(const uint8_t *levels, int width, int height, uint8_t *found)
+void pic_median_3(const uint8_t *levels, int width, int height, uint8_t *found)
 {
     for (int row = 0; row < height; row++) {
         for (int column = 0; column < width; column++) {
@@ -93,7 +91,6 @@ int pic_median_3(const uint8_t *levels, int width, int height, uint8_t *found)
             found[row * width + column] = near[4];
         }
     }
-    return PREPARE_FINE;
 }
 
 static double between(double a, double b, double share)

@@ -32,7 +32,8 @@ int pic_cropped(struct arena *arena, struct pixels ink, int above, struct pixels
     if (!pic_ink_box(ink, above, &box) || pic_side(box) < MIN_INK_SIDE) {
         return PREPARE_SPECK;
     }
-    return pic_cut(arena, ink, box, made);
+    pic_cut(arena, ink, box, made);
+    return PREPARE_FINE;
 }
 
 static uint8_t lighter(uint8_t one, uint8_t other)
@@ -69,14 +70,14 @@ int pic_thickened(struct arena *arena, struct pixels ink, struct pixels *made)
     uint8_t *upright;
     double width;
 
-    TRY(pic_resized(arena, ink, side, made));
-    TRY(pic_stroke_width(arena, made->at, made->width, made->height, &width));
+    pic_resized(arena, ink, side, made);
+    pic_stroke_width(arena, made->at, made->width, made->height, &width);
     steps = pic_round((STROKE_WIDTH * pic_longer(made->width, made->height) / DIGIT_SIDE - width) / 2);
     if (steps <= 0) {
         return PREPARE_FINE;
     }
-    TRY(pic_new_pixels(arena, made->width + 2 * steps, made->height + 2 * steps, &grown));
-    TRY(pic_new_pixels(arena, grown.width, grown.height, &next));
+    pic_new_pixels(arena, made->width + 2 * steps, made->height + 2 * steps, &grown);
+    pic_new_pixels(arena, grown.width, grown.height, &next);
     TAKE(arena, upright, grown.width);
     pic_fill(grown.at, 0, (size_t)(grown.width * grown.height));
     for (int row = 0; row < made->height; row++) {
@@ -92,18 +93,17 @@ int pic_thickened(struct arena *arena, struct pixels ink, struct pixels *made)
     return pic_cropped(arena, grown, PIXEL_MAX / 2, made);
 }
 
-int pic_fitted(struct arena *arena, struct pixels ink, struct pixels *made)
+void pic_fitted(struct arena *arena, struct pixels ink, struct pixels *made)
 {
     int peak = 0;
 
-    TRY(pic_resized(arena, ink, DIGIT_SIDE, made));
+    pic_resized(arena, ink, DIGIT_SIDE, made);
     for (int i = 0; i < made->width * made->height; i++) {
         peak = pic_most(peak, made->at[i]);
     }
     for (int i = 0; peak > 0 && peak < PIXEL_MAX && i < made->width * made->height; i++) {
         made->at[i] = (uint8_t)pic_rint(made->at[i] * ((double)PIXEL_MAX / peak));
     }
-    return PREPARE_FINE;
 }
 
 void pic_centre_of_mass(struct pixels ink, double *row_found, double *column_found)
@@ -144,22 +144,21 @@ static int is_centred(double position, int start, int end)
     return pic_size(offset) <= MNIST_ROUNDING || (offset > 0 && start == 0) || (offset < 0 && end == PREPARED_SIDE);
 }
 
-int pic_is_mnist_form(struct arena *arena, struct pixels pixels, int *is_form)
+int pic_is_mnist_form(struct arena *arena, struct pixels pixels)
 {
+    int is_form = 0;
     double row, column, width;
     struct box box;
     int peak = 0;
 
-    *is_form = 0;
     for (int i = 0; i < PREPARED_PIXELS; i++) {
         peak = pic_most(peak, pixels.at[i]);
     }
     if (!pic_ink_box(pixels, 0, &box) || pic_side(box) < DIGIT_SIDE - 1 || pic_side(box) > DIGIT_SIDE ||
         peak < LEAST_PEAK) {
-        return PREPARE_FINE;
+        return is_form;
     }
     pic_centre_of_mass(pixels, &row, &column);
-    TRY(pic_stroke_width(arena, pixels.at, PREPARED_SIDE, PREPARED_SIDE, &width));
-    *is_form = is_centred(row, box.top, box.bottom) && is_centred(column, box.left, box.right) && width > THIN_LINE;
-    return PREPARE_FINE;
+    pic_stroke_width(arena, pixels.at, PREPARED_SIDE, PREPARED_SIDE, &width);
+    return is_centred(row, box.top, box.bottom) && is_centred(column, box.left, box.right) && width > THIN_LINE;
 }

@@ -39,7 +39,8 @@ static double lesser(double a, double b)
     return a < b ? a : b;
 }
 
-/* Cut the panel out of the picture, in any size, that it was found in, upright and without its edges. */
+/* Cut the panel out of the picture, in any size, that it was found in, upright and without its edges; 0: nothing is
+ * left of it. */
 static int cut_from(struct arena *arena, const struct panel *panel, struct pixels gray, struct pixels *cut)
 {
     double quad[4][2], inner[4][2], lengths[4], shares[2], inset[2], slant;
@@ -61,7 +62,11 @@ static int cut_from(struct arena *arena, const struct panel *panel, struct pixel
                           pic_ceil(pic_greater(quad[0][0], quad[1][0]) + inset[0]),
                           (int)(lesser(quad[2][0], quad[3][0]) - inset[0])};
 
-        return box.bottom > box.top && box.right > box.left ? pic_cut(arena, gray, box, cut) : PREPARE_EMPTY;
+        if (box.bottom <= box.top || box.right <= box.left) {
+            return 0;
+        }
+        pic_cut(arena, gray, box, cut);
+        return 1;
     }
     shares[0] = inset[1] / size[1];
     shares[1] = inset[0] / size[0];
@@ -74,9 +79,9 @@ static int cut_from(struct arena *arena, const struct panel *panel, struct pixel
                              shares[1 - i % 2] * (before[axis] - quad[i][axis]);
         }
     }
-    TRY(pic_new_pixels(arena, size[0], size[1], cut));
+    pic_new_pixels(arena, size[0], size[1], cut);
     pic_from_quad(gray, (const double(*)[2])inner, *cut);
-    return PREPARE_FINE;
+    return 1;
 }
 
 /* The level of the pixel at (x, y), or next to it where this lies outside. */
@@ -201,7 +206,7 @@ static int tones_of(struct pixels gray, int ranges[TONES][2])
 }
 
 /* The panels of one tone, the largest first. */
-static int panels_of(struct arena *arena, struct pixels gray, const int range[2], struct panel **panels, int *count)
+static void panels_of(struct arena *arena, struct pixels gray, const int range[2], struct panel **panels, int *count)
 {
     int width = gray.width, height = gray.height, most = 0;
     struct components parts;
@@ -212,10 +217,10 @@ static int panels_of(struct arena *arena, struct pixels gray, const int range[2]
         mask[i] = gray.at[i] >= range[0] && gray.at[i] < range[1];
     }
     if (pic_longer(width, height) >= OPENED_SIDE) {
-        TRY(pic_sliding(arena, mask, width, height, 3, 0, mask));
-        TRY(pic_sliding(arena, mask, width, height, 3, 1, mask));
+        pic_sliding(arena, mask, width, height, 3, 0, mask);
+        pic_sliding(arena, mask, width, height, 3, 1, mask);
     }
-    TRY(pic_connected(arena, mask, width, height, &parts));
+    pic_connected(arena, mask, width, height, &parts);
     for (int part = 0; part < parts.parts; part++) {
         most += pic_may_be_panel(&parts, part);
     }
@@ -226,7 +231,7 @@ static int panels_of(struct arena *arena, struct pixels gray, const int range[2]
         int is_found = 0, place = *count;
 
         if (pic_may_be_panel(&parts, part)) {
-            TRY(pic_panel(arena, &parts, part, &panel, &is_found));
+            is_found = pic_panel(arena, &parts, part, &panel);
         }
         if (!is_found) {
             continue;
@@ -237,7 +242,6 @@ static int panels_of(struct arena *arena, struct pixels gray, const int range[2]
         (*panels)[place] = panel;
         ++*count;
     }
-    return PREPARE_FINE;
 }
 
 static int is_among(const struct panel *panel, const struct panel *others, int count)
@@ -255,52 +259,43 @@ static int is_among(const struct panel *panel, const struct panel *others, int c
     return 0;
 }
 
-/* Look for the digit in a panel; is_found is 0 where there is none, or it runs out of the panel. */
+/* Look for the digit in a panel; 0 where there is none, or it runs out of the panel. */
 static int look_in(struct arena *arena, const struct panel *panel, struct pixels gray, int papers,
-                   struct finding *finding, int *is_found)
+                   struct finding *finding)
 {
     struct pixels cut;
-    int status = cut_from(arena, panel, gray, &cut);
 
-    *is_found = 0;
-    if (status == PREPARE_FINE) {
-        status = pic_find(arena, cut, papers - 1, finding);
+    if (!cut_from(arena, panel, gray, &cut) || pic_find(arena, cut, papers - 1, finding) != PREPARE_FINE) {
+        return 0;
     }
-    if (status == PREPARE_NO_ROOM) {
-        return status;
-    }
-    if (status == PREPARE_FINE) {
-        int runs_out = finding->is_cut || pic_touches(finding->box, finding->width, finding->height);
-
-        *is_found = !runs_out || panel->share > LARGE_PANEL;
-    }
-    return PREPARE_FINE;
+    return panel->share > LARGE_PANEL ||
+           !(finding->is_cut || pic_touches(finding->box, finding->width, finding->height));
 }
 
-int pic_in_panel(struct arena *arena, struct pixels gray, struct pixels whole, int papers, struct finding *finding,
-                 int *is_found)
+int pic_in_panel(struct arena *arena, struct pixels gray, struct pixels whole, int papers, struct finding *finding)
 {
     struct panel seen[MOST_PANELS], *panels;
     int ranges[TONES][2], tones = tones_of(whole, ranges), looks = 0, count;
 
-    *is_found = 0;
     for (int tone = 0; tone < tones; tone++) {
         size_t mark = arena->used, inner;
 
-        TRY(panels_of(arena, whole, ranges[tone], &panels, &count));
+        panels_of(arena, whole, ranges[tone], &panels, &count);
         inner = arena->used;
         for (int i = 0; i < count; i++) {
             if (is_among(&panels[i], seen, looks) || !stands_out(&panels[i], whole)) {
                 continue;
             }
             seen[looks++] = panels[i];
-            TRY(look_in(arena, &panels[i], gray, papers, finding, is_found));
-            if (*is_found || looks == MOST_PANELS) {
-                return PREPARE_FINE;
+            if (look_in(arena, &panels[i], gray, papers, finding)) {
+                return 1;
             }
             arena->used = inner;
+            if (looks == MOST_PANELS) {
+                return 0;
+            }
         }
         arena->used = mark;
     }
-    return PREPARE_FINE;
+    return 0;
 }

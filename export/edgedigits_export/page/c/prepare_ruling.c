@@ -68,7 +68,7 @@ static void extremes(const int *tones, int height, int widest, int lightest, int
 }
 
 /* Add the dips of one strip to those before. */
-static int dips_of(struct arena *arena, struct pixels gray, int strip, struct dips *dips)
+static void dips_of(struct arena *arena, struct pixels gray, int strip, struct dips *dips)
 {
     int height = gray.height, widest = pic_most(3, pic_round(WIDEST * pic_longer(gray.width, height)));
     int *tones, *light, *depth;
@@ -104,10 +104,9 @@ static int dips_of(struct arena *arena, struct pixels gray, int strip, struct di
         dips->width[dips->count] = row - begin;
         dips->depth[dips->count++] = deepest;
     }
-    return PREPARE_FINE;
 }
 
-static int find_dips(struct arena *arena, struct pixels gray, struct dips *dips)
+static void find_dips(struct arena *arena, struct pixels gray, struct dips *dips)
 {
     int most = STRIPS * (gray.height / 2 + 1);
     size_t mark;
@@ -120,10 +119,9 @@ static int find_dips(struct arena *arena, struct pixels gray, struct dips *dips)
     TAKE(arena, dips->offset, most);
     mark = arena->used;
     for (int strip = 0; strip < STRIPS; strip++) {
-        TRY(dips_of(arena, gray, strip, dips));
+        dips_of(arena, gray, strip, dips);
         arena->used = mark;
     }
-    return PREPARE_FINE;
 }
 
 static double slope_of(int index)
@@ -216,14 +214,14 @@ static int is_straight(const double *x, const double *y, int count, const uint8_
 
 /* The line that some dips make; is_line is 0 where they make none. Its rows are in the arena. */
 static int line_of(struct arena *arena, const struct dips *dips, uint8_t *chosen, struct pixels gray, double slope,
-                   struct line *line, int *is_line)
+                   struct line *line)
 {
+    int is_line = 0;
     double depth, *room, x[STRIPS], y[STRIPS];
     uint8_t seen[STRIPS] = {0, 0, 0, 0, 0, 0, 0, 0};
     int count = 0;
     size_t mark;
 
-    *is_line = 0;
     TAKE(arena, line->rows, gray.width);
     mark = arena->used;
     TAKE(arena, room, dips->count);
@@ -243,21 +241,21 @@ static int line_of(struct arena *arena, const struct dips *dips, uint8_t *chosen
         line->width = median_of(dips, dips->width, chosen, room);
         line->depth = depth;
         line->middle = pic_sum_of_doubles(line->rows, gray.width) / gray.width;
-        *is_line = 1;
+        is_line = 1;
     }
     arena->used = mark;
-    return PREPARE_FINE;
+    return is_line;
 }
 
 /* Add the lines that ink hides in more strips than one may, where those that were found are evenly apart. */
-static int add_between(struct arena *arena, const int *votes, struct pixels gray, struct lines *lines)
+static void add_between(struct arena *arena, const int *votes, struct pixels gray, struct lines *lines)
 {
     int found = lines->count, whole = 0, first, last;
     double *middles, *gaps, pitch;
     const struct line **ordered;
 
     if (found < 3) {
-        return PREPARE_FINE;
+        return;
     }
     TAKE(arena, middles, found);
     TAKE(arena, gaps, found);
@@ -276,14 +274,14 @@ static int add_between(struct arena *arena, const int *votes, struct pixels gray
     }
     pitch = pic_median_of_doubles(gaps + 1, found - 1);
     if (pitch < CLOSEST) {
-        return PREPARE_FINE;
+        return;
     }
     for (int i = 1; i < found; i++) {
         double steps = (middles[i] - middles[i - 1]) / pitch;
 
         whole += pic_round(steps);
         if (pic_size(steps - pic_rint(steps)) > UNEVEN) {
-            return PREPARE_FINE;
+            return;
         }
     }
     pitch = (middles[found - 1] - middles[0]) / whole;
@@ -309,11 +307,10 @@ static int add_between(struct arena *arena, const int *votes, struct pixels gray
             added->middle = pic_sum_of_doubles(added->rows, gray.width) / gray.width;
         }
     }
-    return PREPARE_FINE;
 }
 
 /* Follow the votes of the best slope, the most first, to lines. */
-static int follow(struct arena *arena, struct dips *dips, struct pixels gray, double slope, int count, const int *votes,
+static void follow(struct arena *arena, struct dips *dips, struct pixels gray, double slope, int count, const int *votes,
                   int *left, struct lines *lines)
 {
     uint8_t *chosen;
@@ -337,7 +334,7 @@ static int follow(struct arena *arena, struct dips *dips, struct pixels gray, do
         for (int i = pic_most(0, at - 2); i < pic_least(count, at + 3); i++) {
             left[i] = 0;
         }
-        TRY(line_of(arena, dips, chosen, gray, slope, &lines->at[lines->count], &is_line));
+        is_line = line_of(arena, dips, chosen, gray, slope, &lines->at[lines->count]);
         if (is_line) {
             lines->count++;
             ruled += number;
@@ -346,11 +343,10 @@ static int follow(struct arena *arena, struct dips *dips, struct pixels gray, do
     if (ruled < LEAST_RULED * dips->count) {
         lines->count = 0;
     }
-    return PREPARE_FINE;
 }
 
 /* The level lines of a picture that are darker than its paper. */
-int pic_lines_in(struct arena *arena, struct pixels gray, struct lines *lines)
+void pic_lines_in(struct arena *arena, struct pixels gray, struct lines *lines)
 {
     int reach = (int)(STEEPEST * gray.width) + 2, count = gray.height + 2 * reach, best = 0;
     int *table, *votes, *left;
@@ -360,9 +356,9 @@ int pic_lines_in(struct arena *arena, struct pixels gray, struct lines *lines)
     lines->count = 0;
     lines->most = count / 3 + 1 + gray.height / CLOSEST + 1;
     TAKE(arena, lines->at, lines->most);
-    TRY(find_dips(arena, gray, &dips));
+    find_dips(arena, gray, &dips);
     if (dips.count < LEAST_STRIPS) {
-        return PREPARE_FINE;
+        return;
     }
     TAKE(arena, table, count);
     TAKE(arena, votes, count);
@@ -379,6 +375,7 @@ int pic_lines_in(struct arena *arena, struct pixels gray, struct lines *lines)
     }
     offsets_of(&dips, gray.width, reach, slope_of(best));
     votes_of(&dips, count, table, votes);
-    TRY(follow(arena, &dips, gray, slope_of(best), count, votes, left, lines));
-    return add_between(arena, votes + reach, gray, lines);
+    follow(arena, &dips, gray, slope_of(best), count, votes, left, lines);
+    add_between(arena, votes + reach, gray, lines);
+    return;
 }

@@ -27,7 +27,7 @@ static double box(double x)
 }
 
 /* Averaging over boxes on the way down, cubic on the way up. */
-static int precompute(struct arena *arena, int from, int to, int is_cubic, struct coefficients *made)
+static void precompute(struct arena *arena, int from, int to, int is_cubic, struct coefficients *made)
 {
     double scale = (double)from / to, wide = pic_greater(scale, 1.0);
     double support = (is_cubic ? 2.0 : 0.5) * wide, *weights;
@@ -59,7 +59,6 @@ static int precompute(struct arena *arena, int from, int to, int is_cubic, struc
         made->count[i] = count;
     }
     arena->used = mark;
-    return PREPARE_FINE;
 }
 
 static uint8_t clipped(int32_t sum)
@@ -164,7 +163,7 @@ static int is_down_first(int width, int height, int new_width, int new_height)
     return new_height < height && height - new_height > 2 * (width - new_width);
 }
 
-static int resize(struct arena *arena, const uint8_t *from, int width, int height, int channels, int has_alpha,
+static void resize(struct arena *arena, const uint8_t *from, int width, int height, int channels, int has_alpha,
                   int is_cubic, int new_width, int new_height, uint8_t *to)
 {
     int down_first = is_down_first(width, height, new_width, new_height);
@@ -175,8 +174,8 @@ static int resize(struct arena *arena, const uint8_t *from, int width, int heigh
     uint8_t *between;
     int32_t *sums;
 
-    TRY(precompute(arena, width, new_width, is_cubic, &across));
-    TRY(precompute(arena, height, new_height, is_cubic, &down));
+    precompute(arena, width, new_width, is_cubic, &across);
+    precompute(arena, height, new_height, is_cubic, &down);
     TAKE(arena, sums, between_width * channels);
     TAKE(arena, between, (size_t)between_width * (size_t)between_height * (size_t)channels);
     second.at = between;
@@ -194,19 +193,18 @@ static int resize(struct arena *arena, const uint8_t *from, int width, int heigh
         divided(to, new_width * new_height);
     }
     arena->used = mark;
-    return PREPARE_FINE;
 }
 
-int pic_resize(struct arena *arena, const uint8_t *from, int width, int height, int channels, int new_width,
+void pic_resize(struct arena *arena, const uint8_t *from, int width, int height, int channels, int new_width,
                int new_height, uint8_t *to)
 {
-    return resize(arena, from, width, height, channels, 0, 0, new_width, new_height, to);
+    resize(arena, from, width, height, channels, 0, 0, new_width, new_height, to);
 }
 
-int pic_resize_rgba(struct arena *arena, const uint8_t *rgba, int width, int height, int new_width, int new_height,
+void pic_resize_rgba(struct arena *arena, const uint8_t *rgba, int width, int height, int new_width, int new_height,
                     uint8_t *to)
 {
-    return resize(arena, rgba, width, height, 4, 1, 0, new_width, new_height, to);
+    resize(arena, rgba, width, height, 4, 1, 0, new_width, new_height, to);
 }
 
 void pic_scaled_size(int width, int height, double ratio, int *new_width, int *new_height)
@@ -215,24 +213,26 @@ void pic_scaled_size(int width, int height, double ratio, int *new_width, int *n
     *new_height = pic_most(1, pic_round(height * ratio));
 }
 
-int pic_resized(struct arena *arena, struct pixels ink, int side, struct pixels *made)
+void pic_resized(struct arena *arena, struct pixels ink, int side, struct pixels *made)
 {
     int longer = pic_longer(ink.width, ink.height), width, height;
 
     if (longer == side) {
         *made = ink;
-        return PREPARE_FINE;
+        return;
     }
     pic_scaled_size(ink.width, ink.height, (double)side / longer, &width, &height);
-    TRY(pic_new_pixels(arena, width, height, made));
-    return resize(arena, ink.at, ink.width, ink.height, 1, 0, side > longer, width, height, made->at);
+    pic_new_pixels(arena, width, height, made);
+    resize(arena, ink.at, ink.width, ink.height, 1, 0, side > longer, width, height, made->at);
+    return;
 }
 
-int pic_shrunk(struct arena *arena, struct pixels gray, int side, struct pixels *made)
+void pic_shrunk(struct arena *arena, struct pixels gray, int side, struct pixels *made)
 {
     if (pic_longer(gray.width, gray.height) <= side) {
         *made = gray;
-        return PREPARE_FINE;
+        return;
     }
-    return pic_resized(arena, gray, side, made);
+    pic_resized(arena, gray, side, made);
+    return;
 }

@@ -202,16 +202,16 @@ static double residual_of(const double *away, const uint8_t *is_paper, int count
 
 /* residual below 0: the paper's distance from the surface is not looked at. */
 int pic_paper_surface(struct arena *arena, struct pixels gray, int threshold, int dark, double tolerance,
-                      double residual, float *paper, int *is_surface)
+                      double residual, float *paper)
 {
+    int is_surface = 0;
     size_t mark = arena->used;
     double weights[TERMS], *away, *values, ink = 0;
     struct pixels small;
     uint8_t *is_paper;
     int count;
 
-    *is_surface = 0;
-    TRY(pic_shrunk(arena, gray, SLOPE_SIDE, &small));
+    pic_shrunk(arena, gray, SLOPE_SIDE, &small);
     count = small.width * small.height;
     TAKE(arena, away, count);
     TAKE(arena, values, count);
@@ -224,7 +224,7 @@ int pic_paper_surface(struct arena *arena, struct pixels gray, int threshold, in
 
         if (papers < pic_greater(SLOPE_PAPER * count, TERMS)) {
             arena->used = mark;
-            return PREPARE_FINE;
+            return is_surface;
         }
         fit(small, is_paper, dark, weights, away);
         ink = ink_of(away, is_paper, count, values);
@@ -232,10 +232,10 @@ int pic_paper_surface(struct arena *arena, struct pixels gray, int threshold, in
             is_paper[i] = pic_size(away[i]) < tolerance * ink;
         }
     }
-    *is_surface = count_of(is_paper, count) > 0 &&
+    is_surface = count_of(is_paper, count) > 0 &&
                   (residual < 0 || residual_of(away, is_paper, count, values) <= residual * ink);
     arena->used = mark;
-    for (int i = 0; *is_surface && i < gray.width * gray.height; i++) {
+    for (int i = 0; is_surface && i < gray.width * gray.height; i++) {
         float terms[TERMS], level = 0;
 
         terms_at(i, gray.width, gray.height, terms);
@@ -244,5 +244,5 @@ int pic_paper_surface(struct arena *arena, struct pixels gray, int threshold, in
         }
         paper[i] = level < 0 ? 0 : level > PIXEL_MAX ? PIXEL_MAX : level;
     }
-    return PREPARE_FINE;
+    return is_surface;
 }

@@ -52,7 +52,7 @@ int pic_tiny_digit(struct arena *arena, struct pixels gray, struct pixels *ink)
     }
     TAKE(arena, spread, count);
     TAKE(arena, border, 2 * (gray.width + gray.height));
-    TRY(pic_new_pixels(arena, gray.width, gray.height, &levels));
+    pic_new_pixels(arena, gray.width, gray.height, &levels);
     scale = (float)((double)PIXEL_MAX / (highest - lowest));
     for (int i = 0; i < count; i++) {
         spread[i] = (float)(gray.at[i] - lowest) * scale;
@@ -62,7 +62,7 @@ int pic_tiny_digit(struct arena *arena, struct pixels gray, struct pixels *ink)
         levels.at[i] = (uint8_t)pic_rintf(is_dark_ink ? PIXEL_MAX - spread[i] : spread[i]);
     }
     TRY(pic_cropped(arena, levels, LEAST_LEVEL, &cut));
-    TRY(pic_resized(arena, cut, DIGIT_SIDE, ink));
+    pic_resized(arena, cut, DIGIT_SIDE, ink);
     for (int i = 0; i < ink->width * ink->height; i++) {
         float level = ((float)ink->at[i] - (float)(LOWEST * PIXEL_MAX)) / (float)(HIGHEST - LOWEST);
 
@@ -89,7 +89,7 @@ static int side_above(struct pixels pixels, int above)
 }
 
 /* Take away what is apart from the digit and small. */
-static int without_noise(struct arena *arena, struct pixels pixels, int peak, struct pixels cleaned)
+static void without_noise(struct arena *arena, struct pixels pixels, int peak, struct pixels cleaned)
 {
     uint8_t mask[PREPARED_PIXELS], *chosen;
     struct components parts;
@@ -98,7 +98,7 @@ static int without_noise(struct arena *arena, struct pixels pixels, int peak, st
     for (int i = 0; i < PREPARED_PIXELS; i++) {
         mask[i] = pixels.at[i] > peak / FAINT;
     }
-    TRY(pic_connected(arena, mask, PREPARED_SIDE, PREPARED_SIDE, &parts));
+    pic_connected(arena, mask, PREPARED_SIDE, PREPARED_SIDE, &parts);
     TAKE(arena, chosen, parts.parts);
     for (int part = 0; part < parts.parts; part++) {
         largest = pic_most(largest, parts.area[part]);
@@ -107,44 +107,42 @@ static int without_noise(struct arena *arena, struct pixels pixels, int peak, st
         chosen[part] = parts.area[part] >= LEAST_PART * largest;
     }
     pic_mask_of(&parts, chosen, mask);
-    TRY(pic_widened(arena, mask, PREPARED_SIDE, PREPARED_SIDE, 1, mask));
+    pic_widened(arena, mask, PREPARED_SIDE, PREPARED_SIDE, 1, mask);
     for (int i = 0; i < PREPARED_PIXELS; i++) {
         cleaned.at[i] = mask[i] ? pixels.at[i] : 0;
     }
-    return PREPARE_FINE;
 }
 
-int pic_is_noisy_form(struct arena *arena, struct pixels pixels, uint8_t cleaned_at[PREPARED_PIXELS], int *is_form)
+int pic_is_noisy_form(struct arena *arena, struct pixels pixels, uint8_t cleaned_at[PREPARED_PIXELS])
 {
+    int is_form = 0;
     uint8_t core_at[PREPARED_PIXELS];
     struct pixels cleaned = {cleaned_at, PREPARED_SIDE, PREPARED_SIDE}, core = {core_at, PREPARED_SIDE, PREPARED_SIDE};
     int peak = 0, black = 0, side;
     double away, width;
 
-    *is_form = 0;
     for (int i = 0; i < PREPARED_PIXELS; i++) {
         peak = pic_most(peak, pixels.at[i]);
         black += pixels.at[i] == 0;
     }
     if (peak < LEAST_PEAK || black < LEAST_BLACK * PREPARED_PIXELS) {
-        return PREPARE_FINE;
+        return is_form;
     }
-    TRY(without_noise(arena, pixels, peak, cleaned));
+    without_noise(arena, pixels, peak, cleaned);
     away = off_centre(cleaned);
     side = side_above(cleaned, peak / 2);
     if (away <= CENTRED && side <= LARGEST_BLURRED && side_above(cleaned, peak / FAINT) >= SHORTEST) {
-        TRY(pic_stroke_width(arena, cleaned.at, PREPARED_SIDE, PREPARED_SIDE, &width));
+        pic_stroke_width(arena, cleaned.at, PREPARED_SIDE, PREPARED_SIDE, &width);
         if (width > THIN_LINE) {
-            *is_form = 1;
-            return PREPARE_FINE;
+            is_form = 1;
+            return is_form;
         }
     }
-    TRY(pic_median_3(pixels.at, PREPARED_SIDE, PREPARED_SIDE, core.at));
+    pic_median_3(pixels.at, PREPARED_SIDE, PREPARED_SIDE, core.at);
     if (side_above(core, peak / 2) < SHORTEST) {
-        return PREPARE_FINE;
+        return is_form;
     }
     /* A thin line within the digit's box adds ink to one side, and a median takes most of it away. */
-    *is_form = away <= OFF_CENTRE || off_centre(core) <= OFF_CENTRE_WITHOUT_LINES ||
+    return away <= OFF_CENTRE || off_centre(core) <= OFF_CENTRE_WITHOUT_LINES ||
                (side > DIGIT_SIDE && away <= OFF_CENTRE_WITH_LINES);
-    return PREPARE_FINE;
 }
