@@ -130,7 +130,7 @@ void pic_mask_of(const struct components *parts, const uint8_t *chosen, uint8_t 
 void pic_touching(const struct components *parts, uint8_t *touching)
 {
     for (int part = 0; part < parts->parts; part++) {
-        touching[part] = (uint8_t)pic_touches(parts->box[part], parts->width, parts->height);
+        touching[part] = (uint8_t)pic_touches(&parts->box[part], parts->width, parts->height);
     }
 }
 
@@ -160,7 +160,7 @@ void pic_prominence(struct arena *arena, const struct components *parts, double 
         found[parts->part[run]] += (border + 0.5) * (parts->stop[run] - parts->start[run]);
     }
     for (int part = 0; part < parts->parts; part++) {
-        found[part] *= pic_touches(parts->box[part], parts->width, parts->height) ? 0.25 : 1.0;
+        found[part] *= pic_touches(&parts->box[part], parts->width, parts->height) ? 0.25 : 1.0;
     }
     *prominence = found;
 }
@@ -309,7 +309,7 @@ int pic_digits_in_line(struct arena *arena, const struct components *parts, int 
         int height = other.bottom - other.top, place = count;
         int overlap = pic_least(other.bottom, box.bottom) - pic_most(other.top, box.top);
 
-        if (pic_touches(other, parts->width, parts->height) ||
+        if (pic_touches(&other, parts->width, parts->height) ||
             parts->area[part] < IN_LINE_AREA * parts->area[main] ||
             height < IN_LINE_HEIGHT * (box.bottom - box.top) || overlap < 0.5 * height) {
             continue;
@@ -360,7 +360,7 @@ void pic_strokes_near(const struct components *parts, int main, const uint8_t *f
     chosen[main] = 1;
     while (is_grown) {
         struct box box = pic_box_of(parts, chosen);
-        double reach = REACH * pic_side(box);
+        double reach = REACH * pic_side(&box);
 
         is_grown = 0;
         for (int part = 0; part < parts->parts; part++) {

@@ -14,20 +14,20 @@
 #define WIDEST_SPAN 7    /* below 0.03 of white */
 
 /* The mean of the border's levels, corners counted twice. */
-static double border_mean(struct pixels gray)
+static double border_mean(const struct pixels *gray)
 {
     long sum = 0;
 
-    for (int column = 0; column < gray.width; column++) {
-        sum += gray.at[column] + gray.at[(gray.height - 1) * gray.width + column];
+    for (int column = 0; column < gray->width; column++) {
+        sum += gray->at[column] + gray->at[(gray->height - 1) * gray->width + column];
     }
-    for (int row = 0; row < gray.height; row++) {
-        sum += gray.at[row * gray.width] + gray.at[row * gray.width + gray.width - 1];
+    for (int row = 0; row < gray->height; row++) {
+        sum += gray->at[row * gray->width] + gray->at[row * gray->width + gray->width - 1];
     }
-    return (double)sum / (2 * (gray.width + gray.height));
+    return (double)sum / (2 * (gray->width + gray->height));
 }
 
-double pic_polarity(struct arena *arena, struct pixels gray)
+double pic_polarity(struct arena *arena, const struct pixels *gray)
 {
     static const double shares[2] = {0.1, 0.3};
     size_t mark = arena->used;
@@ -58,22 +58,22 @@ double pic_polarity(struct arena *arena, struct pixels gray)
         low = pic_least(low, small.at[k]);
         high = pic_most(high, small.at[k]);
     }
-    vote += BORDER_VOTE * (2 * border_mean(small) - low - high) / pic_most(high - low, 1);
+    vote += BORDER_VOTE * (2 * border_mean(&small) - low - high) / pic_most(high - low, 1);
     arena->used = mark;
     return vote;
 }
 
-void pic_ink_contrast(struct arena *arena, struct pixels gray, int window, int dark, float *contrast)
+void pic_ink_contrast(struct arena *arena, const struct pixels *gray, int window, int dark, float *contrast)
 {
     size_t mark = arena->used;
-    int width = gray.width, height = gray.height, count = width * height, side = pic_longer(width, height);
+    int width = gray->width, height = gray->height, count = width * height, side = pic_longer(width, height);
     uint8_t *toned, *paper, *light;
 
     TAKE(arena, toned, count);
     TAKE(arena, paper, count);
     light = paper;
     for (int i = 0; i < count; i++) {
-        toned[i] = dark ? gray.at[i] : (uint8_t)(PIXEL_MAX - gray.at[i]);
+        toned[i] = dark ? gray->at[i] : (uint8_t)(PIXEL_MAX - gray->at[i]);
     }
     if (side >= SMOOTH_SIDE) {
         pic_box_blur(arena, toned, width, height, 1.0f, 1);
@@ -111,12 +111,12 @@ static int first_with(const uint32_t levels[256], double least)
 }
 
 /* The level that most of the paper has; -1 where none is common enough. */
-int pic_flat_paper(struct pixels gray, int dark)
+int pic_flat_paper(const struct pixels *gray, int dark)
 {
-    int count = gray.width * gray.height, paper, middle;
+    int count = gray->width * gray->height, paper, middle;
     uint32_t given[256], levels[256], near = 0, beyond = 0;
 
-    pic_histogram(gray.at, count, given);
+    pic_histogram(gray->at, count, given);
     for (int level = 0; level < 256; level++) {
         levels[level] = given[dark ? level : PIXEL_MAX - level];
     }
@@ -135,21 +135,21 @@ int pic_flat_paper(struct pixels gray, int dark)
     return dark ? paper : PIXEL_MAX - paper;
 }
 
-void pic_flat_contrast(struct pixels gray, int paper, int dark, float *contrast)
+void pic_flat_contrast(const struct pixels *gray, int paper, int dark, float *contrast)
 {
     float light = (float)(dark ? paper : PIXEL_MAX) + BLACK_LEVEL;
 
-    for (int i = 0; i < gray.width * gray.height; i++) {
-        int away = dark ? paper - gray.at[i] : gray.at[i] - paper;
+    for (int i = 0; i < gray->width * gray->height; i++) {
+        int away = dark ? paper - gray->at[i] : gray->at[i] - paper;
 
         contrast[i] = (float)pic_most(away, 0) / light;
     }
 }
 
-void pic_contrast_on(struct pixels gray, const float *paper, int dark, float *contrast)
+void pic_contrast_on(const struct pixels *gray, const float *paper, int dark, float *contrast)
 {
-    for (int i = 0; i < gray.width * gray.height; i++) {
-        float level = (float)gray.at[i], away = dark ? paper[i] - level : level - paper[i];
+    for (int i = 0; i < gray->width * gray->height; i++) {
+        float level = (float)gray->at[i], away = dark ? paper[i] - level : level - paper[i];
 
         contrast[i] = (away > 0 ? away : 0) / ((dark ? paper[i] : (float)PIXEL_MAX) + BLACK_LEVEL);
     }

@@ -38,7 +38,7 @@ void pic_thickness(struct arena *arena, struct finding *finding)
     TAKE(arena, ink, finding->width * finding->height);
     pic_ink(finding, ink);
     pic_stroke_width(arena, ink, finding->width, finding->height, &finding->thickness);
-    finding->thickness /= pic_side(finding->box);
+    finding->thickness /= pic_side(&finding->box);
     arena->used = mark;
 }
 

@@ -82,9 +82,9 @@ static void best_channel(struct arena *arena, const uint8_t *rgba, int width, in
 }
 
 /* Resolve transparency so that the ink can be seen, whether it is in the colours or in alpha. */
-static int on_paper(const uint8_t *rgba, struct pixels gray)
+static int on_paper(const uint8_t *rgba, const struct pixels *gray)
 {
-    int count = gray.width * gray.height, above = PIXEL_MAX / 2, visible, lowest = PIXEL_MAX, highest = 0;
+    int count = gray->width * gray->height, above = PIXEL_MAX / 2, visible, lowest = PIXEL_MAX, highest = 0;
     uint32_t histogram[256];
     uint64_t sum = 0;
     float paper;
@@ -121,7 +121,7 @@ static int on_paper(const uint8_t *rgba, struct pixels gray)
         float opacity = (float)rgba[i * 4 + 3] * (float)(1.0 / PIXEL_MAX);
         float ink = (float)luminance(rgba + i * 4) * opacity, rest = paper * (1 - opacity);
 
-        gray.at[i] = (uint8_t)pic_rintf(ink + rest);
+        gray->at[i] = (uint8_t)pic_rintf(ink + rest);
     }
     return PREPARE_FINE;
 }
@@ -148,7 +148,7 @@ int pic_gray_of_rgba(struct arena *arena, const uint8_t *rgba, int width, int he
         is_opaque &= shown[i * 4 + 3] == PIXEL_MAX;
     }
     if (!is_opaque) {
-        TRY(on_paper(shown, *gray));
+        TRY(on_paper(shown, gray));
     } else {
         best_channel(arena, shown, new_width, new_height, &channel);
         for (int i = 0; i < new_width * new_height; i++) {

@@ -14,11 +14,11 @@
 #define LARGE_PANEL 0.8
 #define TONES 6
 
-static void quad_of(const struct panel *panel, struct pixels gray, double quad[4][2])
+static void quad_of(const struct panel *panel, const struct pixels *gray, double quad[4][2])
 {
     for (int i = 0; i < 4; i++) {
-        quad[i][0] = panel->corners[i][0] * gray.width;
-        quad[i][1] = panel->corners[i][1] * gray.height;
+        quad[i][0] = panel->corners[i][0] * gray->width;
+        quad[i][1] = panel->corners[i][1] * gray->height;
     }
 }
 
@@ -41,10 +41,10 @@ static double lesser(double a, double b)
 
 /* Cut the panel out of the picture, in any size, that it was found in, upright and without its edges; 0: nothing is
  * left of it. */
-static int cut_from(struct arena *arena, const struct panel *panel, struct pixels gray, struct pixels *cut)
+static int cut_from(struct arena *arena, const struct panel *panel, const struct pixels *gray, struct pixels *cut)
 {
     double quad[4][2], inner[4][2], lengths[4], shares[2], inset[2], slant;
-    int longer = pic_longer(gray.width, gray.height), size[2];
+    int longer = pic_longer(gray->width, gray->height), size[2];
 
     quad_of(panel, gray, quad);
     for (int side = 0; side < 4; side++) {
@@ -65,7 +65,7 @@ static int cut_from(struct arena *arena, const struct panel *panel, struct pixel
         if (box.bottom <= box.top || box.right <= box.left) {
             return 0;
         }
-        pic_cut(arena, gray, box, cut);
+        pic_cut(arena, gray, &box, cut);
         return 1;
     }
     shares[0] = inset[1] / size[1];
@@ -80,21 +80,21 @@ static int cut_from(struct arena *arena, const struct panel *panel, struct pixel
         }
     }
     pic_new_pixels(arena, size[0], size[1], cut);
-    pic_from_quad(gray, (const double(*)[2])inner, *cut);
+    pic_from_quad(gray, (const double(*)[2])inner, cut);
     return 1;
 }
 
 /* The level of the pixel at (x, y), or next to it where this lies outside. */
-static int level_at(struct pixels gray, double x, double y)
+static int level_at(const struct pixels *gray, double x, double y)
 {
-    int column = pic_least(pic_most(pic_floor(x), 0), gray.width - 1);
-    int row = pic_least(pic_most(pic_floor(y), 0), gray.height - 1);
+    int column = pic_least(pic_most(pic_floor(x), 0), gray->width - 1);
+    int row = pic_least(pic_most(pic_floor(y), 0), gray->height - 1);
 
-    return gray.at[row * gray.width + column];
+    return gray->at[row * gray->width + column];
 }
 
 /* Whether the tone changes at once along one side, in half of its places. */
-static int has_edge(struct pixels gray, const double start[2], const double end[2], const double middle[2],
+static int has_edge(const struct pixels *gray, const double start[2], const double end[2], const double middle[2],
                     double reach)
 {
     double across = end[0] - start[0], down = end[1] - start[1];
@@ -122,9 +122,9 @@ static int has_edge(struct pixels gray, const double start[2], const double end[
 }
 
 /* Whether the tone changes at once along each side that is not the picture's own, and does not fade. */
-static int stands_out(const struct panel *panel, struct pixels gray)
+static int stands_out(const struct panel *panel, const struct pixels *gray)
 {
-    double quad[4][2], middle[2], reach = pic_greater(1.0, EDGE * pic_longer(gray.width, gray.height));
+    double quad[4][2], middle[2], reach = pic_greater(1.0, EDGE * pic_longer(gray->width, gray->height));
     int inner = 0, edges = 0;
 
     quad_of(panel, gray, quad);
@@ -137,7 +137,7 @@ static int stands_out(const struct panel *panel, struct pixels gray)
 
         for (int axis = 0; axis < 2; axis++) {
             is_own |= start[axis] == end[axis] &&
-                      (end[axis] == 0 || end[axis] == (axis ? gray.height : gray.width));
+                      (end[axis] == 0 || end[axis] == (axis ? gray->height : gray->width));
         }
         if (!is_own) {
             inner++;
@@ -181,12 +181,12 @@ static int half_of(const uint32_t histogram[256], int from, int to, int *middle)
 }
 
 /* Ranges of levels of one tone: the light and the dark, and the halves of those that have two tones. */
-static int tones_of(struct pixels gray, int ranges[TONES][2])
+static int tones_of(const struct pixels *gray, int ranges[TONES][2])
 {
-    int count = gray.width * gray.height, threshold, tones = 2;
+    int count = gray->width * gray->height, threshold, tones = 2;
     uint32_t histogram[256];
 
-    pic_histogram(gray.at, count, histogram);
+    pic_histogram(gray->at, count, histogram);
     threshold = pic_otsu_of(histogram, count);
     ranges[0][0] = threshold + 1;
     ranges[0][1] = 256;
@@ -206,15 +206,15 @@ static int tones_of(struct pixels gray, int ranges[TONES][2])
 }
 
 /* The panels of one tone, the largest first. */
-static void panels_of(struct arena *arena, struct pixels gray, const int range[2], struct panel **panels, int *count)
+static void panels_of(struct arena *arena, const struct pixels *gray, const int range[2], struct panel **panels, int *count)
 {
-    int width = gray.width, height = gray.height, most = 0;
+    int width = gray->width, height = gray->height, most = 0;
     struct components parts;
     uint8_t *mask;
 
     TAKE(arena, mask, width * height);
     for (int i = 0; i < width * height; i++) {
-        mask[i] = gray.at[i] >= range[0] && gray.at[i] < range[1];
+        mask[i] = gray->at[i] >= range[0] && gray->at[i] < range[1];
     }
     if (pic_longer(width, height) >= OPENED_SIDE) {
         pic_sliding(arena, mask, width, height, 3, 0, mask);
@@ -260,19 +260,19 @@ static int is_among(const struct panel *panel, const struct panel *others, int c
 }
 
 /* Look for the digit in a panel; 0 where there is none, or it runs out of the panel. */
-static int look_in(struct arena *arena, const struct panel *panel, struct pixels gray, int papers,
+static int look_in(struct arena *arena, const struct panel *panel, const struct pixels *gray, int papers,
                    struct finding *finding)
 {
     struct pixels cut;
 
-    if (!cut_from(arena, panel, gray, &cut) || pic_find(arena, cut, papers - 1, finding) != PREPARE_FINE) {
+    if (!cut_from(arena, panel, gray, &cut) || pic_find(arena, &cut, papers - 1, finding) != PREPARE_FINE) {
         return 0;
     }
     return panel->share > LARGE_PANEL ||
-           !(finding->is_cut || pic_touches(finding->box, finding->width, finding->height));
+           !(finding->is_cut || pic_touches(&finding->box, finding->width, finding->height));
 }
 
-int pic_in_panel(struct arena *arena, struct pixels gray, struct pixels whole, int papers, struct finding *finding)
+int pic_in_panel(struct arena *arena, const struct pixels *gray, const struct pixels *whole, int papers, struct finding *finding)
 {
     struct panel seen[MOST_PANELS], *panels;
     int ranges[TONES][2], tones = tones_of(whole, ranges), looks = 0, count;

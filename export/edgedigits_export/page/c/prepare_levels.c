@@ -378,11 +378,11 @@ void pic_transposed(struct arena *arena, const uint8_t *levels, int width, int h
     }
 }
 
-void pic_cut(struct arena *arena, struct pixels from, struct box box, struct pixels *cut)
+void pic_cut(struct arena *arena, const struct pixels *from, const struct box *box, struct pixels *cut)
 {
-    pic_new_pixels(arena, box.right - box.left, box.bottom - box.top, cut);
+    pic_new_pixels(arena, box->right - box->left, box->bottom - box->top, cut);
     for (int row = 0; row < cut->height; row++) {
-        pic_copy(cut->at + row * cut->width, from.at + (box.top + row) * from.width + box.left,
+        pic_copy(cut->at + row * cut->width, from->at + (box->top + row) * from->width + box->left,
                  (size_t)cut->width);
     }
 }

@@ -17,9 +17,9 @@ struct outline {
     int *starts, *stops, *upper, *lower;
 };
 
-static void outline_of(struct arena *arena, const uint8_t *mask, int stride, struct box box, struct outline *outline)
+static void outline_of(struct arena *arena, const uint8_t *mask, int stride, const struct box *box, struct outline *outline)
 {
-    int width = box.right - box.left, height = box.bottom - box.top;
+    int width = box->right - box->left, height = box->bottom - box->top;
 
     outline->width = width;
     outline->height = height;
@@ -31,7 +31,7 @@ static void outline_of(struct arena *arena, const uint8_t *mask, int stride, str
         outline->upper[column] = -1;
     }
     for (int row = 0; row < height; row++) {
-        const uint8_t *line = mask + (box.top + row) * stride + box.left;
+        const uint8_t *line = mask + (box->top + row) * stride + box->left;
 
         outline->starts[row] = -1;
         for (int column = 0; column < width; column++) {
@@ -188,7 +188,7 @@ static int straight_corners(struct arena *arena, const struct components *parts,
     pic_fill(chosen, 0, (size_t)parts->parts);
     chosen[index] = 1;
     pic_mask_of(parts, chosen, mask);
-    outline_of(arena, mask, parts->width, parts->box[index], &outline);
+    outline_of(arena, mask, parts->width, &parts->box[index], &outline);
     for (int row = 0; row < outline.height; row++) {
         filled += outline.stops[row] - outline.starts[row];
     }

@@ -204,7 +204,7 @@ static int is_digit(struct arena *arena, struct finding *finding)
     return !(most > COVERED || pic_has_full_corner(finding->mask, finding->width, finding->height) ||
                pic_lies_along_border(finding)) &&
              finding->thickness <= PLAUSIBLE_THICKNESS && finding->level >= CLEAR_CONTRAST &&
-             pic_side(box) >= MIN_INK_SIDE;
+             pic_side(&box) >= MIN_INK_SIDE;
 }
 
 /* The digit in ink from which lines were taken. */
@@ -226,7 +226,7 @@ static int digit_in(struct arena *arena, const float *contrast, uint8_t *ink, st
     digit_of(arena, &parts, &main, chosen);
     box = pic_box_of(&parts, chosen);
     fills = pic_greater((double)(box.bottom - box.top) / height, (double)(box.right - box.left) / width);
-    if (fills < (pic_touches(box, width, height) ? FILLS : FILLS_INSIDE)) {
+    if (fills < (pic_touches(&box, width, height) ? FILLS : FILLS_INSIDE)) {
         return is_found;
     }
     pic_describe(arena, contrast, &parts, chosen, ink, 1, 2, finding);
@@ -266,10 +266,10 @@ static int find_in(struct arena *arena, float *contrast, struct finding *finding
     return is_found;
 }
 
-int pic_on_patterned_paper(struct arena *arena, struct pixels gray, struct finding *finding)
+int pic_on_patterned_paper(struct arena *arena, const struct pixels *gray, struct finding *finding)
 {
     int is_found = 0;
-    int width = gray.width, height = gray.height, count = width * height, longer = pic_longer(width, height);
+    int width = gray->width, height = gray->height, count = width * height, longer = pic_longer(width, height);
     int threshold, dark, is_surface, has_shade, darker = 0;
     struct pixels soft;
     float *contrast;
@@ -282,16 +282,16 @@ int pic_on_patterned_paper(struct arena *arena, struct pixels gray, struct findi
     mark = arena->used;
     pic_new_pixels(arena, width, height, &soft);
     TAKE(arena, contrast, count);
-    pic_copy(soft.at, gray.at, (size_t)count);
+    pic_copy(soft.at, gray->at, (size_t)count);
     pic_box_blur(arena, soft.at, width, height, pic_gaussian_radius((float)(BLUR * longer), 3), 3);
     threshold = pic_otsu(soft.at, count);
     for (int i = 0; i < count; i++) {
         darker += soft.at[i] <= threshold;
     }
     dark = 2 * darker < count;
-    is_surface = pic_paper_surface(arena, soft, threshold, dark, PATTERN, -1, contrast);
+    is_surface = pic_paper_surface(arena, &soft, threshold, dark, PATTERN, -1, contrast);
     if (is_surface) {
-        pic_contrast_on(soft, contrast, dark, contrast);
+        pic_contrast_on(&soft, contrast, dark, contrast);
         has_shade = pic_has_shade(arena, contrast, width, height);
         if (!has_shade) {
             is_found = find_in(arena, contrast, finding);

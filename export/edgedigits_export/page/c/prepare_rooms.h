@@ -125,14 +125,14 @@ static inline int pic_longer(int width, int height)
     return pic_most(width, height);
 }
 
-static inline int pic_touches(struct box box, int width, int height)
+static inline int pic_touches(const struct box *box, int width, int height)
 {
-    return box.top == 0 || box.left == 0 || box.bottom == height || box.right == width;
+    return box->top == 0 || box->left == 0 || box->bottom == height || box->right == width;
 }
 
-static inline int pic_side(struct box box)
+static inline int pic_side(const struct box *box)
 {
-    return pic_most(box.bottom - box.top, box.right - box.left);
+    return pic_most(box->bottom - box->top, box->right - box->left);
 }
 
 /* An area of one tone with four corners. */
@@ -177,7 +177,7 @@ double pic_root(double value);
 void pic_stroke_width(struct arena *arena, const uint8_t *ink, int width, int height, double *found);
 void pic_fit_line(const double *x, const double *y, int count, double *slope, double *place);
 void pic_transposed(struct arena *arena, const uint8_t *levels, int width, int height, uint8_t **found);
-void pic_cut(struct arena *arena, struct pixels from, struct box box, struct pixels *cut);
+void pic_cut(struct arena *arena, const struct pixels *from, const struct box *box, struct pixels *cut);
 
 /* scaling */
 void pic_resize(struct arena *arena, const uint8_t *from, int width, int height, int channels, int new_width,
@@ -185,14 +185,14 @@ void pic_resize(struct arena *arena, const uint8_t *from, int width, int height,
 void pic_resize_rgba(struct arena *arena, const uint8_t *rgba, int width, int height, int new_width, int new_height,
                     uint8_t *to);
 void pic_scaled_size(int width, int height, double ratio, int *new_width, int *new_height);
-void pic_resized(struct arena *arena, struct pixels ink, int side, struct pixels *made);
-void pic_shrunk(struct arena *arena, struct pixels gray, int side, struct pixels *made);
+void pic_resized(struct arena *arena, const struct pixels *ink, int side, struct pixels *made);
+void pic_shrunk(struct arena *arena, const struct pixels *gray, int side, struct pixels *made);
 
 /* filters */
 void pic_box_blur(struct arena *arena, uint8_t *levels, int width, int height, float radius, int passes);
 float pic_gaussian_radius(float radius, int passes);
 void pic_median_3(const uint8_t *levels, int width, int height, uint8_t *found);
-void pic_from_quad(struct pixels gray, const double quad[4][2], struct pixels made);
+void pic_from_quad(const struct pixels *gray, const double quad[4][2], const struct pixels *made);
 
 /* gray */
 int pic_gray_of_rgba(struct arena *arena, const uint8_t *rgba, int width, int height, struct pixels *gray);
@@ -215,16 +215,16 @@ void pic_covered_sides(const uint8_t *mask, int width, int height, double sides[
 int pic_has_full_corner(const uint8_t *mask, int width, int height);
 
 /* contrast */
-double pic_polarity(struct arena *arena, struct pixels gray);
-void pic_ink_contrast(struct arena *arena, struct pixels gray, int window, int dark, float *contrast);
-int pic_flat_paper(struct pixels gray, int dark);
-void pic_flat_contrast(struct pixels gray, int paper, int dark, float *contrast);
-void pic_contrast_on(struct pixels gray, const float *paper, int dark, float *contrast);
+double pic_polarity(struct arena *arena, const struct pixels *gray);
+void pic_ink_contrast(struct arena *arena, const struct pixels *gray, int window, int dark, float *contrast);
+int pic_flat_paper(const struct pixels *gray, int dark);
+void pic_flat_contrast(const struct pixels *gray, int paper, int dark, float *contrast);
+void pic_contrast_on(const struct pixels *gray, const float *paper, int dark, float *contrast);
 int pic_has_shade(struct arena *arena, const float *contrast, int width, int height);
 void pic_levels_of(const float *contrast, int count, double highest, uint8_t *levels);
 
 /* surface */
-int pic_paper_surface(struct arena *arena, struct pixels gray, int threshold, int dark, double tolerance,
+int pic_paper_surface(struct arena *arena, const struct pixels *gray, int threshold, int dark, double tolerance,
                       double residual, float *paper);
 
 /* finding */
@@ -237,27 +237,27 @@ void pic_thickness(struct arena *arena, struct finding *finding);
 int pic_lies_along_border(const struct finding *finding);
 
 /* search, even_paper, patterned, panels, ruling, digit: most tell whether there is a finding. */
-int pic_search(struct arena *arena, struct pixels gray, int dark, struct finding *finding);
-int pic_on_even_paper(struct arena *arena, struct pixels gray, int *dark, struct finding *finding);
-int pic_reaches_across(struct box box, int width, int height);
-int pic_on_patterned_paper(struct arena *arena, struct pixels gray, struct finding *finding);
+int pic_search(struct arena *arena, const struct pixels *gray, int dark, struct finding *finding);
+int pic_on_even_paper(struct arena *arena, const struct pixels *gray, int *dark, struct finding *finding);
+int pic_reaches_across(const struct box *box, int width, int height);
+int pic_on_patterned_paper(struct arena *arena, const struct pixels *gray, struct finding *finding);
 int pic_is_panel(struct arena *arena, const struct components *parts, int index);
 int pic_panel(struct arena *arena, const struct components *parts, int index, struct panel *panel);
 int pic_may_be_panel(const struct components *parts, int index);
-int pic_in_panel(struct arena *arena, struct pixels gray, struct pixels whole, int papers, struct finding *finding);
+int pic_in_panel(struct arena *arena, const struct pixels *gray, const struct pixels *whole, int papers, struct finding *finding);
 int pic_without_ruling(struct arena *arena, struct pixels *gray, int lone);
-int pic_find(struct arena *arena, struct pixels gray, int papers, struct finding *finding);
-int pic_find_digit(struct arena *arena, struct pixels gray, struct pixels *ink);
+int pic_find(struct arena *arena, const struct pixels *gray, int papers, struct finding *finding);
+int pic_find_digit(struct arena *arena, const struct pixels *gray, struct pixels *ink);
 
 /* form, tiny, noise */
-int pic_ink_box(struct pixels pixels, int above, struct box *box);
-int pic_cropped(struct arena *arena, struct pixels ink, int above, struct pixels *made);
-int pic_thickened(struct arena *arena, struct pixels ink, struct pixels *made);
-void pic_fitted(struct arena *arena, struct pixels ink, struct pixels *made);
-void pic_centred(struct pixels ink, uint8_t image[PREPARED_PIXELS]);
-void pic_centre_of_mass(struct pixels ink, double *row, double *column);
-int pic_is_mnist_form(struct arena *arena, struct pixels pixels);
-int pic_tiny_digit(struct arena *arena, struct pixels gray, struct pixels *ink);
-int pic_is_noisy_form(struct arena *arena, struct pixels pixels, uint8_t cleaned[PREPARED_PIXELS]);
+int pic_ink_box(const struct pixels *pixels, int above, struct box *box);
+int pic_cropped(struct arena *arena, const struct pixels *ink, int above, struct pixels *made);
+int pic_thickened(struct arena *arena, const struct pixels *ink, struct pixels *made);
+void pic_fitted(struct arena *arena, const struct pixels *ink, struct pixels *made);
+void pic_centred(const struct pixels *ink, uint8_t image[PREPARED_PIXELS]);
+void pic_centre_of_mass(const struct pixels *ink, double *row, double *column);
+int pic_is_mnist_form(struct arena *arena, const struct pixels *pixels);
+int pic_tiny_digit(struct arena *arena, const struct pixels *gray, struct pixels *ink);
+int pic_is_noisy_form(struct arena *arena, const struct pixels *pixels, uint8_t cleaned[PREPARED_PIXELS]);
 
 #endif

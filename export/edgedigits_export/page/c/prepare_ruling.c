@@ -34,12 +34,12 @@ static double middle_of(int strip, int width)
 }
 
 /* The middle of the levels of a strip, in order, in each row. */
-static void tones_of(struct pixels gray, int strip, int *tones)
+static void tones_of(const struct pixels *gray, int strip, int *tones)
 {
-    int wide = wide_of(gray.width), start = start_of(strip, gray.width);
+    int wide = wide_of(gray->width), start = start_of(strip, gray->width);
 
-    for (int row = 0; row < gray.height; row++) {
-        const uint8_t *line = gray.at + row * gray.width + start;
+    for (int row = 0; row < gray->height; row++) {
+        const uint8_t *line = gray->at + row * gray->width + start;
         uint8_t ordered[STRIP_ROOM];
 
         for (int i = 0; i < wide; i++) {
@@ -68,9 +68,9 @@ static void extremes(const int *tones, int height, int widest, int lightest, int
 }
 
 /* Add the dips of one strip to those before. */
-static void dips_of(struct arena *arena, struct pixels gray, int strip, struct dips *dips)
+static void dips_of(struct arena *arena, const struct pixels *gray, int strip, struct dips *dips)
 {
-    int height = gray.height, widest = pic_most(3, pic_round(WIDEST * pic_longer(gray.width, height)));
+    int height = gray->height, widest = pic_most(3, pic_round(WIDEST * pic_longer(gray->width, height)));
     int *tones, *light, *depth;
     double least, *ordered;
 
@@ -106,9 +106,9 @@ static void dips_of(struct arena *arena, struct pixels gray, int strip, struct d
     }
 }
 
-static void find_dips(struct arena *arena, struct pixels gray, struct dips *dips)
+static void find_dips(struct arena *arena, const struct pixels *gray, struct dips *dips)
 {
-    int most = STRIPS * (gray.height / 2 + 1);
+    int most = STRIPS * (gray->height / 2 + 1);
     size_t mark;
 
     dips->count = 0;
@@ -191,7 +191,7 @@ static void rows_through(const double *x, const double *y, int count, double slo
 }
 
 /* Whether places lie on a straight line that reaches both sides, or leaves the picture above or below before. */
-static int is_straight(const double *x, const double *y, int count, const uint8_t seen[STRIPS], struct pixels gray)
+static int is_straight(const double *x, const double *y, int count, const uint8_t seen[STRIPS], const struct pixels *gray)
 {
     double slope, place, away[STRIPS];
 
@@ -203,9 +203,9 @@ static int is_straight(const double *x, const double *y, int count, const uint8_
         return 0;
     }
     for (int strip = 0; strip < STRIPS; strip += STRIPS - 1) {
-        double end = slope * middle_of(strip, gray.width) + place;
+        double end = slope * middle_of(strip, gray->width) + place;
 
-        if (!seen[strip] && end >= 1 && end < gray.height - 2) {
+        if (!seen[strip] && end >= 1 && end < gray->height - 2) {
             return 0;
         }
     }
@@ -213,7 +213,7 @@ static int is_straight(const double *x, const double *y, int count, const uint8_
 }
 
 /* The line that some dips make; is_line is 0 where they make none. Its rows are in the arena. */
-static int line_of(struct arena *arena, const struct dips *dips, uint8_t *chosen, struct pixels gray, double slope,
+static int line_of(struct arena *arena, const struct dips *dips, uint8_t *chosen, const struct pixels *gray, double slope,
                    struct line *line)
 {
     int is_line = 0;
@@ -222,7 +222,7 @@ static int line_of(struct arena *arena, const struct dips *dips, uint8_t *chosen
     int count = 0;
     size_t mark;
 
-    TAKE(arena, line->rows, gray.width);
+    TAKE(arena, line->rows, gray->width);
     mark = arena->used;
     TAKE(arena, room, dips->count);
     depth = median_of(dips, dips->depth, chosen, room);
@@ -232,15 +232,15 @@ static int line_of(struct arena *arena, const struct dips *dips, uint8_t *chosen
         chosen[i] = chosen[i] && dips->depth[i] < 2 * depth && dips->depth[i] > 0.5 * depth;
         if (chosen[i] && !seen[strip]) {
             seen[strip] = 1;
-            x[count] = middle_of(strip, gray.width);
+            x[count] = middle_of(strip, gray->width);
             y[count++] = dips->place[i];
         }
     }
     if (count >= LEAST_STRIPS && is_straight(x, y, count, seen, gray)) {
-        rows_through(x, y, count, slope, gray.width, line->rows);
+        rows_through(x, y, count, slope, gray->width, line->rows);
         line->width = median_of(dips, dips->width, chosen, room);
         line->depth = depth;
-        line->middle = pic_sum_of_doubles(line->rows, gray.width) / gray.width;
+        line->middle = pic_sum_of_doubles(line->rows, gray->width) / gray->width;
         is_line = 1;
     }
     arena->used = mark;
@@ -248,7 +248,7 @@ static int line_of(struct arena *arena, const struct dips *dips, uint8_t *chosen
 }
 
 /* Add the lines that ink hides in more strips than one may, where those that were found are evenly apart. */
-static void add_between(struct arena *arena, const int *votes, struct pixels gray, struct lines *lines)
+static void add_between(struct arena *arena, const int *votes, const struct pixels *gray, struct lines *lines)
 {
     int found = lines->count, whole = 0, first, last;
     double *middles, *gaps, pitch;
@@ -286,7 +286,7 @@ static void add_between(struct arena *arena, const int *votes, struct pixels gra
     }
     pitch = (middles[found - 1] - middles[0]) / whole;
     first = -pic_floor(middles[0] / pitch) - 1;
-    last = pic_floor((gray.height - middles[0]) / pitch) + 1;
+    last = pic_floor((gray->height - middles[0]) / pitch) + 1;
     for (int number = first; number <= last; number++) {
         double place = middles[0] + number * pitch, apart;
         int nearest = 0, at = pic_round(place);
@@ -295,22 +295,22 @@ static void add_between(struct arena *arena, const int *votes, struct pixels gra
             nearest = pic_size(middles[i] - place) < pic_size(middles[nearest] - place) ? i : nearest;
         }
         apart = place - middles[nearest];
-        if (pic_size(apart) > pitch / 2 && at > 0 && at < gray.height - 1 && lines->count < lines->most &&
+        if (pic_size(apart) > pitch / 2 && at > 0 && at < gray->height - 1 && lines->count < lines->most &&
             pic_most(votes[at - 1], pic_most(votes[at], votes[at + 1])) >= LEAST_HIDDEN) {
             struct line *added = &lines->at[lines->count++];
 
             *added = *ordered[nearest];
-            TAKE(arena, added->rows, gray.width);
-            for (int column = 0; column < gray.width; column++) {
+            TAKE(arena, added->rows, gray->width);
+            for (int column = 0; column < gray->width; column++) {
                 added->rows[column] = ordered[nearest]->rows[column] + apart;
             }
-            added->middle = pic_sum_of_doubles(added->rows, gray.width) / gray.width;
+            added->middle = pic_sum_of_doubles(added->rows, gray->width) / gray->width;
         }
     }
 }
 
 /* Follow the votes of the best slope, the most first, to lines. */
-static void follow(struct arena *arena, struct dips *dips, struct pixels gray, double slope, int count, const int *votes,
+static void follow(struct arena *arena, struct dips *dips, const struct pixels *gray, double slope, int count, const int *votes,
                   int *left, struct lines *lines)
 {
     uint8_t *chosen;
@@ -346,15 +346,15 @@ static void follow(struct arena *arena, struct dips *dips, struct pixels gray, d
 }
 
 /* The level lines of a picture that are darker than its paper. */
-void pic_lines_in(struct arena *arena, struct pixels gray, struct lines *lines)
+void pic_lines_in(struct arena *arena, const struct pixels *gray, struct lines *lines)
 {
-    int reach = (int)(STEEPEST * gray.width) + 2, count = gray.height + 2 * reach, best = 0;
+    int reach = (int)(STEEPEST * gray->width) + 2, count = gray->height + 2 * reach, best = 0;
     int *table, *votes, *left;
     double highest = -1;
     struct dips dips;
 
     lines->count = 0;
-    lines->most = count / 3 + 1 + gray.height / CLOSEST + 1;
+    lines->most = count / 3 + 1 + gray->height / CLOSEST + 1;
     TAKE(arena, lines->at, lines->most);
     find_dips(arena, gray, &dips);
     if (dips.count < LEAST_STRIPS) {
@@ -366,14 +366,14 @@ void pic_lines_in(struct arena *arena, struct pixels gray, struct lines *lines)
     for (int slope = 0; slope < SLOPES; slope++) {
         double sum;
 
-        offsets_of(&dips, gray.width, reach, slope_of(slope));
+        offsets_of(&dips, gray->width, reach, slope_of(slope));
         sum = votes_of(&dips, count, table, votes);
         if (sum > highest) {
             highest = sum;
             best = slope;
         }
     }
-    offsets_of(&dips, gray.width, reach, slope_of(best));
+    offsets_of(&dips, gray->width, reach, slope_of(best));
     votes_of(&dips, count, table, votes);
     follow(arena, &dips, gray, slope_of(best), count, votes, left, lines);
     add_between(arena, votes + reach, gray, lines);

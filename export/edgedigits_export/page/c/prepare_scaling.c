@@ -213,24 +213,24 @@ void pic_scaled_size(int width, int height, double ratio, int *new_width, int *n
     *new_height = pic_most(1, pic_round(height * ratio));
 }
 
-void pic_resized(struct arena *arena, struct pixels ink, int side, struct pixels *made)
+void pic_resized(struct arena *arena, const struct pixels *ink, int side, struct pixels *made)
 {
-    int longer = pic_longer(ink.width, ink.height), width, height;
+    int longer = pic_longer(ink->width, ink->height), width, height;
 
     if (longer == side) {
-        *made = ink;
+        *made = *ink;
         return;
     }
-    pic_scaled_size(ink.width, ink.height, (double)side / longer, &width, &height);
+    pic_scaled_size(ink->width, ink->height, (double)side / longer, &width, &height);
     pic_new_pixels(arena, width, height, made);
-    resize(arena, ink.at, ink.width, ink.height, 1, 0, side > longer, width, height, made->at);
+    resize(arena, ink->at, ink->width, ink->height, 1, 0, side > longer, width, height, made->at);
     return;
 }
 
-void pic_shrunk(struct arena *arena, struct pixels gray, int side, struct pixels *made)
+void pic_shrunk(struct arena *arena, const struct pixels *gray, int side, struct pixels *made)
 {
-    if (pic_longer(gray.width, gray.height) <= side) {
-        *made = gray;
+    if (pic_longer(gray->width, gray->height) <= side) {
+        *made = *gray;
         return;
     }
     pic_resized(arena, gray, side, made);
