@@ -10,6 +10,7 @@
 #define ROUGHLY 0.7
 #define LEAST_INK 0.008
 #define MOST_INK 0.6
+#define MILLION 1e6 /* six decimals of a corner's place */
 
 /* Where the outline of a mask, (width, height), begins and ends in each row and column. */
 struct outline {
@@ -142,6 +143,9 @@ static int corners_of(struct arena *arena, const struct outline *outline, const 
         }
         quad[corner][0] = (across[0] * (down[1] + 0.5 * (1 - down[0]) - 0.5) + across[1]) / turn;
         quad[corner][1] = down[0] * (quad[corner][0] - 0.5) + down[1];
+    }
+    for (int i = 0; i < 8; i++) {
+        quad[i / 2][i % 2] = pic_rint(quad[i / 2][i % 2] * MILLION) / MILLION;
     }
     return 1;
 }
