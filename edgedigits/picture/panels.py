@@ -35,6 +35,8 @@ LEAST_INK, MOST_INK = 0.008, 0.6
 """Share of a panel that is of another tone, at least and at most, where it may hold a digit."""
 OPENED_SIDE = 128
 """Longer side of a picture, at least, in which what is thinner than three pixels joins no areas."""
+DECIMALS = 6
+"""Of the places of corners, in pixels."""
 INSET = 0.012
 """What is cut off along the sides of a panel, in its sides: their soft edge."""
 
@@ -266,7 +268,8 @@ def _corners(starts: Integers, stops: Integers, upper: Integers, lower: Integers
             return None
         x = (across[0] * (down[1] + 0.5 * (1 - down[0]) - 0.5) + across[1]) / (1 - across[0] * down[0])
         found.append((x, down[0] * (x - 0.5) + down[1]))
-    return np.array(found)
+    # Sides that lie on whole pixels do so exactly, whatever a fit leaves in the last places.
+    return np.round(found, DECIMALS)
 
 
 def _line(places: Integers, start: int, stop: int) -> tuple[float, float] | None:

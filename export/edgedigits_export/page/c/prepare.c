@@ -26,62 +26,63 @@ uint32_t prepare_arena_bytes(uint32_t width, uint32_t height)
 }
 
 /* A picture that already is in MNIST's form, light or dark ink, comes back to the bit; noise is taken off it. */
-static int as_it_is(struct arena *arena, struct pixels gray, uint8_t image[PREPARED_PIXELS], int *is_form)
+static int as_it_is(struct arena *arena, const struct pixels *gray, uint8_t image[PREPARED_PIXELS])
 {
+    int is_form;
     size_t mark = arena->used;
     struct pixels turned;
 
-    TRY(pic_new_pixels(arena, PREPARED_SIDE, PREPARED_SIDE, &turned));
+    pic_new_pixels(arena, PREPARED_SIDE, PREPARED_SIDE, &turned);
     for (int i = 0; i < PREPARED_PIXELS; i++) {
-        turned.at[i] = (uint8_t)(PIXEL_MAX - gray.at[i]);
+        turned.at[i] = (uint8_t)(PIXEL_MAX - gray->at[i]);
     }
     for (int way = 0; way < 2; way++) {
-        struct pixels pixels = way ? turned : gray;
+        const struct pixels *pixels = way ? &turned : gray;
 
-        TRY(pic_is_mnist_form(arena, pixels, is_form));
-        if (*is_form) {
-            pic_copy(image, pixels.at, PREPARED_PIXELS);
-            return PREPARE_FINE;
+        is_form = pic_is_mnist_form(arena, pixels);
+        if (is_form) {
+            pic_copy(image, pixels->at, PREPARED_PIXELS);
+            return is_form;
         }
     }
     for (int way = 0; way < 2; way++) {
         uint8_t cleaned[PREPARED_PIXELS];
 
-        TRY(pic_is_noisy_form(arena, way ? turned : gray, cleaned, is_form));
-        if (*is_form) {
+        is_form = pic_is_noisy_form(arena, way ? &turned : gray, cleaned);
+        if (is_form) {
             pic_copy(image, cleaned, PREPARED_PIXELS);
-            return PREPARE_FINE;
+            return is_form;
         }
     }
     arena->used = mark;
-    return PREPARE_FINE;
+    return is_form;
 }
 
-static int prepare_gray(struct arena *arena, struct pixels gray, uint8_t image[PREPARED_PIXELS])
+static int prepare_gray(struct arena *arena, struct pixels *gray, uint8_t image[PREPARED_PIXELS])
 {
     struct pixels ink, cut, thick, small;
 
-    TRY(pic_without_blocks(arena, &gray));
-    if (pic_longer(gray.width, gray.height) <= LARGEST_TINY) {
+    pic_without_blocks(arena, gray);
+    if (pic_longer(gray->width, gray->height) <= LARGEST_TINY) {
         TRY(pic_tiny_digit(arena, gray, &ink));
-        TRY(pic_fitted(arena, ink, &small));
-        pic_centred(small, image);
+        pic_fitted(arena, &ink, &small);
+        pic_centred(&small, image);
         return PREPARE_FINE;
     }
-    TRY(pic_without_stripes(arena, &gray));
-    if (gray.width == PREPARED_SIDE && gray.height == PREPARED_SIDE) {
+    pic_without_stripes(arena, gray);
+    if (gray->width == PREPARED_SIDE && gray->height == PREPARED_SIDE) {
         int is_form;
 
-        TRY(as_it_is(arena, gray, image, &is_form));
+        is_form = as_it_is(arena, gray, image);
         if (is_form) {
             return PREPARE_FINE;
         }
     }
     TRY(pic_find_digit(arena, gray, &ink));
-    TRY(pic_cropped(arena, ink, PIXEL_MAX / 2, &cut));
-    TRY(pic_thickened(arena, cut, &thick));
-    TRY(pic_fitted(arena, thick, &small));
-    pic_centred(small, image);
+    TRY(pic_cropped(arena, &ink, PIXEL_MAX / 2, &cut));
+    TRY(pic_thickened(arena, &cut, &thick));
+    pic_fitted(arena, &thick, &small);
+    pic_centred(&small, image);
     return PREPARE_FINE;
 }
 
@@ -93,7 +94,7 @@ int32_t prepare_rgba(const uint8_t *rgba, uint32_t width, uint32_t height, uint8
 
     TRY(check_size(width, height));
     TRY(pic_gray_of_rgba(&arena, rgba, (int)width, (int)height, &gray));
-    return prepare_gray(&arena, gray, image);
+    return prepare_gray(&arena, &gray, image);
 }
 
 int edgedigits_prepare(const uint8_t *gray_at, uint16_t width, uint16_t height, void *arena_at, uint32_t arena_bytes,
@@ -103,13 +104,16 @@ int edgedigits_prepare(const uint8_t *gray_at, uint16_t width, uint16_t height, 
     struct pixels given = {NULL, width, height}, gray;
 
     TRY(check_size(width, height));
+    if (arena_bytes < prepare_arena_bytes(width, height)) {
+        return PREPARE_NO_ROOM;
+    }
     if (pic_longer(width, height) <= DETAIL_SIDE) {
-        TRY(pic_new_pixels(&arena, width, height, &given));
+        pic_new_pixels(&arena, width, height, &given);
         pic_copy(given.at, gray_at, (size_t)width * height);
-        return prepare_gray(&arena, given, image);
+        return prepare_gray(&arena, &given, image);
     }
     pic_scaled_size(width, height, (double)DETAIL_SIDE / pic_longer(width, height), &given.width, &given.height);
-    TRY(pic_new_pixels(&arena, given.width, given.height, &gray));
-    TRY(pic_resize(&arena, gray_at, width, height, 1, given.width, given.height, gray.at));
-    return prepare_gray(&arena, gray, image);
+    pic_new_pixels(&arena, given.width, given.height, &gray);
+    pic_resize(&arena, gray_at, width, height, 1, given.width, given.height, gray.at);
+    return prepare_gray(&arena, &gray, image);
 }

@@ -75,7 +75,7 @@ static void find_runs(const uint8_t *mask, struct components *parts, int *number
     }
 }
 
-int pic_connected(struct arena *arena, const uint8_t *mask, int width, int height, struct components *parts)
+void pic_connected(struct arena *arena, const uint8_t *mask, int width, int height, struct components *parts)
 {
     int runs = count_runs(mask, width, height), count = 0, *number;
     size_t mark;
@@ -114,7 +114,6 @@ int pic_connected(struct arena *arena, const uint8_t *mask, int width, int heigh
         box->right = pic_most(box->right, parts->stop[run]);
     }
     arena->used = mark;
-    return PREPARE_FINE;
 }
 
 void pic_mask_of(const struct components *parts, const uint8_t *chosen, uint8_t *mask)
@@ -131,7 +130,7 @@ void pic_mask_of(const struct components *parts, const uint8_t *chosen, uint8_t 
 void pic_touching(const struct components *parts, uint8_t *touching)
 {
     for (int part = 0; part < parts->parts; part++) {
-        touching[part] = (uint8_t)pic_touches(parts->box[part], parts->width, parts->height);
+        touching[part] = (uint8_t)pic_touches(&parts->box[part], parts->width, parts->height);
     }
 }
 
@@ -146,7 +145,7 @@ void pic_strips(const struct components *parts, uint8_t *strips)
     }
 }
 
-int pic_prominence(struct arena *arena, const struct components *parts, double **prominence)
+void pic_prominence(struct arena *arena, const struct components *parts, double **prominence)
 {
     double *found;
 
@@ -161,14 +160,13 @@ int pic_prominence(struct arena *arena, const struct components *parts, double *
         found[parts->part[run]] += (border + 0.5) * (parts->stop[run] - parts->start[run]);
     }
     for (int part = 0; part < parts->parts; part++) {
-        found[part] *= pic_touches(parts->box[part], parts->width, parts->height) ? 0.25 : 1.0;
+        found[part] *= pic_touches(&parts->box[part], parts->width, parts->height) ? 0.25 : 1.0;
     }
     *prominence = found;
-    return PREPARE_FINE;
 }
 
 /* The share of a part that lies along the sides of its box, and the share of each side that it covers. */
-static int along_box(struct arena *arena, const struct components *parts, int index, double *near, double sides[4])
+static void along_box(struct arena *arena, const struct components *parts, int index, double *near, double sides[4])
 {
     struct box box = parts->box[index];
     int height = box.bottom - box.top, width = box.right - box.left;
@@ -180,7 +178,7 @@ static int along_box(struct arena *arena, const struct components *parts, int in
 
     *near = sides[0] = sides[1] = sides[2] = sides[3] = 0;
     if (pic_least(height, width) < 4 * MIN_INK_SIDE) {
-        return PREPARE_FINE;
+        return;
     }
     for (int end = 0; end < 2; end++) {
         TAKE(arena, seen[end], height);
@@ -216,11 +214,10 @@ static int along_box(struct arena *arena, const struct components *parts, int in
         sides[2 + end] = (double)rows[end] / height;
     }
     arena->used = mark;
-    return PREPARE_FINE;
 }
 
 /* Whether a part runs along at least three sides of its own box, and has another part inside. */
-static int is_frame(struct arena *arena, const struct components *parts, int index, uint8_t *found)
+static void is_frame(struct arena *arena, const struct components *parts, int index, uint8_t *found)
 {
     struct box box = parts->box[index];
     double near, sides[4];
@@ -235,17 +232,16 @@ static int is_frame(struct arena *arena, const struct components *parts, int ind
         }
     }
     if (largest < 0.1 * parts->area[index]) {
-        return PREPARE_FINE;
+        return;
     }
-    TRY(along_box(arena, parts, index, &near, sides));
+    along_box(arena, parts, index, &near, sides);
     for (int side = 0; side < 4; side++) {
         covered += sides[side] > 0.8;
     }
     *found = near > 0.85 && covered >= 3;
-    return PREPARE_FINE;
 }
 
-int pic_frames(struct arena *arena, const struct components *parts, int main, uint8_t *frames)
+void pic_frames(struct arena *arena, const struct components *parts, int main, uint8_t *frames)
 {
     struct box inner = parts->box[main];
 
@@ -255,32 +251,32 @@ int pic_frames(struct arena *arena, const struct components *parts, int main, ui
         frames[part] = 0;
         if (part == main || (box.top < inner.top && box.bottom > inner.bottom && box.left < inner.left &&
                              box.right > inner.right)) {
-            TRY(is_frame(arena, parts, part, &frames[part]));
+            is_frame(arena, parts, part, &frames[part]);
         }
     }
-    return PREPARE_FINE;
 }
 
-int pic_is_empty_frame(struct arena *arena, const struct components *parts, int main, int *is_frame_found)
+int pic_is_empty_frame(struct arena *arena, const struct components *parts, int main)
 {
+    int is_frame_found = 0;
     struct box box = parts->box[main];
     int height = box.bottom - box.top, width = box.right - box.left;
     double near, sides[4], least;
 
-    *is_frame_found = 0;
     if (parts->area[main] > 0.03 * pic_most(height, width) * 2 * (height + width)) {
-        return PREPARE_FINE;
+        return is_frame_found;
     }
-    TRY(along_box(arena, parts, main, &near, sides));
+    along_box(arena, parts, main, &near, sides);
     least = sides[0];
     for (int side = 1; side < 4; side++) {
         least = sides[side] < least ? sides[side] : least;
     }
-    *is_frame_found = near > 0.95 && least > 0.9;
-    return PREPARE_FINE;
+    return near > 0.95 && least > 0.9;
 }
 
-/* Leave of boxes, from left to right, those that do not stand above or below another one; return how many. */
+/* Leave of boxes, from left to right, those that do not stand above or below another one;
+
+return how many. */
 static int apart_of(const struct box *boxes, int count, int *left, int *right)
 {
     int apart = 0;
@@ -300,8 +296,9 @@ static int apart_of(const struct box *boxes, int count, int *left, int *right)
     return apart;
 }
 
-int pic_digits_in_line(struct arena *arena, const struct components *parts, int main, int *digits)
+int pic_digits_in_line(struct arena *arena, const struct components *parts, int main)
 {
+    int digits;
     struct box box = parts->box[main], *boxes;
     int count = 0, highest = 0, left = 0, right = 0;
     size_t mark = arena->used;
@@ -312,7 +309,7 @@ int pic_digits_in_line(struct arena *arena, const struct components *parts, int 
         int height = other.bottom - other.top, place = count;
         int overlap = pic_least(other.bottom, box.bottom) - pic_most(other.top, box.top);
 
-        if (pic_touches(other, parts->width, parts->height) ||
+        if (pic_touches(&other, parts->width, parts->height) ||
             parts->area[part] < IN_LINE_AREA * parts->area[main] ||
             height < IN_LINE_HEIGHT * (box.bottom - box.top) || overlap < 0.5 * height) {
             continue;
@@ -325,9 +322,9 @@ int pic_digits_in_line(struct arena *arena, const struct components *parts, int 
         count++;
     }
     count = apart_of(boxes, count, &left, &right);
-    *digits = count < 2 || right - left < LINE_WIDTH * highest ? 0 : count;
+    digits = count < 2 || right - left < LINE_WIDTH * highest ? 0 : count;
     arena->used = mark;
-    return PREPARE_FINE;
+    return digits;
 }
 
 struct box pic_box_of(const struct components *parts, const uint8_t *chosen)
@@ -363,7 +360,7 @@ void pic_strokes_near(const struct components *parts, int main, const uint8_t *f
     chosen[main] = 1;
     while (is_grown) {
         struct box box = pic_box_of(parts, chosen);
-        double reach = REACH * pic_side(box);
+        double reach = REACH * pic_side(&box);
 
         is_grown = 0;
         for (int part = 0; part < parts->parts; part++) {

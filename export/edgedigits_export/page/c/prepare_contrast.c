@@ -14,72 +14,72 @@
 #define WIDEST_SPAN 7    /* below 0.03 of white */
 
 /* The mean of the border's levels, corners counted twice. */
-static double border_mean(struct pixels gray)
+static double border_mean(const struct pixels *gray)
 {
     long sum = 0;
 
-    for (int column = 0; column < gray.width; column++) {
-        sum += gray.at[column] + gray.at[(gray.height - 1) * gray.width + column];
+    for (int column = 0; column < gray->width; column++) {
+        sum += gray->at[column] + gray->at[(gray->height - 1) * gray->width + column];
     }
-    for (int row = 0; row < gray.height; row++) {
-        sum += gray.at[row * gray.width] + gray.at[row * gray.width + gray.width - 1];
+    for (int row = 0; row < gray->height; row++) {
+        sum += gray->at[row * gray->width] + gray->at[row * gray->width + gray->width - 1];
     }
-    return (double)sum / (2 * (gray.width + gray.height));
+    return (double)sum / (2 * (gray->width + gray->height));
 }
 
-int pic_polarity(struct arena *arena, struct pixels gray, double *vote)
+double pic_polarity(struct arena *arena, const struct pixels *gray)
 {
     static const double shares[2] = {0.1, 0.3};
     size_t mark = arena->used;
     struct pixels small;
     uint8_t *lightest, *darkest;
+    double vote = 0;
     int count, low = PIXEL_MAX, high = 0;
 
-    TRY(pic_shrunk(arena, gray, VOTE_SIDE, &small));
+    pic_shrunk(arena, gray, VOTE_SIDE, &small);
     count = small.width * small.height;
     TAKE(arena, lightest, count);
     TAKE(arena, darkest, count);
-    *vote = 0;
     for (int i = 0; i < 2; i++) {
         int window = pic_odd(shares[i] * pic_longer(small.width, small.height), 3);
         double votes = 0, weights = 0;
 
-        TRY(pic_sliding(arena, small.at, small.width, small.height, window, 1, lightest));
-        TRY(pic_sliding(arena, small.at, small.width, small.height, window, 0, darkest));
+        pic_sliding(arena, small.at, small.width, small.height, window, 1, lightest);
+        pic_sliding(arena, small.at, small.width, small.height, window, 0, darkest);
         for (int k = 0; k < count; k++) {
             double span = lightest[k] - darkest[k];
 
             votes += (2.0 * (small.at[k] - lightest[k]) + span) * span * span;
             weights += span * span * span;
         }
-        *vote += votes / pic_greater(weights, 1.0);
+        vote += votes / pic_greater(weights, 1.0);
     }
     for (int k = 0; k < count; k++) {
         low = pic_least(low, small.at[k]);
         high = pic_most(high, small.at[k]);
     }
-    *vote += BORDER_VOTE * (2 * border_mean(small) - low - high) / pic_most(high - low, 1);
+    vote += BORDER_VOTE * (2 * border_mean(&small) - low - high) / pic_most(high - low, 1);
     arena->used = mark;
-    return PREPARE_FINE;
+    return vote;
 }
 
-int pic_ink_contrast(struct arena *arena, struct pixels gray, int window, int dark, float *contrast)
+void pic_ink_contrast(struct arena *arena, const struct pixels *gray, int window, int dark, float *contrast)
 {
     size_t mark = arena->used;
-    int width = gray.width, height = gray.height, count = width * height, side = pic_longer(width, height);
+    int width = gray->width, height = gray->height, count = width * height, side = pic_longer(width, height);
     uint8_t *toned, *paper, *light;
 
     TAKE(arena, toned, count);
     TAKE(arena, paper, count);
     light = paper;
     for (int i = 0; i < count; i++) {
-        toned[i] = dark ? gray.at[i] : (uint8_t)(PIXEL_MAX - gray.at[i]);
+        toned[i] = dark ? gray->at[i] : (uint8_t)(PIXEL_MAX - gray->at[i]);
     }
     if (side >= SMOOTH_SIDE) {
-        TRY(pic_box_blur(arena, toned, width, height, 1.0f, 1));
+        pic_box_blur(arena, toned, width, height, 1.0f, 1);
     }
-    TRY(pic_sliding(arena, toned, width, height, window, 1, paper));
-    TRY(pic_sliding(arena, paper, width, height, window, 0, paper));
+    pic_sliding(arena, toned, width, height, window, 1, paper);
+    pic_sliding(arena, paper, width, height, window, 0, paper);
     if (!dark) {
         uint8_t *inverted;
 
@@ -88,13 +88,12 @@ int pic_ink_contrast(struct arena *arena, struct pixels gray, int window, int da
         for (int i = 0; i < count; i++) {
             inverted[i] = (uint8_t)(PIXEL_MAX - toned[i]);
         }
-        TRY(pic_sliding(arena, inverted, width, height, pic_odd(BRIGHT_WINDOW * side, 3), 1, light));
+        pic_sliding(arena, inverted, width, height, pic_odd(BRIGHT_WINDOW * side, 3), 1, light);
     }
     for (int i = 0; i < count; i++) {
         contrast[i] = (float)(pic_most(paper[i], toned[i]) - toned[i]) / ((float)light[i] + BLACK_LEVEL);
     }
     arena->used = mark;
-    return PREPARE_FINE;
 }
 
 /* The first level up to which there are at least so many pixels. */
@@ -112,12 +111,12 @@ static int first_with(const uint32_t levels[256], double least)
 }
 
 /* The level that most of the paper has; -1 where none is common enough. */
-int pic_flat_paper(struct pixels gray, int dark)
+int pic_flat_paper(const struct pixels *gray, int dark)
 {
-    int count = gray.width * gray.height, paper, middle;
+    int count = gray->width * gray->height, paper, middle;
     uint32_t given[256], levels[256], near = 0, beyond = 0;
 
-    pic_histogram(gray.at, count, given);
+    pic_histogram(gray->at, count, given);
     for (int level = 0; level < 256; level++) {
         levels[level] = given[dark ? level : PIXEL_MAX - level];
     }
@@ -136,21 +135,21 @@ int pic_flat_paper(struct pixels gray, int dark)
     return dark ? paper : PIXEL_MAX - paper;
 }
 
-void pic_flat_contrast(struct pixels gray, int paper, int dark, float *contrast)
+void pic_flat_contrast(const struct pixels *gray, int paper, int dark, float *contrast)
 {
     float light = (float)(dark ? paper : PIXEL_MAX) + BLACK_LEVEL;
 
-    for (int i = 0; i < gray.width * gray.height; i++) {
-        int away = dark ? paper - gray.at[i] : gray.at[i] - paper;
+    for (int i = 0; i < gray->width * gray->height; i++) {
+        int away = dark ? paper - gray->at[i] : gray->at[i] - paper;
 
         contrast[i] = (float)pic_most(away, 0) / light;
     }
 }
 
-void pic_contrast_on(struct pixels gray, const float *paper, int dark, float *contrast)
+void pic_contrast_on(const struct pixels *gray, const float *paper, int dark, float *contrast)
 {
-    for (int i = 0; i < gray.width * gray.height; i++) {
-        float level = (float)gray.at[i], away = dark ? paper[i] - level : level - paper[i];
+    for (int i = 0; i < gray->width * gray->height; i++) {
+        float level = (float)gray->at[i], away = dark ? paper[i] - level : level - paper[i];
 
         contrast[i] = (away > 0 ? away : 0) / ((dark ? paper[i] : (float)PIXEL_MAX) + BLACK_LEVEL);
     }
@@ -165,16 +164,17 @@ void pic_levels_of(const float *contrast, int count, double highest, uint8_t *le
     }
 }
 
-int pic_has_shade(struct arena *arena, const float *contrast, int width, int height, int *has_shade)
+int pic_has_shade(struct arena *arena, const float *contrast, int width, int height)
 {
+    int has_shade;
     size_t mark = arena->used;
     int count = width * height, between = 0, ink = 0, even = 0, window = pic_odd(pic_longer(width, height) / 16.0, 3);
     double highest = pic_highest(contrast, count);
     uint8_t *levels, *lightest, *darkest;
 
-    *has_shade = 1;
+    has_shade = 1;
     if (highest < MIN_CONTRAST) {
-        return PREPARE_FINE;
+        return has_shade;
     }
     TAKE(arena, levels, count);
     pic_levels_of(contrast, count, highest, levels);
@@ -182,17 +182,17 @@ int pic_has_shade(struct arena *arena, const float *contrast, int width, int hei
         between += levels[i] > LOWEST_SHADE && levels[i] < LOWEST_INK;
         ink += levels[i] >= LOWEST_INK;
     }
-    *has_shade = between > MOST_SHADE * ink;
-    if (*has_shade) {
+    has_shade = between > MOST_SHADE * ink;
+    if (has_shade) {
         TAKE(arena, lightest, count);
         TAKE(arena, darkest, count);
-        TRY(pic_sliding(arena, levels, width, height, window, 1, lightest));
-        TRY(pic_sliding(arena, levels, width, height, window, 0, darkest));
+        pic_sliding(arena, levels, width, height, window, 1, lightest);
+        pic_sliding(arena, levels, width, height, window, 0, darkest);
         for (int i = 0; i < count; i++) {
             even += levels[i] > LOWEST_SHADE && levels[i] < LOWEST_INK && lightest[i] - darkest[i] <= WIDEST_SPAN;
         }
-        *has_shade = even > MOST_SHADE * ink;
+        has_shade = even > MOST_SHADE * ink;
     }
     arena->used = mark;
-    return PREPARE_FINE;
+    return has_shade;
 }

@@ -21,7 +21,7 @@ static void blur_line(const uint8_t *from, int count, float radius, uint8_t *to)
     }
 }
 
-static int blur_rows(struct arena *arena, uint8_t *levels, int width, int height, float radius, int passes)
+static void blur_rows(struct arena *arena, uint8_t *levels, int width, int height, float radius, int passes)
 {
     size_t mark = arena->used;
     uint8_t *line;
@@ -34,27 +34,25 @@ static int blur_rows(struct arena *arena, uint8_t *levels, int width, int height
         }
     }
     arena->used = mark;
-    return PREPARE_FINE;
 }
 
-int pic_box_blur(struct arena *arena, uint8_t *levels, int width, int height, float radius, int passes)
+void pic_box_blur(struct arena *arena, uint8_t *levels, int width, int height, float radius, int passes)
 {
     size_t mark = arena->used;
     uint8_t *turned;
 
     if (radius <= 0) {
-        return PREPARE_FINE;
+        return;
     }
-    TRY(blur_rows(arena, levels, width, height, radius, passes));
-    TRY(pic_transposed(arena, levels, width, height, &turned));
-    TRY(blur_rows(arena, turned, height, width, radius, passes));
+    blur_rows(arena, levels, width, height, radius, passes);
+    pic_transposed(arena, levels, width, height, &turned);
+    blur_rows(arena, turned, height, width, radius, passes);
     for (int row = 0; row < height; row++) {
         for (int column = 0; column < width; column++) {
             levels[row * width + column] = turned[column * height + row];
         }
     }
     arena->used = mark;
-    return PREPARE_FINE;
 }
 
 /* Gwosdek and others, Theoretical foundations of Gaussian convolution by extended box filtering, SSVM 2011. */
@@ -69,7 +67,7 @@ float pic_gaussian_radius(float radius, int passes)
     return whole + part;
 }
 
-int pic_median_3(const uint8_t *levels, int width, int height, uint8_t *found)
+void pic_median_3(const uint8_t *levels, int width, int height, uint8_t *found)
 {
     for (int row = 0; row < height; row++) {
         for (int column = 0; column < width; column++) {
@@ -93,7 +91,6 @@ int pic_median_3(const uint8_t *levels, int width, int height, uint8_t *found)
             found[row * width + column] = near[4];
         }
     }
-    return PREPARE_FINE;
 }
 
 static double between(double a, double b, double share)
@@ -102,34 +99,34 @@ static double between(double a, double b, double share)
 }
 
 /* The level at (x, y), by linear interpolation; black outside of the picture. */
-static uint8_t level_at(struct pixels gray, double x, double y)
+static uint8_t level_at(const struct pixels *gray, double x, double y)
 {
     int column, row, left, right;
     const uint8_t *line;
     double upper, lower;
 
-    if (!(x >= 0.0 && x < gray.width && y >= 0.0 && y < gray.height)) {
+    if (!(x >= 0.0 && x < gray->width && y >= 0.0 && y < gray->height)) {
         return 0;
     }
     x -= 0.5;
     y -= 0.5;
     column = pic_floor(x);
     row = pic_floor(y);
-    left = pic_least(pic_most(column, 0), gray.width - 1);
-    right = pic_least(column + 1, gray.width - 1);
-    line = gray.at + pic_most(row, 0) * gray.width;
+    left = pic_least(pic_most(column, 0), gray->width - 1);
+    right = pic_least(column + 1, gray->width - 1);
+    line = gray->at + pic_most(row, 0) * gray->width;
     upper = lower = between(line[left], line[right], x - column);
-    if (row + 1 < gray.height) {
-        line = gray.at + (row + 1) * gray.width;
+    if (row + 1 < gray->height) {
+        line = gray->at + (row + 1) * gray->width;
         lower = between(line[left], line[right], x - column);
     }
     return (uint8_t)between(upper, lower, y - row);
 }
 
 /* Cut out a quadrilateral, corners (x, y) from the upper left one down and around. */
-void pic_from_quad(struct pixels gray, const double quad[4][2], struct pixels made)
+void pic_from_quad(const struct pixels *gray, const double quad[4][2], const struct pixels *made)
 {
-    double across = 1.0 / made.width, down = 1.0 / made.height, terms[2][4];
+    double across = 1.0 / made->width, down = 1.0 / made->height, terms[2][4];
 
     for (int axis = 0; axis < 2; axis++) {
         double first = quad[0][axis];
@@ -139,8 +136,8 @@ void pic_from_quad(struct pixels gray, const double quad[4][2], struct pixels ma
         terms[axis][2] = (quad[1][axis] - first) * down;
         terms[axis][3] = (quad[2][axis] - quad[1][axis] - quad[3][axis] + first) * across * down;
     }
-    for (int row = 0; row < made.height; row++) {
-        for (int column = 0; column < made.width; column++) {
+    for (int row = 0; row < made->height; row++) {
+        for (int column = 0; column < made->width; column++) {
             double x = column + 0.5, y = row + 0.5, place[2];
 
             for (int axis = 0; axis < 2; axis++) {
@@ -148,7 +145,7 @@ void pic_from_quad(struct pixels gray, const double quad[4][2], struct pixels ma
 
                 place[axis] = term[0] + term[1] * x + term[2] * y + term[3] * x * y;
             }
-            made.at[row * made.width + column] = level_at(gray, place[0], place[1]);
+            made->at[row * made->width + column] = level_at(gray, place[0], place[1]);
         }
     }
 }

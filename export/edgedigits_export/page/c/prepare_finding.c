@@ -7,13 +7,12 @@
 #define LYING 0.7
 #define FULL 0.35
 
-int pic_new_finding(struct arena *arena, int width, int height, struct finding *finding)
+void pic_new_finding(struct arena *arena, int width, int height, struct finding *finding)
 {
     finding->width = width;
     finding->height = height;
     TAKE(arena, finding->contrast, width * height);
     TAKE(arena, finding->mask, width * height);
-    return PREPARE_FINE;
 }
 
 void pic_ink(const struct finding *finding, uint8_t *ink)
@@ -28,20 +27,19 @@ void pic_ink(const struct finding *finding, uint8_t *ink)
     }
 }
 
-int pic_thickness(struct arena *arena, struct finding *finding)
+void pic_thickness(struct arena *arena, struct finding *finding)
 {
     size_t mark = arena->used;
     uint8_t *ink;
 
     if (finding->thickness >= 0) {
-        return PREPARE_FINE;
+        return;
     }
     TAKE(arena, ink, finding->width * finding->height);
     pic_ink(finding, ink);
-    TRY(pic_stroke_width(arena, ink, finding->width, finding->height, &finding->thickness));
-    finding->thickness /= pic_side(finding->box);
+    pic_stroke_width(arena, ink, finding->width, finding->height, &finding->thickness);
+    finding->thickness /= pic_side(&finding->box);
     arena->used = mark;
-    return PREPARE_FINE;
 }
 
 int pic_lies_along_border(const struct finding *finding)
@@ -61,7 +59,7 @@ int pic_lies_along_border(const struct finding *finding)
 }
 
 /* Mean contrast of the digit's pixels, and the contrast that only 1 in 100 pixels away from all ink exceed. */
-static int measure(struct arena *arena, const float *contrast, const uint8_t *ink, int grain_distance,
+static void measure(struct arena *arena, const float *contrast, const uint8_t *ink, int grain_distance,
                    struct finding *finding)
 {
     size_t mark = arena->used;
@@ -77,7 +75,7 @@ static int measure(struct arena *arena, const float *contrast, const uint8_t *in
         }
     }
     finding->level = pic_mean(values, found);
-    TRY(pic_widened(arena, ink, finding->width, finding->height, grain_distance, near));
+    pic_widened(arena, ink, finding->width, finding->height, grain_distance, near);
     found = 0;
     for (int i = 0; i < count; i++) {
         if (!near[i]) {
@@ -86,10 +84,9 @@ static int measure(struct arena *arena, const float *contrast, const uint8_t *in
     }
     finding->grain = found ? pic_partition(values, found, (int)(0.99 * (found - 1))) : 0.0;
     arena->used = mark;
-    return PREPARE_FINE;
 }
 
-int pic_describe(struct arena *arena, const float *contrast, const struct components *parts, const uint8_t *chosen,
+void pic_describe(struct arena *arena, const float *contrast, const struct components *parts, const uint8_t *chosen,
                  const uint8_t *ink, int soft_edge, int grain_distance, struct finding *finding)
 {
     size_t mark = arena->used;
@@ -97,9 +94,9 @@ int pic_describe(struct arena *arena, const float *contrast, const struct compon
     uint8_t *near;
 
     pic_mask_of(parts, chosen, finding->mask);
-    TRY(measure(arena, contrast, ink, grain_distance, finding));
+    measure(arena, contrast, ink, grain_distance, finding);
     TAKE(arena, near, width * height);
-    TRY(pic_widened(arena, finding->mask, width, height, soft_edge, near));
+    pic_widened(arena, finding->mask, width, height, soft_edge, near);
     for (int i = 0; i < width * height; i++) {
         finding->contrast[i] = near[i] ? contrast[i] : 0.0f;
     }
@@ -108,10 +105,9 @@ int pic_describe(struct arena *arena, const float *contrast, const struct compon
     finding->thickness = -1;
     finding->is_frame = finding->is_panel = finding->is_cut = 0;
     arena->used = mark;
-    return PREPARE_FINE;
 }
 
-static int found_in(struct arena *arena, const float *contrast, const struct components *parts, int main,
+static void found_in(struct arena *arena, const float *contrast, const struct components *parts, int main,
                     const uint8_t *foreign, struct finding *finding)
 {
     struct box box = parts->box[main];
@@ -126,19 +122,18 @@ static int found_in(struct arena *arena, const float *contrast, const struct com
     }
     pic_mask_of(parts, either, ink);
     /* The soft edge of strokes lies below the threshold, and belongs to them. */
-    TRY(pic_describe(arena, contrast, parts, chosen, ink,
+    pic_describe(arena, contrast, parts, chosen, ink,
                      pic_most(1, pic_round(pic_longer(parts->width, parts->height) / 85.0)), GRAIN_DISTANCE,
-                     finding));
-    TRY(pic_is_empty_frame(arena, parts, main, &finding->is_frame));
-    TRY(pic_digits_in_line(arena, parts, main, &finding->digits));
+                     finding);
+    finding->is_frame = pic_is_empty_frame(arena, parts, main);
+    finding->digits = pic_digits_in_line(arena, parts, main);
     if (parts->area[main] >= FULL * (box.bottom - box.top) * (box.right - box.left)) {
-        TRY(pic_is_panel(arena, parts, main, &finding->is_panel));
+        finding->is_panel = pic_is_panel(arena, parts, main);
     }
-    return PREPARE_FINE;
 }
 
 /* Take away what is foreign, and all that is not inside of the frames. */
-static int without_foreign(struct arena *arena, const struct components *parts, const uint8_t *foreign,
+static void without_foreign(struct arena *arena, const struct components *parts, const uint8_t *foreign,
                            const uint8_t *frames, float *contrast)
 {
     int width = parts->width, height = parts->height;
@@ -146,7 +141,7 @@ static int without_foreign(struct arena *arena, const struct components *parts, 
 
     TAKE(arena, mask, width * height);
     pic_mask_of(parts, foreign, mask);
-    TRY(pic_widened(arena, mask, width, height, 2, mask));
+    pic_widened(arena, mask, width, height, 2, mask);
     for (int i = 0; i < width * height; i++) {
         contrast[i] = mask[i] ? 0.0f : contrast[i];
     }
@@ -161,33 +156,32 @@ static int without_foreign(struct arena *arena, const struct components *parts, 
             }
         }
     }
-    return PREPARE_FINE;
 }
 
 /* One layer of ink; is_found tells whether the digit was in it. Otherwise what is foreign is taken away. */
-static int look(struct arena *arena, float *contrast, struct finding *finding, int *is_found)
+static int look(struct arena *arena, float *contrast, struct finding *finding)
 {
+    int is_found = 0;
     int width = finding->width, height = finding->height, count = width * height, main = 0, threshold, any = 0;
     struct components parts;
     uint8_t *levels, *foreign, *frames, *strips;
     double *prominence;
 
-    *is_found = 0;
     TAKE(arena, levels, count);
     pic_levels_of(contrast, count, pic_highest(contrast, count), levels);
     threshold = pic_most(pic_otsu(levels, count), THRESHOLD_FLOOR);
     for (int i = 0; i < count; i++) {
         levels[i] = levels[i] > threshold;
     }
-    TRY(pic_connected(arena, levels, width, height, &parts));
+    pic_connected(arena, levels, width, height, &parts);
     TAKE(arena, foreign, parts.parts);
     TAKE(arena, frames, parts.parts);
     TAKE(arena, strips, parts.parts);
-    TRY(pic_prominence(arena, &parts, &prominence));
+    pic_prominence(arena, &parts, &prominence);
     for (int part = 1; part < parts.parts; part++) {
         main = prominence[part] > prominence[main] ? part : main;
     }
-    TRY(pic_frames(arena, &parts, main, frames));
+    pic_frames(arena, &parts, main, frames);
     pic_strips(&parts, strips);
     pic_touching(&parts, foreign);
     for (int part = 0; part < parts.parts; part++) {
@@ -197,11 +191,13 @@ static int look(struct arena *arena, float *contrast, struct finding *finding, i
     if (!frames[main] && !strips[main]) {
         foreign[main] = 0;
         if (!any && (double)pic_area_of(&parts, foreign) <= 0.2 * parts.area[main]) {
-            *is_found = 1;
-            return found_in(arena, contrast, &parts, main, foreign, finding);
+            is_found = 1;
+            found_in(arena, contrast, &parts, main, foreign, finding);
+            return is_found;
         }
     }
-    return without_foreign(arena, &parts, foreign, frames, contrast);
+    without_foreign(arena, &parts, foreign, frames, contrast);
+    return is_found;
 }
 
 int pic_finding_in(struct arena *arena, const float *contrast, struct finding *finding)
@@ -217,7 +213,7 @@ int pic_finding_in(struct arena *arena, const float *contrast, struct finding *f
         if (pic_highest(left, count) < MIN_CONTRAST) {
             break;
         }
-        TRY(look(arena, left, finding, &is_found));
+        is_found = look(arena, left, finding);
         arena->used = layer_mark;
     }
     arena->used = mark;

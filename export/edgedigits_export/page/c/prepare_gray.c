@@ -18,7 +18,7 @@ static uint8_t luminance(const uint8_t *rgba)
 }
 
 /* Fourth powers of what stands out from the local mean; channel 3 is the luminance. */
-static int local_contrast(struct arena *arena, const uint8_t *rgba, int width, int height, int channel, double *sum)
+static void local_contrast(struct arena *arena, const uint8_t *rgba, int width, int height, int channel, double *sum)
 {
     size_t mark = arena->used;
     int count = width * height;
@@ -29,7 +29,7 @@ static int local_contrast(struct arena *arena, const uint8_t *rgba, int width, i
     for (int i = 0; i < count; i++) {
         levels[i] = mean[i] = channel == 3 ? luminance(rgba + i * 4) : rgba[i * 4 + channel];
     }
-    TRY(pic_box_blur(arena, mean, width, height, (float)(pic_longer(width, height) / 6.0), 1));
+    pic_box_blur(arena, mean, width, height, (float)(pic_longer(width, height) / 6.0), 1);
     *sum = 0;
     for (int i = 0; i < count; i++) {
         double away = levels[i] - mean[i];
@@ -37,11 +37,10 @@ static int local_contrast(struct arena *arena, const uint8_t *rgba, int width, i
         *sum += away * away * away * away;
     }
     arena->used = mark;
-    return PREPARE_FINE;
 }
 
 /* Find the channel in which ink stands out far more than in the luminance; 3 where there is none. */
-static int best_channel(struct arena *arena, const uint8_t *rgba, int width, int height, int *best)
+static void best_channel(struct arena *arena, const uint8_t *rgba, int width, int height, int *best)
 {
     size_t mark = arena->used;
     int longer = pic_longer(width, height), is_coloured = 0;
@@ -54,7 +53,7 @@ static int best_channel(struct arena *arena, const uint8_t *rgba, int width, int
 
         pic_scaled_size(width, height, (double)COLOUR_SIDE / longer, &new_width, &new_height);
         TAKE(arena, made, new_width * new_height * 4);
-        TRY(pic_resize(arena, rgba, width, height, 4, new_width, new_height, made));
+        pic_resize(arena, rgba, width, height, 4, new_width, new_height, made);
         small = made;
         width = new_width;
         height = new_height;
@@ -69,7 +68,7 @@ static int best_channel(struct arena *arena, const uint8_t *rgba, int width, int
     *best = 3;
     if (is_coloured) {
         for (int channel = 0; channel < 4; channel++) {
-            TRY(local_contrast(arena, small, width, height, channel, &contrasts[channel]));
+            local_contrast(arena, small, width, height, channel, &contrasts[channel]);
         }
         highest = COLOUR_GAIN * COLOUR_GAIN * COLOUR_GAIN * COLOUR_GAIN * contrasts[3];
         for (int channel = 0; channel < 3; channel++) {
@@ -80,13 +79,12 @@ static int best_channel(struct arena *arena, const uint8_t *rgba, int width, int
         }
     }
     arena->used = mark;
-    return PREPARE_FINE;
 }
 
 /* Resolve transparency so that the ink can be seen, whether it is in the colours or in alpha. */
-static int on_paper(const uint8_t *rgba, struct pixels gray)
+static int on_paper(const uint8_t *rgba, const struct pixels *gray)
 {
-    int count = gray.width * gray.height, above = PIXEL_MAX / 2, visible, lowest = PIXEL_MAX, highest = 0;
+    int count = gray->width * gray->height, above = PIXEL_MAX / 2, visible, lowest = PIXEL_MAX, highest = 0;
     uint32_t histogram[256];
     uint64_t sum = 0;
     float paper;
@@ -123,7 +121,7 @@ static int on_paper(const uint8_t *rgba, struct pixels gray)
         float opacity = (float)rgba[i * 4 + 3] * (float)(1.0 / PIXEL_MAX);
         float ink = (float)luminance(rgba + i * 4) * opacity, rest = paper * (1 - opacity);
 
-        gray.at[i] = (uint8_t)pic_rintf(ink + rest);
+        gray->at[i] = (uint8_t)pic_rintf(ink + rest);
     }
     return PREPARE_FINE;
 }
@@ -137,22 +135,22 @@ int pic_gray_of_rgba(struct arena *arena, const uint8_t *rgba, int width, int he
     if (longer > DETAIL_SIDE) {
         pic_scaled_size(width, height, (double)DETAIL_SIDE / longer, &new_width, &new_height);
     }
-    TRY(pic_new_pixels(arena, new_width, new_height, gray));
+    pic_new_pixels(arena, new_width, new_height, gray);
     mark = arena->used;
     if (longer > DETAIL_SIDE) {
         uint8_t *made;
 
         TAKE(arena, made, new_width * new_height * 4);
-        TRY(pic_resize_rgba(arena, rgba, width, height, new_width, new_height, made));
+        pic_resize_rgba(arena, rgba, width, height, new_width, new_height, made);
         shown = made;
     }
     for (int i = 0; i < new_width * new_height; i++) {
         is_opaque &= shown[i * 4 + 3] == PIXEL_MAX;
     }
     if (!is_opaque) {
-        TRY(on_paper(shown, *gray));
+        TRY(on_paper(shown, gray));
     } else {
-        TRY(best_channel(arena, shown, new_width, new_height, &channel));
+        best_channel(arena, shown, new_width, new_height, &channel);
         for (int i = 0; i < new_width * new_height; i++) {
             gray->at[i] = channel == 3 ? luminance(shown + i * 4) : shown[i * 4 + channel];
         }
@@ -180,7 +178,7 @@ static int rows_differ(const uint8_t *row, const uint8_t *next, int count)
     return count > 0;
 }
 
-int pic_without_blocks(struct arena *arena, struct pixels *gray)
+void pic_without_blocks(struct arena *arena, struct pixels *gray)
 {
     int width = gray->width, height = gray->height, side = divisor(height, width);
     struct pixels small;
@@ -198,16 +196,15 @@ int pic_without_blocks(struct arena *arena, struct pixels *gray)
         }
     }
     if (side == 1 || pic_least(width, height) < LEAST_SQUARES * side) {
-        return PREPARE_FINE;
+        return;
     }
-    TRY(pic_new_pixels(arena, width / side, height / side, &small));
+    pic_new_pixels(arena, width / side, height / side, &small);
     for (int row = 0; row < small.height; row++) {
         for (int column = 0; column < small.width; column++) {
             small.at[row * small.width + column] = gray->at[row * side * width + column * side];
         }
     }
     *gray = small;
-    return PREPARE_FINE;
 }
 
 /* Tell which way stripes of the rarer tone are turned: 0 where a line of ends shows none. */
@@ -238,7 +235,7 @@ static int stripes_in(const uint8_t *first, const uint8_t *second, int step, int
     return 1;
 }
 
-int pic_without_stripes(struct arena *arena, struct pixels *gray)
+void pic_without_stripes(struct arena *arena, struct pixels *gray)
 {
     int width = gray->width, height = gray->height, rarer_is_light = 0, is_upright;
     const uint8_t *at = gray->at;
@@ -246,9 +243,9 @@ int pic_without_stripes(struct arena *arena, struct pixels *gray)
 
     is_upright = stripes_in(at, at + (height - 1) * width, 1, width, &rarer_is_light);
     if (!is_upright && !stripes_in(at, at + width - 1, width, height, &rarer_is_light)) {
-        return PREPARE_FINE;
+        return;
     }
-    TRY(pic_new_pixels(arena, width, height, &made));
+    pic_new_pixels(arena, width, height, &made);
     for (int row = 0; row < height; row++) {
         for (int column = 0; column < width; column++) {
             int is_light = (is_upright ? at[column] : at[row * width]) >= LIGHT;
@@ -258,5 +255,4 @@ int pic_without_stripes(struct arena *arena, struct pixels *gray)
         }
     }
     *gray = made;
-    return PREPARE_FINE;
 }

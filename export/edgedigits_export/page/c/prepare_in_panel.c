@@ -14,11 +14,11 @@
 #define LARGE_PANEL 0.8
 #define TONES 6
 
-static void quad_of(const struct panel *panel, struct pixels gray, double quad[4][2])
+static void quad_of(const struct panel *panel, const struct pixels *gray, double quad[4][2])
 {
     for (int i = 0; i < 4; i++) {
-        quad[i][0] = panel->corners[i][0] * gray.width;
-        quad[i][1] = panel->corners[i][1] * gray.height;
+        quad[i][0] = panel->corners[i][0] * gray->width;
+        quad[i][1] = panel->corners[i][1] * gray->height;
     }
 }
 
@@ -39,11 +39,12 @@ static double lesser(double a, double b)
     return a < b ? a : b;
 }
 
-/* Cut the panel out of the picture, in any size, that it was found in, upright and without its edges. */
-static int cut_from(struct arena *arena, const struct panel *panel, struct pixels gray, struct pixels *cut)
+/* Cut the panel out of the picture, in any size, that it was found in, upright and without its edges; 0: nothing is
+ * left of it. */
+static int cut_from(struct arena *arena, const struct panel *panel, const struct pixels *gray, struct pixels *cut)
 {
     double quad[4][2], inner[4][2], lengths[4], shares[2], inset[2], slant;
-    int longer = pic_longer(gray.width, gray.height), size[2];
+    int longer = pic_longer(gray->width, gray->height), size[2];
 
     quad_of(panel, gray, quad);
     for (int side = 0; side < 4; side++) {
@@ -61,7 +62,11 @@ static int cut_from(struct arena *arena, const struct panel *panel, struct pixel
                           pic_ceil(pic_greater(quad[0][0], quad[1][0]) + inset[0]),
                           (int)(lesser(quad[2][0], quad[3][0]) - inset[0])};
 
-        return box.bottom > box.top && box.right > box.left ? pic_cut(arena, gray, box, cut) : PREPARE_EMPTY;
+        if (box.bottom <= box.top || box.right <= box.left) {
+            return 0;
+        }
+        pic_cut(arena, gray, &box, cut);
+        return 1;
     }
     shares[0] = inset[1] / size[1];
     shares[1] = inset[0] / size[0];
@@ -74,22 +79,22 @@ static int cut_from(struct arena *arena, const struct panel *panel, struct pixel
                              shares[1 - i % 2] * (before[axis] - quad[i][axis]);
         }
     }
-    TRY(pic_new_pixels(arena, size[0], size[1], cut));
-    pic_from_quad(gray, (const double(*)[2])inner, *cut);
-    return PREPARE_FINE;
+    pic_new_pixels(arena, size[0], size[1], cut);
+    pic_from_quad(gray, (const double(*)[2])inner, cut);
+    return 1;
 }
 
 /* The level of the pixel at (x, y), or next to it where this lies outside. */
-static int level_at(struct pixels gray, double x, double y)
+static int level_at(const struct pixels *gray, double x, double y)
 {
-    int column = pic_least(pic_most(pic_floor(x), 0), gray.width - 1);
-    int row = pic_least(pic_most(pic_floor(y), 0), gray.height - 1);
+    int column = pic_least(pic_most(pic_floor(x), 0), gray->width - 1);
+    int row = pic_least(pic_most(pic_floor(y), 0), gray->height - 1);
 
-    return gray.at[row * gray.width + column];
+    return gray->at[row * gray->width + column];
 }
 
 /* Whether the tone changes at once along one side, in half of its places. */
-static int has_edge(struct pixels gray, const double start[2], const double end[2], const double middle[2],
+static int has_edge(const struct pixels *gray, const double start[2], const double end[2], const double middle[2],
                     double reach)
 {
     double across = end[0] - start[0], down = end[1] - start[1];
@@ -117,9 +122,9 @@ static int has_edge(struct pixels gray, const double start[2], const double end[
 }
 
 /* Whether the tone changes at once along each side that is not the picture's own, and does not fade. */
-static int stands_out(const struct panel *panel, struct pixels gray)
+static int stands_out(const struct panel *panel, const struct pixels *gray)
 {
-    double quad[4][2], middle[2], reach = pic_greater(1.0, EDGE * pic_longer(gray.width, gray.height));
+    double quad[4][2], middle[2], reach = pic_greater(1.0, EDGE * pic_longer(gray->width, gray->height));
     int inner = 0, edges = 0;
 
     quad_of(panel, gray, quad);
@@ -132,7 +137,7 @@ static int stands_out(const struct panel *panel, struct pixels gray)
 
         for (int axis = 0; axis < 2; axis++) {
             is_own |= start[axis] == end[axis] &&
-                      (end[axis] == 0 || end[axis] == (axis ? gray.height : gray.width));
+                      (end[axis] == 0 || end[axis] == (axis ? gray->height : gray->width));
         }
         if (!is_own) {
             inner++;
@@ -176,12 +181,12 @@ static int half_of(const uint32_t histogram[256], int from, int to, int *middle)
 }
 
 /* Ranges of levels of one tone: the light and the dark, and the halves of those that have two tones. */
-static int tones_of(struct pixels gray, int ranges[TONES][2])
+static int tones_of(const struct pixels *gray, int ranges[TONES][2])
 {
-    int count = gray.width * gray.height, threshold, tones = 2;
+    int count = gray->width * gray->height, threshold, tones = 2;
     uint32_t histogram[256];
 
-    pic_histogram(gray.at, count, histogram);
+    pic_histogram(gray->at, count, histogram);
     threshold = pic_otsu_of(histogram, count);
     ranges[0][0] = threshold + 1;
     ranges[0][1] = 256;
@@ -201,21 +206,21 @@ static int tones_of(struct pixels gray, int ranges[TONES][2])
 }
 
 /* The panels of one tone, the largest first. */
-static int panels_of(struct arena *arena, struct pixels gray, const int range[2], struct panel **panels, int *count)
+static void panels_of(struct arena *arena, const struct pixels *gray, const int range[2], struct panel **panels, int *count)
 {
-    int width = gray.width, height = gray.height, most = 0;
+    int width = gray->width, height = gray->height, most = 0;
     struct components parts;
     uint8_t *mask;
 
     TAKE(arena, mask, width * height);
     for (int i = 0; i < width * height; i++) {
-        mask[i] = gray.at[i] >= range[0] && gray.at[i] < range[1];
+        mask[i] = gray->at[i] >= range[0] && gray->at[i] < range[1];
     }
     if (pic_longer(width, height) >= OPENED_SIDE) {
-        TRY(pic_sliding(arena, mask, width, height, 3, 0, mask));
-        TRY(pic_sliding(arena, mask, width, height, 3, 1, mask));
+        pic_sliding(arena, mask, width, height, 3, 0, mask);
+        pic_sliding(arena, mask, width, height, 3, 1, mask);
     }
-    TRY(pic_connected(arena, mask, width, height, &parts));
+    pic_connected(arena, mask, width, height, &parts);
     for (int part = 0; part < parts.parts; part++) {
         most += pic_may_be_panel(&parts, part);
     }
@@ -226,7 +231,7 @@ static int panels_of(struct arena *arena, struct pixels gray, const int range[2]
         int is_found = 0, place = *count;
 
         if (pic_may_be_panel(&parts, part)) {
-            TRY(pic_panel(arena, &parts, part, &panel, &is_found));
+            is_found = pic_panel(arena, &parts, part, &panel);
         }
         if (!is_found) {
             continue;
@@ -237,7 +242,6 @@ static int panels_of(struct arena *arena, struct pixels gray, const int range[2]
         (*panels)[place] = panel;
         ++*count;
     }
-    return PREPARE_FINE;
 }
 
 static int is_among(const struct panel *panel, const struct panel *others, int count)
@@ -255,52 +259,43 @@ static int is_among(const struct panel *panel, const struct panel *others, int c
     return 0;
 }
 
-/* Look for the digit in a panel; is_found is 0 where there is none, or it runs out of the panel. */
-static int look_in(struct arena *arena, const struct panel *panel, struct pixels gray, int papers,
-                   struct finding *finding, int *is_found)
+/* Look for the digit in a panel; 0 where there is none, or it runs out of the panel. */
+static int look_in(struct arena *arena, const struct panel *panel, const struct pixels *gray, int papers,
+                   struct finding *finding)
 {
     struct pixels cut;
-    int status = cut_from(arena, panel, gray, &cut);
 
-    *is_found = 0;
-    if (status == PREPARE_FINE) {
-        status = pic_find(arena, cut, papers - 1, finding);
+    if (!cut_from(arena, panel, gray, &cut) || pic_find(arena, &cut, papers - 1, finding) != PREPARE_FINE) {
+        return 0;
     }
-    if (status == PREPARE_NO_ROOM) {
-        return status;
-    }
-    if (status == PREPARE_FINE) {
-        int runs_out = finding->is_cut || pic_touches(finding->box, finding->width, finding->height);
-
-        *is_found = !runs_out || panel->share > LARGE_PANEL;
-    }
-    return PREPARE_FINE;
+    return panel->share > LARGE_PANEL ||
+           !(finding->is_cut || pic_touches(&finding->box, finding->width, finding->height));
 }
 
-int pic_in_panel(struct arena *arena, struct pixels gray, struct pixels whole, int papers, struct finding *finding,
-                 int *is_found)
+int pic_in_panel(struct arena *arena, const struct pixels *gray, const struct pixels *whole, int papers, struct finding *finding)
 {
     struct panel seen[MOST_PANELS], *panels;
     int ranges[TONES][2], tones = tones_of(whole, ranges), looks = 0, count;
 
-    *is_found = 0;
     for (int tone = 0; tone < tones; tone++) {
         size_t mark = arena->used, inner;
 
-        TRY(panels_of(arena, whole, ranges[tone], &panels, &count));
+        panels_of(arena, whole, ranges[tone], &panels, &count);
         inner = arena->used;
         for (int i = 0; i < count; i++) {
             if (is_among(&panels[i], seen, looks) || !stands_out(&panels[i], whole)) {
                 continue;
             }
             seen[looks++] = panels[i];
-            TRY(look_in(arena, &panels[i], gray, papers, finding, is_found));
-            if (*is_found || looks == MOST_PANELS) {
-                return PREPARE_FINE;
+            if (look_in(arena, &panels[i], gray, papers, finding)) {
+                return 1;
             }
             arena->used = inner;
+            if (looks == MOST_PANELS) {
+                return 0;
+            }
         }
         arena->used = mark;
     }
-    return PREPARE_FINE;
+    return 0;
 }

@@ -7,7 +7,7 @@ void *pic_take(struct arena *arena, size_t bytes)
     void *taken = arena->base + arena->used;
 
     if (rounded > arena->size - arena->used) {
-        return NULL;
+        pic_stop();
     }
     arena->used += rounded;
     return taken;
@@ -32,12 +32,11 @@ void pic_fill(void *to, uint8_t value, size_t bytes)
     }
 }
 
-int pic_new_pixels(struct arena *arena, int width, int height, struct pixels *made)
+void pic_new_pixels(struct arena *arena, int width, int height, struct pixels *made)
 {
     made->width = width;
     made->height = height;
     TAKE(arena, made->at, width * height);
-    return PREPARE_FINE;
 }
 
 /* Pairwise, as NumPy's loops_utils.h adds: by eights up to 128 values, and halves of more. */
@@ -272,7 +271,7 @@ static void slide(uint8_t *flat, int count, int window, int step, int largest)
     }
 }
 
-int pic_sliding(struct arena *arena, const uint8_t *levels, int width, int height, int window, int largest,
+void pic_sliding(struct arena *arena, const uint8_t *levels, int width, int height, int window, int largest,
                 uint8_t *found)
 {
     size_t mark = arena->used;
@@ -291,12 +290,11 @@ int pic_sliding(struct arena *arena, const uint8_t *levels, int width, int heigh
         pic_copy(found + row * width, padded + row * stride, (size_t)width);
     }
     arena->used = mark;
-    return PREPARE_FINE;
 }
 
-int pic_widened(struct arena *arena, const uint8_t *mask, int width, int height, int by, uint8_t *found)
+void pic_widened(struct arena *arena, const uint8_t *mask, int width, int height, int by, uint8_t *found)
 {
-    return pic_sliding(arena, mask, width, height, 2 * by + 1, 1, found);
+    pic_sliding(arena, mask, width, height, 2 * by + 1, 1, found);
 }
 
 static float square_root(float value)
@@ -321,7 +319,7 @@ double pic_root(double value)
 #endif
 }
 
-int pic_stroke_width(struct arena *arena, const uint8_t *ink, int width, int height, double *found)
+void pic_stroke_width(struct arena *arena, const uint8_t *ink, int width, int height, double *found)
 {
     size_t mark = arena->used;
     int stride = width + 1, count = stride * (height + 1);
@@ -349,7 +347,6 @@ int pic_stroke_width(struct arena *arena, const uint8_t *ink, int width, int hei
     perimeter = pic_sum(slopes, count);
     *found = perimeter > 0 ? 2.0 * (double)(float)area / perimeter : 0.0;
     arena->used = mark;
-    return PREPARE_FINE;
 }
 
 /* Least squares. */
@@ -371,7 +368,7 @@ void pic_fit_line(const double *x, const double *y, int count, double *slope, do
     *place = mean_y - *slope * mean_x;
 }
 
-int pic_transposed(struct arena *arena, const uint8_t *levels, int width, int height, uint8_t **found)
+void pic_transposed(struct arena *arena, const uint8_t *levels, int width, int height, uint8_t **found)
 {
     TAKE(arena, *found, width * height);
     for (int row = 0; row < height; row++) {
@@ -379,15 +376,13 @@ int pic_transposed(struct arena *arena, const uint8_t *levels, int width, int he
             (*found)[column * height + row] = levels[row * width + column];
         }
     }
-    return PREPARE_FINE;
 }
 
-int pic_cut(struct arena *arena, struct pixels from, struct box box, struct pixels *cut)
+void pic_cut(struct arena *arena, const struct pixels *from, const struct box *box, struct pixels *cut)
 {
-    TRY(pic_new_pixels(arena, box.right - box.left, box.bottom - box.top, cut));
+    pic_new_pixels(arena, box->right - box->left, box->bottom - box->top, cut);
     for (int row = 0; row < cut->height; row++) {
-        pic_copy(cut->at + row * cut->width, from.at + (box.top + row) * from.width + box.left,
+        pic_copy(cut->at + row * cut->width, from->at + (box->top + row) * from->width + box->left,
                  (size_t)cut->width);
     }
-    return PREPARE_FINE;
 }

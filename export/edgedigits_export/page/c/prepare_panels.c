@@ -10,6 +10,7 @@
 #define ROUGHLY 0.7
 #define LEAST_INK 0.008
 #define MOST_INK 0.6
+#define MILLION 1e6 /* six decimals of a corner's place */
 
 /* Where the outline of a mask, (width, height), begins and ends in each row and column. */
 struct outline {
@@ -17,9 +18,9 @@ struct outline {
     int *starts, *stops, *upper, *lower;
 };
 
-static int outline_of(struct arena *arena, const uint8_t *mask, int stride, struct box box, struct outline *outline)
+static void outline_of(struct arena *arena, const uint8_t *mask, int stride, const struct box *box, struct outline *outline)
 {
-    int width = box.right - box.left, height = box.bottom - box.top;
+    int width = box->right - box->left, height = box->bottom - box->top;
 
     outline->width = width;
     outline->height = height;
@@ -31,7 +32,7 @@ static int outline_of(struct arena *arena, const uint8_t *mask, int stride, stru
         outline->upper[column] = -1;
     }
     for (int row = 0; row < height; row++) {
-        const uint8_t *line = mask + (box.top + row) * stride + box.left;
+        const uint8_t *line = mask + (box->top + row) * stride + box->left;
 
         outline->starts[row] = -1;
         for (int column = 0; column < width; column++) {
@@ -43,7 +44,6 @@ static int outline_of(struct arena *arena, const uint8_t *mask, int stride, stru
             }
         }
     }
-    return PREPARE_FINE;
 }
 
 static double distance(const double a[2], const double b[2])
@@ -79,15 +79,15 @@ static void ends_of(const struct outline *outline, int ends[4])
 }
 
 /* Fit a line to the middle of a side, and once more without what lies far from it; is_line is 0 for a short one. */
-static int line_of(struct arena *arena, const int *places, int start, int stop, double line[2], int *is_line)
+static int line_of(struct arena *arena, const int *places, int start, int stop, double line[2])
 {
+    int is_line = 0;
     size_t mark = arena->used;
     double margin = MIDDLE * (stop - start), *x, *y, *away, *order;
     int first = pic_round(start + margin), count = pic_round(stop - margin) - first, near = count;
 
-    *is_line = 0;
     if (count < 4) {
-        return PREPARE_FINE;
+        return is_line;
     }
     TAKE(arena, x, count);
     TAKE(arena, y, count);
@@ -113,40 +113,41 @@ static int line_of(struct arena *arena, const int *places, int start, int stop, 
             }
         }
     }
-    *is_line = near >= 4;
+    is_line = near >= 4;
     arena->used = mark;
-    return PREPARE_FINE;
+    return is_line;
 }
 
 /* Where the sides of an outline meet: upper left, lower left, lower right, upper right. */
-static int corners_of(struct arena *arena, const struct outline *outline, const int near[4], double quad[4][2],
-                      int *is_found)
+static int corners_of(struct arena *arena, const struct outline *outline, const int near[4], double quad[4][2])
 {
+    int is_found = 0;
     static const int sides[4] = {0, 0, 1, 1}, ends[4] = {0, 1, 1, 0};
     const int *starts = outline->starts, *stops = outline->stops;
     double upright[2][2], level[2][2];
     int are_lines[4];
 
-    *is_found = 0;
-    TRY(line_of(arena, starts, near[0], near[1], upright[0], &are_lines[0]));
-    TRY(line_of(arena, stops, near[3], near[2], upright[1], &are_lines[1]));
-    TRY(line_of(arena, outline->upper, starts[near[0]], stops[near[3]], level[0], &are_lines[2]));
-    TRY(line_of(arena, outline->lower, starts[near[1]], stops[near[2]], level[1], &are_lines[3]));
+    are_lines[0] = line_of(arena, starts, near[0], near[1], upright[0]);
+    are_lines[1] = line_of(arena, stops, near[3], near[2], upright[1]);
+    are_lines[2] = line_of(arena, outline->upper, starts[near[0]], stops[near[3]], level[0]);
+    are_lines[3] = line_of(arena, outline->lower, starts[near[1]], stops[near[2]], level[1]);
     if (!(are_lines[0] && are_lines[1] && are_lines[2] && are_lines[3])) {
-        return PREPARE_FINE;
+        return is_found;
     }
     for (int corner = 0; corner < 4; corner++) {
         const double *across = upright[sides[corner]], *down = level[ends[corner]];
         double turn = 1 - across[0] * down[0];
 
         if (pic_size(turn) < 0.1) {
-            return PREPARE_FINE;
+            return is_found;
         }
         quad[corner][0] = (across[0] * (down[1] + 0.5 * (1 - down[0]) - 0.5) + across[1]) / turn;
         quad[corner][1] = down[0] * (quad[corner][0] - 0.5) + down[1];
     }
-    *is_found = 1;
-    return PREPARE_FINE;
+    for (int i = 0; i < 8; i++) {
+        quad[i / 2][i % 2] = pic_rint(quad[i / 2][i % 2] * MILLION) / MILLION;
+    }
+    return 1;
 }
 
 /* How far the straight lines from corner to corner are from an outline, summed over its rows. */
@@ -178,27 +179,26 @@ static double away_from(const struct outline *outline, const double quad[4][2])
 }
 
 /* The corners of the outline of a part, cut to its box, if straight sides join them and it holds something. */
-static int straight_corners(struct arena *arena, const struct components *parts, int index, double quad[4][2],
-                            int *is_found)
+static int straight_corners(struct arena *arena, const struct components *parts, int index, double quad[4][2])
 {
+    int is_found = 0;
     int ends[4], filled = 0, side = pic_longer(parts->width, parts->height), is_quad;
     double rough[4][2], empty, length = 0, share;
     struct outline outline;
     uint8_t *mask, *chosen;
 
-    *is_found = 0;
     TAKE(arena, mask, parts->width * parts->height);
     TAKE(arena, chosen, parts->parts);
     pic_fill(chosen, 0, (size_t)parts->parts);
     chosen[index] = 1;
     pic_mask_of(parts, chosen, mask);
-    TRY(outline_of(arena, mask, parts->width, parts->box[index], &outline));
+    outline_of(arena, mask, parts->width, &parts->box[index], &outline);
     for (int row = 0; row < outline.height; row++) {
         filled += outline.stops[row] - outline.starts[row];
     }
     empty = 1 - (double)parts->area[index] / filled;
     if (!(LEAST_INK <= empty && empty <= MOST_INK)) {
-        return PREPARE_FINE;
+        return is_found;
     }
     ends_of(&outline, ends);
     for (int i = 0; i < 4; i++) {
@@ -207,31 +207,31 @@ static int straight_corners(struct arena *arena, const struct components *parts,
     }
     share = area_of((const double(*)[2])rough) / filled;
     if (!(ROUGHLY < share && share < 1 / ROUGHLY)) {
-        return PREPARE_FINE;
+        return is_found;
     }
-    TRY(corners_of(arena, &outline, ends, quad, &is_quad));
+    is_quad = corners_of(arena, &outline, ends, quad);
     if (!is_quad) {
-        return PREPARE_FINE;
+        return is_found;
     }
     for (int i = 0; i < 4; i++) {
         length += distance(quad[i], quad[(i + 1) % 4]);
     }
     share = pic_greater(LEAST_AWAY, STRAIGHT_AWAY * side) * length;
     length = STRAIGHT * area_of((const double(*)[2])quad);
-    *is_found = away_from(&outline, (const double(*)[2])quad) <= (share < length ? share : length);
-    return PREPARE_FINE;
+    return away_from(&outline, (const double(*)[2])quad) <= (share < length ? share : length);
 }
 
 /* The panel that a part is; is_found is 0 if it has no four corners, or nothing or too much in it. */
-int pic_panel(struct arena *arena, const struct components *parts, int index, struct panel *panel, int *is_found)
+int pic_panel(struct arena *arena, const struct components *parts, int index, struct panel *panel)
 {
+    int is_found;
     size_t mark = arena->used;
     struct box box = parts->box[index];
     double quad[4][2];
 
-    TRY(straight_corners(arena, parts, index, quad, is_found));
+    is_found = straight_corners(arena, parts, index, quad);
     arena->used = mark;
-    for (int i = 0; *is_found && i < 4; i++) {
+    for (int i = 0; is_found && i < 4; i++) {
         for (int axis = 0; axis < 2; axis++) {
             double corner = quad[i][axis] + (axis ? box.top : box.left), side = axis ? parts->height : parts->width;
 
@@ -240,23 +240,23 @@ int pic_panel(struct arena *arena, const struct components *parts, int index, st
             quad[i][axis] = corner / side;
         }
     }
-    if (*is_found) {
+    if (is_found) {
         panel->share = area_of((const double(*)[2])quad);
-        *is_found = panel->share >= SMALLEST_SHARE;
+        is_found = panel->share >= SMALLEST_SHARE;
         for (int i = 0; i < 8; i++) {
             double corner = quad[i / 2][i % 2];
 
             panel->corners[i / 2][i % 2] = corner < 0 ? 0 : corner > 1 ? 1 : corner;
         }
     }
-    return PREPARE_FINE;
+    return is_found;
 }
 
-int pic_is_panel(struct arena *arena, const struct components *parts, int index, int *is_panel)
+int pic_is_panel(struct arena *arena, const struct components *parts, int index)
 {
     struct panel panel;
 
-    return pic_panel(arena, parts, index, &panel, is_panel);
+    return pic_panel(arena, parts, index, &panel);
 }
 
 /* Whether a part is large enough for a panel, and not all of the picture. */

@@ -27,14 +27,8 @@
         }                                    \
     } while (0)
 
-/* Take room for a number of values out of the arena; return where there is none left. */
-#define TAKE(arena, pointer, count)                                                          \
-    do {                                                                                     \
-        (pointer) = pic_take((arena), (size_t)(count) * sizeof *(pointer));                  \
-        if ((pointer) == NULL) {                                                             \
-            return PREPARE_NO_ROOM;                                                          \
-        }                                                                                    \
-    } while (0)
+/* Take room for a number of values out of the arena. */
+#define TAKE(arena, pointer, count) ((pointer) = pic_take((arena), (size_t)(count) * sizeof *(pointer)))
 
 /* Memory that is taken and given back in turn: arena->used is a mark to go back to. */
 struct arena {
@@ -131,14 +125,14 @@ static inline int pic_longer(int width, int height)
     return pic_most(width, height);
 }
 
-static inline int pic_touches(struct box box, int width, int height)
+static inline int pic_touches(const struct box *box, int width, int height)
 {
-    return box.top == 0 || box.left == 0 || box.bottom == height || box.right == width;
+    return box->top == 0 || box->left == 0 || box->bottom == height || box->right == width;
 }
 
-static inline int pic_side(struct box box)
+static inline int pic_side(const struct box *box)
 {
-    return pic_most(box.bottom - box.top, box.right - box.left);
+    return pic_most(box->bottom - box->top, box->right - box->left);
 }
 
 /* An area of one tone with four corners. */
@@ -147,11 +141,22 @@ struct panel {
     double share;         /* of the picture that it covers */
 };
 
+/* Stop: the arena's size is a bound that was shown, and who wrote beyond it would overwrite what is not his. */
+static inline void pic_stop(void)
+{
+#ifdef __GNUC__
+    __builtin_trap();
+#else
+    for (;;) {
+    }
+#endif
+}
+
 /* levels */
 void *pic_take(struct arena *arena, size_t bytes);
 void pic_copy(void *to, const void *from, size_t bytes);
 void pic_fill(void *to, uint8_t value, size_t bytes);
-int pic_new_pixels(struct arena *arena, int width, int height, struct pixels *made);
+void pic_new_pixels(struct arena *arena, int width, int height, struct pixels *made);
 float pic_sum(const float *values, int count);
 double pic_sum_of_doubles(const double *values, int count);
 float pic_mean(const float *values, int count);
@@ -165,44 +170,44 @@ int pic_otsu_of(const uint32_t histogram[256], int count);
 int pic_otsu(const uint8_t *levels, int count);
 int pic_odd(double length, int at_least);
 float pic_highest(const float *values, int count);
-int pic_sliding(struct arena *arena, const uint8_t *levels, int width, int height, int window, int largest,
+void pic_sliding(struct arena *arena, const uint8_t *levels, int width, int height, int window, int largest,
                 uint8_t *found);
-int pic_widened(struct arena *arena, const uint8_t *mask, int width, int height, int by, uint8_t *found);
+void pic_widened(struct arena *arena, const uint8_t *mask, int width, int height, int by, uint8_t *found);
 double pic_root(double value);
-int pic_stroke_width(struct arena *arena, const uint8_t *ink, int width, int height, double *found);
+void pic_stroke_width(struct arena *arena, const uint8_t *ink, int width, int height, double *found);
 void pic_fit_line(const double *x, const double *y, int count, double *slope, double *place);
-int pic_transposed(struct arena *arena, const uint8_t *levels, int width, int height, uint8_t **found);
-int pic_cut(struct arena *arena, struct pixels from, struct box box, struct pixels *cut);
+void pic_transposed(struct arena *arena, const uint8_t *levels, int width, int height, uint8_t **found);
+void pic_cut(struct arena *arena, const struct pixels *from, const struct box *box, struct pixels *cut);
 
 /* scaling */
-int pic_resize(struct arena *arena, const uint8_t *from, int width, int height, int channels, int new_width,
+void pic_resize(struct arena *arena, const uint8_t *from, int width, int height, int channels, int new_width,
                int new_height, uint8_t *to);
-int pic_resize_rgba(struct arena *arena, const uint8_t *rgba, int width, int height, int new_width, int new_height,
+void pic_resize_rgba(struct arena *arena, const uint8_t *rgba, int width, int height, int new_width, int new_height,
                     uint8_t *to);
 void pic_scaled_size(int width, int height, double ratio, int *new_width, int *new_height);
-int pic_resized(struct arena *arena, struct pixels ink, int side, struct pixels *made);
-int pic_shrunk(struct arena *arena, struct pixels gray, int side, struct pixels *made);
+void pic_resized(struct arena *arena, const struct pixels *ink, int side, struct pixels *made);
+void pic_shrunk(struct arena *arena, const struct pixels *gray, int side, struct pixels *made);
 
 /* filters */
-int pic_box_blur(struct arena *arena, uint8_t *levels, int width, int height, float radius, int passes);
+void pic_box_blur(struct arena *arena, uint8_t *levels, int width, int height, float radius, int passes);
 float pic_gaussian_radius(float radius, int passes);
-int pic_median_3(const uint8_t *levels, int width, int height, uint8_t *found);
-void pic_from_quad(struct pixels gray, const double quad[4][2], struct pixels made);
+void pic_median_3(const uint8_t *levels, int width, int height, uint8_t *found);
+void pic_from_quad(const struct pixels *gray, const double quad[4][2], const struct pixels *made);
 
 /* gray */
 int pic_gray_of_rgba(struct arena *arena, const uint8_t *rgba, int width, int height, struct pixels *gray);
-int pic_without_blocks(struct arena *arena, struct pixels *gray);
-int pic_without_stripes(struct arena *arena, struct pixels *gray);
+void pic_without_blocks(struct arena *arena, struct pixels *gray);
+void pic_without_stripes(struct arena *arena, struct pixels *gray);
 
 /* components */
-int pic_connected(struct arena *arena, const uint8_t *mask, int width, int height, struct components *parts);
+void pic_connected(struct arena *arena, const uint8_t *mask, int width, int height, struct components *parts);
 void pic_mask_of(const struct components *parts, const uint8_t *chosen, uint8_t *mask);
 void pic_touching(const struct components *parts, uint8_t *touching);
 void pic_strips(const struct components *parts, uint8_t *strips);
-int pic_prominence(struct arena *arena, const struct components *parts, double **prominence);
-int pic_frames(struct arena *arena, const struct components *parts, int main, uint8_t *frames);
-int pic_is_empty_frame(struct arena *arena, const struct components *parts, int main, int *is_frame);
-int pic_digits_in_line(struct arena *arena, const struct components *parts, int main, int *digits);
+void pic_prominence(struct arena *arena, const struct components *parts, double **prominence);
+void pic_frames(struct arena *arena, const struct components *parts, int main, uint8_t *frames);
+int pic_is_empty_frame(struct arena *arena, const struct components *parts, int main);
+int pic_digits_in_line(struct arena *arena, const struct components *parts, int main);
 void pic_strokes_near(const struct components *parts, int main, const uint8_t *foreign, uint8_t *chosen);
 struct box pic_box_of(const struct components *parts, const uint8_t *chosen);
 long pic_area_of(const struct components *parts, const uint8_t *chosen);
@@ -210,50 +215,49 @@ void pic_covered_sides(const uint8_t *mask, int width, int height, double sides[
 int pic_has_full_corner(const uint8_t *mask, int width, int height);
 
 /* contrast */
-int pic_polarity(struct arena *arena, struct pixels gray, double *vote);
-int pic_ink_contrast(struct arena *arena, struct pixels gray, int window, int dark, float *contrast);
-int pic_flat_paper(struct pixels gray, int dark);
-void pic_flat_contrast(struct pixels gray, int paper, int dark, float *contrast);
-void pic_contrast_on(struct pixels gray, const float *paper, int dark, float *contrast);
-int pic_has_shade(struct arena *arena, const float *contrast, int width, int height, int *has_shade);
+double pic_polarity(struct arena *arena, const struct pixels *gray);
+void pic_ink_contrast(struct arena *arena, const struct pixels *gray, int window, int dark, float *contrast);
+int pic_flat_paper(const struct pixels *gray, int dark);
+void pic_flat_contrast(const struct pixels *gray, int paper, int dark, float *contrast);
+void pic_contrast_on(const struct pixels *gray, const float *paper, int dark, float *contrast);
+int pic_has_shade(struct arena *arena, const float *contrast, int width, int height);
 void pic_levels_of(const float *contrast, int count, double highest, uint8_t *levels);
 
 /* surface */
-int pic_paper_surface(struct arena *arena, struct pixels gray, int threshold, int dark, double tolerance,
-                      double residual, float *paper, int *is_surface);
+int pic_paper_surface(struct arena *arena, const struct pixels *gray, int threshold, int dark, double tolerance,
+                      double residual, float *paper);
 
 /* finding */
-int pic_new_finding(struct arena *arena, int width, int height, struct finding *finding);
+void pic_new_finding(struct arena *arena, int width, int height, struct finding *finding);
 int pic_finding_in(struct arena *arena, const float *contrast, struct finding *finding);
-int pic_describe(struct arena *arena, const float *contrast, const struct components *parts, const uint8_t *chosen,
+void pic_describe(struct arena *arena, const float *contrast, const struct components *parts, const uint8_t *chosen,
                  const uint8_t *ink, int soft_edge, int grain_distance, struct finding *finding);
 void pic_ink(const struct finding *finding, uint8_t *ink);
-int pic_thickness(struct arena *arena, struct finding *finding);
+void pic_thickness(struct arena *arena, struct finding *finding);
 int pic_lies_along_border(const struct finding *finding);
 
-/* search, even_paper, patterned, panels, ruling, digit: is_found tells whether there is a finding. */
-int pic_search(struct arena *arena, struct pixels gray, int dark, struct finding *finding);
-int pic_on_even_paper(struct arena *arena, struct pixels gray, int *dark, struct finding *finding, int *is_found);
-int pic_reaches_across(struct box box, int width, int height);
-int pic_on_patterned_paper(struct arena *arena, struct pixels gray, struct finding *finding, int *is_found);
-int pic_is_panel(struct arena *arena, const struct components *parts, int index, int *is_panel);
-int pic_panel(struct arena *arena, const struct components *parts, int index, struct panel *panel, int *is_found);
+/* search, even_paper, patterned, panels, ruling, digit: most tell whether there is a finding. */
+int pic_search(struct arena *arena, const struct pixels *gray, int dark, struct finding *finding);
+int pic_on_even_paper(struct arena *arena, const struct pixels *gray, int *dark, struct finding *finding);
+int pic_reaches_across(const struct box *box, int width, int height);
+int pic_on_patterned_paper(struct arena *arena, const struct pixels *gray, struct finding *finding);
+int pic_is_panel(struct arena *arena, const struct components *parts, int index);
+int pic_panel(struct arena *arena, const struct components *parts, int index, struct panel *panel);
 int pic_may_be_panel(const struct components *parts, int index);
-int pic_in_panel(struct arena *arena, struct pixels gray, struct pixels whole, int papers, struct finding *finding,
-                 int *is_found);
-int pic_without_ruling(struct arena *arena, struct pixels *gray, int lone, int *is_ruled);
-int pic_find(struct arena *arena, struct pixels gray, int papers, struct finding *finding);
-int pic_find_digit(struct arena *arena, struct pixels gray, struct pixels *ink);
+int pic_in_panel(struct arena *arena, const struct pixels *gray, const struct pixels *whole, int papers, struct finding *finding);
+int pic_without_ruling(struct arena *arena, struct pixels *gray, int lone);
+int pic_find(struct arena *arena, const struct pixels *gray, int papers, struct finding *finding);
+int pic_find_digit(struct arena *arena, const struct pixels *gray, struct pixels *ink);
 
 /* form, tiny, noise */
-int pic_ink_box(struct pixels pixels, int above, struct box *box);
-int pic_cropped(struct arena *arena, struct pixels ink, int above, struct pixels *made);
-int pic_thickened(struct arena *arena, struct pixels ink, struct pixels *made);
-int pic_fitted(struct arena *arena, struct pixels ink, struct pixels *made);
-void pic_centred(struct pixels ink, uint8_t image[PREPARED_PIXELS]);
-void pic_centre_of_mass(struct pixels ink, double *row, double *column);
-int pic_is_mnist_form(struct arena *arena, struct pixels pixels, int *is_form);
-int pic_tiny_digit(struct arena *arena, struct pixels gray, struct pixels *ink);
-int pic_is_noisy_form(struct arena *arena, struct pixels pixels, uint8_t cleaned[PREPARED_PIXELS], int *is_form);
+int pic_ink_box(const struct pixels *pixels, int above, struct box *box);
+int pic_cropped(struct arena *arena, const struct pixels *ink, int above, struct pixels *made);
+int pic_thickened(struct arena *arena, const struct pixels *ink, struct pixels *made);
+void pic_fitted(struct arena *arena, const struct pixels *ink, struct pixels *made);
+void pic_centred(const struct pixels *ink, uint8_t image[PREPARED_PIXELS]);
+void pic_centre_of_mass(const struct pixels *ink, double *row, double *column);
+int pic_is_mnist_form(struct arena *arena, const struct pixels *pixels);
+int pic_tiny_digit(struct arena *arena, const struct pixels *gray, struct pixels *ink);
+int pic_is_noisy_form(struct arena *arena, const struct pixels *pixels, uint8_t cleaned[PREPARED_PIXELS]);
 
 #endif

@@ -34,12 +34,12 @@ static double middle_of(int strip, int width)
 }
 
 /* The middle of the levels of a strip, in order, in each row. */
-static void tones_of(struct pixels gray, int strip, int *tones)
+static void tones_of(const struct pixels *gray, int strip, int *tones)
 {
-    int wide = wide_of(gray.width), start = start_of(strip, gray.width);
+    int wide = wide_of(gray->width), start = start_of(strip, gray->width);
 
-    for (int row = 0; row < gray.height; row++) {
-        const uint8_t *line = gray.at + row * gray.width + start;
+    for (int row = 0; row < gray->height; row++) {
+        const uint8_t *line = gray->at + row * gray->width + start;
         uint8_t ordered[STRIP_ROOM];
 
         for (int i = 0; i < wide; i++) {
@@ -68,9 +68,9 @@ static void extremes(const int *tones, int height, int widest, int lightest, int
 }
 
 /* Add the dips of one strip to those before. */
-static int dips_of(struct arena *arena, struct pixels gray, int strip, struct dips *dips)
+static void dips_of(struct arena *arena, const struct pixels *gray, int strip, struct dips *dips)
 {
-    int height = gray.height, widest = pic_most(3, pic_round(WIDEST * pic_longer(gray.width, height)));
+    int height = gray->height, widest = pic_most(3, pic_round(WIDEST * pic_longer(gray->width, height)));
     int *tones, *light, *depth;
     double least, *ordered;
 
@@ -104,12 +104,11 @@ static int dips_of(struct arena *arena, struct pixels gray, int strip, struct di
         dips->width[dips->count] = row - begin;
         dips->depth[dips->count++] = deepest;
     }
-    return PREPARE_FINE;
 }
 
-static int find_dips(struct arena *arena, struct pixels gray, struct dips *dips)
+static void find_dips(struct arena *arena, const struct pixels *gray, struct dips *dips)
 {
-    int most = STRIPS * (gray.height / 2 + 1);
+    int most = STRIPS * (gray->height / 2 + 1);
     size_t mark;
 
     dips->count = 0;
@@ -120,10 +119,9 @@ static int find_dips(struct arena *arena, struct pixels gray, struct dips *dips)
     TAKE(arena, dips->offset, most);
     mark = arena->used;
     for (int strip = 0; strip < STRIPS; strip++) {
-        TRY(dips_of(arena, gray, strip, dips));
+        dips_of(arena, gray, strip, dips);
         arena->used = mark;
     }
-    return PREPARE_FINE;
 }
 
 static double slope_of(int index)
@@ -193,7 +191,7 @@ static void rows_through(const double *x, const double *y, int count, double slo
 }
 
 /* Whether places lie on a straight line that reaches both sides, or leaves the picture above or below before. */
-static int is_straight(const double *x, const double *y, int count, const uint8_t seen[STRIPS], struct pixels gray)
+static int is_straight(const double *x, const double *y, int count, const uint8_t seen[STRIPS], const struct pixels *gray)
 {
     double slope, place, away[STRIPS];
 
@@ -205,9 +203,9 @@ static int is_straight(const double *x, const double *y, int count, const uint8_
         return 0;
     }
     for (int strip = 0; strip < STRIPS; strip += STRIPS - 1) {
-        double end = slope * middle_of(strip, gray.width) + place;
+        double end = slope * middle_of(strip, gray->width) + place;
 
-        if (!seen[strip] && end >= 1 && end < gray.height - 2) {
+        if (!seen[strip] && end >= 1 && end < gray->height - 2) {
             return 0;
         }
     }
@@ -215,16 +213,16 @@ static int is_straight(const double *x, const double *y, int count, const uint8_
 }
 
 /* The line that some dips make; is_line is 0 where they make none. Its rows are in the arena. */
-static int line_of(struct arena *arena, const struct dips *dips, uint8_t *chosen, struct pixels gray, double slope,
-                   struct line *line, int *is_line)
+static int line_of(struct arena *arena, const struct dips *dips, uint8_t *chosen, const struct pixels *gray, double slope,
+                   struct line *line)
 {
+    int is_line = 0;
     double depth, *room, x[STRIPS], y[STRIPS];
     uint8_t seen[STRIPS] = {0, 0, 0, 0, 0, 0, 0, 0};
     int count = 0;
     size_t mark;
 
-    *is_line = 0;
-    TAKE(arena, line->rows, gray.width);
+    TAKE(arena, line->rows, gray->width);
     mark = arena->used;
     TAKE(arena, room, dips->count);
     depth = median_of(dips, dips->depth, chosen, room);
@@ -234,30 +232,30 @@ static int line_of(struct arena *arena, const struct dips *dips, uint8_t *chosen
         chosen[i] = chosen[i] && dips->depth[i] < 2 * depth && dips->depth[i] > 0.5 * depth;
         if (chosen[i] && !seen[strip]) {
             seen[strip] = 1;
-            x[count] = middle_of(strip, gray.width);
+            x[count] = middle_of(strip, gray->width);
             y[count++] = dips->place[i];
         }
     }
     if (count >= LEAST_STRIPS && is_straight(x, y, count, seen, gray)) {
-        rows_through(x, y, count, slope, gray.width, line->rows);
+        rows_through(x, y, count, slope, gray->width, line->rows);
         line->width = median_of(dips, dips->width, chosen, room);
         line->depth = depth;
-        line->middle = pic_sum_of_doubles(line->rows, gray.width) / gray.width;
-        *is_line = 1;
+        line->middle = pic_sum_of_doubles(line->rows, gray->width) / gray->width;
+        is_line = 1;
     }
     arena->used = mark;
-    return PREPARE_FINE;
+    return is_line;
 }
 
 /* Add the lines that ink hides in more strips than one may, where those that were found are evenly apart. */
-static int add_between(struct arena *arena, const int *votes, struct pixels gray, struct lines *lines)
+static void add_between(struct arena *arena, const int *votes, const struct pixels *gray, struct lines *lines)
 {
     int found = lines->count, whole = 0, first, last;
     double *middles, *gaps, pitch;
     const struct line **ordered;
 
     if (found < 3) {
-        return PREPARE_FINE;
+        return;
     }
     TAKE(arena, middles, found);
     TAKE(arena, gaps, found);
@@ -276,19 +274,19 @@ static int add_between(struct arena *arena, const int *votes, struct pixels gray
     }
     pitch = pic_median_of_doubles(gaps + 1, found - 1);
     if (pitch < CLOSEST) {
-        return PREPARE_FINE;
+        return;
     }
     for (int i = 1; i < found; i++) {
         double steps = (middles[i] - middles[i - 1]) / pitch;
 
         whole += pic_round(steps);
         if (pic_size(steps - pic_rint(steps)) > UNEVEN) {
-            return PREPARE_FINE;
+            return;
         }
     }
     pitch = (middles[found - 1] - middles[0]) / whole;
     first = -pic_floor(middles[0] / pitch) - 1;
-    last = pic_floor((gray.height - middles[0]) / pitch) + 1;
+    last = pic_floor((gray->height - middles[0]) / pitch) + 1;
     for (int number = first; number <= last; number++) {
         double place = middles[0] + number * pitch, apart;
         int nearest = 0, at = pic_round(place);
@@ -297,23 +295,22 @@ static int add_between(struct arena *arena, const int *votes, struct pixels gray
             nearest = pic_size(middles[i] - place) < pic_size(middles[nearest] - place) ? i : nearest;
         }
         apart = place - middles[nearest];
-        if (pic_size(apart) > pitch / 2 && at > 0 && at < gray.height - 1 && lines->count < lines->most &&
+        if (pic_size(apart) > pitch / 2 && at > 0 && at < gray->height - 1 && lines->count < lines->most &&
             pic_most(votes[at - 1], pic_most(votes[at], votes[at + 1])) >= LEAST_HIDDEN) {
             struct line *added = &lines->at[lines->count++];
 
             *added = *ordered[nearest];
-            TAKE(arena, added->rows, gray.width);
-            for (int column = 0; column < gray.width; column++) {
+            TAKE(arena, added->rows, gray->width);
+            for (int column = 0; column < gray->width; column++) {
                 added->rows[column] = ordered[nearest]->rows[column] + apart;
             }
-            added->middle = pic_sum_of_doubles(added->rows, gray.width) / gray.width;
+            added->middle = pic_sum_of_doubles(added->rows, gray->width) / gray->width;
         }
     }
-    return PREPARE_FINE;
 }
 
 /* Follow the votes of the best slope, the most first, to lines. */
-static int follow(struct arena *arena, struct dips *dips, struct pixels gray, double slope, int count, const int *votes,
+static void follow(struct arena *arena, struct dips *dips, const struct pixels *gray, double slope, int count, const int *votes,
                   int *left, struct lines *lines)
 {
     uint8_t *chosen;
@@ -337,7 +334,7 @@ static int follow(struct arena *arena, struct dips *dips, struct pixels gray, do
         for (int i = pic_most(0, at - 2); i < pic_least(count, at + 3); i++) {
             left[i] = 0;
         }
-        TRY(line_of(arena, dips, chosen, gray, slope, &lines->at[lines->count], &is_line));
+        is_line = line_of(arena, dips, chosen, gray, slope, &lines->at[lines->count]);
         if (is_line) {
             lines->count++;
             ruled += number;
@@ -346,23 +343,22 @@ static int follow(struct arena *arena, struct dips *dips, struct pixels gray, do
     if (ruled < LEAST_RULED * dips->count) {
         lines->count = 0;
     }
-    return PREPARE_FINE;
 }
 
 /* The level lines of a picture that are darker than its paper. */
-int pic_lines_in(struct arena *arena, struct pixels gray, struct lines *lines)
+void pic_lines_in(struct arena *arena, const struct pixels *gray, struct lines *lines)
 {
-    int reach = (int)(STEEPEST * gray.width) + 2, count = gray.height + 2 * reach, best = 0;
+    int reach = (int)(STEEPEST * gray->width) + 2, count = gray->height + 2 * reach, best = 0;
     int *table, *votes, *left;
     double highest = -1;
     struct dips dips;
 
     lines->count = 0;
-    lines->most = count / 3 + 1 + gray.height / CLOSEST + 1;
+    lines->most = count / 3 + 1 + gray->height / CLOSEST + 1;
     TAKE(arena, lines->at, lines->most);
-    TRY(find_dips(arena, gray, &dips));
+    find_dips(arena, gray, &dips);
     if (dips.count < LEAST_STRIPS) {
-        return PREPARE_FINE;
+        return;
     }
     TAKE(arena, table, count);
     TAKE(arena, votes, count);
@@ -370,15 +366,16 @@ int pic_lines_in(struct arena *arena, struct pixels gray, struct lines *lines)
     for (int slope = 0; slope < SLOPES; slope++) {
         double sum;
 
-        offsets_of(&dips, gray.width, reach, slope_of(slope));
+        offsets_of(&dips, gray->width, reach, slope_of(slope));
         sum = votes_of(&dips, count, table, votes);
         if (sum > highest) {
             highest = sum;
             best = slope;
         }
     }
-    offsets_of(&dips, gray.width, reach, slope_of(best));
+    offsets_of(&dips, gray->width, reach, slope_of(best));
     votes_of(&dips, count, table, votes);
-    TRY(follow(arena, &dips, gray, slope_of(best), count, votes, left, lines));
-    return add_between(arena, votes + reach, gray, lines);
+    follow(arena, &dips, gray, slope_of(best), count, votes, left, lines);
+    add_between(arena, votes + reach, gray, lines);
+    return;
 }

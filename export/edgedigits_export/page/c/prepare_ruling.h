@@ -25,6 +25,6 @@ struct lines {
     int count, most;
 };
 
-int pic_lines_in(struct arena *arena, struct pixels gray, struct lines *lines);
+void pic_lines_in(struct arena *arena, const struct pixels *gray, struct lines *lines);
 
 #endif

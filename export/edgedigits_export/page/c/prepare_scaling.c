@@ -27,7 +27,7 @@ static double box(double x)
 }
 
 /* Averaging over boxes on the way down, cubic on the way up. */
-static int precompute(struct arena *arena, int from, int to, int is_cubic, struct coefficients *made)
+static void precompute(struct arena *arena, int from, int to, int is_cubic, struct coefficients *made)
 {
     double scale = (double)from / to, wide = pic_greater(scale, 1.0);
     double support = (is_cubic ? 2.0 : 0.5) * wide, *weights;
@@ -59,7 +59,6 @@ static int precompute(struct arena *arena, int from, int to, int is_cubic, struc
         made->count[i] = count;
     }
     arena->used = mark;
-    return PREPARE_FINE;
 }
 
 static uint8_t clipped(int32_t sum)
@@ -69,45 +68,12 @@ static uint8_t clipped(int32_t sum)
     return (uint8_t)(level < 0 ? 0 : level > PIXEL_MAX ? PIXEL_MAX : level);
 }
 
-static void resize_row(const uint8_t *from, int channels, int new_width, const struct coefficients *across,
-                       uint8_t *to)
-{
-    for (int x = 0; x < new_width; x++) {
-        const int32_t *weights = across->weights + x * across->size;
-        const uint8_t *source = from + across->first[x] * channels;
-
-        for (int channel = 0; channel < channels; channel++) {
-            int32_t sum = 1 << (PRECISION_BITS - 1);
-
-            for (int k = 0; k < across->count[x]; k++) {
-                sum += source[k * channels + channel] * weights[k];
-            }
-            to[x * channels + channel] = clipped(sum);
-        }
-    }
-}
-
-static void resize_columns(const uint8_t *from, int length, int new_height,
-                           const struct coefficients *down, int32_t *sums, uint8_t *to)
-{
-    for (int y = 0; y < new_height; y++) {
-        const int32_t *weights = down->weights + y * down->size;
-
-        for (int i = 0; i < length; i++) {
-            sums[i] = 1 << (PRECISION_BITS - 1);
-        }
-        for (int k = 0; k < down->count[y]; k++) {
-            const uint8_t *source = from + (size_t)(down->first[y] + k) * (size_t)length;
-
-            for (int i = 0; i < length; i++) {
-                sums[i] += source[i] * weights[k];
-            }
-        }
-        for (int i = 0; i < length; i++) {
-            to[y * length + i] = clipped(sums[i]);
-        }
-    }
-}
+/* Rows of a picture that is scaled; those with alpha are multiplied by it in room for one. */
+struct rows {
+    const uint8_t *at;
+    int width, height, channels;
+    uint8_t *room; /* NULL: without alpha */
+};
 
 /* Multiplied by alpha, as Pillow has it before it scales colours. */
 static void premultiplied(const uint8_t *from, int width, uint8_t *to)
@@ -119,6 +85,61 @@ static void premultiplied(const uint8_t *from, int width, uint8_t *to)
             to[channel] = (uint8_t)(((product >> 8) + product) >> 8);
         }
         to[3] = from[3];
+    }
+}
+
+static const uint8_t *row_of(const struct rows *rows, int row)
+{
+    const uint8_t *at = rows->at + (size_t)row * (size_t)rows->width * (size_t)rows->channels;
+
+    if (rows->room == NULL) {
+        return at;
+    }
+    premultiplied(at, rows->width, rows->room);
+    return rows->room;
+}
+
+static void resize_across(const struct rows *from, int new_width, const struct coefficients *across, uint8_t *to)
+{
+    for (int y = 0; y < from->height; y++) {
+        const uint8_t *row = row_of(from, y);
+
+        for (int x = 0; x < new_width; x++) {
+            const int32_t *weights = across->weights + x * across->size;
+            const uint8_t *source = row + across->first[x] * from->channels;
+
+            for (int channel = 0; channel < from->channels; channel++) {
+                int32_t sum = 1 << (PRECISION_BITS - 1);
+
+                for (int k = 0; k < across->count[x]; k++) {
+                    sum += source[k * from->channels + channel] * weights[k];
+                }
+                *to++ = clipped(sum);
+            }
+        }
+    }
+}
+
+static void resize_down(const struct rows *from, int new_height, const struct coefficients *down, int32_t *sums,
+                        uint8_t *to)
+{
+    int length = from->width * from->channels;
+
+    for (int y = 0; y < new_height; y++) {
+        for (int i = 0; i < length; i++) {
+            sums[i] = 1 << (PRECISION_BITS - 1);
+        }
+        for (int k = 0; k < down->count[y]; k++) {
+            const uint8_t *source = row_of(from, down->first[y] + k);
+            int32_t weight = down->weights[y * down->size + k];
+
+            for (int i = 0; i < length; i++) {
+                sums[i] += source[i] * weight;
+            }
+        }
+        for (int i = 0; i < length; i++) {
+            *to++ = clipped(sums[i]);
+        }
     }
 }
 
@@ -136,58 +157,54 @@ static void divided(uint8_t *rgba, int count)
     }
 }
 
-static int resize(struct arena *arena, const uint8_t *from, int width, int height, int channels, int has_alpha,
+/* Pillow 13 scales the columns first where that takes away more than twice as many rows as columns. */
+static int is_down_first(int width, int height, int new_width, int new_height)
+{
+    return new_height < height && height - new_height > 2 * (width - new_width);
+}
+
+static void resize(struct arena *arena, const uint8_t *from, int width, int height, int channels, int has_alpha,
                   int is_cubic, int new_width, int new_height, uint8_t *to)
 {
-    size_t mark = arena->used, line = (size_t)width * (size_t)channels;
+    int down_first = is_down_first(width, height, new_width, new_height);
+    int between_width = down_first ? width : new_width, between_height = down_first ? new_height : height;
+    struct rows first = {from, width, height, channels, NULL}, second = {NULL, between_width, between_height, channels, NULL};
+    size_t mark = arena->used;
     struct coefficients across, down;
-    int length = new_width * channels;
-    uint8_t *narrow, *row = NULL;
+    uint8_t *between;
     int32_t *sums;
 
-    TRY(precompute(arena, width, new_width, is_cubic, &across));
-    TRY(precompute(arena, height, new_height, is_cubic, &down));
-    TAKE(arena, sums, length);
-    TAKE(arena, narrow, (size_t)length * (size_t)height);
+    precompute(arena, width, new_width, is_cubic, &across);
+    precompute(arena, height, new_height, is_cubic, &down);
+    TAKE(arena, sums, between_width * channels);
+    TAKE(arena, between, (size_t)between_width * (size_t)between_height * (size_t)channels);
+    second.at = between;
     if (has_alpha) {
-        TAKE(arena, row, line);
+        TAKE(arena, first.room, width * channels);
     }
-    for (int y = 0; y < height; y++) {
-        const uint8_t *source = from + (size_t)y * line;
-        uint8_t *target = narrow + (size_t)y * (size_t)length;
-
-        if (has_alpha) {
-            premultiplied(source, width, row);
-            source = row;
-        }
-        if (width == new_width) {
-            pic_copy(target, source, line);
-        } else {
-            resize_row(source, channels, new_width, &across, target);
-        }
-    }
-    if (height == new_height) {
-        pic_copy(to, narrow, (size_t)length * (size_t)height);
+    if (down_first) {
+        resize_down(&first, new_height, &down, sums, between);
+        resize_across(&second, new_width, &across, to);
     } else {
-        resize_columns(narrow, length, new_height, &down, sums, to);
+        resize_across(&first, new_width, &across, between);
+        resize_down(&second, new_height, &down, sums, to);
     }
     if (has_alpha) {
         divided(to, new_width * new_height);
     }
     arena->used = mark;
-    return PREPARE_FINE;
 }
 
-int pic_resize(struct arena *arena, const uint8_t *from, int width, int height, int channels, int new_width,
+void pic_resize(struct arena *arena, const uint8_t *from, int width, int height, int channels, int new_width,
                int new_height, uint8_t *to)
 {
-    return resize(arena, from, width, height, channels, 0, 0, new_width, new_height, to);
+    resize(arena, from, width, height, channels, 0, 0, new_width, new_height, to);
 }
 
-int pic_resize_rgba(struct arena *arena, const uint8_t *rgba, int width, int height, int new_width, int new_height,
+void pic_resize_rgba(struct arena *arena, const uint8_t *rgba, int width, int height, int new_width, int new_height,
                     uint8_t *to)
 {
-    return resize(arena, rgba, width, height, 4, 1, 0, new_width, new_height, to);
+    resize(arena, rgba, width, height, 4, 1, 0, new_width, new_height, to);
 }
 
 void pic_scaled_size(int width, int height, double ratio, int *new_width, int *new_height)
@@ -196,24 +213,26 @@ void pic_scaled_size(int width, int height, double ratio, int *new_width, int *n
     *new_height = pic_most(1, pic_round(height * ratio));
 }
 
-int pic_resized(struct arena *arena, struct pixels ink, int side, struct pixels *made)
+void pic_resized(struct arena *arena, const struct pixels *ink, int side, struct pixels *made)
 {
-    int longer = pic_longer(ink.width, ink.height), width, height;
+    int longer = pic_longer(ink->width, ink->height), width, height;
 
     if (longer == side) {
-        *made = ink;
-        return PREPARE_FINE;
+        *made = *ink;
+        return;
     }
-    pic_scaled_size(ink.width, ink.height, (double)side / longer, &width, &height);
-    TRY(pic_new_pixels(arena, width, height, made));
-    return resize(arena, ink.at, ink.width, ink.height, 1, 0, side > longer, width, height, made->at);
+    pic_scaled_size(ink->width, ink->height, (double)side / longer, &width, &height);
+    pic_new_pixels(arena, width, height, made);
+    resize(arena, ink->at, ink->width, ink->height, 1, 0, side > longer, width, height, made->at);
+    return;
 }
 
-int pic_shrunk(struct arena *arena, struct pixels gray, int side, struct pixels *made)
+void pic_shrunk(struct arena *arena, const struct pixels *gray, int side, struct pixels *made)
 {
-    if (pic_longer(gray.width, gray.height) <= side) {
-        *made = gray;
-        return PREPARE_FINE;
+    if (pic_longer(gray->width, gray->height) <= side) {
+        *made = *gray;
+        return;
     }
-    return pic_resized(arena, gray, side, made);
+    pic_resized(arena, gray, side, made);
+    return;
 }

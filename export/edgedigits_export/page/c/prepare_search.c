@@ -10,7 +10,9 @@
 #define SAME_TONE_AT_BORDER 0.95
 #define GROWTH 1.06
 
-/* The contrasts of some pixels; returns how many. */
+/* The contrasts of some pixels;
+
+returns how many. */
 static int chosen_values(const float *contrast, const uint8_t *mask, int count, float *values)
 {
     int found = 0;
@@ -34,15 +36,15 @@ static void connected_with(const struct components *parts, const struct finding 
     }
 }
 
-static int grows(struct arena *arena, const struct finding *finding, const float *contrast, int *is_growing)
+static int grows(struct arena *arena, const struct finding *finding, const float *contrast)
 {
     int count = finding->width * finding->height, area, candidates = 0, found = 0;
     struct components parts;
+    struct box box;
     uint8_t *mask, *connected;
     float *values;
     double tone;
 
-    *is_growing = 0;
     TAKE(arena, values, count);
     TAKE(arena, mask, count);
     area = chosen_values(finding->contrast, finding->mask, count, values);
@@ -52,18 +54,18 @@ static int grows(struct arena *arena, const struct finding *finding, const float
         candidates += mask[i];
     }
     if (candidates <= GROWTH * area) {
-        return PREPARE_FINE;
+        return 0;
     }
-    TRY(pic_connected(arena, mask, finding->width, finding->height, &parts));
+    pic_connected(arena, mask, finding->width, finding->height, &parts);
     TAKE(arena, connected, parts.parts);
     connected_with(&parts, finding, connected);
     if ((double)pic_area_of(&parts, connected) <= GROWTH * area) {
-        return PREPARE_FINE;
+        return 0;
     }
-    *is_growing = 1;
-    if (pic_touches(finding->box, finding->width, finding->height) ||
-        !pic_touches(pic_box_of(&parts, connected), finding->width, finding->height)) {
-        return PREPARE_FINE;
+    box = pic_box_of(&parts, connected);
+    if (pic_touches(&finding->box, finding->width, finding->height) ||
+        !pic_touches(&box, finding->width, finding->height)) {
+        return 1;
     }
     pic_mask_of(&parts, connected, mask);
     for (int i = 0; i < count; i++) {
@@ -71,23 +73,22 @@ static int grows(struct arena *arena, const struct finding *finding, const float
             values[found++] = contrast[i];
         }
     }
-    *is_growing = pic_median_of_floats(values, found) > SAME_TONE_AT_BORDER * tone;
-    return PREPARE_FINE;
+    return pic_median_of_floats(values, found) > SAME_TONE_AT_BORDER * tone;
 }
 
-int pic_search(struct arena *arena, struct pixels gray, int dark, struct finding *finding)
+int pic_search(struct arena *arena, const struct pixels *gray, int dark, struct finding *finding)
 {
     size_t mark = arena->used, inner;
-    int side = pic_longer(gray.width, gray.height), last = pic_odd(LAST_WINDOW * side, SMALLEST_WINDOW);
+    int side = pic_longer(gray->width, gray->height), last = pic_odd(LAST_WINDOW * side, SMALLEST_WINDOW);
     int window = pic_odd((side >= SMALL_SIDE ? FIRST_WINDOW : WINDOW_PER_DIGIT) * side, SMALLEST_WINDOW);
     float *contrast;
 
-    TAKE(arena, contrast, gray.width * gray.height);
+    TAKE(arena, contrast, gray->width * gray->height);
     inner = arena->used;
     for (;;) {
         int larger = pic_least(2 * window + 1, last), needed, is_growing = 0, status;
 
-        TRY(pic_ink_contrast(arena, gray, window, dark, contrast));
+        pic_ink_contrast(arena, gray, window, dark, contrast);
         status = pic_finding_in(arena, contrast, finding);
         arena->used = inner;
         if (status == PREPARE_EMPTY && window < last) {
@@ -98,14 +99,14 @@ int pic_search(struct arena *arena, struct pixels gray, int dark, struct finding
             arena->used = mark;
             return status;
         }
-        needed = pic_least(pic_odd(WINDOW_PER_DIGIT * pic_side(finding->box), SMALLEST_WINDOW), last);
+        needed = pic_least(pic_odd(WINDOW_PER_DIGIT * pic_side(&finding->box), SMALLEST_WINDOW), last);
         if (needed > window) {
             window = needed;
             continue;
         }
         if (window < last) {
-            TRY(pic_ink_contrast(arena, gray, larger, dark, contrast));
-            TRY(grows(arena, finding, contrast, &is_growing));
+            pic_ink_contrast(arena, gray, larger, dark, contrast);
+            is_growing = grows(arena, finding, contrast);
             arena->used = inner;
         }
         if (!is_growing) {

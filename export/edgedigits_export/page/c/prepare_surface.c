@@ -122,7 +122,7 @@ static void solve(double triangle[TERMS][TERMS + 1], int equations, double weigh
 }
 
 /* Fit a surface to the pixels that are paper, and measure how far all are on the ink's side of it. */
-static void fit(struct pixels small, const uint8_t *is_paper, int dark, double weights[TERMS], double *away)
+static void fit(const struct pixels *small, const uint8_t *is_paper, int dark, double weights[TERMS], double *away)
 {
     double triangle[TERMS][TERMS + 1];
     int equations = 0;
@@ -133,29 +133,29 @@ static void fit(struct pixels small, const uint8_t *is_paper, int dark, double w
             triangle[p][k] = 0;
         }
     }
-    for (int i = 0; i < small.width * small.height; i++) {
+    for (int i = 0; i < small->width * small->height; i++) {
         double row[TERMS + 1];
 
         if (!is_paper[i]) {
             continue;
         }
-        terms_at(i, small.width, small.height, terms);
+        terms_at(i, small->width, small->height, terms);
         for (int k = 0; k < TERMS; k++) {
             row[k] = terms[k];
         }
-        row[TERMS] = small.at[i];
+        row[TERMS] = small->at[i];
         rotate_in(triangle, row);
         equations++;
     }
     solve(triangle, equations, weights);
-    for (int i = 0; i < small.width * small.height; i++) {
+    for (int i = 0; i < small->width * small->height; i++) {
         double level = 0;
 
-        terms_at(i, small.width, small.height, terms);
+        terms_at(i, small->width, small->height, terms);
         for (int k = 0; k < TERMS; k++) {
             level += terms[k] * weights[k];
         }
-        away[i] = dark ? level - small.at[i] : small.at[i] - level;
+        away[i] = dark ? level - small->at[i] : small->at[i] - level;
     }
 }
 
@@ -201,17 +201,17 @@ static double residual_of(const double *away, const uint8_t *is_paper, int count
 }
 
 /* residual below 0: the paper's distance from the surface is not looked at. */
-int pic_paper_surface(struct arena *arena, struct pixels gray, int threshold, int dark, double tolerance,
-                      double residual, float *paper, int *is_surface)
+int pic_paper_surface(struct arena *arena, const struct pixels *gray, int threshold, int dark, double tolerance,
+                      double residual, float *paper)
 {
+    int is_surface = 0;
     size_t mark = arena->used;
     double weights[TERMS], *away, *values, ink = 0;
     struct pixels small;
     uint8_t *is_paper;
     int count;
 
-    *is_surface = 0;
-    TRY(pic_shrunk(arena, gray, SLOPE_SIDE, &small));
+    pic_shrunk(arena, gray, SLOPE_SIDE, &small);
     count = small.width * small.height;
     TAKE(arena, away, count);
     TAKE(arena, values, count);
@@ -224,25 +224,25 @@ int pic_paper_surface(struct arena *arena, struct pixels gray, int threshold, in
 
         if (papers < pic_greater(SLOPE_PAPER * count, TERMS)) {
             arena->used = mark;
-            return PREPARE_FINE;
+            return is_surface;
         }
-        fit(small, is_paper, dark, weights, away);
+        fit(&small, is_paper, dark, weights, away);
         ink = ink_of(away, is_paper, count, values);
         for (int i = 0; i < count; i++) {
             is_paper[i] = pic_size(away[i]) < tolerance * ink;
         }
     }
-    *is_surface = count_of(is_paper, count) > 0 &&
+    is_surface = count_of(is_paper, count) > 0 &&
                   (residual < 0 || residual_of(away, is_paper, count, values) <= residual * ink);
     arena->used = mark;
-    for (int i = 0; *is_surface && i < gray.width * gray.height; i++) {
+    for (int i = 0; is_surface && i < gray->width * gray->height; i++) {
         float terms[TERMS], level = 0;
 
-        terms_at(i, gray.width, gray.height, terms);
+        terms_at(i, gray->width, gray->height, terms);
         for (int k = 0; k < TERMS; k++) {
             level += (float)weights[k] * terms[k];
         }
         paper[i] = level < 0 ? 0 : level > PIXEL_MAX ? PIXEL_MAX : level;
     }
-    return PREPARE_FINE;
+    return is_surface;
 }

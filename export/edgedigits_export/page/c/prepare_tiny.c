@@ -37,32 +37,32 @@ static int border_of(const float *levels, int width, int height, float *border)
     return count;
 }
 
-int pic_tiny_digit(struct arena *arena, struct pixels gray, struct pixels *ink)
+int pic_tiny_digit(struct arena *arena, const struct pixels *gray, struct pixels *ink)
 {
-    int count = gray.width * gray.height, lowest = PIXEL_MAX, highest = 0, is_dark_ink;
+    int count = gray->width * gray->height, lowest = PIXEL_MAX, highest = 0, is_dark_ink;
     struct pixels levels, cut;
     float *spread, *border, scale;
 
     for (int i = 0; i < count; i++) {
-        lowest = pic_least(lowest, gray.at[i]);
-        highest = pic_most(highest, gray.at[i]);
+        lowest = pic_least(lowest, gray->at[i]);
+        highest = pic_most(highest, gray->at[i]);
     }
     if (highest - lowest < MIN_CONTRAST * PIXEL_MAX) {
         return PREPARE_EMPTY;
     }
     TAKE(arena, spread, count);
-    TAKE(arena, border, 2 * (gray.width + gray.height));
-    TRY(pic_new_pixels(arena, gray.width, gray.height, &levels));
+    TAKE(arena, border, 2 * (gray->width + gray->height));
+    pic_new_pixels(arena, gray->width, gray->height, &levels);
     scale = (float)((double)PIXEL_MAX / (highest - lowest));
     for (int i = 0; i < count; i++) {
-        spread[i] = (float)(gray.at[i] - lowest) * scale;
+        spread[i] = (float)(gray->at[i] - lowest) * scale;
     }
-    is_dark_ink = pic_mean(border, border_of(spread, gray.width, gray.height, border)) > (float)(PIXEL_MAX / 2.0);
+    is_dark_ink = pic_mean(border, border_of(spread, gray->width, gray->height, border)) > (float)(PIXEL_MAX / 2.0);
     for (int i = 0; i < count; i++) {
         levels.at[i] = (uint8_t)pic_rintf(is_dark_ink ? PIXEL_MAX - spread[i] : spread[i]);
     }
-    TRY(pic_cropped(arena, levels, LEAST_LEVEL, &cut));
-    TRY(pic_resized(arena, cut, DIGIT_SIDE, ink));
+    TRY(pic_cropped(arena, &levels, LEAST_LEVEL, &cut));
+    pic_resized(arena, &cut, DIGIT_SIDE, ink);
     for (int i = 0; i < ink->width * ink->height; i++) {
         float level = ((float)ink->at[i] - (float)(LOWEST * PIXEL_MAX)) / (float)(HIGHEST - LOWEST);
 
@@ -73,7 +73,7 @@ int pic_tiny_digit(struct arena *arena, struct pixels gray, struct pixels *ink)
 }
 
 /* How far the ink's centre of mass is from the picture's middle. */
-static double off_centre(struct pixels pixels)
+static double off_centre(const struct pixels *pixels)
 {
     double row, column;
 
@@ -81,24 +81,24 @@ static double off_centre(struct pixels pixels)
     return pic_greater(pic_size(row - PREPARED_SIDE / 2), pic_size(column - PREPARED_SIDE / 2));
 }
 
-static int side_above(struct pixels pixels, int above)
+static int side_above(const struct pixels *pixels, int above)
 {
     struct box box;
 
-    return pic_ink_box(pixels, above, &box) ? pic_side(box) : 0;
+    return pic_ink_box(pixels, above, &box) ? pic_side(&box) : 0;
 }
 
 /* Take away what is apart from the digit and small. */
-static int without_noise(struct arena *arena, struct pixels pixels, int peak, struct pixels cleaned)
+static void without_noise(struct arena *arena, const struct pixels *pixels, int peak, const struct pixels *cleaned)
 {
     uint8_t mask[PREPARED_PIXELS], *chosen;
     struct components parts;
     int largest = 0;
 
     for (int i = 0; i < PREPARED_PIXELS; i++) {
-        mask[i] = pixels.at[i] > peak / FAINT;
+        mask[i] = pixels->at[i] > peak / FAINT;
     }
-    TRY(pic_connected(arena, mask, PREPARED_SIDE, PREPARED_SIDE, &parts));
+    pic_connected(arena, mask, PREPARED_SIDE, PREPARED_SIDE, &parts);
     TAKE(arena, chosen, parts.parts);
     for (int part = 0; part < parts.parts; part++) {
         largest = pic_most(largest, parts.area[part]);
@@ -107,44 +107,42 @@ static int without_noise(struct arena *arena, struct pixels pixels, int peak, st
         chosen[part] = parts.area[part] >= LEAST_PART * largest;
     }
     pic_mask_of(&parts, chosen, mask);
-    TRY(pic_widened(arena, mask, PREPARED_SIDE, PREPARED_SIDE, 1, mask));
+    pic_widened(arena, mask, PREPARED_SIDE, PREPARED_SIDE, 1, mask);
     for (int i = 0; i < PREPARED_PIXELS; i++) {
-        cleaned.at[i] = mask[i] ? pixels.at[i] : 0;
+        cleaned->at[i] = mask[i] ? pixels->at[i] : 0;
     }
-    return PREPARE_FINE;
 }
 
-int pic_is_noisy_form(struct arena *arena, struct pixels pixels, uint8_t cleaned_at[PREPARED_PIXELS], int *is_form)
+int pic_is_noisy_form(struct arena *arena, const struct pixels *pixels, uint8_t cleaned_at[PREPARED_PIXELS])
 {
+    int is_form = 0;
     uint8_t core_at[PREPARED_PIXELS];
     struct pixels cleaned = {cleaned_at, PREPARED_SIDE, PREPARED_SIDE}, core = {core_at, PREPARED_SIDE, PREPARED_SIDE};
     int peak = 0, black = 0, side;
     double away, width;
 
-    *is_form = 0;
     for (int i = 0; i < PREPARED_PIXELS; i++) {
-        peak = pic_most(peak, pixels.at[i]);
-        black += pixels.at[i] == 0;
+        peak = pic_most(peak, pixels->at[i]);
+        black += pixels->at[i] == 0;
     }
     if (peak < LEAST_PEAK || black < LEAST_BLACK * PREPARED_PIXELS) {
-        return PREPARE_FINE;
+        return is_form;
     }
-    TRY(without_noise(arena, pixels, peak, cleaned));
-    away = off_centre(cleaned);
-    side = side_above(cleaned, peak / 2);
-    if (away <= CENTRED && side <= LARGEST_BLURRED && side_above(cleaned, peak / FAINT) >= SHORTEST) {
-        TRY(pic_stroke_width(arena, cleaned.at, PREPARED_SIDE, PREPARED_SIDE, &width));
+    without_noise(arena, pixels, peak, &cleaned);
+    away = off_centre(&cleaned);
+    side = side_above(&cleaned, peak / 2);
+    if (away <= CENTRED && side <= LARGEST_BLURRED && side_above(&cleaned, peak / FAINT) >= SHORTEST) {
+        pic_stroke_width(arena, cleaned.at, PREPARED_SIDE, PREPARED_SIDE, &width);
         if (width > THIN_LINE) {
-            *is_form = 1;
-            return PREPARE_FINE;
+            is_form = 1;
+            return is_form;
         }
     }
-    TRY(pic_median_3(pixels.at, PREPARED_SIDE, PREPARED_SIDE, core.at));
-    if (side_above(core, peak / 2) < SHORTEST) {
-        return PREPARE_FINE;
+    pic_median_3(pixels->at, PREPARED_SIDE, PREPARED_SIDE, core.at);
+    if (side_above(&core, peak / 2) < SHORTEST) {
+        return is_form;
     }
     /* A thin line within the digit's box adds ink to one side, and a median takes most of it away. */
-    *is_form = away <= OFF_CENTRE || off_centre(core) <= OFF_CENTRE_WITHOUT_LINES ||
+    return away <= OFF_CENTRE || off_centre(&core) <= OFF_CENTRE_WITHOUT_LINES ||
                (side > DIGIT_SIDE && away <= OFF_CENTRE_WITH_LINES);
-    return PREPARE_FINE;
 }

@@ -29,30 +29,30 @@ static int within(int row, int height)
 }
 
 /* The median, over all columns, of what a line takes of the light in one of its rows; and its darkest level. */
-static float taken_by(struct pixels gray, const struct line *line, int offset, float *values)
+static float taken_by(const struct pixels *gray, const struct line *line, int offset, float *values)
 {
     float most = (float)(2 * line->depth);
 
-    for (int column = 0; column < gray.width; column++) {
-        struct band band = band_of(line, column, gray.height);
-        const uint8_t *at = gray.at + column;
-        int above = at[band.above * gray.width], below = at[band.below * gray.width];
-        float taken = (float)(pic_most(above, below) - at[within(band.first + offset, gray.height) * gray.width]);
+    for (int column = 0; column < gray->width; column++) {
+        struct band band = band_of(line, column, gray->height);
+        const uint8_t *at = gray->at + column;
+        int above = at[band.above * gray->width], below = at[band.below * gray->width];
+        float taken = (float)(pic_most(above, below) - at[within(band.first + offset, gray->height) * gray->width]);
 
         values[column] = taken < 0 ? 0 : taken > most ? most : taken;
     }
-    return pic_median_of_floats(values, gray.width);
+    return pic_median_of_floats(values, gray->width);
 }
 
-static float darkest_of(struct pixels gray, const struct line *line)
+static float darkest_of(const struct pixels *gray, const struct line *line)
 {
     int darkest = PIXEL_MAX;
 
-    for (int column = 0; column < gray.width; column++) {
-        struct band band = band_of(line, column, gray.height);
+    for (int column = 0; column < gray->width; column++) {
+        struct band band = band_of(line, column, gray->height);
 
         for (int i = 0; i < band.count; i++) {
-            darkest = pic_least(darkest, gray.at[within(band.first + i, gray.height) * gray.width + column]);
+            darkest = pic_least(darkest, gray->at[within(band.first + i, gray->height) * gray->width + column]);
         }
     }
     return (float)darkest;
@@ -74,10 +74,10 @@ static float given_back(float level, float paper, float taken, float darkest)
     return darkest + share * (paper - darkest > 0 ? paper - darkest : 0);
 }
 
-static int take_off(struct arena *arena, struct pixels gray, const struct line *line, int is_filled)
+static void take_off(struct arena *arena, const struct pixels *gray, const struct line *line, int is_filled)
 {
     size_t mark = arena->used;
-    int height = gray.height, width = gray.width, count = band_of(line, 0, height).count;
+    int height = gray->height, width = gray->width, count = band_of(line, 0, height).count;
     float *taken, *values, darkest = darkest_of(gray, line);
     uint8_t *cleaned;
 
@@ -89,7 +89,7 @@ static int take_off(struct arena *arena, struct pixels gray, const struct line *
     }
     for (int column = 0; column < width; column++) {
         struct band band = band_of(line, column, height);
-        uint8_t *at = gray.at + column;
+        uint8_t *at = gray->at + column;
         float above = at[band.above * width], below = at[band.below * width];
         float paper = above > below ? above : below;
 
@@ -108,21 +108,20 @@ static int take_off(struct arena *arena, struct pixels gray, const struct line *
         }
     }
     arena->used = mark;
-    return PREPARE_FINE;
 }
 
 /* Whether a picture holds ink, and none at its border. */
-static int is_inside(struct pixels gray, double ink)
+static int is_inside(const struct pixels *gray, double ink)
 {
-    int width = gray.width, height = gray.height, dark = 0, at_border = 0;
+    int width = gray->width, height = gray->height, dark = 0, at_border = 0;
     uint32_t histogram[256];
     double below;
 
-    pic_histogram(gray.at, width * height, histogram);
+    pic_histogram(gray->at, width * height, histogram);
     below = pic_median_of_levels(histogram, width * height) - ink / 2;
     for (int row = 0; row < height; row++) {
         for (int column = 0; column < width; column++) {
-            if (gray.at[row * width + column] < below) {
+            if (gray->at[row * width + column] < below) {
                 dark = 1;
                 at_border |= row == 0 || row == height - 1 || column == 0 || column == width - 1;
             }
@@ -144,18 +143,18 @@ static double median_gap(const struct lines *lines, double *values, double *gaps
 }
 
 /* Take level lines off, in place; is_changed is 0 where the picture stays as it is. */
-static int without_level_lines(struct arena *arena, struct pixels gray, double ink, int lone, int *is_changed)
+static int without_level_lines(struct arena *arena, const struct pixels *gray, double ink, int lone)
 {
+    int is_changed = 0;
     size_t mark = arena->used;
     double *values, *gaps, width, depth;
     struct pixels cleaned;
     struct lines lines;
 
-    *is_changed = 0;
-    TRY(pic_lines_in(arena, gray, &lines));
+    pic_lines_in(arena, gray, &lines);
     if (lines.count == 0) {
         arena->used = mark;
-        return PREPARE_FINE;
+        return is_changed;
     }
     TAKE(arena, values, lines.count);
     TAKE(arena, gaps, lines.count);
@@ -166,61 +165,61 @@ static int without_level_lines(struct arena *arena, struct pixels gray, double i
     width = pic_median_of_doubles(values, lines.count);
     depth = pic_median_of_doubles(gaps, lines.count);
     if (lines.count == 1 || median_gap(&lines, values, gaps) >= APART * width) {
-        TRY(pic_new_pixels(arena, gray.width, gray.height, &cleaned));
-        pic_copy(cleaned.at, gray.at, (size_t)(gray.width * gray.height));
+        pic_new_pixels(arena, gray->width, gray->height, &cleaned);
+        pic_copy(cleaned.at, gray->at, (size_t)(gray->width * gray->height));
         for (int i = 0; i < lines.count; i++) {
-            TRY(take_off(arena, cleaned, &lines.at[i], depth > ALIKE * ink));
+            take_off(arena, &cleaned, &lines.at[i], depth > ALIKE * ink);
         }
-        *is_changed = !(lines.count == 1 && !lone && depth > ALIKE * ink && !is_inside(cleaned, ink));
+        is_changed = !(lines.count == 1 && !lone && depth > ALIKE * ink && !is_inside(&cleaned, ink));
     }
-    if (*is_changed) {
-        pic_copy(gray.at, cleaned.at, (size_t)(gray.width * gray.height));
+    if (is_changed) {
+        pic_copy(gray->at, cleaned.at, (size_t)(gray->width * gray->height));
     }
     arena->used = mark;
-    return PREPARE_FINE;
+    return is_changed;
 }
 
-static void turn(struct pixels from, int is_inverted, struct pixels to)
+static void turn(const struct pixels *from, int is_inverted, const struct pixels *to)
 {
-    for (int row = 0; row < from.height; row++) {
-        for (int column = 0; column < from.width; column++) {
-            uint8_t level = from.at[row * from.width + column];
+    for (int row = 0; row < from->height; row++) {
+        for (int column = 0; column < from->width; column++) {
+            uint8_t level = from->at[row * from->width + column];
 
-            to.at[column * from.height + row] = is_inverted ? (uint8_t)(PIXEL_MAX - level) : level;
+            to->at[column * from->height + row] = is_inverted ? (uint8_t)(PIXEL_MAX - level) : level;
         }
     }
 }
 
-int pic_without_ruling(struct arena *arena, struct pixels *gray, int lone, int *is_ruled)
+int pic_without_ruling(struct arena *arena, struct pixels *gray, int lone)
 {
+    int is_ruled = 0;
     int count = gray->width * gray->height, lightest, darkest, is_light, is_level, is_upright;
     struct pixels toned, turned;
     double paper, ink;
     size_t mark;
 
-    *is_ruled = 0;
     if (pic_least(gray->width, gray->height) < SMALLEST_SIDE) {
-        return PREPARE_FINE;
+        return is_ruled;
     }
     lightest = (int)pic_quantile_of_levels(gray->at, count, 0.995);
     darkest = (int)pic_quantile_of_levels(gray->at, count, 0.005);
     paper = pic_quantile_of_levels(gray->at, count, 0.5);
     is_light = 2 * paper > lightest + darkest;
     ink = is_light ? paper - darkest : lightest - paper;
-    TRY(pic_new_pixels(arena, gray->width, gray->height, &toned));
+    pic_new_pixels(arena, gray->width, gray->height, &toned);
     mark = arena->used;
-    TRY(pic_new_pixels(arena, gray->height, gray->width, &turned));
+    pic_new_pixels(arena, gray->height, gray->width, &turned);
     for (int i = 0; i < count; i++) {
         toned.at[i] = is_light ? gray->at[i] : (uint8_t)(PIXEL_MAX - gray->at[i]);
     }
-    TRY(without_level_lines(arena, toned, ink, lone, &is_level));
-    turn(toned, 0, turned);
-    TRY(without_level_lines(arena, turned, ink, lone, &is_upright));
+    is_level = without_level_lines(arena, &toned, ink, lone);
+    turn(&toned, 0, &turned);
+    is_upright = without_level_lines(arena, &turned, ink, lone);
     if (is_level || is_upright) {
-        turn(turned, !is_light, toned);
+        turn(&turned, !is_light, &toned);
         *gray = toned;
-        *is_ruled = 1;
+        is_ruled = 1;
     }
     arena->used = mark;
-    return PREPARE_FINE;
+    return is_ruled;
 }
