@@ -7,6 +7,7 @@ import click
 
 from edgedigits.cli.options import data_option, terminal_progress
 from edgedigits.cli.terminal import complain, echo
+from edgedigits.file_names import DEFAULT_NAME, file_name
 
 if TYPE_CHECKING:
     from edgedigits.datasets.split import Split
@@ -86,6 +87,9 @@ def command(out: Path, data: Path | None) -> None:
     samples = _predict_samples(out, test_split)
 
     write_atomically(page, render_report(out, "digits", measured, samples).encode())
+    for file in exported:
+        if file.path.name == file_name(DEFAULT_NAME, "page"):
+            echo(f"\nPage to draw digits on: {file.path.resolve()}")
     echo(f"\nReport: {page.resolve()}")
     if failed:
         raise SystemExit(1)

@@ -21,7 +21,7 @@ from edgedigits_export.integers.fixed_point import read_fixed_point_network
 from edgedigits_export.integers.graph_kernels import IntegerGraph
 from edgedigits_export.integers.reference_kernels import RUNTIME as REFERENCE_RUNTIME
 from edgedigits_export.integers.reference_kernels import reference_probabilities
-from edgedigits_export.page.assemble import Proof, make_page
+from edgedigits_export.page.assemble import MODULE_TYPES, Proof, make_module, make_page
 from edgedigits_export.page.tables import tables_of
 from edgedigits_export.targets import ExportOptions
 
@@ -42,11 +42,15 @@ class PageFormat(TfliteFormat):
         """See ``ExportFormat.stamp``."""
         images = _proof_images()
         proof = Proof(images, reference_probabilities(made.content, images))
-        return {model: make_page(_tables(made), metadata, proof).encode()}
+        tables = _tables(made)
+        parts = (make_page(tables, metadata, proof), make_module(tables, metadata), MODULE_TYPES)
+        files = [model, *self.companions(model, options)]
+        return {file: part.encode() for file, part in zip(files, parts, strict=True)}
 
     def companions(self, model: str, options: ExportOptions) -> list[str]:
-        """Return nothing: a page is one file."""
-        return []
+        """Return the names of the module for developers and of its types; the page itself needs neither."""
+        name = model.removesuffix(".html")
+        return [f"{name}.mjs", f"{name}.d.mts"]
 
     def edges(self, precision: Precision, options: ExportOptions) -> Literal["uint8", "int8"]:
         """Return uint8: a page takes pixels, whatever the ``.tflite`` file takes that its integers are of."""

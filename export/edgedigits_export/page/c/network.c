@@ -31,8 +31,8 @@ typedef char shifting_right_rounds_down[((-1) >> 1) == -1 ? 1 : -1];
 /* So that no product of two lengths leaves 64 bits, and no place 31. */
 #define MOST_SIDE (1U << 24)
 #define MOST_VALUES (1U << 28)
-/* Multiplications of an image: some seconds. */
-#define MOST_WORK ((uint64_t)1 << 33)
+/* Multiplications of an image: half a minute. The largest network of edgedigits has 2^30, of which a row may be a 16th. */
+#define MOST_WORK ((uint64_t)1 << 35)
 #define LARGEST_SHIFT 62U
 /* Fixed-point numbers below 1 have 31 bits after the point: Q0.31. */
 #define FRACTION_BITS 31U
