@@ -15,7 +15,7 @@ def extra(name: str, purpose: str) -> Iterator[None]:
     """Turn a missing module inside the block into the exact line that installs it.
 
     Args:
-        name: the extra of edgedigits that brings the module: ``tflite``, ``bench`` or ``train``.
+        name: the extra of edgedigits that brings the module: ``tflite``, ``page``, ``bench`` or ``train``.
         purpose: what needs it, as the message begins: ``training``.
 
     Raises:

@@ -1,4 +1,4 @@
-"""``edgedigits export``: a trained network to TFLite, ONNX, ORT and C files."""
+"""``edgedigits export``: a trained network to TFLite, ONNX, ORT and C files, and to a page."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     "file_format",
     type=click.Choice([*(row.name for row in FORMATS.values() if row.exporter), "all"]),
     required=True,
-    help="c: C99 for microcontrollers. tflm: the int8 .tflite as a C array. all: every format in every precision.",
+    help="c: C99 for microcontrollers. tflm: the int8 .tflite as a C array. page: one .html to draw digits on, and a "
+    "module of the same for JavaScript. all: every format in every precision.",
 )
 @click.option(
     "--quantize",
@@ -121,6 +122,7 @@ def command(
       edgedigits export --format onnx --quantize float16     # digits.float16.onnx
       edgedigits export --format ort --quantize              # digits.int8.ort, for minimal builds
       edgedigits export --format c --selftest                # digits.c, digits.h, digits_selftest.c
+      edgedigits export --format page                        # digits.html, digits.mjs, digits.d.mts
       edgedigits export --format all --force
       edgedigits export theirs.keras --format all
       edgedigits export theirs.keras --format tflite --input-scale -1..1

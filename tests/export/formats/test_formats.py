@@ -502,10 +502,18 @@ def test_a_graph_with_another_operator_is_refused(models: Path, monkeypatch: pyt
         ("c", None, ["digits.c"]),
         ("c", "int8", ["digits.c"]),
         ("tflm", None, ["digits.tflm.c"]),
+        ("page", None, ["digits.html"]),
         (
             "all",
             "int8",
-            ["digits.int8.tflite", "digits.int8.onnx", "digits.int8.ort", "digits.c", "digits.tflm.c"],
+            [
+                "digits.int8.tflite",
+                "digits.int8.onnx",
+                "digits.int8.ort",
+                "digits.c",
+                "digits.tflm.c",
+                "digits.html",
+            ],
         ),
     ],
 )

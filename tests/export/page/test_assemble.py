@@ -1,0 +1,105 @@
+"""What stands in a page, read as text: its policy, its sentences, its size, and that nothing in it asks or stores."""
+
+import base64
+import hashlib
+import json
+import re
+import zlib
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from edgedigits.model_files.base91 import decode
+from edgedigits_export import page as page_room
+
+FOLDER = Path(page_room.__file__).parent
+ASKS_OR_STORES = re.compile(
+    r"\b(?:fetch|XMLHttpRequest|WebSocket|EventSource|sendBeacon|importScripts|localStorage|sessionStorage|indexedDB|"
+    r"cookie|eval|Function|innerHTML|outerHTML|insertAdjacentHTML|write|caches|serviceWorker)\b\s*[(.=]"
+)
+
+
+class Policy(HTMLParser):
+    """Collects the policy and the scripts of a page."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.policy, self.scripts, self.links = "", [], []
+
+    def handle_starttag(self, tag, attrs) -> None:
+        attributes = dict(attrs)
+        if attributes.get("http-equiv") == "Content-Security-Policy":
+            self.policy = attributes["content"]
+        self.links += [attributes[name] for name in ("src", "href") if name in attributes]
+
+    def handle_data(self, data) -> None:
+        if self.lasttag == "script" and data.strip():
+            self.scripts.append(data)
+
+
+@pytest.fixture(scope="module")
+def html(made) -> str:
+    return made.html()
+
+
+def unpacked(html: str) -> dict[str, str]:
+    packed, length = re.search(
+        r'^const PACKED = "([!-~]*)";\nconst BYTES = (\d+);$', html, re.MULTILINE
+    ).groups()
+    return json.loads(zlib.decompress(decode(packed, int(length)), -zlib.MAX_WBITS))
+
+
+def hash_of(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def test_the_policy_allows_what_is_in_the_page_and_nothing_else(html: str) -> None:
+    found = Policy()
+    found.feed(html)
+    (start,) = found.scripts
+    inner = unpacked(html)
+    assert found.policy.split("; ") == [
+        "default-src 'none'",
+        f"script-src {hash_of(start)} {hash_of(inner['script'])} 'wasm-unsafe-eval'",
+        f"style-src {hash_of(inner['style'])}",
+        "img-src data:",
+        "base-uri 'none'",
+        "form-action 'none'",
+    ]
+    assert found.links == ["data:,"]
+
+
+def test_nothing_in_the_scripts_asks_stores_or_makes_markup(html: str) -> None:
+    script = unpacked(html)["script"]
+    assert "textContent" in script
+    assert not ASKS_OR_STORES.search(script)
+    assert not ASKS_OR_STORES.search((FOLDER / "start.js").read_text())
+    assert "://" not in script
+
+
+def test_every_sentence_is_in_the_table_and_used() -> None:
+    texts = json.loads((FOLDER / "texts.json").read_text(encoding="utf-8"))
+    used = set(re.findall(r"\{\{text\.(\w+)\}\}", (FOLDER / "template.html").read_text(encoding="utf-8")))
+    assert used == set(texts["page"])
+    script = (FOLDER / "script.js").read_text(encoding="utf-8")
+    for key in texts["script"]:
+        assert re.search(rf'"{key}"|\b{key}[:,]|TEXTS\.{key}', script), key
+
+
+def test_each_code_of_the_preparation_has_a_sentence() -> None:
+    codes = dict(re.findall(r"(PREPARE_\w+) = (\d+)", (FOLDER / "c" / "prepare.h").read_text()))
+    texts = json.loads((FOLDER / "texts.json").read_text(encoding="utf-8"))["script"]["unread"]
+    assert sorted(map(int, codes.values())) == list(range(len(texts)))
+    assert all(texts[int(code)] for name, code in codes.items() if name != "PREPARE_FINE")
+    script = (FOLDER / "script.js").read_text(encoding="utf-8")
+    for name in ("NO_ROOM", "TOO_NARROW"):
+        assert f"const {name} = {codes[f'PREPARE_{name}']};" in script
+
+
+def test_a_page_of_the_default_network_is_small(html: str) -> None:
+    assert len(html.encode()) <= 160_000
+
+
+def test_the_same_network_gives_the_same_page(html: str, made) -> None:
+    assert made.html() == html
