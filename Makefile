@@ -89,7 +89,7 @@ WASM_FLAGS := --target=wasm32 -std=c99 -msimd128 -mbulk-memory -msign-ext -mnont
     -fno-slp-vectorize -fno-unroll-loops -ffreestanding -fvisibility=hidden -Wall -Wextra -Wconversion -Werror
 WASM_EXPORTS := allocate mark release network_scratch_bytes network_run prepare_arena_bytes prepare_rgba
 # The stack comes first in the memory: what runs over its end is stopped, and overwrites nothing.
-WASM_LINK := --no-entry --stack-first -z stack-size=65536 --strip-all --gc-sections
+WASM_LINK := --no-entry --stack-first -z stack-size=65536 --strip-all --gc-sections --compress-relocations
 
 wasm: ## build export/edgedigits_export/page/digits.wasm from page/c (make wasm WASM=another; `make wasm-packages` names what it needs)
 	@command -v $(WASM_CC) >/dev/null && command -v wasm-ld >/dev/null || { \
