@@ -7,6 +7,9 @@ MAX_PIXELS = 60_000_000
 pixel of some formats."""
 MAX_JPEG_PIXELS = 100_000_000
 """Likewise of a JPEG, which is decoded at a fraction of its size."""
+DRAFT_PIXELS = 6_000_000
+"""Pixels from which on a JPEG is decoded at a fraction of its size. Smaller ones are decoded as a browser does it, so
+that a page which prepares them reads the same pixels; it takes up to 40 ms more."""
 MAX_SCANNED_PIXELS = 2_000_000_000
 """Pixels times passes over them in a JPEG. A progressive one has about 10 passes; 140 bytes can ask for one more, which
 takes 60 ms at 100 megapixels."""

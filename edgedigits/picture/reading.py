@@ -21,6 +21,7 @@ from edgedigits.picture.gray import gray_of_array, gray_of_image
 from edgedigits.picture.levels import Pixels
 from edgedigits.picture.limits import (
     DETAIL_SIDE,
+    DRAFT_PIXELS,
     MAX_JPEG_PIXELS,
     MAX_PIXELS,
     MAX_SCANNED_PIXELS,
@@ -211,7 +212,8 @@ def decode(data: bytes) -> Image.Image:
     check_size(image.size, MAX_JPEG_PIXELS if kind == "JPEG" else MAX_PIXELS)
     if kind == "JPEG" and image.width * image.height * scans > MAX_SCANNED_PIXELS:
         raise ImageError(f"cannot be read: {scans:,} passes over its pixels; save it again")
-    image.draft(image.mode, (DETAIL_SIDE // 2, DETAIL_SIDE // 2))
+    if image.width * image.height > DRAFT_PIXELS:
+        image.draft(image.mode, (DETAIL_SIDE // 2, DETAIL_SIDE // 2))
     return image
 
 

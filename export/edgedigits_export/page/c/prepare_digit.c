@@ -58,8 +58,8 @@ static int find_in(struct arena *arena, const struct pixels *gray, int *dark, st
 }
 
 /* Cut what was found, with some paper around it, out of the picture scale times as large. */
-static void around(struct arena *arena, const struct pixels *gray, const struct pixels *whole, const struct finding *finding,
-                  double scale, struct pixels *cut)
+static void around(struct arena *arena, const struct pixels *gray, const struct pixels *whole,
+                   const struct finding *finding, double scale, struct pixels *cut)
 {
     int down = (finding->height - whole->height) / 2, across = (finding->width - whole->width) / 2;
     struct box box = finding->box, part;
@@ -122,8 +122,8 @@ static int check_digit(struct arena *arena, struct finding *finding)
 }
 
 /* Look at a small digit again, from closer. */
-static int look_closer(struct arena *arena, const struct pixels *gray, const struct pixels *whole, int is_drawing, int dark,
-                       int is_ruled, struct finding *finding)
+static int look_closer(struct arena *arena, const struct pixels *gray, const struct pixels *whole, int is_drawing,
+                       int dark, int is_ruled, struct finding *finding)
 {
     double scale = (double)pic_longer(gray->width, gray->height) / pic_longer(whole->width, whole->height);
     struct pixels cut, closer;

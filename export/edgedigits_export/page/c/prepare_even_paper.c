@@ -35,7 +35,8 @@ static int clear(struct arena *arena, const float *contrast, struct finding *fin
 }
 
 /* Whether ink in a margin is a digit to which the picture, (width, height), was cut, by the part that is largest. */
-static int is_cut_digit(const struct finding *finding, const uint8_t *mask, int width, int height, const struct box *main)
+static int is_cut_digit(const struct finding *finding, const uint8_t *mask, int width, int height,
+                        const struct box *main)
 {
     int covered = 0, whole = 0, is_digit;
     double sides[4], most = 0;

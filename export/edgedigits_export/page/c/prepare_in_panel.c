@@ -206,7 +206,8 @@ static int tones_of(const struct pixels *gray, int ranges[TONES][2])
 }
 
 /* The panels of one tone, the largest first. */
-static void panels_of(struct arena *arena, const struct pixels *gray, const int range[2], struct panel **panels, int *count)
+static void panels_of(struct arena *arena, const struct pixels *gray, const int range[2], struct panel **panels,
+                      int *count)
 {
     int width = gray->width, height = gray->height, most = 0;
     struct components parts;
@@ -272,7 +273,8 @@ static int look_in(struct arena *arena, const struct panel *panel, const struct 
            !(finding->is_cut || pic_touches(&finding->box, finding->width, finding->height));
 }
 
-int pic_in_panel(struct arena *arena, const struct pixels *gray, const struct pixels *whole, int papers, struct finding *finding)
+int pic_in_panel(struct arena *arena, const struct pixels *gray, const struct pixels *whole, int papers,
+                 struct finding *finding)
 {
     struct panel seen[MOST_PANELS], *panels;
     int ranges[TONES][2], tones = tones_of(whole, ranges), looks = 0, count;

@@ -18,7 +18,8 @@ struct outline {
     int *starts, *stops, *upper, *lower;
 };
 
-static void outline_of(struct arena *arena, const uint8_t *mask, int stride, const struct box *box, struct outline *outline)
+static void outline_of(struct arena *arena, const uint8_t *mask, int stride, const struct box *box,
+                       struct outline *outline)
 {
     int width = box->right - box->left, height = box->bottom - box->top;
 

@@ -244,7 +244,8 @@ int pic_on_patterned_paper(struct arena *arena, const struct pixels *gray, struc
 int pic_is_panel(struct arena *arena, const struct components *parts, int index);
 int pic_panel(struct arena *arena, const struct components *parts, int index, struct panel *panel);
 int pic_may_be_panel(const struct components *parts, int index);
-int pic_in_panel(struct arena *arena, const struct pixels *gray, const struct pixels *whole, int papers, struct finding *finding);
+int pic_in_panel(struct arena *arena, const struct pixels *gray, const struct pixels *whole, int papers,
+                 struct finding *finding);
 int pic_without_ruling(struct arena *arena, struct pixels *gray, int lone);
 int pic_find(struct arena *arena, const struct pixels *gray, int papers, struct finding *finding);
 int pic_find_digit(struct arena *arena, const struct pixels *gray, struct pixels *ink);

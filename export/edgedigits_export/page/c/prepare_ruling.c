@@ -191,7 +191,8 @@ static void rows_through(const double *x, const double *y, int count, double slo
 }
 
 /* Whether places lie on a straight line that reaches both sides, or leaves the picture above or below before. */
-static int is_straight(const double *x, const double *y, int count, const uint8_t seen[STRIPS], const struct pixels *gray)
+static int is_straight(const double *x, const double *y, int count, const uint8_t seen[STRIPS],
+                       const struct pixels *gray)
 {
     double slope, place, away[STRIPS];
 
@@ -213,8 +214,8 @@ static int is_straight(const double *x, const double *y, int count, const uint8_
 }
 
 /* The line that some dips make; is_line is 0 where they make none. Its rows are in the arena. */
-static int line_of(struct arena *arena, const struct dips *dips, uint8_t *chosen, const struct pixels *gray, double slope,
-                   struct line *line)
+static int line_of(struct arena *arena, const struct dips *dips, uint8_t *chosen, const struct pixels *gray,
+                   double slope, struct line *line)
 {
     int is_line = 0;
     double depth, *room, x[STRIPS], y[STRIPS];
@@ -310,8 +311,8 @@ static void add_between(struct arena *arena, const int *votes, const struct pixe
 }
 
 /* Follow the votes of the best slope, the most first, to lines. */
-static void follow(struct arena *arena, struct dips *dips, const struct pixels *gray, double slope, int count, const int *votes,
-                  int *left, struct lines *lines)
+static void follow(struct arena *arena, struct dips *dips, const struct pixels *gray, double slope, int count,
+                   const int *votes, int *left, struct lines *lines)
 {
     uint8_t *chosen;
     int ruled = 0;

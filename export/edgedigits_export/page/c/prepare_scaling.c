@@ -168,7 +168,8 @@ static void resize(struct arena *arena, const uint8_t *from, int width, int heig
 {
     int down_first = is_down_first(width, height, new_width, new_height);
     int between_width = down_first ? width : new_width, between_height = down_first ? new_height : height;
-    struct rows first = {from, width, height, channels, NULL}, second = {NULL, between_width, between_height, channels, NULL};
+    struct rows first = {from, width, height, channels, NULL};
+    struct rows second = {NULL, between_width, between_height, channels, NULL};
     size_t mark = arena->used;
     struct coefficients across, down;
     uint8_t *between;
