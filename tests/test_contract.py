@@ -73,6 +73,7 @@ def test_the_contract_is_the_published_one():
         ("ort", "int8", "digits.int8.ort"),
         ("c", "int8", "digits.c"),
         ("tflm", "int8", "digits.tflm.c"),
+        ("page", "int8", "digits.html"),
     ],
 )
 def test_file_names_say_format_and_precision(file_format, precision, expected):

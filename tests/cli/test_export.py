@@ -81,6 +81,7 @@ def visible(folder: Path) -> set[str]:
         # As in the tests of C files below.
         pytest.param(("--format", "c"), {"digits.c"}, marks=pytest.mark.stress),
         (("--format", "tflm"), {"digits.tflm.c"}),
+        (("--format", "page"), {"digits.html"}),
         # The whole of it stands in tests/export/test_export.py.
         pytest.param(("--format", "all"), set(EXPORTED), marks=pytest.mark.stress),
         (("--format", "all", "--quantize", "float16"), {"digits.float16.tflite", "digits.float16.onnx"}),
@@ -94,6 +95,7 @@ def test_the_options_name_the_files(
     assert result.exit_code == 0, result.stderr
     headers = {name.removesuffix("c") + "h" for name in written if name.endswith(".c")}
     beside = {name.replace(".ort", ".required_operators.config") for name in written if name.endswith(".ort")}
+    beside |= {"digits.mjs", "digits.d.mts"} if "digits.html" in written else set()
     assert visible(tmp_path) == written | headers | beside | {"manifest.json", "reference.npz"}
     for name in written:
         size = (tmp_path / name).stat().st_size

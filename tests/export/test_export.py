@@ -74,7 +74,7 @@ def test_another_process_gives_the_same_bytes_and_completes_the_folder(network: 
     assert printed == hashes(models)
     assert visible(network.parent) == {
         *NAMES, *OPERATORS, *(name.removesuffix("c") + "h" for name in NAMES if name.endswith(".c")),
-        "digits.keras", "reference.npz", "manifest.json", "MODEL_CARD.md",
+        "digits.mjs", "digits.d.mts", "digits.keras", "reference.npz", "manifest.json", "MODEL_CARD.md",
     }  # fmt: skip
     ours, theirs = (
         read_manifest(folder)["networks"]["digits"]["files"] for folder in (network.parent, models)

@@ -302,7 +302,7 @@ def test_a_network_goes_through_the_gate_to_every_format_that_holds_it(
     graph = load_inference_graph(path)
     targets = [target for target in FORMATS if target not in obstacles(graph, FORMATS)]
     assert {target.precision for target in targets} == {"float32", "float16", "dynamic", "int8"}
-    assert {target.format for target in targets} == {"c", "onnx", "ort", "tflite", "tflm"}
+    assert {target.format for target in targets} == {"c", "onnx", "ort", "page", "tflite", "tflm"}
     if name == "tflite_tutorial":
         # The command exports another such network to all of them.
         targets = (Target("onnx", "float32"), Target("tflite", "int8"))

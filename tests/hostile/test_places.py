@@ -18,7 +18,7 @@ from edgedigits.runtimes.opening import open_model
 from edgedigits_export import load_inference_graph
 
 PREDICTOR = DigitPredictor()
-SUFFIXES = ("", ".onnx", ".ort", ".tflite", ".keras", ".c", ".tflm.c")
+SUFFIXES = ("", ".onnx", ".ort", ".tflite", ".keras", ".c", ".tflm.c", ".html")
 TAKE_A_PATH: dict[str, Callable[[Path], object]] = {
     "DigitPredictor": DigitPredictor,
     "predict": PREDICTOR.predict,

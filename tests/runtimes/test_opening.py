@@ -27,6 +27,7 @@ FILES = (
     "digits.onnx",
     "digits.c",
     "digits.tflm.c",
+    "digits.html",
 )
 every_file = pytest.mark.parametrize("name", FILES)
 

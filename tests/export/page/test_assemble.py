@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from edgedigits.model_files.base91 import decode
+from edgedigits.model_files.base91 import decode, encode
 from edgedigits_export import page as page_room
 
 FOLDER = Path(page_room.__file__).parent
@@ -103,3 +103,10 @@ def test_a_page_of_the_default_network_is_small(html: str) -> None:
 
 def test_the_same_network_gives_the_same_page(html: str, made) -> None:
     assert made.html() == html
+
+
+def test_all_but_the_network_takes_little(html: str, made) -> None:
+    compressor = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS, 9, zlib.Z_FILTERED)
+    tables = len(encode(compressor.compress(made.tables) + compressor.flush()))
+    # Half of it is the preparation of pictures.
+    assert len(html.encode()) - tables <= 58_000

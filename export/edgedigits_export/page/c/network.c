@@ -400,7 +400,7 @@ uint32_t network_scratch_bytes(const uint8_t *tables, uint32_t bytes)
 /** Divide by a power of two and round to nearest, halves up. */
 static int64_t rounding_shift(int64_t value, uint32_t bits)
 {
-    return (value + ((int64_t)1 << (bits - 1))) >> bits;
+    return (int64_t)((uint64_t)value + ((uint64_t)1 << (bits - 1))) >> bits;
 }
 
 /** Multiply by a number in Q0.31: gemmlowp's saturating rounding doubling high multiply, where nothing saturates. */
@@ -443,7 +443,7 @@ static uint8_t rescaled_byte(int32_t value, int32_t multiplier, uint32_t shift, 
 #define BYTE_OF_ZERO 128
 
 /** Divide a sum of TFLite's own numbers, halves away from 0, and make a byte of it. */
-static uint8_t average(int32_t sum, int32_t count)
+static uint8_t average(int64_t sum, int64_t count)
 {
     return (uint8_t)((sum > 0 ? sum + count / 2 : sum - count / 2) / count + BYTE_OF_ZERO);
 }
@@ -785,7 +785,7 @@ static uint8_t pooled(const record *layer, const uint8_t *input, const window *u
         return (uint8_t)found;
     }
     return layer->pooling == AVERAGE
-        ? average(found, (int32_t)count)
+        ? average(found, count)
         : rescaled_byte(found, layer->factors[0], layer->factor_shifts[0], layer->final_zero);
 }
 
