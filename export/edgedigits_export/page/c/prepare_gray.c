@@ -46,9 +46,13 @@ static int colour_of(const uint8_t *rgba, int count)
     int most = 0;
 
     for (; count > 0; count--, rgba += 4) {
-        int highest = pic_most(pic_most(rgba[0], rgba[1]), rgba[2]);
-        int lowest = pic_least(pic_least(rgba[0], rgba[1]), rgba[2]);
+        int highest, lowest;
 
+        if (rgba[0] == rgba[1] && rgba[1] == rgba[2]) {
+            continue;
+        }
+        highest = pic_most(pic_most(rgba[0], rgba[1]), rgba[2]);
+        lowest = pic_least(pic_least(rgba[0], rgba[1]), rgba[2]);
         most = pic_most(most, highest - lowest);
     }
     return most;

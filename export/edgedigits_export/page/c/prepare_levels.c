@@ -17,23 +17,32 @@ void *pic_take(struct arena *arena, size_t bytes)
     return taken;
 }
 
+/* In WebAssembly both are one instruction. */
 void pic_copy(void *to, const void *from, size_t bytes)
 {
+#ifdef __wasm_bulk_memory__
+    __builtin_memcpy(to, from, bytes);
+#else
     uint8_t *target = to;
     const uint8_t *source = from;
 
     for (size_t i = 0; i < bytes; i++) {
         target[i] = source[i];
     }
+#endif
 }
 
 void pic_fill(void *to, uint8_t value, size_t bytes)
 {
+#ifdef __wasm_bulk_memory__
+    __builtin_memset(to, value, bytes);
+#else
     uint8_t *target = to;
 
     for (size_t i = 0; i < bytes; i++) {
         target[i] = value;
     }
+#endif
 }
 
 void pic_new_pixels(struct arena *arena, int width, int height, struct pixels *made)
