@@ -3,6 +3,7 @@
 
 #define COLOUR_SIDE 64
 #define MIN_COLOUR 24
+#define MOST_ROUNDING 4
 #define COLOUR_GAIN 1.6
 #define LEAST_SQUARES 8
 #define MIN_TRANSPARENT_CONTRAST 32
@@ -39,14 +40,37 @@ static void local_contrast(struct arena *arena, const uint8_t *rgba, int width, 
     arena->used = mark;
 }
 
+/* How far red, green and blue are apart in any pixel. */
+static int colour_of(const uint8_t *rgba, int count)
+{
+    int most = 0;
+
+    for (; count > 0; count--, rgba += 4) {
+        int highest, lowest;
+
+        if (rgba[0] == rgba[1] && rgba[1] == rgba[2]) {
+            continue;
+        }
+        highest = pic_most(pic_most(rgba[0], rgba[1]), rgba[2]);
+        lowest = pic_least(pic_least(rgba[0], rgba[1]), rgba[2]);
+        most = pic_most(most, highest - lowest);
+    }
+    return most;
+}
+
 /* Find the channel in which ink stands out far more than in the luminance; 3 where there is none. */
 static void best_channel(struct arena *arena, const uint8_t *rgba, int width, int height, int *best)
 {
     size_t mark = arena->used;
-    int longer = pic_longer(width, height), is_coloured = 0;
+    int longer = pic_longer(width, height);
     double contrasts[4], highest;
     const uint8_t *small = rgba;
 
+    *best = 3;
+    /* Averages differ by no more than what they are averages of, but for their rounding. */
+    if (colour_of(rgba, width * height) < MIN_COLOUR - MOST_ROUNDING) {
+        return;
+    }
     if (longer > COLOUR_SIDE) {
         int new_width, new_height;
         uint8_t *made;
@@ -58,15 +82,7 @@ static void best_channel(struct arena *arena, const uint8_t *rgba, int width, in
         width = new_width;
         height = new_height;
     }
-    for (int i = 0; i < width * height; i++) {
-        const uint8_t *at = small + i * 4;
-        int highest_level = pic_most(pic_most(at[0], at[1]), at[2]);
-        int lowest_level = pic_least(pic_least(at[0], at[1]), at[2]);
-
-        is_coloured |= highest_level - lowest_level >= MIN_COLOUR;
-    }
-    *best = 3;
-    if (is_coloured) {
+    if (colour_of(small, width * height) >= MIN_COLOUR) {
         for (int channel = 0; channel < 4; channel++) {
             local_contrast(arena, small, width, height, channel, &contrasts[channel]);
         }

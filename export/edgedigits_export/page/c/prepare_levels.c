@@ -1,6 +1,10 @@
 /* levels.py: what is measured of levels; sums in NumPy's order; memory. */
 #include "prepare_rooms.h"
 
+#ifdef __wasm_simd128__
+#include <wasm_simd128.h>
+#endif
+
 void *pic_take(struct arena *arena, size_t bytes)
 {
     size_t rounded = (bytes + 7) & ~(size_t)7;
@@ -13,23 +17,32 @@ void *pic_take(struct arena *arena, size_t bytes)
     return taken;
 }
 
+/* In WebAssembly both are one instruction. */
 void pic_copy(void *to, const void *from, size_t bytes)
 {
+#ifdef __wasm_bulk_memory__
+    __builtin_memcpy(to, from, bytes);
+#else
     uint8_t *target = to;
     const uint8_t *source = from;
 
     for (size_t i = 0; i < bytes; i++) {
         target[i] = source[i];
     }
+#endif
 }
 
 void pic_fill(void *to, uint8_t value, size_t bytes)
 {
+#ifdef __wasm_bulk_memory__
+    __builtin_memset(to, value, bytes);
+#else
     uint8_t *target = to;
 
     for (size_t i = 0; i < bytes; i++) {
         target[i] = value;
     }
+#endif
 }
 
 void pic_new_pixels(struct arena *arena, int width, int height, struct pixels *made)
@@ -248,6 +261,25 @@ int pic_odd(double length, int at_least)
     return pic_most(at_least, pic_round(length)) | 1;
 }
 
+/* Make each value the larger, or smaller, of itself and the one some places ahead. */
+static void join(uint8_t *flat, int count, int ahead, int largest)
+{
+    int i = 0;
+
+#ifdef __wasm_simd128__
+    for (; i + 16 <= count; i += 16) {
+        v128_t here = wasm_v128_load(flat + i), there = wasm_v128_load(flat + i + ahead);
+
+        wasm_v128_store(flat + i, largest ? wasm_u8x16_max(here, there) : wasm_u8x16_min(here, there));
+    }
+#endif
+    for (; i < count; i++) {
+        uint8_t there = flat[i + ahead];
+
+        flat[i] = (flat[i] > there) == largest ? flat[i] : there;
+    }
+}
+
 /* The extremum of 2 values, of 4, of 8... and one more step to the width, over rows of a flat array, as in Python. */
 static void slide(uint8_t *flat, int count, int window, int step, int largest)
 {
@@ -255,18 +287,9 @@ static void slide(uint8_t *flat, int count, int window, int step, int largest)
 
     while (span < window) {
         int further = pic_least(span, window - span);
-        const uint8_t *ahead = flat + further * step;
 
         count -= further * step;
-        if (largest) {
-            for (int i = 0; i < count; i++) {
-                flat[i] = flat[i] > ahead[i] ? flat[i] : ahead[i];
-            }
-        } else {
-            for (int i = 0; i < count; i++) {
-                flat[i] = flat[i] < ahead[i] ? flat[i] : ahead[i];
-            }
-        }
+        join(flat, count, further * step, largest);
         span += further;
     }
 }
