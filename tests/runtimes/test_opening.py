@@ -55,6 +55,7 @@ def test_pixels_go_in_and_probabilities_come_out(
     assert runtime == {
         "digits.keras": "keras",
         "digits.onnx": "onnxruntime",
+        "digits.html": "wasmtime",
         "digits.c": "gcc" if "gcc" in runtime else "clang",
     }.get(name, "ai-edge-litert")
     assert version[0].isdigit()
@@ -94,7 +95,7 @@ def test_threads_change_no_answer(name: str, models: Path, dataset: tuple[Split,
 @pytest.mark.parametrize("asked", [0, 2])
 def test_a_model_knows_how_many_threads_it_may_use(name: str, asked: int, models: Path) -> None:
     # C code has one; TensorFlow takes what the environment says, whoever asks; 0 stands for one per core.
-    own = {"digits.c": 1, "digits.keras": int(os.environ["TF_NUM_INTRAOP_THREADS"])}
+    own = {"digits.c": 1, "digits.html": 1, "digits.keras": int(os.environ["TF_NUM_INTRAOP_THREADS"])}
     assert open_model(models / name, threads=asked).threads == own.get(name, asked or os.cpu_count())
 
 
@@ -122,7 +123,7 @@ def test_both_ways_to_ask_keras_give_the_same_answers(models: Path, dataset: tup
 def test_a_suffix_of_no_format_is_refused_before_the_file_is_looked_for(name: str, tmp_path: Path) -> None:
     with pytest.raises(
         ModelFileError,
-        match=r"expected a file that ends in \.keras, \.h5, \.hdf5, \.tflite, \.onnx, \.ort, \.c; name",
+        match=r"expected a file that ends in \.keras, \.h5, \.hdf5, \.tflite, \.onnx, \.ort, \.c, \.html; name",
     ):
         open_model(tmp_path / name)
 

@@ -568,6 +568,7 @@ for (const [key, value] of Object.entries(factsOf(facts.metadata))) {
 $("heading").textContent = isDigits ? text("draw") : text("drawOther", { labels: facts.labels.join(", ") });
 
 $("camera").hidden = !isDigits;
+$("bars").classList.toggle("named", !isDigits);
 
 wipe();
 show(null);
