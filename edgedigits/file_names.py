@@ -10,6 +10,8 @@ CHECKPOINT = "checkpoint.npz"
 """The state of a run that is not finished, beside its network."""
 SELFTEST_ENDING = "_selftest.c"
 """What the name of a C file ends in that holds pictures for the bring-up of a board, and no network."""
+PREPARE_ENDING = "_prepare.c"
+"""What the name of a C file ends in that holds the preparation of pictures, and no network."""
 
 
 def file_name(name: str, file_format: str, precision: Precision = "float32") -> str:

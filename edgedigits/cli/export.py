@@ -83,6 +83,11 @@ if TYPE_CHECKING:
     is_flag=True,
     help="With c or all: add NAME_selftest.c, ten pictures with expected answers for the bring-up of a board.",
 )
+@click.option(
+    "--prepare",
+    is_flag=True,
+    help="With c or all: add NAME_prepare.c and .h, which bring a camera's gray frame into 28x28 pixels.",
+)
 @input_scale_option("the network was")
 @click.option("--force", is_flag=True, help="Replace files that exist.")
 @data_option
@@ -96,6 +101,7 @@ def command(
     quantize: Precision | None,
     out: Path | None,
     selftest: bool,
+    prepare: bool,
     data: Path | None,
     models: Path,
     name: str,
@@ -122,6 +128,7 @@ def command(
       edgedigits export --format onnx --quantize float16     # digits.float16.onnx
       edgedigits export --format ort --quantize              # digits.int8.ort, for minimal builds
       edgedigits export --format c --selftest                # digits.c, digits.h, digits_selftest.c
+      edgedigits export --format c --prepare                 # digits.c, digits.h, digits_prepare.c, digits_prepare.h
       edgedigits export --format page                        # digits.html, digits.mjs, digits.d.mts
       edgedigits export --format all --force
       edgedigits export theirs.keras --format all
@@ -134,7 +141,7 @@ def command(
 
     with extra("train", "exporting"):
         from edgedigits_export import ExportOptions, export_model
-    targets = _targets(file_format, quantize, selftest=selftest)
+    targets = _targets(file_format, quantize, companions={"selftest": selftest, "prepare": prepare})
     progress = terminal_progress(quiet, needs="train")
     graph, targets = _load(network, out, targets, progress, are_all=file_format == "all")
     exported, failed = export_model(
@@ -143,7 +150,7 @@ def command(
         *(read_split(data, part, graph.labels, progress=progress) for part in PARTS),
         folder=out,
         graph=graph,
-        options=ExportOptions(selftest=selftest, **choices),
+        options=ExportOptions(selftest=selftest, prepare=prepare, **choices),
         progress=progress,
     )
     print_exports(exported, failed, as_json=as_json)
@@ -191,15 +198,18 @@ def _possible(
     return tuple(target for target in targets if target not in left_out)
 
 
-def _targets(file_format: str, quantize: Precision | None, *, selftest: bool) -> tuple["Target", ...]:
+def _targets(
+    file_format: str, quantize: Precision | None, *, companions: dict[str, bool]
+) -> tuple["Target", ...]:
     from edgedigits_export import select_targets
 
     try:
         targets = select_targets(file_format, quantize)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    if selftest and file_format not in ("c", "all"):
-        raise click.UsageError("--selftest belongs to --format c")
+    for option, is_wanted in companions.items():
+        if is_wanted and file_format not in ("c", "all"):
+            raise click.UsageError(f"--{option} belongs to --format c")
     return targets
 
 

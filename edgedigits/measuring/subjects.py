@@ -12,7 +12,7 @@ from edgedigits.contract import LABELS
 from edgedigits.datasets.read import read_split
 from edgedigits.datasets.split import Split
 from edgedigits.errors import ForeignModelError, ModelFileError, ModelNotFoundError
-from edgedigits.file_names import SELFTEST_ENDING, network_name
+from edgedigits.file_names import PREPARE_ENDING, SELFTEST_ENDING, network_name
 from edgedigits.format_table import FORMATS, format_of, is_keras
 from edgedigits.input_scale import InputScale
 from edgedigits.measuring.fed_models import open_fed_model
@@ -144,7 +144,7 @@ def model_files(folder: Path, name: str | None = None) -> list[Path]:
         for path in sorted(folder.glob(f"*{row.ending}"), key=lambda path: (len(path.name), path.name))
         if format_of(path) == row
         and name in (None, network_name(path))
-        and not path.name.endswith(SELFTEST_ENDING)
+        and not path.name.endswith((SELFTEST_ENDING, PREPARE_ENDING))
     ]
     if not found:
         raise ModelFileError(folder, "no model files in this folder", "export some with `edgedigits export`")

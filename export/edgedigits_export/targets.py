@@ -54,6 +54,8 @@ class ExportOptions:
     """What the network was trained on; None for what it declares, or what training images tell."""
     selftest: bool = False
     """Whether pictures with expected answers come with the C file, for the bring-up of a board."""
+    prepare: bool = False
+    """Whether the preparation of pictures comes with the C file, for the frames of a camera."""
 
     def __post_init__(self) -> None:
         """Refuse what nothing can be exported with.

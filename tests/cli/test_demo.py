@@ -80,7 +80,7 @@ def test_every_table_names_the_data(offline: Result) -> None:
 
 def test_every_format_is_verified_and_measured(offline: Result, folder: Path) -> None:
     for name in EXPORTED:
-        # Verified, and measured; a folder's C files are only measured where there is a compiler, and pages have to be named.
+        # Verified, and measured; C files only where there is a compiler, and pages where they are named.
         is_measured = not name.endswith(".html") and (find_compiler() or not name.endswith(".c"))
         times = 2 if is_measured else 1
         assert offline.stdout.count(f"{name} ") >= times

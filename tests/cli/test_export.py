@@ -191,7 +191,7 @@ def test_the_calibration_options_stand_in_the_receipt(models: Path, tmp_path: Pa
     assert (metadata["calibration"]["images"], metadata["calibration"]["seed"]) == (150, 9)
 
 
-BESIDE = ("digits.h", "digits_selftest.c")
+BESIDE = ("digits.h", "digits_selftest.c", "digits_prepare.c", "digits_prepare.h")
 
 
 @pytest.mark.c_compiler
@@ -201,7 +201,16 @@ def test_a_file_beside_the_c_file_is_not_replaced_without_force(
 ) -> None:
     (tmp_path / name).write_text("precious")
     result = export(
-        "--format", "c", "--selftest", *WIDE_GATE, "--models", models, "--out", tmp_path, "--quiet"
+        "--format",
+        "c",
+        "--selftest",
+        "--prepare",
+        *WIDE_GATE,
+        "--models",
+        models,
+        "--out",
+        tmp_path,
+        "--quiet",
     )
     assert result.exit_code == 1
     assert result.stderr == f"edgedigits: {tmp_path / name}: exists already; give --force to replace it\n"
@@ -209,13 +218,22 @@ def test_a_file_beside_the_c_file_is_not_replaced_without_force(
 
 
 @pytest.mark.c_compiler
-def test_the_selftest_comes_with_the_c_file_and_by_force_in_place_of_others(
+def test_what_belongs_to_the_c_file_comes_with_it_and_by_force_in_place_of_others(
     models: Path, tmp_path: Path
 ) -> None:
     for name in BESIDE:
         (tmp_path / name).write_text("precious")
     result = export(
-        "--format", "c", "--selftest", *WIDE_GATE, "--models", models, "--out", tmp_path, "--force"
+        "--format",
+        "c",
+        "--selftest",
+        "--prepare",
+        *WIDE_GATE,
+        "--models",
+        models,
+        "--out",
+        tmp_path,
+        "--force",
     )
     assert result.exit_code == 0, result.stderr
     assert {"digits.c", *BESIDE} <= visible(tmp_path)
@@ -384,6 +402,7 @@ def test_what_is_no_digits_network_is_one_line_and_nothing_is_written(
         (("--format", "c", "--quantize", "dynamic"), "c files come as int8, not as dynamic"),
         (("--format", "tflm", "--quantize", "float16"), "tflm files come as int8, not as float16"),
         (("--format", "tflm", "--selftest"), "--selftest belongs to --format c"),
+        (("--format", "onnx", "--prepare"), "--prepare belongs to --format c"),
         (("--format", "tflite", "--quantize", "int4"), "--quantize"),
         (("--format", "onnx", "--opset", "12"), "--opset"),
         (("--format", "onnx", "--opset", "19"), "--opset"),

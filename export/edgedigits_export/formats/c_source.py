@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from edgedigits.contract import LABELS
 from edgedigits.datasets.split import Split
-from edgedigits.file_names import SELFTEST_ENDING
+from edgedigits.file_names import PREPARE_ENDING, SELFTEST_ENDING
 from edgedigits.format_table import Precision
 from edgedigits.measuring.verify import Verification, run_all
 from edgedigits.metadata import ModelMetadata
@@ -35,6 +35,7 @@ from edgedigits_export.integers.fixed_point import read_fixed_point_network
 from edgedigits_export.integers.graph_kernels import IntegerGraph
 from edgedigits_export.integers.reference_kernels import RUNTIME as REFERENCE_RUNTIME
 from edgedigits_export.integers.reference_kernels import reference_probabilities
+from edgedigits_export.page.prepare_source import prepare_header, prepare_source
 from edgedigits_export.targets import ExportOptions
 
 CNetwork = ChainNetwork | LayeredNetwork | PackedNetwork
@@ -144,6 +145,38 @@ def render_selftest(
     )
 
 
+def render_prepare(name: str, network: CNetwork, metadata: ModelMetadata) -> tuple[str, str]:
+    """Write what brings a camera's frame into 28x28 pixels, the same for all networks: source and header.
+
+    Arguments as of ``render_selftest``.
+    """
+    source, header = prepare_names(name)
+    return (
+        render(
+            "prepare.j2",
+            source,
+            "brings a picture of a digit into the form that the network reads",
+            metadata,
+            tflite_sha256=network.sha256,
+            text=prepare_source(header).rstrip("\n"),
+        ),
+        render(
+            "prepare.j2",
+            header,
+            "how to call the preparation of the C file beside it",
+            metadata,
+            tflite_sha256=network.sha256,
+            text=prepare_header().rstrip("\n"),
+        ),
+    )
+
+
+def prepare_names(name: str) -> tuple[str, str]:
+    """Return the names of the files with the preparation of pictures: source and header."""
+    source = f"{name}{PREPARE_ENDING}"
+    return source, f"{source.removesuffix('.c')}.h"
+
+
 def selftest_name(name: str) -> str:
     """Return the name of the file with pictures for the bring-up of a board."""
     return f"{name}{SELFTEST_ENDING}"
@@ -221,13 +254,17 @@ class CFormat(TfliteFormat):
         parts = [render_source(name, network, metadata), render_header(name, network, metadata)]
         if options.selftest:
             parts.append(render_selftest(name, network, metadata, _selftest_pictures(made.content, split)))
+        if options.prepare:
+            parts += render_prepare(name, network, metadata)
         files = [model, *self.companions(model, options)]
         return {file: part.encode() for file, part in zip(files, parts, strict=True)}
 
     def companions(self, model: str, options: ExportOptions) -> list[str]:
-        """Return the names of the header and, where it is asked for, of the self-test."""
+        """Return the names of the header and, where they are asked for, of the self-test and the preparation."""
         name = model.removesuffix(".c")
-        return [f"{name}.h", *([selftest_name(name)] if options.selftest else [])]
+        selftest = [selftest_name(name)] if options.selftest else []
+        prepare = prepare_names(name) if options.prepare else ()
+        return [f"{name}.h", *selftest, *prepare]
 
     def edges(self, precision: Precision, options: ExportOptions) -> Literal["uint8", "int8"]:
         """Return uint8: C code takes pixels, whatever the ``.tflite`` file takes that its integers are of."""

@@ -19,6 +19,7 @@ from edgedigits.picture.levels import Pixels
 from edgedigits.picture.prepare import prepare
 from edgedigits.runtimes.c_compiler import find_compiler
 from edgedigits_export import __file__ as export_wing
+from edgedigits_export.page.prepare_source import prepare_header, prepare_source
 
 SOURCES = sorted((Path(export_wing).parent / "page" / "c").glob("prepare*.c"))
 GOLDEN = sorted((Path(__file__).parents[2] / "golden" / "pictures").iterdir())
@@ -323,6 +324,16 @@ def test_moved_scaled_and_noisy_images_are_equal(dataset: tuple[Split, Split], f
 def test_gray_frames_are_read_as_pictures_are(sanitized: Path) -> None:
     frames = [np.asarray(picture.convert("L")) for _, picture in drawings() if picture.mode == "RGB"]
     check_equal(prepared(sanitized, frames), frames)
+
+
+def test_one_file_for_firmware_gives_the_same(tmp_path: Path) -> None:
+    (tmp_path / "digits_prepare.c").write_text(prepare_source("prepare.h"))
+    (tmp_path / "prepare.h").write_text(prepare_header())
+    (tmp_path / "main.c").write_text(HARNESS)
+    command = [*(find_compiler() or []), *STRICT, "-Os", "main.c", "digits_prepare.c", "-lm", "-o", "main"]
+    subprocess.run(command, cwd=tmp_path, check=True)
+    frames = [np.asarray(picture.convert("L")) for _, picture in drawings() if picture.mode == "RGB"][:12]
+    check_equal(prepared(tmp_path / "main", frames), frames)
 
 
 def test_an_arena_that_is_too_small_is_refused(sanitized: Path) -> None:
