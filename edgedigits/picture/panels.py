@@ -282,7 +282,7 @@ def _line(places: Integers, start: int, stop: int) -> tuple[float, float] | None
     near = np.ones(len(along), bool)
     for _ in range(2):
         slope, place = np.polyfit(along[near], values[near], 1)
-        away = np.abs(slope * along + place - values)
+        away = np.round(np.abs(slope * along + place - values), DECIMALS)
         near = away <= max(1.0, 2 * float(np.median(away)))
         if near.sum() < 4:
             return None

@@ -46,6 +46,8 @@ LINE_LENGTH = 0.92
 """Share of the columns in which such a line shows, at least; a bar of a digit to whose box it was cut is shorter."""
 LINE_WIDTH = 0.1
 """Width of such a line, at most, in the picture's height; at least two pixels."""
+DECIMALS = 6
+"""Of how far it is off, in pixels: what a fit leaves in the last places of whole rows decides nothing."""
 LINE_BENT = 0.7
 """Pixels that such a line is off a straight one on average, at most."""
 SIDE_MARGIN = 0.06
@@ -189,7 +191,7 @@ def _find_line(ink: Mask, found: Mask) -> None:
         return
     columns = np.arange(ink.shape[1])
     slope, place = np.polyfit(columns[begins], starts[begins], 1)
-    away = np.abs(starts - place - slope * columns)
+    away = np.round(np.abs(starts - place - slope * columns), DECIMALS)
     line = begins & (away <= max(1, width))
     if float(away[begins].mean()) > LINE_BENT:
         return

@@ -34,6 +34,8 @@ LEAST_HIDDEN = 2
 """strips in which that one shows, at least;"""
 CLOSEST = 4
 """Pixels between such lines, at least."""
+DECIMALS = 6
+"""Of places on a straight line, in pixels: what a fit leaves in the last places of whole rows decides nothing."""
 MOST_AWAY = 0.8
 """Pixels that half of a line's places lie off the straight one, at most."""
 LEAST_RULED = 0.4
@@ -205,7 +207,7 @@ def _line(
     if len(strips) < LEAST_STRIPS:
         return None
     places = dips.place[chosen][first]
-    straight = np.polyval(np.polyfit(middles[strips], places, 1), middles)
+    straight = np.round(np.polyval(np.polyfit(middles[strips], places, 1), middles), DECIMALS)
     if float(np.median(np.abs(places - straight[strips]))) > MOST_AWAY:
         return None
     # It reaches both sides, or leaves the picture at the top or the bottom before.

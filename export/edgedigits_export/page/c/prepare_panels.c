@@ -10,7 +10,6 @@
 #define ROUGHLY 0.7
 #define LEAST_INK 0.008
 #define MOST_INK 0.6
-#define MILLION 1e6 /* six decimals of a corner's place */
 
 /* Where the outline of a mask, (width, height), begins and ends in each row and column. */
 struct outline {
@@ -103,7 +102,7 @@ static int line_of(struct arena *arena, const int *places, int start, int stop, 
 
         pic_fit_line(x, y, near, &line[0], &line[1]);
         for (int i = 0; i < count; i++) {
-            away[i] = order[i] = pic_size(line[0] * (first + i) + line[1] - places[first + i]);
+            away[i] = order[i] = pic_round_6(pic_size(line[0] * (first + i) + line[1] - places[first + i]));
         }
         most = pic_greater(1.0, 2 * pic_median_of_doubles(order, count));
         near = 0;
@@ -146,7 +145,7 @@ static int corners_of(struct arena *arena, const struct outline *outline, const 
         quad[corner][1] = down[0] * (quad[corner][0] - 0.5) + down[1];
     }
     for (int i = 0; i < 8; i++) {
-        quad[i / 2][i % 2] = pic_rint(quad[i / 2][i % 2] * MILLION) / MILLION;
+        quad[i / 2][i % 2] = pic_round_6(quad[i / 2][i % 2]);
     }
     return 1;
 }

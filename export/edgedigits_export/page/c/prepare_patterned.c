@@ -72,7 +72,7 @@ static void find_line(struct arena *arena, const struct view *view)
     }
     pic_fit_line(x, y, begun, &slope, &place);
     for (int i = 0; i < begun; i++) {
-        double bent = pic_size(y[i] - place - slope * x[i]);
+        double bent = pic_round_6(pic_size(y[i] - place - slope * x[i]));
 
         away += bent;
         on_line += bent <= pic_greater(1, width);
@@ -82,7 +82,7 @@ static void find_line(struct arena *arena, const struct view *view)
     }
     for (int column = 0; column < view->width; column++) {
         if (begins_at(view, column, depth, band, &start, &stop) &&
-            pic_size(start - place - slope * column) <= pic_greater(1, width)) {
+            pic_round_6(pic_size(start - place - slope * column)) <= pic_greater(1, width)) {
             int end = pic_least(stop, start + pic_round(width) + (stop - start <= width + 1));
 
             for (int row = start; row < end; row++) {

@@ -106,6 +106,12 @@ static inline int pic_round(double x)
     return (int)pic_rint(x);
 }
 
+/* To six decimals, as np.round: what a fit leaves in the last places of whole numbers decides nothing. */
+static inline double pic_round_6(double x)
+{
+    return pic_rint(x * 1e6) / 1e6;
+}
+
 static inline int pic_floor(double x)
 {
     int whole = (int)x;

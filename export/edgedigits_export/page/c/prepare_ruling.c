@@ -198,13 +198,13 @@ static int is_straight(const double *x, const double *y, int count, const uint8_
 
     pic_fit_line(x, y, count, &slope, &place);
     for (int i = 0; i < count; i++) {
-        away[i] = pic_size(y[i] - (slope * x[i] + place));
+        away[i] = pic_size(y[i] - pic_round_6(slope * x[i] + place));
     }
     if (pic_median_of_doubles(away, count) > MOST_AWAY) {
         return 0;
     }
     for (int strip = 0; strip < STRIPS; strip += STRIPS - 1) {
-        double end = slope * middle_of(strip, gray->width) + place;
+        double end = pic_round_6(slope * middle_of(strip, gray->width) + place);
 
         if (!seen[strip] && end >= 1 && end < gray->height - 2) {
             return 0;
