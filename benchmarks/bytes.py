@@ -75,8 +75,7 @@ ROWS = {
     "any 12K": _any(12, (17, 34, 68), 99.55, LESS_MILD),
     "any 16K": _any(16, (16, 39, 78), 99.62, LESS_MILD),
     "dense 2K": _dense(2, 32, 96.5),
-    "dense 4K": _dense(4, 65, 98.2),
-    "dense 4K, quick": Row(
+    "dense 4K": Row(
         4 * KIB, "crop2-meanpool-dense60-dense20", 400, 40, 98.2, bits=4, ram=256, instructions=60_000
     ),
     "dense 8K": _dense(8, 120, 98.7),
@@ -95,7 +94,7 @@ PUBLISHED = {
 
 def trained(name: str, row: Row, seed: int) -> Path:
     """Return the ``.keras`` file of a row and a seed, trained now if it is not kept yet."""
-    folder = FOLDER / f"bytes-{name.replace(',', '').replace(' ', '-')}-{seed}"
+    folder = FOLDER / f"bytes-{name.replace(' ', '-')}-{seed}"
     training: Any = training_of(read_manifest(folder), DEFAULT_NAME)
     wanted = {
         "arch": row.arch,
