@@ -166,7 +166,7 @@ def plotted(rows: dict[str, Any]) -> Figure:
     ):
         ours = [(name, row["flash"], row["test"]) for name, row in rows.items() if name.startswith(kind)]
         points.append((f"edgedigits, {label}", colour, "o", ours))
-    for label, colour, marker, of_kind in points:
+    for label, colour, marker, of_kind in (kind for kind in points if kind[-1]):
         sizes = [size for _, size, _ in of_kind]
         mistakes = np.array([100 - accuracy for *_, accuracy in of_kind])
         bounds = [wilson_interval(round(100 * accuracy), 10_000) for *_, accuracy in of_kind]
