@@ -144,6 +144,8 @@ class CompleteArguments(CompleteArgumentsRecord, total=False):
     drawn: Count
     non_digits: Count
     spoilt: float
+    teachers: list[str]
+    teacher_share: float
 
 
 class CompleteVersions(TypedDict):

@@ -64,6 +64,23 @@ def read_network(ctx: click.Context, param: click.Parameter, value: str) -> "Arc
         raise click.BadParameter(str(error), ctx, param) from error
 
 
+def read_warp_stages(
+    ctx: click.Context, param: click.Parameter, value: str | None
+) -> tuple[float, ...] | None:
+    """Read factors from 0 to 1 with dashes between, ``1-1-0.5``; what is no such text is wrong usage."""
+    if value is None:
+        return None
+    try:
+        factors = tuple(float(word) for word in value.split("-"))
+    except ValueError:
+        factors = ()
+    if not factors or not all(0 <= factor <= 1 for factor in factors):
+        raise click.BadParameter(
+            f"expected numbers from 0 to 1 with dashes between, like 1-0.5-0.25, got {value!r}", ctx, param
+        )
+    return factors
+
+
 def read_layer_bits(text: str, arch: "Arch") -> "tuple[Bits, ...]":
     """Read what ``--bits`` takes for a network; what is no such text is wrong usage."""
     from edgedigits.model_files.quantized_bits import read_bits

@@ -23,6 +23,7 @@ from edgedigits.cli.options import (
     read_labels,
     read_layer_bits,
     read_network,
+    read_warp_stages,
     terminal_progress,
 )
 from edgedigits.cli.process import Interrupted
@@ -84,6 +85,13 @@ zeros around the map, .bare a bias and no batch normalization.
     "--learning-rate",
     type=Amount(0, LARGEST_RATE, min_open=True),
     help="The highest of the schedule. [default: as the recipe has it]",
+)
+@click.option(
+    "--warp-stages",
+    callback=read_warp_stages,
+    metavar="FACTORS",
+    help="How far images are bent in so many equal parts of the epochs: 1-0.5-0.25 bends them less towards the end. "
+    "[default: as the recipe has it]",
 )
 @click.option(
     "--bits",

@@ -112,6 +112,8 @@ class Recipe:
             )
         for factor in self.warp_stages or (math.nan,):
             amount_of("warp_stages", factor, most=1.0)
+        if self.warp is None and self.warp_stages != Recipe.warp_stages:
+            raise ArgumentError("warp_stages: expected none for images as they are; choose the edge recipe")
 
     def _check_bits(self) -> None:
         """Raise ``ArgumentError`` where a layer cannot learn steps, or there are too few or too many bits."""

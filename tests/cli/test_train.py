@@ -60,7 +60,8 @@ def test_every_option_stands_in_the_manifest(tmp_path: Path) -> None:
     result = train(
         "--arch", "17-5-3", "--epochs", "1", "--batch-size", "50", "--learning-rate", "0.01",
         "--loss", "categorical_crossentropy", "--validation", "60", "--seed", "42", "--drawn", "30",
-        "--non-digits", "20", "--spoilt", "0.2", "--out", tmp_path, "--name", "small", "--json", "--quiet",
+        "--non-digits", "20", "--spoilt", "0.2", "--warp-stages", "1-0.25",
+        "--out", tmp_path, "--name", "small", "--json", "--quiet",
     )  # fmt: skip
     assert result.exit_code == 0, result.stderr
     assert result.stderr == ""
@@ -68,7 +69,7 @@ def test_every_option_stands_in_the_manifest(tmp_path: Path) -> None:
     arguments = {
         "arch": [17, 5, 3], "epochs": 1, "batch_size": 50, "learning_rate": 0.01,
         "loss": "categorical_crossentropy", "validation": 60, "seed": 42, "drawn": 30,
-        "non_digits": 20, "spoilt": 0.2,
+        "non_digits": 20, "spoilt": 0.2, "warp_stages": [1.0, 0.25],
     }  # fmt: skip
     training = read_manifest(tmp_path)["networks"]["small"]["training"]
     assert fields["recipe"].items() >= arguments.items()
@@ -123,6 +124,9 @@ def test_resume_with_other_arguments_is_one_line(tmp_path: Path, monkeypatch: py
         (("--drawn", "-1"), "--drawn"),
         (("--drawn", "500001"), "--drawn"),
         (("--drawn", "many"), "--drawn"),
+        (("--warp-stages", "1-half"), "expected numbers from 0 to 1 with dashes between"),
+        (("--warp-stages", "1-1.5"), "expected numbers from 0 to 1 with dashes between"),
+        (("--warp-stages", ""), "expected numbers from 0 to 1 with dashes between"),
         (("--non-digits", "-1"), "--non-digits"),
         (("--spoilt", "1.1"), "--spoilt"),
         (("--spoilt", "nan"), "--spoilt"),

@@ -82,3 +82,8 @@ def test_a_recipe_of_before_stages_and_weight_decay_is_read() -> None:
 def test_stages_and_shares_out_of_range_are_refused(fields: dict) -> None:
     with pytest.raises(ArgumentError, match=next(iter(fields))):
         edge(**fields)
+
+
+def test_stages_need_warps() -> None:
+    with pytest.raises(ArgumentError, match="warp_stages: expected none for images as they are"):
+        plain(warp_stages=(1.0, 0.5))

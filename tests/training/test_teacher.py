@@ -13,6 +13,7 @@ from edgedigits.cli import cli
 from edgedigits.contract import CLASSES
 from edgedigits.datasets.split import Split
 from edgedigits.picture.levels import Pixels
+from edgedigits.reporting.model_card import render_model_card
 from edgedigits.training.fitting import Fitter, Targets, TrainingData
 from edgedigits.training.recipe import Recipe
 
@@ -95,6 +96,8 @@ def test_train_takes_teachers_of_any_format(command: list[str], tmp_path: Path) 
     assert training is not None
     assert training["arguments"]["teachers"] == [sha256_file(path) for path in teachers]
     assert training["arguments"]["teacher_share"] == 0.5
+    card = render_model_card("digits", read_manifest(models)["networks"]["digits"])
+    assert "a share of 0.5 of what is taught the mean answer of 2 other networks" in card
 
 
 @pytest.mark.parametrize(
