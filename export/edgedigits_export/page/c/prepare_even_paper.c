@@ -23,7 +23,7 @@ int pic_reaches_across(const struct box *box, int width, int height)
            (box->right - box->left > FILLED * width || width < NARROW * height);
 }
 
-/* A finding that shows a digit without doubt; is_found is 0 where it does not. */
+/* Look for a digit that shows without doubt; tell whether there is one. */
 static int clear(struct arena *arena, const float *contrast, struct finding *finding)
 {
     if (pic_finding_in(arena, contrast, finding) != PREPARE_FINE) {

@@ -158,7 +158,7 @@ static void without_foreign(struct arena *arena, const struct components *parts,
     }
 }
 
-/* One layer of ink; is_found tells whether the digit was in it. Otherwise what is foreign is taken away. */
+/* Look at one layer of ink; tell whether the digit was in it. Otherwise what is foreign is taken away. */
 static int look(struct arena *arena, float *contrast, struct finding *finding)
 {
     int is_found = 0;

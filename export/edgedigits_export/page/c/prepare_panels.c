@@ -78,7 +78,7 @@ static void ends_of(const struct outline *outline, int ends[4])
     }
 }
 
-/* Fit a line to the middle of a side, and once more without what lies far from it; is_line is 0 for a short one. */
+/* Fit a line to the middle of a side, and once more without what lies far from it; 0 for a short one. */
 static int line_of(struct arena *arena, const int *places, int start, int stop, double line[2])
 {
     int is_line = 0;
@@ -221,7 +221,7 @@ static int straight_corners(struct arena *arena, const struct components *parts,
     return away_from(&outline, (const double(*)[2])quad) <= (share < length ? share : length);
 }
 
-/* The panel that a part is; is_found is 0 if it has no four corners, or nothing or too much in it. */
+/* Find the panel that a part is; 0 if it has no four corners, or nothing or too much in it. */
 int pic_panel(struct arena *arena, const struct components *parts, int index, struct panel *panel)
 {
     int is_found;

@@ -213,7 +213,7 @@ static int is_straight(const double *x, const double *y, int count, const uint8_
     return 1;
 }
 
-/* The line that some dips make; is_line is 0 where they make none. Its rows are in the arena. */
+/* The line that some dips make; 0 where they make none. Its rows are in the arena. */
 static int line_of(struct arena *arena, const struct dips *dips, uint8_t *chosen, const struct pixels *gray,
                    double slope, struct line *line)
 {

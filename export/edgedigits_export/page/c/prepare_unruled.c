@@ -142,7 +142,7 @@ static double median_gap(const struct lines *lines, double *values, double *gaps
     return pic_median_of_doubles(gaps, lines->count - 1);
 }
 
-/* Take level lines off, in place; is_changed is 0 where the picture stays as it is. */
+/* Take level lines off, in place; 0 where the picture stays as it is. */
 static int without_level_lines(struct arena *arena, const struct pixels *gray, double ink, int lone)
 {
     int is_changed = 0;
