@@ -19,6 +19,7 @@ from edgedigits.file_names import file_name
 from edgedigits.measuring.reference import read_reference
 from edgedigits.measuring.verify import verify_model
 from edgedigits.metadata import METADATA_KEY, ModelMetadata
+from edgedigits.model_files.page_file import read_page
 from edgedigits.networks.build import load_network, weighted_network, weights_sha256
 from edgedigits.runtimes.c_compiler import find_compiler
 from edgedigits.runtimes.opening import open_model
@@ -35,7 +36,7 @@ def name_of(target: Target) -> str:
 
 def integers_only(target: Target) -> bool:
     """Whether the file's probabilities are integers too: TFLite's, and C code with the same."""
-    return target.precision == "int8" and target.format in ("tflite", "c", "tflm")
+    return target.precision == "int8" and target.format in ("tflite", "c", "tflm", "page")
 
 
 TFLITE = [target for target in FORMATS if target.format == "tflite"]
@@ -257,6 +258,8 @@ def test_every_buffer_of_a_tflite_file_is_aligned(target: Target, models: Path) 
 
 
 def metadata_inside(path: Path) -> ModelMetadata:
+    if path.suffix == ".html":
+        return read_page(path).metadata
     if path.suffix == ".ort":
         text = onnxruntime.InferenceSession(path).get_modelmeta().custom_metadata_map[METADATA_KEY]
     elif path.name.endswith(".tflm.c"):
@@ -286,13 +289,13 @@ def test_a_file_says_of_itself_what_the_manifest_says(
     network = read_manifest(models)["networks"]["digits"]
     record, inside = network["files"][path.name], metadata_inside(path)
     assert inside.precision == record["precision"] == target.precision
-    signed = integers_only(target) and target.format != "c"
+    signed = integers_only(target) and target.format not in ("c", "page")
     assert inside.edges == record["edges"] == ("int8" if signed else "uint8")
     assert inside.weights_sha256 == record["weights_sha256"] == network["training"]["weights_sha256"]
     assert inside.weights_sha256 == weights_sha256(load_network(models / "digits.keras")[0])
     assert inside.tools == record["versions"]
     assert {"edgedigits", "python", "keras"} <= inside.tools.keys()
-    assert ("tensorflow" in inside.tools) is (target.format in ("tflite", "c", "tflm"))
+    assert ("tensorflow" in inside.tools) is (target.format in ("tflite", "c", "tflm", "page"))
     assert inside.accuracy is not None
     assert dataclasses.asdict(inside.accuracy) == {
         "dataset": dataset[1].dataset,
