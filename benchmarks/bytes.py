@@ -49,8 +49,8 @@ class Row(NamedTuple):
     epochs: int
     deviation: int
     """Of ``--least-deviation``."""
-    target: float
-    """Percent of the test images, mean of the seeds."""
+    target: float | None
+    """Percent of the test images, mean of the seeds; None where it is only shown."""
     warp_stages: tuple[float, ...] = MILD
     bits: int = 3
     ram: int | None = None
@@ -58,7 +58,9 @@ class Row(NamedTuple):
     instructions: int | None = None
 
 
-def _any(kib: int, channels: tuple[int, int, int], target: float, stages: tuple[float, ...] = MILD) -> Row:
+def _any(
+    kib: int, channels: tuple[int, int, int], target: float | None, stages: tuple[float, ...] = MILD
+) -> Row:
     first, second, third = channels
     words = f"crop2-conv{first}.k5.s2.valid.bare-conv{second}.valid.bare-pool-conv{third}.valid.bare"
     return Row(kib * KIB, words, 140, 0, target, stages)
@@ -73,7 +75,7 @@ ROWS = {
     "any 4K": _any(4, (8, 17, 34), 99.3),
     "any 8K": _any(8, (12, 28, 54), 99.45),
     "any 12K": _any(12, (17, 34, 68), 99.55, LESS_MILD),
-    "any 16K": _any(16, (16, 39, 78), 99.62, LESS_MILD),
+    "any 16K": _any(16, (16, 39, 78), None, LESS_MILD),
     "dense 2K": _dense(2, 32, 96.5),
     "dense 4K": Row(
         4 * KIB, "crop2-meanpool-dense60-dense20", 400, 40, 98.2, bits=4, ram=256, instructions=60_000
@@ -210,7 +212,8 @@ def main(wanted: list[str]) -> int:
         print(f"{name}: {rows[name]['flash']:,} bytes, test {means['test']:.2f} % ({tests})", flush=True)
     targets = {}
     for name, row in rows.items():
-        targets[f"{name}: mistakes, percent"] = (100 - row["test"], 100 - ROWS[name].target)
+        if (target := ROWS[name].target) is not None:
+            targets[f"{name}: mistakes, percent"] = (100 - row["test"], 100 - target)
         targets[f"{name}: bytes of flash"] = (row["flash"], ROWS[name].flash)
         if (ram := ROWS[name].ram) is not None:
             targets[f"{name}: bytes of RAM besides the picture"] = (row["ram"], ram)
