@@ -175,15 +175,9 @@ def plotted(rows: dict[str, Any]) -> Figure:
         reach = np.abs([[100 - high, 100 - low] for low, high in bounds] - mistakes[:, None]).T
         axes.errorbar(sizes, mistakes, reach, fmt=marker, color=colour, capsize=2, label=label)
     for name, (size, accuracy) in PUBLISHED.items():
-        is_right = size > 6 * KIB
-        axes.annotate(
-            name,
-            (size, 100 - accuracy),
-            fontsize=7,
-            xytext=(-5 if is_right else 5, 3),
-            textcoords="offset points",
-            ha="right" if is_right else "left",
-        )
+        end = 100 - wilson_interval(round(100 * accuracy), 10_000)[0]
+        side = "left" if size < 2 * KIB else "right"
+        axes.annotate(name, (size, end), (0, 3), textcoords="offset points", ha=side, fontsize=7)
     axes.set(xscale="log", yscale="log", xlabel="bytes", ylabel="mistakes, percent of the test images")
     axes.set_xticks([row * KIB for row in (2, 4, 8, 12, 16)], [f"{row} KiB" for row in (2, 4, 8, 12, 16)])
     axes.set_yticks(TICKS, [f"{tick} %" for tick in TICKS])
