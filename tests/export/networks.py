@@ -10,6 +10,9 @@ import onnxruntime
 from keras import layers
 
 from edgedigits_export.inference_graph import InferenceGraph, load_inference_graph
+from edgedigits_export.integers.graph_kernels import IntegerGraph
+from edgedigits_export.integers.graph_quantization import round_network
+from edgedigits_export.integers.grids import RANGE_METHODS
 
 PICTURE = (28, 28, 1)
 AT_ONCE = 100 if tuple(map(int, onnxruntime.__version__.split(".")[:2])) > (1, 23) else 16
@@ -331,3 +334,12 @@ def answers(model: keras.Model, values: np.ndarray) -> np.ndarray:
         return found
     powers = np.exp(found.astype(np.float64) - found.max(axis=1, keepdims=True))
     return (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+@functools.cache
+def integers_of(name: str, folder: Path, calibration: bytes) -> IntegerGraph:
+    """Return a network in integers, of the ranges that the images given as bytes come to."""
+    images = np.frombuffer(calibration, np.uint8).reshape(-1, 28, 28)
+    ranges = RANGE_METHODS["min-max"]
+    rounded = round_network(exported(name, folder).steps, images, 8, per_channel=True)
+    return rounded.with_ranges(ranges, ranges)

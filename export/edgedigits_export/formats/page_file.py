@@ -21,7 +21,7 @@ from edgedigits_export.integers.fixed_point import read_fixed_point_network
 from edgedigits_export.integers.graph_kernels import IntegerGraph
 from edgedigits_export.integers.reference_kernels import RUNTIME as REFERENCE_RUNTIME
 from edgedigits_export.integers.reference_kernels import reference_probabilities
-from edgedigits_export.page.assemble import MODULE_TYPES, Proof, make_module, make_page
+from edgedigits_export.page.assemble import Proof, make_module, make_page, module_types
 from edgedigits_export.page.tables import tables_of
 from edgedigits_export.targets import ExportOptions
 
@@ -43,7 +43,7 @@ class PageFormat(TfliteFormat):
         images = _proof_images()
         proof = Proof(images, reference_probabilities(made.content, images))
         tables = _tables(made)
-        parts = (make_page(tables, metadata, proof), make_module(tables, metadata), MODULE_TYPES)
+        parts = (make_page(tables, metadata, proof), make_module(tables, metadata), module_types())
         files = [model, *self.companions(model, options)]
         return {file: part.encode() for file, part in zip(files, parts, strict=True)}
 

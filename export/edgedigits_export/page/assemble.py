@@ -22,8 +22,6 @@ from edgedigits.metadata import ModelMetadata
 from edgedigits.model_files.base91 import encode
 
 _FOLDER = Path(__file__).parent
-MODULE_TYPES = (_FOLDER / "digits.d.mts").read_text(encoding="utf-8")
-"""What stands beside a module, for TypeScript."""
 _PLACE = re.compile(r"\{\{([a-z]+)(?:\.([A-Za-z]+))?\}\}")
 _LITERAL = re.compile(r'"@([A-Z]+)@"')
 _COMMENT = re.compile(r"^[ \t]*(?://[^\n]*|/\*.*?\*/[ \t]*)\n", re.MULTILINE | re.DOTALL)
@@ -61,6 +59,11 @@ def make_module(tables: bytes, metadata: ModelMetadata) -> str:
             "FACTS": facts,
         },
     )
+
+
+def module_types() -> str:
+    """Return what stands beside a module, for TypeScript."""
+    return _source("digits.d.mts")
 
 
 def make_page(tables: bytes, metadata: ModelMetadata, proof: Proof) -> str:

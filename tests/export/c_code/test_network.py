@@ -1,6 +1,5 @@
 """Networks of any layers as C code: every integer that of the reference kernels, in as little memory as can be."""
 
-import functools
 import re
 import subprocess
 from pathlib import Path
@@ -21,9 +20,8 @@ from edgedigits_export.c_code.network import LayeredNetwork
 from edgedigits_export.formats.c_source import render_header, render_source
 from edgedigits_export.graph.steps import Function, GlobalPool, Image, Step, ToMap, ToRow
 from edgedigits_export.integers.graph_kernels import IntegerGraph
-from edgedigits_export.integers.graph_quantization import round_network
 from edgedigits_export.integers.graph_steps import IntegerConvolution, IntegerProduct
-from edgedigits_export.integers.grids import PIXEL_GRID, RANGE_METHODS, Grid
+from edgedigits_export.integers.grids import PIXEL_GRID, Grid
 
 STRICT = ("-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror")
 SANITIZED = ("-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
@@ -78,14 +76,6 @@ def pixels(dataset: tuple[Split, Split]) -> np.ndarray:
     return dataset[1].images[:50]
 
 
-@functools.cache
-def integers_of(name: str, folder: Path, calibration: bytes) -> IntegerGraph:
-    images = np.frombuffer(calibration, np.uint8).reshape(-1, 28, 28)
-    ranges = RANGE_METHODS["min-max"]
-    rounded = round_network(networks.exported(name, folder).steps, images, 8, per_channel=True)
-    return rounded.with_ranges(ranges, ranges)
-
-
 @pytest.fixture(scope="module")
 def folder(networks_folder: Path) -> Path:
     return networks_folder
@@ -103,7 +93,7 @@ def folder(networks_folder: Path) -> Path:
 def test_a_network_of_others_gives_every_integer(
     name: str, pixels: np.ndarray, folder: Path, tmp_path: Path
 ) -> None:
-    check_equal(integers_of(name, folder, pixels.tobytes()), pixels, tmp_path, *SANITIZED)
+    check_equal(networks.integers_of(name, folder, pixels.tobytes()), pixels, tmp_path, *SANITIZED)
 
 
 @pytest.mark.c_compiler
@@ -129,7 +119,7 @@ def test_vectors_and_other_compilations_give_the_same(
 
 
 def test_a_pooling_behind_a_convolution_leaves_no_full_map(pixels: np.ndarray, folder: Path) -> None:
-    network = LayeredNetwork(integers_of("mnist_convnet", folder, pixels.tobytes()), "0" * 64)
+    network = LayeredNetwork(networks.integers_of("mnist_convnet", folder, pixels.tobytes()), "0" * 64)
     assert [type(layer).__name__ for layer in network.layers] == ["Convolution", "Convolution", "Dense"]
     # The first pooled map, and 64 bytes by which the second is ahead of what is still to be read of it.
     assert network.scratch_bytes == 13 * 13 * 32 + 64
@@ -161,7 +151,7 @@ def test_a_map_of_another_form_is_pooled_by_itself(pixels: np.ndarray, tmp_path:
 
 
 def test_functions_of_one_byte_are_one_table(pixels: np.ndarray, folder: Path) -> None:
-    graph = integers_of("modern_functions", folder, pixels.tobytes())
+    graph = networks.integers_of("modern_functions", folder, pixels.tobytes())
     network = LayeredNetwork(graph, "0" * 64)
     assert sum(isinstance(step, Function) for step in graph.steps) > 1
     assert sum(isinstance(layer, Table) for layer in network.layers) == 3
@@ -284,7 +274,7 @@ def test_the_source_says_whether_it_is_a_chain_of_dense_layers(
 ) -> None:
     path = tmp_path / "network.c"
     for name in ("sigmoid_mlp", "mnist_convnet", "inception"):
-        network = LayeredNetwork(integers_of(name, folder, pixels.tobytes()), "0" * 64)
+        network = LayeredNetwork(networks.integers_of(name, folder, pixels.tobytes()), "0" * 64)
         source = render_source("network", network, METADATA)
         assert read_widths(path, source) is None
         with pytest.raises(ContractError, match="int8 weights for every layer"):

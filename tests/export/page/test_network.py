@@ -1,6 +1,5 @@
 """Networks as tables: every integer that of the reference kernels, natively and as WebAssembly; damaged tables."""
 
-import functools
 import json
 import shutil
 import struct
@@ -24,8 +23,8 @@ from edgedigits_export.footprint import drawn_weights
 from edgedigits_export.graph.lowering import lowered
 from edgedigits_export.integers.fixed_point import read_fixed_point_network
 from edgedigits_export.integers.graph_kernels import IntegerGraph
-from edgedigits_export.integers.graph_quantization import round_graph, round_network
-from edgedigits_export.integers.grids import RANGE_METHODS, min_max
+from edgedigits_export.integers.graph_quantization import round_graph
+from edgedigits_export.integers.grids import min_max
 from edgedigits_export.integers.reference_kernels import reference_probabilities
 from edgedigits_export.page.tables import tables_of
 
@@ -132,14 +131,6 @@ def pixels(dataset: tuple[Split, Split]) -> np.ndarray:
     return dataset[1].images[:30]
 
 
-@functools.cache
-def integers_of(name: str, folder: Path, calibration: bytes) -> IntegerGraph:
-    images = np.frombuffer(calibration, np.uint8).reshape(-1, 28, 28)
-    ranges = RANGE_METHODS["min-max"]
-    rounded = round_network(networks.exported(name, folder).steps, images, 8, per_channel=True)
-    return rounded.with_ranges(ranges, ranges)
-
-
 def few_bits(arch: str, bits: str, pixels: np.ndarray) -> IntegerGraph:
     spec = trained_spec(arch)
     weights = drawn_weights(spec, read_bits(bits, len(spec.weighted)), None)
@@ -190,7 +181,7 @@ def test_chains_of_dense_layers_give_every_probability(
 def test_networks_of_others_give_every_probability(
     name: str, program: Path, pixels: np.ndarray, networks_folder: Path, tmp_path: Path
 ) -> None:
-    graph = integers_of(name, networks_folder, pixels.tobytes())
+    graph = networks.integers_of(name, networks_folder, pixels.tobytes())
     found = answers_of_c(program, tables_of(graph), pixels, tmp_path)
     np.testing.assert_array_equal(found, expected_of(graph, pixels))
 
