@@ -53,61 +53,37 @@ void pic_new_pixels(struct arena *arena, int width, int height, struct pixels *m
 }
 
 /* Pairwise, as NumPy's loops_utils.h adds: by eights up to 128 values, and halves of more. */
-float pic_sum(const float *values, int count)
-{
-    float sums[8], sum = 0.0f;
-    int half = count / 2, i;
+#define PAIRWISE_SUM(name, type)                                                                                      \
+    type name(const type *values, int count)                                                                          \
+    {                                                                                                                 \
+        type sums[8], sum = 0;                                                                                        \
+        int half = count / 2, i;                                                                                      \
+                                                                                                                      \
+        if (count < 8) {                                                                                              \
+            for (i = 0; i < count; i++) {                                                                             \
+                sum += values[i];                                                                                     \
+            }                                                                                                         \
+            return sum;                                                                                               \
+        }                                                                                                             \
+        if (count > 128) {                                                                                            \
+            half -= half % 8;                                                                                         \
+            return name(values, half) + name(values + half, count - half);                                            \
+        }                                                                                                             \
+        for (i = 0; i < 8; i++) {                                                                                     \
+            sums[i] = values[i];                                                                                      \
+        }                                                                                                             \
+        for (i = 8; i < count - count % 8; i++) {                                                                     \
+            sums[i % 8] += values[i];                                                                                 \
+        }                                                                                                             \
+        sum = ((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7]));              \
+        for (; i < count; i++) {                                                                                      \
+            sum += values[i];                                                                                         \
+        }                                                                                                             \
+        return sum;                                                                                                   \
+    }
 
-    if (count < 8) {
-        for (i = 0; i < count; i++) {
-            sum += values[i];
-        }
-        return sum;
-    }
-    if (count > 128) {
-        half -= half % 8;
-        return pic_sum(values, half) + pic_sum(values + half, count - half);
-    }
-    for (i = 0; i < 8; i++) {
-        sums[i] = values[i];
-    }
-    for (i = 8; i < count - count % 8; i++) {
-        sums[i % 8] += values[i];
-    }
-    sum = ((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7]));
-    for (; i < count; i++) {
-        sum += values[i];
-    }
-    return sum;
-}
-
-double pic_sum_of_doubles(const double *values, int count)
-{
-    double sums[8], sum = 0.0;
-    int half = count / 2, i;
-
-    if (count < 8) {
-        for (i = 0; i < count; i++) {
-            sum += values[i];
-        }
-        return sum;
-    }
-    if (count > 128) {
-        half -= half % 8;
-        return pic_sum_of_doubles(values, half) + pic_sum_of_doubles(values + half, count - half);
-    }
-    for (i = 0; i < 8; i++) {
-        sums[i] = values[i];
-    }
-    for (i = 8; i < count - count % 8; i++) {
-        sums[i % 8] += values[i];
-    }
-    sum = ((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7]));
-    for (; i < count; i++) {
-        sum += values[i];
-    }
-    return sum;
-}
+PAIRWISE_SUM(pic_sum, float)
+PAIRWISE_SUM(pic_sum_of_doubles, double)
 
 float pic_mean(const float *values, int count)
 {
