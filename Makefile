@@ -11,7 +11,7 @@ PIP := -m pip --disable-pip-version-check
 LOCKED := $(PIP) install --quiet --no-deps --only-binary=:all: --require-hashes -r
 
 .DEFAULT_GOAL := help
-.PHONY: help env install-locked demo test lint types imports pytest mcu mcu-tools mcu-packages wasm wasm-packages fuzz stress format lock wheel \
+.PHONY: help env install-locked demo test lint types imports pytest mcu mcu-tools mcu-packages wasm scripts page-packages fuzz stress format lock wheel \
     wheel-check oldest-check newest-check clean distclean
 
 help: ## list the targets
@@ -82,30 +82,46 @@ mcu-packages: ## name Debian's packages for `make mcu`
 # writes the same bytes, and is named beside them. All of it is small (-Oz, seen as a whole at the end), but the network, which
 # is called thousands of times, is quick: a quarter of its time for a fiftieth of the size. Vectors stand in the sources.
 PAGE := export/edgedigits_export/page
-WASM := $(PAGE)/digits.wasm
-WASM_PACKAGES := clang lld
+WASM := $(PAGE)
+WASM_PACKAGES := clang lld binaryen
 WASM_CC := clang
-WASM_FLAGS := --target=wasm32 -std=c99 -msimd128 -mbulk-memory -msign-ext -mnontrapping-fptoint -flto -fno-vectorize \
-    -fno-slp-vectorize -fno-unroll-loops -ffreestanding -fvisibility=hidden -Wall -Wextra -Wconversion -Werror
-WASM_EXPORTS := allocate mark release network_scratch_bytes network_run prepare_arena_bytes prepare_rgba
+WASM_FEATURES := --enable-simd --enable-bulk-memory --enable-sign-ext --enable-nontrapping-float-to-int
+# Small before quick: a page is downloaded, and browsers strengthen loops by themselves.
+WASM_FLAGS := --target=wasm32 -std=c99 -Oz -msimd128 -mbulk-memory -msign-ext -mnontrapping-fptoint -ffreestanding -fvisibility=hidden \
+    -fno-vectorize -fno-slp-vectorize -fno-unroll-loops -Wall -Wextra -Wconversion -Werror \
+    $(addprefix -mllvm ,-disable-lsr -enable-pre=0 -enable-load-pre=0 -enable-newgvn)
+WASM_EXPORTS := allocate mark release network_scratch_bytes network_run prepare_arena_bytes prepare_rgba unpack
 # The stack comes first in the memory: what runs over its end is stopped, and overwrites nothing.
-WASM_LINK := --no-entry --stack-first -z stack-size=65536 --strip-all --gc-sections --compress-relocations
+WASM_LINK := --no-entry --stack-first -z stack-size=65536 --strip-all --gc-sections
+# Nothing is at addresses below 1,024, where the stack would have to end.
+WASM_OPT := $(WASM_FEATURES) --low-memory-unused --flatten --rereloop -Oz -Oz --optimize-added-constants-propagate -Oz --converge
 
-wasm: ## build export/edgedigits_export/page/digits.wasm from page/c (make wasm WASM=another; `make wasm-packages` names what it needs)
-	@command -v $(WASM_CC) >/dev/null && command -v wasm-ld >/dev/null || { \
-	    echo "make wasm: expected clang and wasm-ld here; on Debian: apt-get install $(WASM_PACKAGES)" >&2; exit 1; }
+wasm: ## build digits.wasm and unpack.wasm of export/edgedigits_export/page from page/c (make wasm WASM=folder; `make page-packages` names what it needs)
+	@command -v $(WASM_CC) >/dev/null && command -v wasm-ld >/dev/null && command -v wasm-opt >/dev/null || { \
+	    echo "make wasm: expected clang, wasm-ld and wasm-opt here; on Debian: apt-get install $(WASM_PACKAGES)" >&2; exit 1; }
 	@set -eu; objects=$$(mktemp -d); trap 'rm -rf "$$objects"' EXIT; \
 	for source in $(sort $(wildcard $(PAGE)/c/*.c)); do \
-	    case $$source in */network.c) level=-O2 ;; *) level=-Oz ;; esac; \
-	    $(WASM_CC) $(WASM_FLAGS) $$level -c -o "$$objects/$$(basename $$source .c).o" $$source; \
+	    $(WASM_CC) $(WASM_FLAGS) -c -o "$$objects/$$(basename $$source .c).o" $$source; \
 	done; \
-	wasm-ld $(WASM_LINK) $(WASM_EXPORTS:%=--export-if-defined=%) -o "$(WASM)" "$$objects"/*.o
-	@chmod 644 "$(WASM)"
-	@$(WASM_CC) --version | sed -n '1{s| *(.*||;p}' > "$(WASM).compiler"
-	@ls -l "$(WASM)"
+	for name in unpack digits; do \
+	    wasm-ld $(WASM_LINK) $(WASM_EXPORTS:%=--export-if-defined=%) -o "$$objects/linked.wasm" $$(ls "$$objects"/*.o | grep $$([ $$name = unpack ] || echo -v) '/unpack\.o$$'); \
+	    wasm-opt $(WASM_OPT) "$$objects/linked.wasm" -o "$(WASM)/$$name.wasm"; \
+	done
+	@{ $(WASM_CC) --version | sed -n '1{s| *(.*||;p}'; wasm-opt --version; } > "$(WASM)/wasm.compiler"
+	@ls -l "$(WASM)"/*.wasm
 
-wasm-packages: ## name Debian's packages for `make wasm`
-	@echo $(WASM_PACKAGES)
+page-packages: ## name Debian's packages for `make wasm` and `make scripts`
+	@echo $(WASM_PACKAGES) $(SCRIPTS_PACKAGES)
+
+SCRIPTS := $(PAGE)
+SCRIPTS_PACKAGES := esbuild
+scripts: ## make page.min.js, start.min.js and style.min.css of export/edgedigits_export/page small anew (make scripts SCRIPTS=folder)
+	@command -v esbuild >/dev/null || { echo "make scripts: expected esbuild here; on Debian: apt-get install $(SCRIPTS_PACKAGES)" >&2; exit 1; }
+	@set -eu; cd $(PAGE); \
+	{ echo '"use strict";{'; sed 's/^export //; s/"@FACTS@"/said.facts/' digits.mjs; echo '{'; cat script.js; echo '}}'; } \
+	    | esbuild --minify > "$(abspath $(SCRIPTS))/page.min.js"; \
+	for file in start.js style.css; do esbuild --minify $$file > "$(abspath $(SCRIPTS))/$${file%.*}.min.$${file##*.}"; done; \
+	echo "esbuild $$(esbuild --version)" > "$(abspath $(SCRIPTS))/scripts.compiler"
 
 SECONDS ?= 60
 SEED ?= 0

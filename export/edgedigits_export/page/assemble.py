@@ -1,8 +1,8 @@
 """One ``.html`` file, or one ES module, of the sources of this folder and of a network's tables.
 
-What is binary stands in them as base64 of raw deflate (RFC 1951), which browsers and Node inflate by themselves. A page
-packs all of its script and its style once more, so that a small network's is small: ``start.js`` unpacks them. Scripts
-and styles are allowed by their hashes alone.
+In a module, what is binary stands as base64 of raw deflate (RFC 1951), which browsers and Node inflate by themselves.
+In a page, style, body, script and all that is binary are packed in one piece, as LZMA, which is an eighth smaller:
+``start.js`` unpacks them by a small WebAssembly of its own. Scripts and styles are allowed by their hashes alone.
 """
 
 import base64
@@ -19,14 +19,11 @@ import numpy as np
 import numpy.typing as npt
 
 from edgedigits.metadata import ModelMetadata
-from edgedigits.model_files.base91 import encode
+from edgedigits.model_files.page_pack import pack
 
 _FOLDER = Path(__file__).parent
 _PLACE = re.compile(r"\{\{([a-z]+)(?:\.([A-Za-z]+))?\}\}")
 _LITERAL = re.compile(r'"@([A-Z]+)@"')
-_COMMENT = re.compile(r"^[ \t]*(?://[^\n]*|/\*.*?\*/[ \t]*)\n", re.MULTILINE | re.DOTALL)
-"""One that has its lines for itself: behind code there is none in these sources."""
-_INDENT = re.compile(r"^[ \t]+", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -46,19 +43,8 @@ def make_module(tables: bytes, metadata: ModelMetadata) -> str:
         tables: of the network.
         metadata: what the file says of itself.
     """
-    facts = {
-        "labels": metadata.labels,
-        "min_margin": metadata.min_margin,
-        "metadata": json.loads(metadata.to_json()),
-    }
-    return _filled(
-        _source("digits.mjs"),
-        {
-            "WASM": packed((_FOLDER / "digits.wasm").read_bytes()),
-            "TABLES": packed(tables),
-            "FACTS": facts,
-        },
-    )
+    binaries = {"WASM": deflated((_FOLDER / "digits.wasm").read_bytes()), "TABLES": deflated(tables)}
+    return _filled(_source("digits.mjs") + _source("binaries.mjs"), {"FACTS": _facts(metadata), **binaries})
 
 
 def module_types() -> str:
@@ -75,33 +61,47 @@ def make_page(tables: bytes, metadata: ModelMetadata, proof: Proof) -> str:
         proof: what the self-test replays.
     """
     texts = json.loads(_source("texts.json"))
+    style, script = _source("style.min.css"), _source("page.min.js")
+    body = _of_template("body.html", texts["page"], {})
+    said = _json({"facts": _facts(metadata), "texts": texts["script"]})
     answered = proof.images.tobytes() + proof.probabilities.tobytes()
-    own = _filled(_source("script.js"), {"TEXTS": texts["script"], "PROOF": packed(answered)})
-    # In a block of its own, so that no name of the page is one of the module's.
-    script = _bare(f"{make_module(tables, metadata)}{{\n{own}}}\n")
-    style = _bare(_source("style.css"))
-    content = _deflated(json.dumps({"style": style, "script": script}, ensure_ascii=True).encode())
-    start = "\n" + _bare(_filled(_source("start.js"), {"PACKED": encode(content), "BYTES": len(content)}))
-    parts = {"policy": _policy((start, script), style), "start": start}
-
-    def part(place: re.Match[str]) -> str:
-        return parts[place[1]] if place[2] is None else _escaped(texts["page"][place[2]])
-
-    return _PLACE.sub(part, _source("template.html"))
-
-
-def packed(content: bytes) -> str:
-    """Return bytes as base64 of raw deflate."""
-    return base64.b64encode(_deflated(content)).decode()
+    wasm = (_FOLDER / "digits.wasm").read_bytes()
+    # Of all orders, the one that is packed the smallest.
+    parts = (answered, tables, style.encode(), body.encode(), said.encode(), script.encode(), wasm)
+    values = {
+        "PACKED": pack(b"".join(parts)),
+        "SIZES": [len(part) for part in parts],
+        "UNPACK": deflated((_FOLDER / "unpack.wasm").read_bytes()),
+    }
+    start = _filled(_source("start.min.js"), values)
+    filling = {"policy": _policy((start, script), style), "start": start}
+    return _of_template("template.html", texts["page"], filling)
 
 
-def _deflated(content: bytes) -> bytes:
-    """Return bytes as raw deflate, in the way that is best for them: weights repeat nothing."""
+def deflated(content: bytes) -> str:
+    """Return bytes as base64 of raw deflate, in the way that is best for them: weights repeat nothing."""
     found = []
     for strategy in (zlib.Z_DEFAULT_STRATEGY, zlib.Z_FILTERED):
         compressor = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS, 9, strategy)
         found.append(compressor.compress(content) + compressor.flush())
-    return min(found, key=len)
+    return base64.b64encode(min(found, key=len)).decode()
+
+
+def _facts(metadata: ModelMetadata) -> dict[str, Any]:
+    return {
+        "labels": metadata.labels,
+        "min_margin": metadata.min_margin,
+        "metadata": json.loads(metadata.to_json()),
+    }
+
+
+def _of_template(name: str, texts: Mapping[str, str], filling: Mapping[str, str]) -> str:
+    """Fill the places of a template: a text of the table, or a part."""
+
+    def part(place: re.Match[str]) -> str:
+        return filling[place[1]] if place[2] is None else _escaped(texts[place[2]])
+
+    return _PLACE.sub(part, _source(name))
 
 
 def _source(name: str) -> str:
@@ -115,11 +115,6 @@ def _filled(source: str, values: Mapping[str, Any]) -> str:
 
 def _json(value: object) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=True).replace("<", "\\u003c")
-
-
-def _bare(source: str) -> str:
-    """Return a script or a style without comments, indentation and empty lines."""
-    return "\n".join(filter(None, _INDENT.sub("", _COMMENT.sub("", source)).splitlines()))
 
 
 def _escaped(text: str) -> str:

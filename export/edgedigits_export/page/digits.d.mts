@@ -52,6 +52,3 @@ export function answer(ten: Uint8Array): Answer;
 
 /** Make an image for the network of the pixels of a canvas: `getImageData(...).data`, its width and height. */
 export function prepare(rgba: Uint8Array | Uint8ClampedArray, width: number, height: number): Prepared;
-
-/** Return the bytes of a text: base64 of raw deflate. */
-export function inflate(text: string): Promise<Uint8Array>;

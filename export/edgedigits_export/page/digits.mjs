@@ -6,8 +6,6 @@
  *     const [{ digit, confidence, sure }] = await read(pixels);
  */
 
-const WASM = "@WASM@";
-const TABLES = "@TABLES@";
 const PIXELS = 784;
 const CLASSES = 10;
 // Probabilities are in steps of 1/256: integers, the same on every device.
@@ -31,14 +29,10 @@ export async function load() {
 }
 
 async function open() {
-    if (typeof WebAssembly !== "object" || typeof DecompressionStream !== "function") {
-        throw new Error("expected WebAssembly and DecompressionStream, found none; use a browser of 2023 or newer, or Node 18");
-    }
-    const [code, tables] = await Promise.all([inflate(WASM), inflate(TABLES)]);
-    if (!WebAssembly.validate(code)) {
-        throw new Error("expected WebAssembly with SIMD, found none; use a browser of 2023 or newer, or Node 18");
-    }
-    const { instance } = await WebAssembly.instantiate(code);
+    const { wasm: code, tables } = await binaries();
+    const { instance } = await WebAssembly.instantiate(code).catch((error) => {
+        throw new Error("expected WebAssembly with SIMD, found none; use a browser of 2023 or newer, or Node 18", { cause: error });
+    });
     const wasm = instance.exports;
     const place = allocated(wasm, tables.length);
     bytesAt(wasm, place, tables.length).set(tables);
@@ -47,13 +41,6 @@ async function open() {
         throw new Error("expected the tables of a network, found damaged ones; take the file anew from where it came from");
     }
     return { wasm, tables: place, scratchBytes };
-}
-
-/** Return the bytes of a text: base64 of raw deflate. */
-export async function inflate(text) {
-    const bytes = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
-    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
-    return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
 function ready() {

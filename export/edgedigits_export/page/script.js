@@ -1,8 +1,8 @@
-// The page's own part: it stands behind digits.mjs in one script, whose `load`, `prepare`, `probabilities`, `answer`,
-// `inflate` and `facts` it calls; `refuse` is in start.js. Whatever comes from a file or a network is text here, never markup.
+// The page's own part: it stands behind digits.mjs in one script, whose `load`, `prepare`, `probabilities`, `answer` and
+// `facts` it calls; `said`, `binaries` and `refuse` are in start.js. Whatever comes from a file or a network is text here,
+// never markup.
 
-const TEXTS = "@TEXTS@";
-const PROOF = "@PROOF@";
+const TEXTS = said.texts;
 
 const SIDE = 28;
 const IMAGE = SIDE * SIDE;
@@ -502,8 +502,8 @@ $("snap").addEventListener("click", () => {
 // The proof.
 
 /** Run the images that came with the page, compare every probability, and measure. */
-async function prove() {
-  const proof = await inflate(PROOF);
+function prove() {
+  const { proof } = binaries();
   const count = proof.length / (IMAGE + CLASSES);
   const images = proof.subarray(0, count * IMAGE);
   const expected = proof.subarray(count * IMAGE);

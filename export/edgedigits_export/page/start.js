@@ -1,36 +1,48 @@
-// Unpacks style and script of the page and puts them in: the policy above knows the hashes of both.
+// Unpacks the page and puts in its style, its body and its script. The policy above knows the hashes of style and script,
+// and of this file with all that is packed in it.
 const PACKED = "@PACKED@";
-const BYTES = "@BYTES@";
+const SIZES = "@SIZES@";
+const UNPACK = "@UNPACK@";
+const WASM_PAGE = 65536;
+const decoder = new TextDecoder();
+/** What a page says: facts of its network and its sentences. */
+let said;
+let packed;
 
-/** Return the bytes of text with 13 bits in two characters, the lowest first; see base91.py. */
-function unpacked(text) {
-  const bytes = new Uint8Array(BYTES);
-  const digit = (at, code = text.charCodeAt(at)) => code - 33 - (code > 34) - (code > 60) - (code > 92);
-  let bits = 0;
-  let count = 0;
-  let place = 0;
-  for (let at = 0; at < text.length; at += 2) {
-    bits |= (91 * digit(at) + digit(at + 1)) << count;
-    for (count += 13; count > 7; count -= 8) {
-      bytes[place++] = bits;
-      bits >>= 8;
-    }
-  }
-  return bytes;
+/** Return the bytes of all parts behind each other; see c/unpack.c. */
+async function unpacked(length) {
+  const deflated = new Blob([Uint8Array.from(atob(UNPACK), (character) => character.charCodeAt(0))]);
+  const code = await new Response(deflated.stream().pipeThrough(new DecompressionStream("deflate-raw"))).arrayBuffer();
+  const { memory, unpack } = (await WebAssembly.instantiate(code)).instance.exports;
+  const text = memory.buffer.byteLength;
+  const place = text + PACKED.length;
+  memory.grow(Math.ceil((PACKED.length + length) / WASM_PAGE));
+  new TextEncoder().encodeInto(PACKED, new Uint8Array(memory.buffer, text));
+  unpack(text, place, place + length);
+  return new Uint8Array(memory.buffer, place, length);
 }
 
-function put(name, content, type) {
+function put(name, content) {
   const element = document.createElement(name);
-  if (type) element.type = type;
   element.textContent = content;
   document.head.append(element);
 }
 
 async function start() {
-  const stream = new Blob([unpacked(PACKED)]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
-  const { style, script } = JSON.parse(await new Response(stream).text());
+  const bytes = await unpacked(SIZES.reduce((sum, size) => sum + size));
+  let end = 0;
+  const [proof, tables, ...parts] = SIZES.map((size) => bytes.subarray(end, (end += size)));
+  const [style, body, words, script] = parts.slice(0, 4).map((part) => decoder.decode(part));
+  packed = { proof, tables, wasm: parts[4] };
+  said = JSON.parse(words);
   put("style", style);
-  put("script", script, "module");
+  document.body.append(...new DOMParser().parseFromString(body, "text/html").body.children);
+  put("script", script);
+}
+
+/** Return the WebAssembly, the tables of the network, and images with the answers to them. */
+function binaries() {
+  return packed;
 }
 
 function refuse() {

@@ -79,7 +79,7 @@ def deflated(content: bytes) -> str:
 
 def module_of(tables: bytes, facts: dict[str, object]) -> str:
     """Return ``digits.mjs`` with a network in it."""
-    source = (PAGE / "digits.mjs").read_text(encoding="utf-8")
+    source = "".join((PAGE / name).read_text(encoding="utf-8") for name in ("digits.mjs", "binaries.mjs"))
     parts = {
         "WASM": json.dumps(deflated(WASM.read_bytes())),
         "TABLES": json.dumps(deflated(tables)),

@@ -1,10 +1,8 @@
 """A page as a model file: read back, run in wasmtime, damaged."""
 
-import base64
 import contextlib
 import json
 import re
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -13,26 +11,82 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgedigits.errors import ContractError, EdgeDigitsError, ModelFileError
-from edgedigits.model_files.base91 import ALPHABET, decode, encode
 from edgedigits.model_files.page_file import read_page
+from edgedigits.model_files.page_pack import ALPHABET, decode, encode, pack, unpack
 from edgedigits.runtimes.opening import open_model
 from edgedigits.training.drawn import draw_digits
+from edgedigits_export import page as page_room
 from edgedigits_export.integers.reference_kernels import reference_probabilities
+
+WASM_PAGE = 1 << 16
 
 
 @given(st.binary(max_size=200))
 def test_bytes_come_back(content: bytes) -> None:
     text = encode(content)
     assert set(text.encode()) <= set(ALPHABET)
-    assert decode(text, len(content)) == content
+    assert decode(text)[: len(content)] == content
+    assert unpack(pack(content), len(content)) == content
 
 
 @pytest.mark.parametrize(
     "text", ["!", '!"', "!<", "~~", "é!"], ids=["odd", "quote", "less", "beyond", "other"]
 )
 def test_what_is_no_such_text_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=r"alphabet|cut off"):
-        decode(text, 1)
+    with pytest.raises(ValueError, match=r"alphabet|13 bits"):
+        decode(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "length"), [(pack(b"123"), 4), (pack(b"123")[:6], 3), (encode(b"\xff" * 99), 50)]
+)
+def test_what_unpacks_to_something_else_is_refused(text: str, length: int) -> None:
+    with pytest.raises(ValueError, match=r"damaged|cut off"):
+        unpack(text, length)
+
+
+@pytest.fixture(scope="module")
+def unpack_in_wasm():
+    """``unpack.wasm``, called as ``start.js`` does."""
+    import wasmtime
+
+    engine = wasmtime.Engine()
+    module = wasmtime.Module.from_file(engine, str(Path(page_room.__file__).parent / "unpack.wasm"))
+
+    def unpacked(text: str, length: int) -> bytes:
+        store = wasmtime.Store(engine)
+        exports = wasmtime.Instance(store, module, []).exports(store)
+        memory = exports["memory"]
+        begin = memory.data_len(store)
+        place = begin + len(text)
+        memory.grow(store, -(-(len(text) + length) // WASM_PAGE))
+        memory.write(store, text.encode(), begin)
+        exports["unpack"](store, begin, place, place + length)
+        return bytes(memory.read(store, place, place + length))
+
+    return unpacked
+
+
+CONTENTS = st.one_of(
+    st.binary(max_size=3000),
+    # What repeats itself: from near and from far, at all four last distances.
+    st.tuples(st.lists(st.binary(min_size=1, max_size=40), min_size=1, max_size=6), st.randoms()).map(
+        lambda given: b"".join(given[1].choices(given[0], k=400))
+    ),
+    st.builds(lambda piece, count: piece * count, st.binary(min_size=1, max_size=5), st.integers(1, 5000)),
+)
+
+
+@given(content=CONTENTS)
+def test_the_browser_unpacks_what_was_packed(unpack_in_wasm, content: bytes) -> None:
+    assert unpack_in_wasm(pack(content), len(content)) == content
+
+
+def test_the_browser_unpacks_what_is_large(unpack_in_wasm) -> None:
+    generator = np.random.default_rng(0)
+    noise = generator.integers(0, 256, 300_000, np.uint8).tobytes()
+    content = noise + bytes(5000) + noise + generator.geometric(0.3, 300_000).astype(np.uint8).tobytes()
+    assert unpack_in_wasm(pack(content), len(content)) == content
 
 
 def test_a_page_answers_as_the_reference_does(page: Path, made) -> None:
@@ -45,53 +99,66 @@ def test_a_page_answers_as_the_reference_does(page: Path, made) -> None:
     assert model.metadata == made.metadata()
 
 
-def rewritten(page: Path, path: Path, change) -> Path:
-    """Write a page whose script is another one."""
+PACKED = re.compile(r'PACKED="([!-~]*)",SIZES=(\[[0-9,]*\])')
+SAID, WASM = 4, 6
+
+
+def rewritten(page: Path, path: Path, part: int, change) -> Path:
+    """Write a page of which one part is another."""
     html = page.read_text(encoding="utf-8")
-    packed, length = re.search(r'const PACKED = "([!-~]*)";\nconst BYTES = (\d+);', html).groups()
-    parts = json.loads(zlib.decompress(decode(packed, int(length)), -zlib.MAX_WBITS))
-    parts["script"] = change(parts["script"])
-    compressor = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
-    content = compressor.compress(json.dumps(parts).encode()) + compressor.flush()
-    new = html.replace(packed, encode(content)).replace(f"BYTES = {length};", f"BYTES = {len(content)};")
-    path.write_text(new, encoding="utf-8")
+    packed, sizes = PACKED.search(html).groups()
+    content, parts = unpack(packed, sum(json.loads(sizes))), []
+    for size in json.loads(sizes):
+        parts, content = [*parts, content[:size]], content[size:]
+    parts[part] = change(parts[part])
+    written = ",".join(str(len(each)) for each in parts)
+    new = html.replace(packed, pack(b"".join(parts))).replace(f"SIZES={sizes}", f"SIZES=[{written}]")
+    path.write_text(new, encoding="utf-8", newline="\n")
     return path
 
 
+def other(old: bytes, new: bytes):
+    return lambda content: content.replace(old, new)
+
+
 @pytest.mark.parametrize(
-    ("change", "error", "message"),
+    ("part", "change", "error", "message"),
     [
-        (lambda script: script + '\nconst WASM = "";\n', ModelFileError, "with WASM once, found 2"),
-        (
-            lambda script: script.replace("const TABLES", "const OTHER"),
-            ModelFileError,
-            "TABLES once, found 0",
-        ),
-        (
-            lambda script: script.replace('const WASM = "', 'const WASM = "!'),
-            ModelFileError,
-            "WASM once, found 0",
-        ),
-        (lambda script: script.replace('"min_margin":248', '"min_margin":1'), ContractError, "least lead"),
-        (lambda script: script.replace('"precision":"int8"', '"precision":"float32"'), ContractError, "int8"),
-        (lambda script: script.replace('"contract":1', '"contract":"'), ModelFileError, "metadata"),
-        (
-            lambda script: re.sub('const WASM = "[^"]*"', 'const WASM = "AwA="', script),
-            ModelFileError,
-            "does not run",
-        ),
+        (SAID, other(b'"min_margin":248', b'"min_margin":1'), ContractError, "least lead"),
+        (SAID, other(b'"precision":"int8"', b'"precision":"float32"'), ContractError, "int8"),
+        (SAID, other(b'"contract":1', b'"contract":"'), ModelFileError, "metadata"),
+        (SAID, lambda _: b"\xff", ModelFileError, "metadata"),
+        (WASM, lambda _: b"\3\2", ModelFileError, "does not run"),
+        (WASM, lambda _: bytes(2 << 20), ModelFileError, "more than"),
     ],
-    ids=["two", "none", "letters", "lead", "precision", "json", "no-program"],
+    ids=["lead", "precision", "json", "letters", "no-program", "large"],
 )
-def test_another_page_is_refused(page: Path, tmp_path: Path, change, error: type, message: str) -> None:
-    path = rewritten(page, tmp_path / "digits.html", change)
+def test_another_page_is_refused(
+    page: Path, tmp_path: Path, part: int, change, error: type, message: str
+) -> None:
+    path = rewritten(page, tmp_path / "digits.html", part, change)
     assert path.read_bytes() != page.read_bytes()
     with pytest.raises(error, match=message):
         open_model(path)
 
 
+def test_a_page_with_two_networks_is_refused(page: Path, tmp_path: Path) -> None:
+    html = page.read_text(encoding="utf-8")
+    path = tmp_path / "digits.html"
+    path.write_text(html + PACKED.search(html)[0] + ",", encoding="utf-8", newline="\n")
+    with pytest.raises(ModelFileError, match="once, found 2"):
+        open_model(path)
+
+
 @pytest.mark.parametrize(
-    "content", [b"", b"<!doctype html>", b"\xff\xfe", b'const PACKED = "!!";\nconst BYTES = 9;']
+    "content",
+    [
+        b"",
+        b"<!doctype html>",
+        b"\xff\xfe",
+        b'PACKED="!!",SIZES=[1,1,1,1,1,1,1],',
+        b'PACKED="!!",SIZES=[999999999,1,1,1,1,1,1],',
+    ],
 )
 def test_any_other_file_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "report.html"
@@ -121,12 +188,6 @@ def test_a_program_without_end_is_stopped(
 
     monkeypatch.setattr(runtime, "MOST_SECONDS", 0.3)
     endless = wasmtime.wat2wasm('(module (memory (export "memory") 1) (start $go) (func $go (loop (br 0))))')
-    compressor = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
-    text = base64.b64encode(compressor.compress(endless) + compressor.flush()).decode()
-    path = rewritten(
-        page,
-        tmp_path / "digits.html",
-        lambda script: re.sub('const WASM = "[^"]*"', f'const WASM = "{text}"', script),
-    )
+    path = rewritten(page, tmp_path / "digits.html", WASM, lambda _: bytes(endless))
     with pytest.raises(ModelFileError, match="does not run"):
         open_model(path)
