@@ -25,8 +25,8 @@ from edgedigits_export.page.assemble import Proof, make_module, make_page, modul
 from edgedigits_export.page.tables import tables_of
 from edgedigits_export.targets import ExportOptions
 
-PROOF_IMAGES = 10
-"""That a page proves itself by: drawn ones, 2 KB of it. Every probability of the test images was compared before."""
+PROOF_IMAGES = 8
+"""That a page proves itself by: drawn ones, 1.5 KB of it. Every probability of the test images was compared before."""
 SEED = tuple(b"page")
 """Of their generator."""
 
