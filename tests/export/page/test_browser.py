@@ -502,6 +502,10 @@ def test_it_fits_a_screen_and_can_be_read(
     assert min(sizes) >= 16
     for name in ("answer", "verdict", "heading", "history", "message", "undo"):
         assert contrast(tab, name) >= 4.5, name
+    name, bar, share = tab.run(
+        "[...document.querySelectorAll('#bars tbody tr:first-child > *')].map((one) => one.offsetWidth)"
+    )
+    assert bar > max(2 * share, 4 * name)
     heights = tab.run(
         "[...document.querySelectorAll('button, label.button')].filter((one) => one.offsetParent)"
         ".map((one) => one.offsetHeight)"
