@@ -1,0 +1,91 @@
+"""Draws on the pad of a page that is open in headless Chromium, by pointer events, and says what the page read."""
+
+import base64
+import json
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from _pad_digits import PAD, Drawing
+from _pages import Tab
+
+from edgedigits.contract import IMAGE_SIDE
+from edgedigits.picture.levels import Pixels
+
+AT_ONCE = 100
+"""Drawings that the page is handed in one message."""
+REFUSED = -1
+DRAW = """
+(drawings, side) => {
+  const $ = (id) => document.getElementById(id);
+  const pad = $("pad");
+  // Events that a script makes have no pointer that could be captured.
+  pad.setPointerCapture = () => {};
+  const levels = (canvas) => {
+    const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+    let text = "";
+    for (let at = 0; at < data.length; at += 4) text += String.fromCharCode(data[at]);
+    return btoa(text);
+  };
+  const say = (kind, [x, y], box, scale) =>
+    pad.dispatchEvent(new PointerEvent(kind, {
+      bubbles: true, cancelable: true, pointerId: 1, pointerType: "mouse", pressure: 0.5, buttons: 1,
+      clientX: box.left + pad.clientLeft + x * scale, clientY: box.top + pad.clientTop + y * scale,
+    }));
+  return drawings.map(([pen, strokes]) => {
+    $("clear").click();
+    $("pen").value = pen;
+    const box = pad.getBoundingClientRect();
+    const scale = pad.clientWidth / side;
+    for (const stroke of strokes) {
+      say("pointerdown", stroke[0], box, scale);
+      for (const point of stroke.slice(1)) say("pointermove", point, box, scale);
+      say("pointerup", stroke[stroke.length - 1], box, scale);
+    }
+    return [$("label").textContent, $("message").textContent, levels($("seen")), WITH_PAD ? levels(pad) : ""];
+  });
+}
+"""
+"""The function that draws, in the page: it calls nothing of the page's script but by events."""
+
+
+class Read(NamedTuple):
+    """What a page made of drawings."""
+
+    digits: npt.NDArray[np.int64]
+    """(n,), -1 where it read nothing."""
+    images: Pixels
+    """What its network saw, uint8 (n, 28, 28)."""
+    pads: list[Pixels]
+    """Levels of the pad, uint8 (280, 280) each, 255 where there is no ink; none where they were not asked for."""
+    messages: list[str]
+    """What it said of those that it did not read, else empty."""
+
+
+def read_on(tab: Tab, drawn: list[Drawing], *, with_pads: bool = False) -> Read:
+    """Draw on the page that is open in a tab, one drawing after the other.
+
+    Args:
+        tab: where the page of a network of digits is open.
+        drawn: what is drawn.
+        with_pads: whether the pixels of the pad are returned as well.
+    """
+    found: list[Any] = []
+    draw = DRAW.replace("WITH_PAD", json.dumps(with_pads))
+    for first in range(0, len(drawn), AT_ONCE):
+        batch = [
+            [one.pen, [np.round(stroke, 2).tolist() for stroke in one.strokes]]
+            for one in drawn[first : first + AT_ONCE]
+        ]
+        found += tab.run(f"({draw})({json.dumps(batch)}, {PAD})")
+    labels, messages, images, pads = zip(*found, strict=True)
+    return Read(
+        np.array([int(label) if label.isdigit() else REFUSED for label in labels]),
+        np.stack([_levels(image, IMAGE_SIDE) for image in images]),
+        [_levels(pad, PAD) for pad in pads if pad],
+        list(messages),
+    )
+
+
+def _levels(text: str, side: int) -> Pixels:
+    return np.frombuffer(base64.b64decode(text), np.uint8).reshape(side, side)
