@@ -16,17 +16,28 @@ AT_ONCE = 100
 """Drawings that the page is handed in one message."""
 REFUSED = -1
 DRAW = """
-(drawings, side) => {
+(drawings, side, withPads) => {
   const $ = (id) => document.getElementById(id);
   const pad = $("pad");
   // Events that a script makes have no pointer that could be captured.
   pad.setPointerCapture = () => {};
-  const levels = (canvas) => {
-    const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  // What the page prepares is what it last took of a canvas in the pad's size.
+  if (!window.taken) {
+    for (const { prototype } of [CanvasRenderingContext2D, OffscreenCanvasRenderingContext2D]) {
+      const take = prototype.getImageData;
+      prototype.getImageData = function (...part) {
+        const pixels = take.apply(this, part);
+        if (pixels.width === side && pixels.height === side) window.taken = pixels;
+        return pixels;
+      };
+    }
+  }
+  const levels = ({ data }) => {
     let text = "";
     for (let at = 0; at < data.length; at += 4) text += String.fromCharCode(data[at]);
     return btoa(text);
   };
+  const seen = () => $("seen").getContext("2d").getImageData(0, 0, 28, 28);
   const say = (kind, [x, y], box, scale) =>
     pad.dispatchEvent(new PointerEvent(kind, {
       bubbles: true, cancelable: true, pointerId: 1, pointerType: "mouse", pressure: 0.5, buttons: 1,
@@ -42,7 +53,7 @@ DRAW = """
       for (const point of stroke.slice(1)) say("pointermove", point, box, scale);
       say("pointerup", stroke[stroke.length - 1], box, scale);
     }
-    return [$("label").textContent, $("message").textContent, levels($("seen")), WITH_PAD ? levels(pad) : ""];
+    return [$("label").textContent, $("message").textContent, levels(seen()), withPads ? levels(window.taken) : ""];
   });
 }
 """
@@ -57,7 +68,7 @@ class Read(NamedTuple):
     images: Pixels
     """What its network saw, uint8 (n, 28, 28)."""
     pads: list[Pixels]
-    """Levels of the pad, uint8 (280, 280) each, 255 where there is no ink; none where they were not asked for."""
+    """Levels that it prepared, uint8 (280, 280) each, 255 where there is no ink; none where they were not asked for."""
     messages: list[str]
     """What it said of those that it did not read, else empty."""
 
@@ -68,16 +79,15 @@ def read_on(tab: Tab, drawn: list[Drawing], *, with_pads: bool = False) -> Read:
     Args:
         tab: where the page of a network of digits is open.
         drawn: what is drawn.
-        with_pads: whether the pixels of the pad are returned as well.
+        with_pads: whether the pixels that were prepared are returned as well.
     """
     found: list[Any] = []
-    draw = DRAW.replace("WITH_PAD", json.dumps(with_pads))
     for first in range(0, len(drawn), AT_ONCE):
         batch = [
             [one.pen, [np.round(stroke, 2).tolist() for stroke in one.strokes]]
             for one in drawn[first : first + AT_ONCE]
         ]
-        found += tab.run(f"({draw})({json.dumps(batch)}, {PAD})")
+        found += tab.run(f"({DRAW})({json.dumps(batch)}, {PAD}, {json.dumps(with_pads)})")
     labels, messages, images, pads = zip(*found, strict=True)
     return Read(
         np.array([int(label) if label.isdigit() else REFUSED for label in labels]),
