@@ -5,9 +5,9 @@ Pages are exported in the run. What is measured of each:
     size           of the file, and of what a server sends of it, compressed by gzip
     first answer   a fresh browser with a fresh profile opens the page, and the moment it shows itself a stroke is drawn
                    by keys: milliseconds from the begin of the navigation until the stroke's answer stands on the
-                   page (and, shown, until the next frame after it); from a file, and from a server that sends it compressed,
-                   on slow 4G (1.6 Mbit/s, 150 ms) as Chromium throttles it. Medians of launches, in turn with those
-                   of a page with nothing on it (shown: what the browser itself takes)
+                   page (and, shown, until the next frame after it); from a file, and from a server that sends it
+                   compressed, on slow 4G (1.6 Mbit/s, 150 ms) as Chromium throttles it. Medians of launches, in turn
+                   with those of a page with nothing on it (shown: what the browser itself takes)
     pad            from the canvas of a drawn digit to its answer, preparation included: median, 99th percentile
     memory         of the WebAssembly after a photograph of 12 megapixels was read, and after a larger one
     uploads        pictures in folders and the golden ones of the tests, chosen in the page: the 28x28 bytes and the
