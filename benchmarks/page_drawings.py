@@ -54,32 +54,38 @@ def in_python(pad: Pixels) -> Pixels:
         return np.zeros((28, 28), np.uint8)
 
 
-def opened(browser: Browser, made: MadePage) -> Tab:
-    """Open a page in a tab of its own."""
+def drawn_on(browser: Browser, page: Path, drawn: list[Drawing], *, with_pads: bool = False) -> Read:
+    """Draw on a page in a tab of its own, which is closed again: browsers slow down what is behind another one."""
     tab = Tab(browser)
-    tab.open(made.html.as_uri())
-    return tab
+    tab.open(page.as_uri())
+    read = read_on(tab, drawn, with_pads=with_pads)
+    tab.close()
+    return read
 
 
 def sampled(
-    tabs: dict[str, Tab], kinds: dict[str, list[Drawing]], digits: dict[str, dict[str, Digits]]
+    browser: Browser,
+    pages: dict[str, MadePage],
+    kinds: dict[str, list[Drawing]],
+    digits: dict[str, dict[str, Digits]],
 ) -> dict[str, int]:
     """Draw a sample of all kinds on every page.
 
     Args:
-        tabs: where the pages are open, by network.
+        browser: which draws.
+        pages: of the networks.
         kinds: what is drawn, by kind.
         digits: what wasmtime read in it, by network and kind.
 
     Returns:
-        How many were drawn, pads that Python prepares otherwise, and answers that are not those of wasmtime.
+        How many were drawn, pictures that Python prepares otherwise, and answers that are not those of wasmtime.
     """
     each = min(-(-SAMPLE // len(kinds)), len(kinds[USUAL]))
     chosen = [(kind, index) for index in range(each) for kind in kinds][:SAMPLE]
     drawn = [kinds[kind][index] for kind, index in chosen]
     found = {"drawings": len(drawn), "other_bytes": 0, "other_digits": 0}
-    for name, tab in tabs.items():
-        read = read_on(tab, drawn, with_pads=True)
+    for name, made in pages.items():
+        read = drawn_on(browser, made.html, drawn, with_pads=True)
         prepared = np.stack([in_python(pad) for pad in read.pads])
         expected = np.array([digits[name][kind][index] for kind, index in chosen])
         found["other_bytes"] += int((prepared != read.images).any(axis=(1, 2)).sum())
@@ -128,10 +134,9 @@ def main() -> int:
         pages = {name: made_page(network, Path(folder, name), splits) for name, network in NETWORKS.items()}
         browser = start_chromium(Path(folder))
         try:
-            tabs = {name: opened(browser, made) for name, made in pages.items()}
-            reads = {kind: read_on(tabs[DRAWN_ON], some) for kind, some in kinds.items()}
+            reads = {kind: drawn_on(browser, pages[DRAWN_ON].html, some) for kind, some in kinds.items()}
             digits = {name: digits_of(made.html, reads) for name, made in pages.items()}
-            sample = sampled(tabs, kinds, digits)
+            sample = sampled(browser, pages, kinds, digits)
         finally:
             browser.close()
     results: dict[str, Any] = {"seed": arguments.seed, "sample": sample, "networks": {}}
