@@ -15,6 +15,11 @@ const NEVER = 256;
 const PAD = 280;
 const MOST_PIXELS = 12_000_000;
 const LARGEST_FILE = 256 * 2 ** 20;
+// What a network of digits is shown of a drawing: the longer side of its strokes, and their width in the mean. One whose
+// strokes are shorter than the least is a dot or a dash, and is shown as it is.
+const SHOWN_SIDE = 160;
+const SHOWN_PEN = 20;
+const LEAST_SIDE = 40;
 const STEP = 8;
 const FINE_STEP = 2;
 const VIEW = 280;
@@ -27,6 +32,7 @@ const DRAWINGS = 200;
 const $ = (id) => document.getElementById(id);
 const pad = $("pad");
 const ink = pad.getContext("2d", { willReadFrequently: true });
+const shown = new OffscreenCanvas(PAD, PAD).getContext("2d", { willReadFrequently: true });
 const video = $("video");
 
 /** Return a text of the table, with what stands in braces filled in. */
@@ -208,27 +214,45 @@ let keyStroke = null;
 const pen = { x: PAD / 2, y: PAD / 2 };
 let isWaiting = false;
 
-function wipe() {
-  ink.fillStyle = "#fff";
-  ink.fillRect(0, 0, PAD, PAD);
+function wipe(canvas = ink) {
+  canvas.fillStyle = "#fff";
+  canvas.fillRect(0, 0, PAD, PAD);
 }
 
-/** Draw the last piece of a stroke; of one point, the point. */
-function drawEnd(stroke) {
-  const to = stroke[stroke.length - 1];
-  const from = stroke[stroke.length - 2] ?? to;
-  ink.lineWidth = (from.width + to.width) / 2;
-  ink.lineCap = ink.lineJoin = "round";
-  ink.strokeStyle = "#000";
-  ink.beginPath();
-  ink.moveTo(from.x, from.y);
-  ink.lineTo(to.x, to.y);
-  ink.stroke();
+/** Draw the last piece of a stroke, or another one; of one point, the point. */
+function drawEnd(stroke, canvas = ink, last = stroke.length - 1) {
+  const to = stroke[last];
+  const from = stroke[last - 1] ?? to;
+  canvas.lineWidth = (from.width + to.width) / 2;
+  canvas.lineCap = canvas.lineJoin = "round";
+  canvas.strokeStyle = "#000";
+  canvas.beginPath();
+  canvas.moveTo(from.x, from.y);
+  canvas.lineTo(to.x, to.y);
+  canvas.stroke();
 }
 
-function redraw() {
-  wipe();
-  for (const stroke of strokes) stroke.forEach((_, last) => drawEnd(stroke.slice(0, last + 1)));
+function drawAll(strokes, canvas = ink) {
+  wipe(canvas);
+  for (const stroke of strokes) stroke.forEach((_, last) => drawEnd(stroke, canvas, last));
+}
+
+/** Return a canvas with the strokes in the middle, as large and as thick as usual, wherever and however they were drawn. */
+function asUsual() {
+  const points = strokes.flat();
+  const most = (axis, sign) => points.reduce((found, point) => Math.max(found, sign * point[axis]), -Infinity);
+  const [right, left, bottom, top] = [most("x", 1), -most("x", -1), most("y", 1), -most("y", -1)];
+  const side = Math.max(right - left, bottom - top);
+  if (side < LEAST_SIDE) return ink;
+  const size = SHOWN_SIDE / side;
+  const thickness = (SHOWN_PEN * points.length) / points.reduce((sum, { width }) => sum + width, 0);
+  const place = ({ x, y, width }) => ({
+    x: PAD / 2 + size * (x - (left + right) / 2),
+    y: PAD / 2 + size * (y - (top + bottom) / 2),
+    width: width * thickness,
+  });
+  drawAll(strokes.map((stroke) => stroke.map(place)), shown);
+  return shown;
 }
 
 function extend(stroke, point) {
@@ -273,7 +297,7 @@ function readPad(isFinal) {
     show(null);
     tell();
   } else {
-    read(ink.getImageData(0, 0, PAD, PAD), isFinal);
+    read((isDigits ? asUsual() : ink).getImageData(0, 0, PAD, PAD), isFinal);
   }
 }
 
@@ -282,7 +306,7 @@ function undo() {
   else strokes.pop();
   keyStroke = null;
   showPen();
-  redraw();
+  drawAll(strokes);
   readPad(true);
 }
 
@@ -292,7 +316,7 @@ function clear() {
   keyStroke = null;
   subject = drawn();
   showPen();
-  redraw();
+  drawAll(strokes);
   readPad(true);
   speak(text("cleared"));
 }
