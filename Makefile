@@ -131,6 +131,13 @@ fuzz: env ## damaged files through every reader (make fuzz SECONDS=60 SEED=1: se
 stress: env ## the tests that take minutes: two hundred kills, ten million predictions, all cases of a kind
 	$(BIN)/pytest -m stress
 
+# The page of the network that is used where none is named, for readers who have nothing installed: as export writes it.
+.PHONY: docs
+docs: env ## make docs/digits.html anew: the page of the default network, after any change of a page
+	@set -eu; folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
+	$(BIN)/edgedigits export models/hands/digits.keras --format page --out "$$folder"; \
+	install -m 644 "$$folder/digits.html" docs/digits.html
+
 format: env ## let ruff format the code and mend what it can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .

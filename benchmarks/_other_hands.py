@@ -110,9 +110,9 @@ def written_digits(count: int, seed: int) -> tuple[Pixels, npt.NDArray[np.int64]
 
 def write(digit: int, generator: np.random.Generator) -> Image.Image:
     """Write a digit on a canvas of its own, in a way and with a pen that chance chooses."""
-    path = PATHS[digit][generator.integers(len(PATHS[digit]))]
-    leaning = _leaning(generator)
-    strokes = [stroke @ leaning for stroke in _moved(path, generator)]
+    path = _chosen(digit, generator)
+    turned = leaning(generator)
+    strokes = [stroke @ turned for stroke in _moved(path, generator)]
     side = int(generator.choice([40, 64, 100, 160, 280]))
     in_pixels = bool(generator.random() < 0.25)
     scale = side if in_pixels else 4 * side
@@ -135,6 +135,15 @@ def write(digit: int, generator: np.random.Generator) -> Image.Image:
     gray = paper + (dark - paper) * ink + generator.normal(0, generator.uniform(0, 4), ink.shape)
     levels = np.clip(gray, 0, 255).astype(np.uint8)
     return Image.fromarray(np.invert(levels) if generator.random() < 0.4 else levels)
+
+
+def moved_strokes(digit: int, generator: np.random.Generator) -> Iterator[Points]:
+    """Yield the strokes of a digit, float64 (n, 2) each, about 70 x 100, its curves moved a little."""
+    yield from _moved(_chosen(digit, generator), generator)
+
+
+def _chosen(digit: int, generator: np.random.Generator) -> str:
+    return PATHS[digit][generator.integers(len(PATHS[digit]))]
 
 
 def _moved(path: str, generator: np.random.Generator) -> Iterator[Points]:
@@ -163,7 +172,7 @@ def _bezier(points: Points) -> Points:
     return np.asarray(between[:, 0])
 
 
-def _leaning(generator: np.random.Generator) -> Points:
+def leaning(generator: np.random.Generator) -> Points:
     """Return a matrix that makes digits lean, narrower or wider, (2, 2), for rows (x, y)."""
     wide, lean = np.exp(generator.normal(0, 0.3)), generator.uniform(-0.5, 0.2)
     return np.array([[wide, 0.0], [lean, 1.0]])

@@ -15,6 +15,13 @@ const NEVER = 256;
 const PAD = 280;
 const MOST_PIXELS = 12_000_000;
 const LARGEST_FILE = 256 * 2 ** 20;
+// What a network of digits is shown of a drawing: a canvas of half the pad's size, for the preparation brings it down to 20
+// pixels anyway; the longer side of its strokes there, and their width in the mean. One whose strokes are shorter than the
+// least is a dot or a dash, and is shown as it is.
+const SHOWN = 140;
+const SHOWN_SIDE = 80;
+const SHOWN_PEN = 10;
+const LEAST_SIDE = 40;
 const STEP = 8;
 const FINE_STEP = 2;
 const VIEW = 280;
@@ -28,6 +35,7 @@ const FIRST_DRAWINGS = 20;
 const $ = (id) => document.getElementById(id);
 const pad = $("pad");
 const ink = pad.getContext("2d", { willReadFrequently: true });
+const shown = new OffscreenCanvas(SHOWN, SHOWN).getContext("2d", { willReadFrequently: true });
 const video = $("video");
 
 /** Return a text of the table, with what stands in braces filled in. */
@@ -209,27 +217,49 @@ let keyStroke = null;
 const pen = { x: PAD / 2, y: PAD / 2 };
 let isWaiting = false;
 
-function wipe() {
-  ink.fillStyle = "#fff";
-  ink.fillRect(0, 0, PAD, PAD);
+function wipe(canvas = ink) {
+  canvas.fillStyle = "#fff";
+  canvas.fillRect(0, 0, PAD, PAD);
 }
 
-/** Draw the last piece of a stroke; of one point, the point. */
-function drawEnd(stroke) {
-  const to = stroke[stroke.length - 1];
-  const from = stroke[stroke.length - 2] ?? to;
-  ink.lineWidth = (from.width + to.width) / 2;
-  ink.lineCap = ink.lineJoin = "round";
-  ink.strokeStyle = "#000";
-  ink.beginPath();
-  ink.moveTo(from.x, from.y);
-  ink.lineTo(to.x, to.y);
-  ink.stroke();
+/** Draw the last piece of a stroke, or another one; of one point, the point. */
+function drawEnd(stroke, canvas = ink, last = stroke.length - 1) {
+  const to = stroke[last];
+  const from = stroke[last - 1] ?? to;
+  canvas.lineWidth = (from.width + to.width) / 2;
+  canvas.lineCap = canvas.lineJoin = "round";
+  canvas.strokeStyle = "#000";
+  canvas.beginPath();
+  canvas.moveTo(from.x, from.y);
+  canvas.lineTo(to.x, to.y);
+  canvas.stroke();
 }
 
-function redraw() {
-  wipe();
-  for (const stroke of strokes) stroke.forEach((_, last) => drawEnd(stroke.slice(0, last + 1)));
+function drawAll(strokes, canvas = ink) {
+  wipe(canvas);
+  for (const stroke of strokes) stroke.forEach((_, last) => drawEnd(stroke, canvas, last));
+}
+
+/** Return the pixels of the strokes in the middle, as large and as thick as usual, wherever and however they were drawn. */
+function asUsual() {
+  const points = strokes.flat();
+  const most = (axis, sign) => points.reduce((found, point) => Math.max(found, sign * point[axis]), -Infinity);
+  const [right, left, bottom, top] = [most("x", 1), -most("x", -1), most("y", 1), -most("y", -1)];
+  const side = Math.max(right - left, bottom - top);
+  if (side < LEAST_SIDE) return asDrawn();
+  const size = SHOWN_SIDE / side;
+  const thickness = (SHOWN_PEN * points.length) / points.reduce((sum, { width }) => sum + width, 0);
+  const place = ({ x, y, width }) => ({
+    x: SHOWN / 2 + size * (x - (left + right) / 2),
+    y: SHOWN / 2 + size * (y - (top + bottom) / 2),
+    width: width * thickness,
+  });
+  drawAll(strokes.map((stroke) => stroke.map(place)), shown);
+  return shown.getImageData(0, 0, SHOWN, SHOWN);
+}
+
+function asDrawn() {
+  return ink.getImageData(0, 0, PAD, PAD);
 }
 
 function extend(stroke, point) {
@@ -274,7 +304,7 @@ function readPad(isFinal) {
     show(null);
     tell();
   } else {
-    read(ink.getImageData(0, 0, PAD, PAD), isFinal);
+    read(isDigits ? asUsual() : asDrawn(), isFinal);
   }
 }
 
@@ -283,7 +313,7 @@ function undo() {
   else strokes.pop();
   keyStroke = null;
   showPen();
-  redraw();
+  drawAll(strokes);
   readPad(true);
 }
 
@@ -293,7 +323,7 @@ function clear() {
   keyStroke = null;
   subject = drawn();
   showPen();
-  redraw();
+  drawAll(strokes);
   readPad(true);
   speak(text("cleared"));
 }
@@ -528,12 +558,12 @@ function measure(image) {
   return text("speed", { network: network.toFixed(1), drawing, slowest });
 }
 
-/** Return the milliseconds that each of so many readings of an image takes, drawn on the pad. */
+/** Return the milliseconds that each of so many readings of an image takes, as a drawing is shown. */
 function drawingTimes(image, runs) {
   const pixels = enlarged(image);
   return Array.from({ length: runs }, () => {
     const before = performance.now();
-    probabilities(prepare(pixels.data, PAD, PAD).image);
+    probabilities(prepare(pixels.data, SHOWN, SHOWN).image);
     return performance.now() - before;
   });
 }
@@ -543,14 +573,14 @@ function warm() {
   drawingTimes(binaries().proof.subarray(0, IMAGE), FIRST_DRAWINGS);
 }
 
-/** Return an image as a drawing on the pad, dark on light. */
+/** Return an image as a drawing is shown, dark on light. */
 function enlarged(image) {
   const small = new OffscreenCanvas(SIDE, SIDE);
   const context = small.getContext("2d");
   const pixels = context.createImageData(SIDE, SIDE);
   image.forEach((level, pixel) => pixels.data.set([255 - level, 255 - level, 255 - level, 255], 4 * pixel));
   context.putImageData(pixels, 0, 0);
-  return pixelsOf(small, PAD, PAD, [0, 0, SIDE, SIDE]);
+  return pixelsOf(small, SHOWN, SHOWN, [0, 0, SIDE, SIDE]);
 }
 
 $("prove").addEventListener("click", prove);

@@ -214,6 +214,31 @@ def test_a_pen_that_presses_harder_draws_thicker(tab: Tab) -> None:
     assert widths[1] > 1.8 * widths[0]
 
 
+def test_no_pen_and_no_place_changes_what_is_read(tab: Tab) -> None:
+    images = []
+    for pen, way in (
+        (20, WAY_OF_SEVEN),
+        (8, WAY_OF_SEVEN),
+        (40, WAY_OF_SEVEN),
+        (40, [(0.6 + right / 3, 0.6 + down / 3) for right, down in WAY_OF_SEVEN]),
+    ):
+        tab.click("clear")
+        tab.run(f"document.getElementById('pen').value = {pen}")
+        tab.mouse(on_pad(tab, way))
+        assert tab.text("label") == "7"
+        images.append(seen(tab).astype(int))
+    usual, thin, thick, small = images
+    assert (thin == usual).all()
+    assert (thick == usual).all()
+    # Its places are whole pixels of the screen.
+    assert np.abs(small - usual).sum() < 0.2 * usual.sum()
+
+
+def test_what_is_shorter_than_a_digit_is_read_as_it_is(tab: Tab) -> None:
+    tab.mouse(on_pad(tab, [(0.5, 0.2), (0.5, 0.3)]))
+    assert (seen(tab) == prepare((255 - ink(tab)).astype(np.uint8))).all()
+
+
 def test_keys_draw_as_a_mouse_does(tab: Tab) -> None:
     tab.run("document.getElementById('pad').focus()")
     tab.key("ArrowUp", times=12)
