@@ -48,12 +48,16 @@ DRAW = """
     $("pen").value = pen;
     const box = pad.getBoundingClientRect();
     const scale = pad.clientWidth / side;
+    let milliseconds;
     for (const stroke of strokes) {
       say("pointerdown", stroke[0], box, scale);
       for (const point of stroke.slice(1)) say("pointermove", point, box, scale);
+      const begin = performance.now();
       say("pointerup", stroke[stroke.length - 1], box, scale);
+      milliseconds = performance.now() - begin;
     }
-    return [$("label").textContent, $("message").textContent, levels(seen()), withPads ? levels(window.taken) : ""];
+    const label = $("label").textContent;
+    return [label, $("message").textContent, levels(seen()), withPads ? levels(window.taken) : "", milliseconds];
   });
 }
 """
@@ -71,6 +75,8 @@ class Read(NamedTuple):
     """Levels that it prepared, uint8 (h, h) each, 255 where there is no ink; none where they were not asked for."""
     messages: list[str]
     """What it said of those that it did not read, else empty."""
+    milliseconds: npt.NDArray[np.float64]
+    """(n,), of the event that ended the last stroke: the drawing is prepared, read and its answer shown."""
 
 
 def read_on(tab: Tab, drawn: list[Drawing], *, with_pads: bool = False) -> Read:
@@ -88,12 +94,13 @@ def read_on(tab: Tab, drawn: list[Drawing], *, with_pads: bool = False) -> Read:
             for one in drawn[first : first + AT_ONCE]
         ]
         found += tab.run(f"({DRAW})({json.dumps(batch)}, {PAD}, {json.dumps(with_pads)})")
-    labels, messages, images, pads = zip(*found, strict=True)
+    labels, messages, images, pads, milliseconds = zip(*found, strict=True)
     return Read(
         np.array([int(label) if label.isdigit() else REFUSED for label in labels]),
         np.stack([_levels(image) for image in images]),
         [_levels(pad) for pad in pads if pad],
         list(messages),
+        np.array(milliseconds),
     )
 
 
