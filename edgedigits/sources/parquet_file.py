@@ -41,6 +41,8 @@ _LARGEST_TEXT, _LARGEST_LIST = 64 << 20, 4 << 20
 """Bytes and items of what the file says of itself."""
 _ARROW_ERRORS = (ValueError, OSError, MemoryError, NotImplementedError, LookupError)
 """What pyarrow says of damaged pages: its own errors are of these."""
+_MOST_ROWS = 1 << 26
+"""In one row group: a damaged file may declare any number, and each row that it lacks comes as an error."""
 _PEEKED = 64
 
 
@@ -68,6 +70,8 @@ def open_parquet(path: str) -> list[Source]:
             path, file, with_sides(path, *_first_image(file, layout_of(path, file.schema_arrow)))
         )
         groups = tuple(file.metadata.row_group(i).num_rows for i in range(file.metadata.num_row_groups))
+        if max(groups, default=0) > _MOST_ROWS or min(groups, default=0) < 0:
+            raise ValueError(f"a row group of {max(groups):,} rows, where at most {_MOST_ROWS:,} are read")
     notes = []
     if layout.kind == "encoded":
         column = layout.images[0].removesuffix(".bytes")
@@ -126,11 +130,12 @@ def _lost(
 ) -> Iterator[Batch]:
     """Yield the rows of a row group that is damaged from some place on."""
     said = "it ends too early" if error is None else " ".join(reason(error).split())[:200]
-    text = f"cannot be read: row group {group} is damaged ({said}); copy the file again"
+    text = f"row group {group} is damaged ({said}); copy the file again"
+    lost = ImageError(f"cannot be read: {text}")
     for first in range(start, start + count, batch_rows):
         rows = min(batch_rows, start + count - first)
         labels = None if layout.label is None else np.full(rows, NO_LABEL, np.int64)
-        yield Batch(first, encoded=[ImageError(text)] * rows, labels=labels)
+        yield Batch(first, encoded=[lost] * rows, labels=labels, damaged=text)
 
 
 def _batches(place: Place, start: int, batch: "pa.RecordBatch") -> Iterator[Batch]:
