@@ -27,6 +27,7 @@ from edgedigits.sources.parquet_columns import (
     rows_of_numbers,
     with_sides,
 )
+from edgedigits.sources.parquet_pages import check_pages
 from edgedigits.sources.parts import MOST_ENCODED, NO_LABEL, Batch, Part, Source
 from edgedigits.sources.stored import MOST_BYTES, told
 
@@ -67,7 +68,7 @@ def open_parquet(path: str) -> list[Source]:
     with told(path):
         file = _opened(path)
         layout = _with_factor(
-            path, file, with_sides(path, *_first_image(file, layout_of(path, file.schema_arrow)))
+            path, file, with_sides(path, *_first_image(path, file, layout_of(path, file.schema_arrow)))
         )
         groups = tuple(file.metadata.row_group(i).num_rows for i in range(file.metadata.num_row_groups))
         if max(groups, default=0) > _MOST_ROWS or min(groups, default=0) < 0:
@@ -107,7 +108,7 @@ def read(part: Part, batch_rows: int) -> Iterator[Batch]:
         wanted = min(rows - skip, left)
         done = 0
         error: Exception | None = None
-        batches = _record_batches(file, place.layout, group, batch_rows)
+        batches = _record_batches(place.file, file, place.layout, group, batch_rows)
         while done < wanted:
             try:
                 batch = next(batches, None)
@@ -180,29 +181,35 @@ def _column(batch: "pa.RecordBatch", layout: Layout) -> Any:
 
 
 def _record_batches(
-    file: "ParquetFile", layout: Layout, group: int, batch_rows: int
+    path: str, file: "ParquetFile", layout: Layout, group: int, batch_rows: int
 ) -> "Iterator[pa.RecordBatch]":
     described = file.metadata.row_group(group)
     each = described.total_byte_size // max(1, described.num_rows)
     rows = max(1, min(batch_rows, MOST_ENCODED // max(1, each)))
-    yield from file.iter_batches(rows, row_groups=[group], columns=layout.columns, use_threads=False)
+    yield from _of_group(path, file, group, layout.columns, rows)
 
 
-def _first_image(file: "ParquetFile", layout: Layout) -> "tuple[Layout, Any]":
+def _of_group(
+    path: str, file: "ParquetFile", group: int, columns: list[str], rows: int
+) -> "Iterator[pa.RecordBatch]":
+    with open_file(Path(path), MOST_BYTES) as content:
+        check_pages(content, file.metadata, group, columns)
+    yield from file.iter_batches(rows, row_groups=[group], columns=columns, use_threads=False)
+
+
+def _first_image(path: str, file: "ParquetFile", layout: Layout) -> "tuple[Layout, Any]":
     """Return the layout and the first image that is not null among the first rows."""
     if layout.kind != "columns":
-        for batch in _readable(file, layout, _PEEKED):
+        for batch in _readable(path, file, layout, _PEEKED):
             return layout, next((one for one in _column(batch, layout).to_pylist() if one is not None), None)
     return layout, None
 
 
-def _readable(file: "ParquetFile", layout: Layout, rows: int) -> "Iterator[pa.RecordBatch]":
+def _readable(path: str, file: "ParquetFile", layout: Layout, rows: int) -> "Iterator[pa.RecordBatch]":
     """Read the images of all row groups; of a damaged one, what comes before the damage."""
     for group in range(file.metadata.num_row_groups):
         with contextlib.suppress(*_ARROW_ERRORS):
-            yield from file.iter_batches(
-                rows, row_groups=[group], columns=list(layout.images), use_threads=False
-            )
+            yield from _of_group(path, file, group, list(layout.images), rows)
 
 
 def _with_factor(path: str, file: "ParquetFile", layout: Layout) -> Layout:
@@ -211,7 +218,7 @@ def _with_factor(path: str, file: "ParquetFile", layout: Layout) -> Layout:
         return layout
 
     def blocks() -> Iterator[Any]:
-        for batch in _readable(file, layout, 1024):
+        for batch in _readable(path, file, layout, 1024):
             if layout.kind == "columns":
                 yield rows_of_columns([batch.column(name) for name in layout.images])
             elif (numbers := rows_of_numbers(_column(batch, layout), layout.sides)) is not None:
