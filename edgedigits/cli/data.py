@@ -7,10 +7,12 @@ import click
 
 if TYPE_CHECKING:
     from edgedigits.datasets.places import Source
+    from edgedigits.sources.told import Told
 
 from edgedigits.arguments import LARGEST_SEED
 from edgedigits.cli.options import data_option, echo_json, json_option, quiet_option, terminal_progress
 from edgedigits.cli.terminal import echo
+from edgedigits.printable import printable
 
 
 @click.group(invoke_without_command=True)
@@ -25,25 +27,29 @@ def command(
     """Find or download MNIST and check it.
 
     Looks in --data, in EDGEDIGITS_DATA, in the user's cache and in the Keras cache; else downloads the four files.
+    --data may also name another dataset of digits, in any form that `data convert` reads.
 
     \b
     Examples:
       edgedigits data
       edgedigits data --data ~/mnist --json
       edgedigits data show --out samples.png
+      edgedigits data convert ~/mnist --out mnist.npz
     """
     ctx.ensure_object(dict).update(data=data, mirror=mirror, quiet=quiet)
     if ctx.invoked_subcommand is not None:
         return
-    from edgedigits.datasets import mnist, mnist_files
     from edgedigits.datasets.mnist_files import MNIST_NAME
+    from edgedigits.datasets.read import read_splits
+    from edgedigits.datasets.split import PARTS
 
     source = _source(data, mirror, quiet)
-    splits = {part: mnist.read_split(source, part) for part in mnist_files.FILES}
+    splits = dict(zip(PARTS, read_splits(source.path, progress=terminal_progress(quiet)), strict=True))
+    name = splits["test"].dataset
     if as_json:
         echo_json(
             {
-                "dataset": MNIST_NAME,
+                "dataset": name,
                 "path": str(source.path),
                 "origin": source.origin,
                 "images": {part: len(split.images) for part, split in splits.items()},
@@ -51,9 +57,10 @@ def command(
             }
         )
         return
-    echo(f"{MNIST_NAME}: {source.path} ({source.origin})")
+    echo(f"{name}: {source.path} ({source.origin})")
     for part, split in splits.items():
-        echo(f"  {part:5}  {len(split.images):6,} images of 28x28, every sha256 as published")
+        checked = "every sha256 as published" if name == MNIST_NAME else f"sha256 {split.sha256}"
+        echo(f"  {part:5}  {len(split.images):6,} images of 28x28, {checked}")
 
 
 @command.command("show")
@@ -81,17 +88,67 @@ def show(ctx: click.Context, out: Path, part: str, seed: int) -> None:
       edgedigits data show --part test --seed 7
     """
     from edgedigits.artifacts.staging import check_output, write_atomically
-    from edgedigits.datasets import mnist
+    from edgedigits.datasets.read import read_split
     from edgedigits.datasets.split import Part
     from edgedigits.reporting import sheets
 
     check_output(out)
     chosen: Part = "train" if part == "train" else "test"
-    split = mnist.read_split(_source(**ctx.obj), chosen)
+    split = read_split(_source(**ctx.obj).path, chosen, progress=terminal_progress(ctx.obj["quiet"]))
     indices = sheets.sample_indices(split.labels, per_class=10, seed=seed)
     cells = [sheets.Cell(split.images[i], (f"{split.labels[i]}  #{i}",)) for i in indices]
     write_atomically(out, sheets.draw_sheet(f"{split.dataset} {part}: ten of each digit", cells))
     echo(out)
+
+
+@command.command("convert")
+@click.argument("sources", metavar="SOURCE...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="FILE.parquet, FILE.npz, or a folder for IDX files.",
+)
+@click.option(
+    "--part",
+    type=click.Choice(["train", "test"]),
+    help="Only this part of a dataset; or what images are whose names do not tell.",
+)
+@click.option("--as-is", is_flag=True, help="Refuse pictures that are not of 28x28; prepare none.")
+@json_option
+@quiet_option
+def convert_command(
+    sources: tuple[Path, ...], out: Path, part: "Told | None", as_is: bool, as_json: bool, quiet: bool
+) -> None:
+    """Write images, with their labels where there are any, in another form.
+
+    Each SOURCE is a folder of pictures (labels: folders called 0 to 9), Parquet, .npy, .npz, IDX (gzip or not),
+    CSV as of Kaggle's digit recognizer, or a tar archive (WebDataset). Arrays of 28x28 are taken as they are, other
+    pictures are prepared as `predict` does it. What was written is read back and compared before the file gets its
+    name.
+
+    \b
+    Examples:
+      edgedigits data convert ~/mnist --out mnist.npz              # x_train, y_train, x_test, y_test
+      edgedigits data convert ~/mnist --part test --out test.parquet
+      edgedigits data convert train.csv --out digits/              # train-images-idx3-ubyte, train-labels-idx1-ubyte
+      edgedigits data convert scans/ --out scans.parquet --json
+      edgedigits data convert emnist-digits-test-images-idx3-ubyte.gz --out emnist.npz
+    """
+    from edgedigits.datasets.convert import convert
+
+    converted = convert(sources, out, part=part, as_is=as_is, progress=terminal_progress(quiet))
+    if as_json:
+        echo_json(converted.to_dict())
+        return
+    for note in converted.notes:
+        echo(printable(note), err=True)
+    for file in converted.files:
+        echo(f"{file}: {file.stat().st_size:,} bytes")
+    for name, found in converted.parts.items():
+        echo(
+            f"  {name:6}  {found['rows']:,} images of 28x28, read back: the same sha256 of pixels and labels"
+        )
 
 
 def _source(data: Path | None, mirror: tuple[str, ...], quiet: bool) -> "Source":

@@ -144,12 +144,12 @@ def command(
     """
     _one_thread_each()
     with _told_how_to_go_on():
-        from edgedigits.datasets.read import read_split
+        from edgedigits.datasets.mnist_files import MNIST_NAME
+        from edgedigits.datasets.read import read_splits
         from edgedigits.extras import extra
 
         progress = terminal_progress(quiet, needs="train")
-        train_split = read_split(data, "train", labels or LABELS, progress=progress)
-        test_split = read_split(data, "test", labels or LABELS, progress=progress)
+        train_split, test_split = read_splits(data, labels or LABELS, progress=progress)
         with extra("train", "the search"):
             from edgedigits.searching.budget import Budget
             from edgedigits.searching.fit import fit
@@ -166,7 +166,7 @@ def command(
             data_words=_data_words(data, labels),
             progress=progress,
         )
-    _print(result, models, name, data if labels else None, as_json)
+    _print(result, models, name, data if train_split.dataset != MNIST_NAME else None, as_json)
     reached = result.chosen.trial.accuracy.percent
     if min_accuracy is not None and reached < min_accuracy:
         raise AccuracyError(
