@@ -10,7 +10,7 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 # Products this small gain nothing from a second thread (0.35 s per epoch with one, 0.45 s with two), and the next
 # epoch's warps want the other core. Sums of one thread also do not depend on how many cores a machine has.
-os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+_THREADS = int(os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1"))
 os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
 
 with interrupts_later(), hidden_native_output(), home_for_imports():
@@ -25,7 +25,5 @@ __all__ = ["intra_op_threads", "keras", "tf"]
 
 def intra_op_threads() -> int:
     """Return how many threads TensorFlow may use within an operation."""
-    asked = tf.config.threading.get_intra_op_parallelism_threads() or int(
-        os.environ["TF_NUM_INTRAOP_THREADS"]
-    )
+    asked = tf.config.threading.get_intra_op_parallelism_threads() or _THREADS
     return asked or os.cpu_count() or 1  # 0 stands for all cores
