@@ -36,6 +36,8 @@ from edgedigits.errors import (
     ModelNotFoundError,
     OutputError,
     QuantizationError,
+    SourceError,
+    SourceNotFoundError,
 )
 from edgedigits.version import __version__
 
@@ -64,6 +66,8 @@ __all__ = [
     "OutputError",
     "Prediction",
     "QuantizationError",
+    "SourceError",
+    "SourceNotFoundError",
     "__version__",
 ]
 

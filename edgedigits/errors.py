@@ -15,6 +15,8 @@ caller would expect, so ``except FileNotFoundError`` and ``except ValueError`` w
     ├── DatasetError        (ValueError)         a dataset that is missing, altered or out of shape
     │   ├── DatasetNotFoundError  (FileNotFoundError)  no dataset, or not all of its files, at that path
     │   └── DownloadError   (ConnectionError)    no mirror could be reached, or none served the right bytes
+    ├── SourceError         (ValueError)         a file of pictures, or a folder of them, that cannot be read
+    │   └── SourceNotFoundError  (FileNotFoundError)  nothing at that path, or nothing in which pictures are
     ├── ArgumentError       (ValueError)         an argument out of its range
     │   └── ArgumentTypeError  (TypeError)       an argument of another type than those that are taken
     ├── AccuracyError       (ValueError)         an exported model lost more accuracy than the gate allows
@@ -113,6 +115,14 @@ class DatasetNotFoundError(DatasetError, FileNotFoundError):
 
 class DownloadError(DatasetError, ConnectionError):
     """No mirror could be reached, or none of them served the right bytes."""
+
+
+class SourceError(EdgeDigitsError, ValueError):
+    """A file in which many pictures are, or a folder of them, cannot be read, or is not of a form that is known."""
+
+
+class SourceNotFoundError(SourceError, FileNotFoundError):
+    """There is nothing at the path that was given, or nothing in which pictures are."""
 
 
 class ArgumentError(EdgeDigitsError, ValueError):

@@ -13,6 +13,12 @@ SELFTEST_ENDING = "_selftest.c"
 PREPARE_ENDING = "_prepare.c"
 """What the name of a C file ends in that holds the preparation of pictures, and no network."""
 
+PICTURE_SUFFIXES = (
+    *(".bmp", ".gif", ".jpeg", ".jpg", ".pbm", ".pgm", ".png"),
+    *(".pnm", ".ppm", ".tif", ".tiff", ".webp"),
+)
+"""What is taken for a picture in a folder. A file that is named outright is opened whatever it is called."""
+
 
 def file_name(name: str, file_format: str, precision: Precision = "float32") -> str:
     """Return the name of the file that holds network ``name`` in a format: ``digits.int8.tflite``, ``digits.c``."""

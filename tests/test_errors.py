@@ -51,6 +51,8 @@ EXAMPLES = [
     (errors.ImageFileError("seven.png: forbidden"), OSError, "seven.png: forbidden"),
     (errors.ImageTypeError("picture: a list"), TypeError, "picture: a list"),
     (errors.DatasetNotFoundError("mnist: gone"), FileNotFoundError, "mnist: gone"),
+    (errors.SourceError("a.npy: cut off"), ValueError, "a.npy: cut off"),
+    (errors.SourceNotFoundError("a.npy: gone"), FileNotFoundError, "a.npy: gone"),
     (errors.ArgumentError("threads: -1"), ValueError, "threads: -1"),
     (errors.ArgumentTypeError("threads: a list"), TypeError, "threads: a list"),
     (errors.AccuracyError("lost 3 points"), ValueError, "lost 3 points"),

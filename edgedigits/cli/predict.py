@@ -11,6 +11,7 @@ from edgedigits.cli.options import echo_json, json_option, read_margin
 from edgedigits.cli.terminal import complain, echo, encoding_of
 from edgedigits.contract import CLASSES
 from edgedigits.errors import ImageError, ImageFileError, ImageNotFoundError
+from edgedigits.file_names import PICTURE_SUFFIXES
 from edgedigits.printable import printable
 from edgedigits.shipped import TINY
 
@@ -18,12 +19,6 @@ if TYPE_CHECKING:
     from edgedigits.picture.levels import Pixels
     from edgedigits.picture.reading import Picture
     from edgedigits.predictor import DigitPredictor, Prediction
-
-SUFFIXES = (
-    *(".bmp", ".gif", ".jpeg", ".jpg", ".pbm", ".pgm", ".png"),
-    *(".pnm", ".ppm", ".tif", ".tiff", ".webp"),
-)
-"""What is taken for a picture in a folder. A file that is named outright is opened whatever it is called."""
 
 SHADES = " ░▒▓█"
 ASCII_SHADES = " .:-=+*#%@"
@@ -138,7 +133,7 @@ def pictures_in(folder: Path) -> "Iterator[tuple[str, Picture | ImageError]]":
     name = printable(str(folder))
     try:
         paths = sorted(
-            path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file()
+            path for path in folder.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES and path.is_file()
         )
     except OSError as error:
         yield (
@@ -149,7 +144,9 @@ def pictures_in(folder: Path) -> "Iterator[tuple[str, Picture | ImageError]]":
     if not paths:
         yield (
             str(folder),
-            ImageNotFoundError(f"{name}: no pictures in this folder; looked for {', '.join(SUFFIXES)}"),
+            ImageNotFoundError(
+                f"{name}: no pictures in this folder; looked for {', '.join(PICTURE_SUFFIXES)}"
+            ),
         )
     for path in paths:
         yield str(path), str(path)
