@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from edgedigits.score.options import Options
     from edgedigits.score.pieces import ScoreBatches, make_predict_fn
-    from edgedigits.score.run import Summary, score
+    from edgedigits.score.run import Summary, batches, score
 
-__all__ = ["Options", "ScoreBatches", "Summary", "make_predict_fn", "score"]
+__all__ = ["Options", "ScoreBatches", "Summary", "batches", "make_predict_fn", "score"]
 
 _PLACES = {
     "Options": "options",
     "ScoreBatches": "pieces",
     "Summary": "run",
+    "batches": "run",
     "make_predict_fn": "pieces",
     "score": "run",
 }

@@ -158,7 +158,7 @@ _ARRAYS: Mapping[str, Callable[[_Answers], pa.Array]] = {
 
 
 def writable(text: str) -> str:
-    """Return a text that can be written as UTF-8: bytes of a file's name that are none stand as ``\\xff``."""
+    """Return a text that can be written as UTF-8: other bytes of a file's name become hexadecimal."""
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:

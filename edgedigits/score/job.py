@@ -1,4 +1,4 @@
-"""One shard from its pictures to its file: what every engine runs, in this process, in another, or on another machine."""
+"""One shard from its pictures to its file: what every engine runs, in whatever process or machine."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -29,7 +29,6 @@ class Job:
     """Of the table, absolute."""
     receipt: str
     """Id of the run."""
-    model_sha256: str
 
     def find_done(self, shard: Shard) -> Done | None:
         """Return the record of a shard if it is done."""
@@ -83,7 +82,7 @@ class Job:
     def _metadata(self, shard: Shard) -> dict[str, str]:
         return {
             "edgedigits": __version__,
-            "edgedigits.model": self.model_sha256,
+            "edgedigits.model": self.scorer.sha256,
             "edgedigits.shard": str(shard.number),
         }
 

@@ -96,7 +96,9 @@ def plan(sources: Sequence[str | os.PathLike[str]], options: Options) -> list[Pl
             stamps = tuple(_stamp(shown, file) for file in source.files)
             planned.append(Planned(shown, source, options.prepares(source.in_mnist_form), stamps))
     if not sum(one.source.rows for one in planned):
-        raise SourceError(f"{', '.join(map(str, sources))}: no pictures; name a folder or a file that holds some")
+        raise SourceError(
+            f"{', '.join(map(str, sources))}: no pictures; name a folder or a file that holds some"
+        )
     return planned
 
 

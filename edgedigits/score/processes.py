@@ -46,10 +46,14 @@ def run_here(job: Job, shards: Iterator[Shard], advance: Advance) -> Iterator[Ou
         OutputError, ModelFileError, ImageError: no other shard could be done either.
     """
     for shard in shards:
-        try:
-            yield Outcome(shard, job.run(shard, advance))
-        except SourceError as error:
-            yield Outcome(shard, error=error)
+        yield _done_here(job, shard, advance)
+
+
+def _done_here(job: Job, shard: Shard, advance: Advance) -> Outcome:
+    try:
+        return Outcome(shard, job.run(shard, advance))
+    except SourceError as error:
+        return Outcome(shard, error=error)
 
 
 def run_in_processes(job: Job, shards: Iterator[Shard], advance: Advance, workers: int) -> Iterator[Outcome]:
@@ -72,14 +76,9 @@ def run_in_processes(job: Job, shards: Iterator[Shard], advance: Advance, worker
             worker.start()
         pending = 0
         for shard in shards:
-            while True:
-                try:
-                    orders.put_nowait(shard)
-                except queue.Full:
-                    pending -= yield from _next_outcome(answers, advance)
-                else:
-                    pending += 1
-                    break
+            while not _taken(orders, shard):
+                pending -= yield from _next_outcome(answers, advance)
+            pending += 1
         while pending:
             pending -= yield from _next_outcome(answers, advance)
     finally:
@@ -91,6 +90,14 @@ def run_in_processes(job: Job, shards: Iterator[Shard], advance: Advance, worker
         for worker in pool:
             if worker.ident is not None:
                 worker.join()
+
+
+def _taken(orders: "queue.Queue[Shard | None]", shard: Shard) -> bool:
+    try:
+        orders.put_nowait(shard)
+    except queue.Full:
+        return False
+    return True
 
 
 def _next_outcome(

@@ -1,7 +1,7 @@
 """The receipt of a run, in the folder of its table: model, choices and sources, by which the same command goes on.
 
-It is called ``_receipt.json``: readers of tables (pandas, Dask, Spark, DuckDB) pass over names that begin so, and take the
-rest of the folder for the table.
+It is called ``_receipt.json``: readers of tables (pandas, Dask, Spark) pass over names that begin so, and take the rest
+of the folder for the table.
 """
 
 import contextlib
@@ -87,7 +87,7 @@ def new_receipt(
             "form": one.source.form,
             "rows": one.source.rows,
             "prepared": one.prepared,
-            "notes": one.source.notes,
+            "notes": list(one.source.notes),
             **fingerprint(one),
         }
         for one in planned
@@ -179,10 +179,11 @@ def _remove_run(folder: Path) -> None:
 
 def _differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
     """Say in what another run differs; nothing where it is the same."""
-    said = []
-    for name in ("edgedigits", "model"):
-        if found.get(name) != wanted[name]:
-            said.append(f"{name} {_short(found.get(name))}, not {_short(wanted[name])}")
+    said = [
+        f"{name} {_short(found.get(name))}, not {_short(wanted[name])}"
+        for name in ("edgedigits", "model")
+        if found.get(name) != wanted[name]
+    ]
     options = found.get("options")
     for name, value in wanted["options"].items():
         before = options.get(name) if isinstance(options, dict) else None

@@ -1,16 +1,20 @@
 """Pictures of any source -> rows with answers. One session for each process, opened when it is first needed."""
 
+import errno
 import functools
+import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from edgedigits.artifacts.hashes import sha256_file
+from edgedigits.artifacts.hashes import sha256_bytes
 from edgedigits.contract import CLASSES, IMAGE_SIDE
 from edgedigits.errors import ImageError, ImageNotFoundError, ModelFileError, SourceError
+from edgedigits.model_files.content import read_model_bytes
 from edgedigits.native_output import discarded_native_output
 from edgedigits.picture.levels import Pixels
 from edgedigits.picture.prepare import as_it_is
@@ -18,6 +22,7 @@ from edgedigits.picture.reading import Picture, picture_name
 from edgedigits.predictor import DigitPredictor
 from edgedigits.score.columns import Rows, record_batch
 from edgedigits.score.options import Options
+from edgedigits.shipped import default_model, named_model
 from edgedigits.sources.parts import Batch
 
 COUNTED = ("sure", "error")
@@ -30,20 +35,24 @@ class Scorer:
 
     Attributes:
         options: what is chosen of the run.
+        sha256: of the model file, which is the same wherever this is sent.
     """
 
-    def __init__(self, model: Path, sha256: str, options: Options, *, fail_fast: bool = False) -> None:
-        """Name the model, which is opened when the first pictures come.
+    def __init__(self, model: Path | None, options: Options, *, fail_fast: bool = False) -> None:
+        """Take a model, which is opened when it is first needed, here or wherever this is sent.
 
         Args:
-            model: the ONNX file.
-            sha256: of the file; another machine may have another file of that name.
+            model: the ONNX file, or the name of one that came along; None for the default. What came along is looked
+                for in the edgedigits of each machine.
             options: what is chosen of the run.
             fail_fast: whether the first picture that cannot be read ends all.
+
+        Raises:
+            ModelNotFoundError, ModelFileError: there is no such file, or it cannot be read.
         """
         self.options = options
-        self._model = model
-        self._sha256 = sha256
+        self._model = None if model is None else model if named_model(model) != model else model.absolute()
+        self.sha256 = _sha256_of(_file_of(self._model))
         self._fail_fast = fail_fast
 
     @property
@@ -53,7 +62,7 @@ class Scorer:
         Raises:
             ModelFileError: it is another file than the one that the run began with.
         """
-        return _opened(self._model, self._sha256, self.options.min_margin)
+        return _opened(self._model, self.sha256, self.options.min_margin)
 
     def record_batch(self, batch: Batch, source: str) -> pa.RecordBatch:
         """Read the digits of a batch, as rows of the table.
@@ -85,7 +94,7 @@ class Scorer:
         return record_batch(rows, tuple(columns), self.predictor.min_margin)
 
     def answers(
-        self, images: npt.NDArray[np.uint8] | None, encoded: Sequence[Picture | ImageError] | None
+        self, images: npt.NDArray[np.uint8] | None, encoded: "Sequence[Picture | ImageError] | None"
     ) -> tuple[npt.NDArray[np.float32], dict[int, str]]:
         """Read the digits of some pictures.
 
@@ -103,45 +112,57 @@ class Scorer:
         if images is not None and in_mnist_form and not self.options.prepares(in_mnist_form=True):
             return self.predictor.probabilities(images), {}
         pictures: Sequence[Picture | ImageError] = (encoded or ()) if images is None else list(images)
-        prepared: list[Pixels] = []
-        errors: dict[int, str] = {}
-        away: ImageNotFoundError | None = None
-        gone = 0
         with discarded_native_output():
-            for position, picture in enumerate(pictures):
-                try:
-                    prepared.append(self._prepared(picture))
-                except ImageError as error:
-                    errors[position] = _without_name(error, picture)
-                    if isinstance(error, ImageNotFoundError):
-                        away, gone = error, gone + 1
-        if away is not None and gone == len(pictures):
+            found = [self._prepared(picture) for picture in pictures]
+        errors = {position: one for position, one in enumerate(found) if isinstance(one, _Unread)}
+        if found and all(isinstance(one, _Unread) and one.is_away for one in found):
             # One that was removed is a row. But where none is there any more, a disk or a folder is away.
-            raise SourceError(f"{away}; none of {gone:,} pictures is there any more: put them back") from away
-        if not prepared:
-            return _NO_ANSWERS, errors
-        return self.predictor.probabilities(np.stack(prepared)), errors
+            error = FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+            name = picture_name(pictures[0]) if not isinstance(pictures[0], ImageError) else str(pictures[0])
+            raise SourceError(
+                f"{name}: {error.strerror}, and so for {len(found):,} in a row; put them back"
+            ) from error
+        prepared = [one for one in found if not isinstance(one, _Unread)]
+        texts = {position: one.text for position, one in errors.items()}
+        return self.predictor.probabilities(np.stack(prepared)) if prepared else _NO_ANSWERS, texts
 
-    def _prepared(self, picture: Picture | ImageError) -> Pixels:
+    def _prepared(self, picture: "Picture | ImageError") -> "Pixels | _Unread":
+        """Return a picture in MNIST form, or why it cannot be."""
         if isinstance(picture, ImageError):
-            raise picture
-        if self.options.preparation == "as-is":
-            return as_it_is(picture)
-        return self.predictor.prepare(picture)
+            return _Unread(str(picture), isinstance(picture, ImageNotFoundError))
+        try:
+            return (
+                as_it_is(picture) if self.options.preparation == "as-is" else self.predictor.prepare(picture)
+            )
+        except ImageError as error:
+            # Its row names the picture already.
+            text = str(error).removeprefix(f"{picture_name(picture)}: ")
+            return _Unread(text, isinstance(error, ImageNotFoundError))
+
+
+class _Unread(NamedTuple):
+    """Why a picture could not be read; the error itself would keep all that was read of it."""
+
+    text: str
+    is_away: bool
+    """Whether there is no such file."""
 
 
 @functools.lru_cache(maxsize=4)
-def _opened(model: Path, sha256: str, min_margin: int | float | None) -> DigitPredictor:
-    if (found := sha256_file(model)) != sha256:
+def _opened(model: Path | None, sha256: str, min_margin: int | float | None) -> DigitPredictor:
+    file = _file_of(model)
+    if (found := _sha256_of(file)) != sha256:
         raise ModelFileError(
-            model,
+            file,
             f"is another file (sha256 {found[:12]}) than the run began with ({sha256[:12]})",
             "put the same file in this place on every machine",
         )
-    return DigitPredictor(model, min_margin=min_margin)
+    return DigitPredictor(file, min_margin=min_margin)
 
 
-def _without_name(error: ImageError, picture: Picture | ImageError) -> str:
-    """Return what is wrong with a picture: its row names it already."""
-    text = str(error)
-    return text if isinstance(picture, ImageError) else text.removeprefix(f"{picture_name(picture)}: ")
+def _file_of(model: Path | None) -> Path:
+    return default_model() if model is None else named_model(model)
+
+
+def _sha256_of(model: Path) -> str:
+    return sha256_bytes(read_model_bytes(model))

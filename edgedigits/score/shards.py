@@ -157,7 +157,7 @@ class Unfinished:
             0o666,
         )
         self._file = os.fdopen(descriptor, "wb", buffering=0)
-        self.file = HashedFile(self._file)  # type: ignore[arg-type]
+        self.file = HashedFile(self._file)
 
     def finish(self, name: str) -> None:
         """Bring the file to the disk and give it its name; a regular file of that name is replaced.

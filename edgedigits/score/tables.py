@@ -80,7 +80,8 @@ class _Parquet:
         group = pa.Table.from_batches([rows.replace_schema_metadata(None) for rows in self._waiting])
         # The sources of several parts are several dictionaries.
         self._writer.write_table(
-            group.unify_dictionaries().replace_schema_metadata(self._schema.metadata), row_group_size=ROW_GROUP
+            group.unify_dictionaries().replace_schema_metadata(self._schema.metadata),
+            row_group_size=ROW_GROUP,
         )
         self._waiting, self._count = [], 0
 

@@ -1,8 +1,9 @@
 """A process that does shards for another one: ``python -m edgedigits.score.worker``, started by ``processes``.
 
-It takes pickles from its standard input: first the ``Job``, then a ``Shard`` at a time. It answers on its standard output
-with a pickle ``(kind, value)``: how many more pictures are done, the finished shard, or the error that stands for it.
-When its standard input ends it ends at once, whatever it is doing: its parent has died, and somebody else may begin anew.
+It takes pickles from its standard input: first the ``Job``, then a ``Shard`` at a time. It answers on its standard
+output with a pickle ``(kind, value)``: how many more pictures are done, the finished shard, or the error that stands
+for it. When its standard input ends it ends at once, whatever it is doing: its parent has died, and somebody else may
+begin anew.
 """
 
 import os
@@ -19,7 +20,9 @@ from edgedigits.score.job import Job
 
 def main() -> None:
     """Do shards until the input ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent says what is to be done.
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # Ctrl-C reaches the whole group; the parent says what is to be done.
     orders = sys.stdin.buffer
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # What a library prints is no pickle.
