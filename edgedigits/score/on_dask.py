@@ -7,6 +7,7 @@ Workers may come and go. Only so many tasks are with the scheduler as keep all t
 import contextlib
 import logging
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,7 @@ LOCAL, ENVIRONMENT = "local", "env"
 CONNECT = "15s"
 """How long a scheduler is waited for."""
 _WAITING_PER_THREAD = 3
+_ADDRESS = re.compile(r"(?:[a-z]+://)?[^/\s]+:\d+\Z")
 
 
 def do_shard(job: Job, shard: Shard) -> Done:
@@ -56,7 +58,7 @@ def run_on_dask(
         client = stack.enter_context(_client(address, workers))
         run = secrets.token_hex(4)  # Dask keeps results by name, and an earlier run's are none of this one.
         futures: dict[Future, Shard] = {}
-        done = as_completed()
+        done = as_completed(loop=client.loop)
         stack.callback(_forget, futures)
         while True:
             while len(futures) < _room(client) and (shard := next(shards, None)) is not None:
@@ -140,6 +142,8 @@ def _client(address: str, workers: int) -> "Iterator[Client]":
             raise ClusterError(
                 "env: no address is set; set DASK_SCHEDULER_ADDRESS, or give --dask the address"
             )
+        if isinstance(target, str) and not _ADDRESS.match(target):
+            raise ClusterError(f"{target}: no address of a Dask scheduler; name one like tcp://host:8786")
         try:
             client = Client(target, timeout=CONNECT, set_as_default=False)
         except (OSError, ValueError) as error:

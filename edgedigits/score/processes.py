@@ -136,6 +136,8 @@ class _Worker(threading.Thread):
         except BaseException as error:  # noqa: BLE001 - it is raised in the thread that waits for answers
             if not self._ended:
                 self._answers.put(("broken", error))
+        finally:
+            self._bury()
 
     def end(self) -> None:
         """End the process at once; what it was doing leaves a hidden file."""

@@ -99,12 +99,15 @@ class HashedFile:
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self._digest = hashlib.sha256()
+        self._is_dropped = False
         self.size = 0
         self.closed = False
 
     def write(self, content: Any) -> int:
         """Write some bytes."""
         count = memoryview(content).nbytes
+        if self._is_dropped:
+            return count
         self._digest.update(content)
         self.size += count
         view = memoryview(content).cast("B") if count else memoryview(b"")
@@ -134,6 +137,10 @@ class HashedFile:
     def close(self) -> None:
         """Take no more bytes; whoever opened the file closes it."""
         self.closed = True
+
+    def drop(self) -> None:
+        """Take what comes from now on, and write none of it: a writer that is given up still writes its end."""
+        self._is_dropped = True
 
     def sha256(self) -> str:
         """Return the sha256 of what was written, in hexadecimal."""
@@ -175,6 +182,7 @@ class Unfinished:
 
     def drop(self) -> None:
         """Remove the file if it has not got its name."""
+        self.file.drop()
         self._file.close()
         with contextlib.suppress(OSError):
             (self._folder / self._name).unlink()
