@@ -10,7 +10,7 @@ import numpy as np
 
 from edgedigits.contract import IMAGE_SIDE
 from edgedigits.errors import SourceError
-from edgedigits.sources.levels import as_images, as_labels, factor_of, holds_labels, sides_of
+from edgedigits.sources.levels import as_labels, batches_of, factor_of, holds_labels, sides_of
 from edgedigits.sources.parts import Batch, Form, Part, Source
 from edgedigits.sources.stored import Stored, idx_array, npy_array, npz_arrays
 
@@ -25,8 +25,8 @@ _LABEL_NAMES = (
 """How arrays of images and of their labels are called, as a whole word of the name."""
 _IDX_LABELS = re.compile(r"labels([-.])idx1")
 _IDX_IMAGES = re.compile(r"images([-.])idx3")
-_EMNIST = re.compile(r"emnist-[a-z]+-(train|test)-images[-.]idx3")
-"""NIST's own files of EMNIST, in which rows and columns changed places."""
+_EMNIST = re.compile(r"^emnist-[a-z]+-(train|test)(-images[-.]idx3-ubyte|\.csv)(\.gz)?$")
+"""NIST's own files of EMNIST and Kaggle's, in which rows and columns changed places."""
 TURNED = "EMNIST's own file, in which rows and columns changed places: turned"
 
 
@@ -90,12 +90,17 @@ def open_idx(path: str) -> list[Source]:
             if other.is_file():
                 labels = idx_array(str(other))
                 break
-    return [_source(path, "idx", images, labels, is_turned=_EMNIST.search(name) is not None)]
+    return [_source(path, "idx", images, labels, is_turned=is_turned_name(name))]
 
 
 def is_idx_name(name: str) -> bool:
     """Tell by its name whether a file is IDX."""
     return re.search(r"[-.]idx[1-4]-ubyte(\.gz)?$|\.idx(\.gz)?$", name) is not None
+
+
+def is_turned_name(name: str) -> bool:
+    """Tell by its name whether a file is EMNIST's own, in which rows and columns changed places."""
+    return _EMNIST.search(name) is not None
 
 
 def are_labels(name: str, others: Sequence[str]) -> bool:
@@ -130,12 +135,11 @@ def read(part: Part, batch_rows: int) -> Iterator[Batch]:
     start = part.start
     labels = _labels(place.labels, part) if place.labels is not None else None
     for block in place.images.blocks(part.start, part.count, batch_rows):
-        images = as_images(part.source, block, place.sides, place.factor)
-        if place.is_turned:
-            images = np.ascontiguousarray(images.transpose(0, 2, 1))
-        taken = None if labels is None else labels[start - part.start : start - part.start + len(images)]
-        yield Batch(start, images=images, labels=taken)
-        start += len(images)
+        upright = block.reshape(-1, *place.sides).transpose(0, 2, 1) if place.is_turned else block
+        first = start - part.start
+        taken = None if labels is None else labels[first : first + len(block)]
+        yield from batches_of(start, upright, place.sides, place.factor, taken)
+        start += len(block)
 
 
 def _labels(stored: Stored, part: Part) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
@@ -160,7 +164,7 @@ def _source(path: str, form: Form, images: Stored, labels: Stored | None, is_tur
             f"{path}: expected {rows:,} labels, (n,), (n, 1) or one-hot (n, 10), found {labels.dtype} {labels.shape}; "
             "check how they were written"
         )
-    factor = factor_of(path, dtype, images.blocks(0, rows, 4096) if dtype.kind == "f" else ())
+    factor = factor_of(path, dtype, images.blocks(0, rows, 4096))
     place = Place(images, labels, sides, factor, is_turned)
     notes = [TURNED] if is_turned else []
     if factor != 1:

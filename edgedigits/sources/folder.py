@@ -35,7 +35,7 @@ class Names:
         """Add a name."""
         self._bytes += name
         self._ends.append(len(self._bytes))
-        self.has_labels = self.has_labels or _label(name) != NO_LABEL
+        self.has_labels = self.has_labels or label_of_folder(name) != NO_LABEL
 
     def __len__(self) -> int:
         return len(self._ends) - 1
@@ -81,7 +81,7 @@ def read(part: Part, batch_rows: int) -> Iterator[Batch]:
             part.start + first,
             keys=[name.decode("utf-8", "backslashreplace") for name in some],
             encoded=[f"{part.source}{os.sep}{os.fsdecode(name)}" for name in some],
-            labels=np.array([_label(name) for name in some], np.int64) if has_labels else None,
+            labels=np.array([label_of_folder(name) for name in some], np.int64) if has_labels else None,
         )
 
 
@@ -91,7 +91,8 @@ def _cut(path: str, names: Names, rows: int) -> Iterator[Part]:
         yield Part(path, "folder", start, len(some), (some, names.has_labels))
 
 
-def _label(name: bytes) -> int:
+def label_of_folder(name: bytes) -> int:
+    """Return the digit that the last folder on the way to a file is called by, or ``NO_LABEL``."""
     found = _CLASS.search(name)
     return int(found[1]) if found else NO_LABEL
 

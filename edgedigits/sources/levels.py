@@ -1,15 +1,16 @@
 """Numbers of any type and shape -> images of uint8, and labels of int64."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from edgedigits.contract import CLASSES, IMAGE_SIDE, PIXEL_MAX, PIXELS
-from edgedigits.errors import SourceError
+from edgedigits.errors import ImageError, SourceError
 from edgedigits.picture.limits import MAX_PIXELS
-from edgedigits.sources.parts import NO_LABEL, Images, Labels
+from edgedigits.sources.parts import NO_LABEL, Batch, Labels
 
 Shape = tuple[int, ...]
 _SHAPES = "(n, 784), (n, h, w), (n, h, w, 1) or (n, 1, h, w)"
@@ -47,7 +48,8 @@ def sides_of(path: str, shape: Shape) -> tuple[int, int]:
 def factor_of(path: str, dtype: np.dtype[Any], blocks: "Iterable[npt.NDArray[Any]]") -> float:
     """Return what the numbers of an array have to be multiplied by to be levels from 0 to 255.
 
-    Only floats are looked at, all of them: where none is above 1, 1 stands for full ink.
+    Bytes are not looked at, other whole numbers at the first block; of floats, where none is above 1, 1 stands for full
+    ink, and they are looked at until one is.
 
     Args:
         path: for the message.
@@ -55,53 +57,66 @@ def factor_of(path: str, dtype: np.dtype[Any], blocks: "Iterable[npt.NDArray[Any
         blocks: the array, part by part.
 
     Raises:
-        SourceError: it holds no numbers, or not from 0 to 1 or from 0 to 255.
+        SourceError: it holds no numbers, or the first of them are not from 0 to 1 or from 0 to 255.
     """
     if dtype.kind == "b":
         return float(PIXEL_MAX)
-    if dtype.kind in "iu":
-        return 1.0
-    if dtype.kind != "f":
+    if dtype.kind not in "iuf":
         raise SourceError(f"{path}: expected numbers, found {dtype}; save the pixels as uint8")
-    highest = 0.0
-    for block in blocks:
-        if block.size:
-            check_range(path, block)
-            highest = max(highest, float(block.max()))
-    return 1.0 if highest > 1 else float(PIXEL_MAX)
+    if dtype.itemsize == 1 and dtype.kind == "u":
+        return 1.0
+    for index, block in enumerate(blocks):
+        if not block.size:
+            continue
+        lowest, highest = block.min(), block.max()
+        if index == 0 and (lowest < 0 or highest > PIXEL_MAX):
+            raise SourceError(
+                f"{path}: expected levels from 0 to {PIXEL_MAX}, or floats from 0 to 1, found {lowest:g} to "
+                f"{highest:g}; save the pixels as uint8"
+            )
+        if highest > 1 or dtype.kind != "f":
+            return 1.0
+    return float(PIXEL_MAX) if dtype.kind == "f" else 1.0
 
 
-def check_range(path: str, block: "npt.NDArray[Any]") -> None:
-    """Raise ``SourceError`` where numbers are not from 0 to 255."""
-    lowest, highest = block.min(), block.max()
-    if not (lowest >= 0 and highest <= PIXEL_MAX):  # also where one is NaN
-        raise SourceError(
-            f"{path}: expected levels from 0 to {PIXEL_MAX}, or floats from 0 to 1, found {lowest:g} to {highest:g}; "
-            "save the pixels as uint8"
-        )
-
-
-def as_images(path: str, block: "npt.NDArray[Any]", sides: tuple[int, int], factor: float) -> Images:
-    """Return a block of an array as images.
+def batches_of(
+    start: int, block: "npt.NDArray[Any]", sides: tuple[int, int], factor: float, labels: Labels | None
+) -> Iterator[Batch]:
+    """Yield a block of an array as images. A row that holds what is no level comes as the error that says so.
 
     Args:
-        path: for the message.
-        block: numbers, n rows of as many as ``sides`` have pixels.
+        start: row of the first.
+        block: numbers, n rows of as many as ``sides`` have pixels; not copied where it is uint8 and in one piece.
         sides: height and width.
         factor: see ``factor_of``.
-
-    Returns:
-        (n, h, w) uint8, C-contiguous; not copied where it is that already.
-
-    Raises:
-        SourceError: a number is no level.
+        labels: (n,) int64, or None.
     """
-    if block.dtype != np.uint8:
-        block = np.asarray(block, np.float64 if block.dtype.kind == "f" else None)
-        if block.size and block.dtype.kind != "b":
-            check_range(path, block)
-        block = np.rint(block * factor).astype(np.uint8) if factor != 1 else np.rint(block).astype(np.uint8)
-    return np.ascontiguousarray(block).reshape(-1, *sides)
+    block = block.reshape(len(block), -1)
+    if block.dtype == np.uint8:
+        yield Batch(start, images=np.ascontiguousarray(block).reshape(-1, *sides), labels=labels)
+        return
+    is_good = np.ones(len(block), bool)
+    if block.dtype.kind != "b":
+        # Of a row with a NaN, lowest and highest are the NaN, for which no comparison holds.
+        is_good = (block.min(axis=1) >= 0) & (block.max(axis=1) <= PIXEL_MAX / factor)
+    levels = np.zeros(block.shape, np.uint8)
+    levels[is_good] = np.rint(block[is_good] * np.float64(factor))
+    for first, stop in _runs(is_good):
+        taken = None if labels is None else labels[first:stop]
+        if is_good[first]:
+            yield Batch(start + first, images=levels[first:stop].reshape(-1, *sides), labels=taken)
+        else:
+            error = ImageError(
+                f"cannot be read: not all levels are from 0 to {PIXEL_MAX / factor:g}; save it again"
+            )
+            yield Batch(start + first, encoded=[error] * (stop - first), labels=taken)
+
+
+def _runs(flags: npt.NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
+    """Yield where flags in a row that are the same begin and end."""
+    edges = np.flatnonzero(np.diff(flags)) + 1
+    bounds = [0, *edges.tolist(), len(flags)]
+    yield from pairwise(bounds)
 
 
 def holds_labels(dtype: np.dtype[Any], shape: Shape) -> bool:

@@ -6,23 +6,39 @@ from pathlib import Path
 
 from edgedigits.arguments import count_of
 from edgedigits.errors import SourceError, SourceNotFoundError
-from edgedigits.sources import arrays, folder
+from edgedigits.sources import arrays, csv_file, folder, parquet_file, tar_file
 from edgedigits.sources.parts import Batch, Form, Part, Source
 
 ROWS = 4096
 """In one batch."""
-_FORMS = "a folder of pictures, .npy, .npz or IDX"
+_FORMS = "a folder of pictures, Parquet, .npy, .npz, IDX, CSV or a tar archive"
 
+_ENDINGS: dict[str, Form] = {
+    ".npy": "npy",
+    ".npz": "npz",
+    ".csv": "csv",
+    ".csv.gz": "csv",
+    ".tar": "tar",
+    ".tar.gz": "tar",
+    ".tgz": "tar",
+    ".parquet": "parquet",
+}
 _OPENERS: dict[Form, Callable[[str], list[Source]]] = {
     "npy": arrays.open_npy,
     "npz": arrays.open_npz,
     "idx": arrays.open_idx,
+    "csv": csv_file.open_csv,
+    "tar": tar_file.open_tar,
+    "parquet": parquet_file.open_parquet,
 }
 _READERS: dict[Form, Callable[[Part, int], Iterator[Batch]]] = {
     "folder": folder.read,
     "npy": arrays.read,
     "npz": arrays.read,
     "idx": arrays.read,
+    "csv": csv_file.read,
+    "tar": tar_file.read,
+    "parquet": parquet_file.read,
 }
 
 
@@ -68,8 +84,7 @@ def form_of(name: str) -> Form | None:
     """Tell by its name which form a file is of; None where it is of none."""
     if arrays.is_idx_name(name):
         return "idx"
-    forms: dict[str, Form] = {".npy": "npy", ".npz": "npz"}
-    return forms.get(Path(name).suffix.lower())
+    return next((form for ending, form in _ENDINGS.items() if name.lower().endswith(ending)), None)
 
 
 def _open_folder(path: str) -> list[Source]:

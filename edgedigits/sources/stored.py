@@ -71,7 +71,7 @@ class Stored:
                 yield stack.enter_context(archive.open(self.member))
                 return
             file = stack.enter_context(open_file(path, MOST_BYTES))
-            yield _unpacked(file) if self.is_packed else file
+            yield unpacked(file) if self.is_packed else file
 
 
 @contextlib.contextmanager
@@ -123,7 +123,7 @@ def idx_array(path: str) -> Stored:
     """
     is_packed = path.endswith(".gz")
     with told(path), open_file(Path(path), MOST_BYTES) as file:
-        content = _unpacked(file) if is_packed else file
+        content = unpacked(file) if is_packed else file
         magic = content.read(4)
         if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in _IDX_TYPES or not 0 < magic[3] <= 4:
             raise SourceError(f"{path}: expected an IDX file, found another; check how it was written")
@@ -157,7 +157,8 @@ def _checked(stored: Stored, size: int) -> Stored:
     return stored
 
 
-def _unpacked(file: IO[bytes]) -> IO[bytes]:
+def unpacked(file: IO[bytes]) -> IO[bytes]:
+    """Return what a gzip file unpacks to, as a stream that goes forwards."""
     return cast("IO[bytes]", gzip.GzipFile(fileobj=file))
 
 
