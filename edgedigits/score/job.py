@@ -119,13 +119,17 @@ def piece_rows(scorer: Scorer, piece: Piece, damaged: list[str]) -> Iterator[pa.
     try:
         for batch in ahead(read_part(part, scorer.options.batch)):
             rows = scorer.record_batch(batch, piece.name)
+            if batch.damaged is not None:
+                piece.check()
+                line = f"{piece.name}: {batch.damaged}"
+                damaged += [] if line in damaged else [line]
             read += rows.num_rows
             yield rows
     except SourceError as error:
         piece.check()
         if _may_pass(error) or read >= part.count:
             raise
-        damaged.append(str(error))
+        damaged.append(shown(error, piece))
         for start in range(read, part.count, scorer.options.batch):
             count = min(scorer.options.batch, part.count - start)
             yield scorer.damaged(piece.name, part.start + start, count, "its place in the source is damaged")
@@ -135,6 +139,11 @@ def piece_rows(scorer: Scorer, piece: Piece, damaged: list[str]) -> Iterator[pa.
         raise SourceError(
             f"{piece.name}: {read:,} pictures where there were {part.count:,} from row {part.start:,} on; copy it again"
         )
+
+
+def shown(error: SourceError, piece: Piece) -> str:
+    """Return what is wrong with a source that is called as its user named it."""
+    return str(error).replace(piece.part.source, piece.name)
 
 
 def _may_pass(error: BaseException | None) -> bool:

@@ -5,7 +5,7 @@ Data's ``map_batches`` and pyarrow hand over; ``make_predict_fn`` is for Spark's
 """
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,12 @@ import pyarrow as pa
 from edgedigits.errors import ArgumentError, ImageError, ImageTypeError
 from edgedigits.score.columns import Rows
 from edgedigits.score.options import Options
-from edgedigits.score.scorer import Scorer
-from edgedigits.sources.levels import as_images, factor_of, sides_of
+from edgedigits.score.scorer import NO_ANSWERS, Scorer
+from edgedigits.sources.levels import batches_of, factor_of, sides_of
+from edgedigits.sources.parquet_columns import Layout, rows_of_bytes, rows_of_numbers, with_sides
+from edgedigits.sources.parts import Batch
 
+_NAME = "images"
 ANSWERS = ("digit", "confidence", "margin", "sure", "error")
 """Columns that are added where none are chosen."""
 NOT_READ = {"digit": -1, "sure": False}
@@ -101,12 +104,22 @@ class ScoreBatches:
         """Read the digits in a column of images.
 
         Args:
-            values: see the class; an array, or one object for each image.
+            values: see the class; an array, a column of arrow, or one object for each image.
+
+        Raises:
+            SourceError: they are no images of any form.
         """
-        images, encoded = pictures_of(values)
-        probabilities, errors = self._scorer.answers(images, encoded)
-        rows = Rows("", 0, len(probabilities) + len(errors), None, None, probabilities, errors)
-        return self._scorer.table(rows).select(self._scorer.options.columns)
+        probabilities: list[npt.NDArray[np.float32]] = []
+        errors: dict[int, str] = {}
+        count = 0
+        for batch in batches_of_column(values):
+            answers, unread = self._scorer.answers(batch.images, batch.encoded)
+            probabilities.append(answers)
+            errors |= {count + position: text for position, text in unread.items()}
+            count += len(batch)
+        found = np.concatenate(probabilities or [NO_ANSWERS])
+        rows = self._scorer.table(Rows("", 0, count, None, None, found, errors))
+        return rows.select(self._scorer.options.columns)
 
     def _of_arrow(self, batch: "pa.Table | pa.RecordBatch") -> Any:
         if self._column not in batch.schema.names:
@@ -114,8 +127,7 @@ class ScoreBatches:
                 f"expected a column {self._column} of images, found {', '.join(batch.schema.names)}; name the column"
             )
         column = batch.column(self._column)
-        column = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-        answers = self.answers(_from_arrow(column))
+        answers = self.answers(column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column)
         table = pa.Table.from_batches([batch]) if isinstance(batch, pa.RecordBatch) else batch
         table = table if self._keep else table.drop_columns([self._column])
         for name, part in zip(answers.schema.names, answers.columns, strict=True):
@@ -176,53 +188,78 @@ def _probabilities(column: pa.Array) -> npt.NDArray[np.float32]:
     return np.array([nothing if row is None else row for row in column.to_pylist()], np.float32)
 
 
-def pictures_of(values: Any) -> "tuple[npt.NDArray[np.uint8] | None, list[Any] | None]":
-    """Return a column of images as arrays of one size, or one by one.
+def batches_of_column(values: Any) -> "Iterator[Batch]":
+    """Yield a column of images as batches: numbers of one size, or picture files.
 
     Args:
-        values: an array of numbers, or an object for each image.
+        values: an array of numbers, a column of arrow, or an object for each image.
 
     Raises:
-        ImageError: they are no pictures.
+        SourceError: they are numbers, and no images.
     """
-    column = np.asarray(values) if not isinstance(values, np.ndarray) else values
-    if column.dtype.kind in "biuf" and column.ndim >= 2:
-        return _images(column), None
-    objects = list(column)
-    if objects and all(isinstance(one, (np.ndarray, list, tuple)) for one in objects):
-        try:
-            return _images(np.stack([np.asarray(one) for one in objects])), None
-        except ValueError:
-            return None, [np.asarray(one) for one in objects]
-    return None, [_file(one) for one in objects]
+    if isinstance(values, pa.Array):
+        values = _of_arrow(values)
+    column: Any = values if isinstance(values, np.ndarray) else np.asarray(values, object)
+    if column.dtype == object or column.ndim < 2:
+        column = _stacked(list(column))
+    if isinstance(column, np.ndarray):
+        sides = sides_of(_NAME, column.shape)
+        yield from batches_of(0, column, sides, factor_of(_NAME, column.dtype, [column]), None)
+    elif column:
+        yield Batch(0, encoded=[_file(one) for one in column])
 
 
-def _images(column: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-    """Return numbers as images; floats from 0 to 1 are ink."""
-    sides = sides_of("images", column.shape)
-    return as_images("images", column, sides, factor_of("images", column.dtype, [column]))
+def _of_arrow(column: pa.Array) -> Any:
+    """Return a column of arrow: numbers of one size without a copy, all else as objects."""
+    if isinstance(column, pa.ExtensionArray):
+        column = column.storage
+    types, kind = pa.types, column.type
+    first = next((one.as_py() for one in column if one.is_valid), None)
+    is_list = types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind)
+    if is_list and first is not None:
+        sides = with_sides(_NAME, Layout("numbers", (_NAME,), None), first).sides
+        numbers = rows_of_numbers(column, sides)
+        if numbers is not None:
+            return numbers.reshape(-1, *sides)
+    if types.is_fixed_size_binary(kind) and first is not None:
+        layout = with_sides(_NAME, Layout("bytes", (_NAME,), None), first)
+        numbers = rows_of_bytes(column, kind.byte_width) if layout.kind == "bytes" else None
+        if numbers is not None:
+            return numbers.reshape(-1, *layout.sides)
+    return column.to_pylist()
+
+
+def _stacked(objects: list[Any]) -> "npt.NDArray[Any] | list[Any]":
+    """Return objects as one array where all are numbers of one size, or pixels as bytes."""
+    first = objects[0] if objects else None
+    if isinstance(first, bytes):
+        layout = with_sides(_NAME, Layout("bytes", (_NAME,), None), first)
+        if layout.kind == "bytes" and all(
+            isinstance(one, bytes) and len(one) == len(first) for one in objects
+        ):
+            return np.frombuffer(b"".join(objects), np.uint8).reshape(-1, *layout.sides)
+    elif objects and all(isinstance(one, (np.ndarray, list, tuple)) for one in objects):
+        # Rows of rows come as objects in objects from pandas.
+        arrays = [np.array(_plain(one)) for one in objects]
+        if len({array.shape for array in arrays}) == 1 and arrays[0].dtype != object:
+            return np.stack(arrays)
+        return arrays
+    return objects
+
+
+def _plain(value: Any) -> Any:
+    """Return nested sequences as lists."""
+    if isinstance(value, np.ndarray):
+        return value if value.dtype != object else [_plain(one) for one in value]
+    return value
 
 
 def _file(value: Any) -> Any:
     """Return a picture file: its bytes, or its path; of what Hugging Face keeps, the bytes where there are any."""
     if isinstance(value, Mapping):
         value = value.get("bytes") or value.get("path")
-    if isinstance(value, (str, bytes, bytearray, memoryview, os.PathLike)):
+    if isinstance(value, (bytearray, memoryview)):
+        return bytes(value)
+    if isinstance(value, (str, bytes, os.PathLike, np.ndarray)):
         return value
-    return ImageError(f"no picture, but {type(value).__name__}")
-
-
-def _from_arrow(column: pa.Array) -> Any:
-    """Return a column of arrow: numbers of fixed lists and binaries without a copy, all else as objects."""
-    kind = column.type
-    if isinstance(kind, pa.ExtensionType):
-        column, kind = column.storage, column.type.storage_type
-    if column.null_count == 0 and pa.types.is_fixed_size_list(kind) and pa.types.is_integer(kind.value_type):
-        return column.flatten().to_numpy().reshape(len(column), kind.list_size)
-    if column.null_count == 0 and pa.types.is_fixed_size_binary(kind):
-        content = np.frombuffer(column.buffers()[1], np.uint8)
-        rows = content.reshape(-1, kind.byte_width)
-        return rows[column.offset : column.offset + len(column)]
-    objects = np.empty(len(column), object)
-    objects[:] = [np.asarray(one) if isinstance(one, list) else one for one in column.to_pylist()]
-    return objects
+    return ImageError(f"cannot be read: no picture, but {type(value).__name__}; leave it out")

@@ -27,7 +27,7 @@ from edgedigits.sources.parts import Batch
 
 COUNTED = ("sure", "error")
 """Columns that are counted whether they are asked for or not."""
-_NO_ANSWERS = np.empty((0, CLASSES), np.float32)
+NO_ANSWERS = np.empty((0, CLASSES), np.float32)
 
 
 class Scorer:
@@ -86,7 +86,7 @@ class Scorer:
     def damaged(self, source: str, start: int, count: int, error: str) -> pa.RecordBatch:
         """Return the rows of pictures that their source holds no more, each with the same error."""
         errors = dict.fromkeys(range(count), error)
-        return self.table(Rows(source, start, count, None, None, _NO_ANSWERS, errors))
+        return self.table(Rows(source, start, count, None, None, NO_ANSWERS, errors))
 
     def table(self, rows: Rows) -> pa.RecordBatch:
         """Return rows as a batch of the columns that are asked for, and behind them those that are counted."""
@@ -124,7 +124,7 @@ class Scorer:
             ) from error
         prepared = [one for one in found if not isinstance(one, _Unread)]
         texts = {position: one.text for position, one in errors.items()}
-        return self.predictor.probabilities(np.stack(prepared)) if prepared else _NO_ANSWERS, texts
+        return self.predictor.probabilities(np.stack(prepared)) if prepared else NO_ANSWERS, texts
 
     def _prepared(self, picture: "Picture | ImageError") -> "Pixels | _Unread":
         """Return a picture in MNIST form, or why it cannot be."""

@@ -129,11 +129,12 @@ def _lost(
 ) -> Iterator[Batch]:
     """Yield the rows of a row group that is damaged from some place on."""
     said = "it ends too early" if error is None else " ".join(reason(error).split())[:200]
-    text = f"cannot be read: row group {group} is damaged ({said}); copy the file again"
+    text = f"row group {group} is damaged ({said}); copy the file again"
+    lost = ImageError(f"cannot be read: {text}")
     for first in range(start, start + count, batch_rows):
         rows = min(batch_rows, start + count - first)
         labels = None if layout.label is None else np.full(rows, NO_LABEL, np.int64)
-        yield Batch(first, encoded=[ImageError(text)] * rows, labels=labels)
+        yield Batch(first, encoded=[lost] * rows, labels=labels, damaged=text)
 
 
 def _batches(place: Place, start: int, batch: "pa.RecordBatch") -> Iterator[Batch]:

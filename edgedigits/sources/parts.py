@@ -48,6 +48,9 @@ class Batch:
     """Picture files: their bytes, a path to open, or what went wrong on the way to one."""
     labels: Labels | None = None
     """(n,) int64, where the source has them; ``NO_LABEL`` where it has none for this picture."""
+    damaged: str | None = None
+    """What is wrong with the source, where these rows could not be reached at all and ``encoded`` is the same error for
+    each."""
 
     def __len__(self) -> int:
         if self.images is not None:
