@@ -25,6 +25,7 @@ def command(
     """Find or download MNIST and check it.
 
     Looks in --data, in EDGEDIGITS_DATA, in the user's cache and in the Keras cache; else downloads the four files.
+    --data may also name another dataset of digits, in any form that `data convert` reads.
 
     \b
     Examples:
@@ -35,15 +36,17 @@ def command(
     ctx.ensure_object(dict).update(data=data, mirror=mirror, quiet=quiet)
     if ctx.invoked_subcommand is not None:
         return
-    from edgedigits.datasets import mnist, mnist_files
     from edgedigits.datasets.mnist_files import MNIST_NAME
+    from edgedigits.datasets.read import read_splits
+    from edgedigits.datasets.split import PARTS
 
     source = _source(data, mirror, quiet)
-    splits = {part: mnist.read_split(source, part) for part in mnist_files.FILES}
+    splits = dict(zip(PARTS, read_splits(source.path, progress=terminal_progress(quiet)), strict=True))
+    name = splits["test"].dataset
     if as_json:
         echo_json(
             {
-                "dataset": MNIST_NAME,
+                "dataset": name,
                 "path": str(source.path),
                 "origin": source.origin,
                 "images": {part: len(split.images) for part, split in splits.items()},
@@ -51,9 +54,10 @@ def command(
             }
         )
         return
-    echo(f"{MNIST_NAME}: {source.path} ({source.origin})")
+    echo(f"{name}: {source.path} ({source.origin})")
     for part, split in splits.items():
-        echo(f"  {part:5}  {len(split.images):6,} images of 28x28, every sha256 as published")
+        checked = "every sha256 as published" if name == MNIST_NAME else f"sha256 {split.sha256}"
+        echo(f"  {part:5}  {len(split.images):6,} images of 28x28, {checked}")
 
 
 @command.command("show")
@@ -81,13 +85,13 @@ def show(ctx: click.Context, out: Path, part: str, seed: int) -> None:
       edgedigits data show --part test --seed 7
     """
     from edgedigits.artifacts.staging import check_output, write_atomically
-    from edgedigits.datasets import mnist
+    from edgedigits.datasets.read import read_split
     from edgedigits.datasets.split import Part
     from edgedigits.reporting import sheets
 
     check_output(out)
     chosen: Part = "train" if part == "train" else "test"
-    split = mnist.read_split(_source(**ctx.obj), chosen)
+    split = read_split(_source(**ctx.obj).path, chosen, progress=terminal_progress(ctx.obj["quiet"]))
     indices = sheets.sample_indices(split.labels, per_class=10, seed=seed)
     cells = [sheets.Cell(split.images[i], (f"{split.labels[i]}  #{i}",)) for i in indices]
     write_atomically(out, sheets.draw_sheet(f"{split.dataset} {part}: ten of each digit", cells))

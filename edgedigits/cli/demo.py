@@ -114,7 +114,7 @@ def _measured(out: Path, test_split: "Split", progress: "Progress") -> "BenchRes
 def _dataset(data: Path | None, progress: "Progress") -> tuple["Split", "Split"]:
     """Return training and test split of MNIST, or of the bundled digits; say which in the first line."""
     from edgedigits.datasets import mnist
-    from edgedigits.datasets.mnist_files import MNIST_NAME
+    from edgedigits.datasets.read import read_splits
     from edgedigits.errors import DownloadError
 
     try:
@@ -125,8 +125,9 @@ def _dataset(data: Path | None, progress: "Progress") -> tuple["Split", "Split"]
         echo(f"Data: {BUNDLED_NAME}: no figure below says anything about MNIST, which could not be had")
         complain(f"{error}")
         return load_bundled_digits()
-    echo(f"Data: {MNIST_NAME} from {source.path} ({source.origin})")
-    return mnist.read_split(source, "train"), mnist.read_split(source, "test")
+    train_split, test_split = read_splits(source.path, progress=progress)
+    echo(f"Data: {train_split.dataset} from {source.path} ({source.origin})")
+    return train_split, test_split
 
 
 def _predict_samples(out: Path, split: "Split") -> list["SamplePrediction"]:

@@ -135,8 +135,7 @@ def command(
       edgedigits export theirs.keras --format tflite --input-scale -1..1
     """
     network = _network_path(network, models, name)
-    from edgedigits.datasets.read import read_split
-    from edgedigits.datasets.split import PARTS
+    from edgedigits.datasets.read import read_splits
     from edgedigits.extras import extra
 
     with extra("train", "exporting"):
@@ -147,7 +146,7 @@ def command(
     exported, failed = export_model(
         network,
         targets,
-        *(read_split(data, part, graph.labels, progress=progress) for part in PARTS),
+        *read_splits(data, graph.labels, progress=progress),
         folder=out,
         graph=graph,
         options=ExportOptions(selftest=selftest, prepare=prepare, **choices),

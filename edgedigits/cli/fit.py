@@ -144,12 +144,11 @@ def command(
     """
     _one_thread_each()
     with _told_how_to_go_on():
-        from edgedigits.datasets.read import read_split
+        from edgedigits.datasets.read import read_splits
         from edgedigits.extras import extra
 
         progress = terminal_progress(quiet, needs="train")
-        train_split = read_split(data, "train", labels or LABELS, progress=progress)
-        test_split = read_split(data, "test", labels or LABELS, progress=progress)
+        train_split, test_split = read_splits(data, labels or LABELS, progress=progress)
         with extra("train", "the search"):
             from edgedigits.searching.budget import Budget
             from edgedigits.searching.fit import fit

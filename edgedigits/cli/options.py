@@ -198,7 +198,8 @@ name_option = click.option(
 data_option = click.option(
     "--data",
     type=click.Path(path_type=Path),
-    help="Folder of the four IDX files, or a Keras .npz. [default: $EDGEDIGITS_DATA, then the caches]",
+    help="Images with labels: a folder of the four IDX files, Parquet, .npz, CSV, a tar archive, or class folders of "
+    "pictures. [default: $EDGEDIGITS_DATA, then the caches]",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 quiet_option = click.option("--quiet", "-q", is_flag=True, help="No progress on standard error.")

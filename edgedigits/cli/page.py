@@ -51,8 +51,7 @@ def _is_of_the_network(page: Path, name: str) -> bool:
 
 def _export(page: Path, models: Path, name: str, data: Path | None, *, quiet: bool) -> bool:
     """Export the page; say why where it fails the gate, and return whether it passed."""
-    from edgedigits.datasets.read import read_split
-    from edgedigits.datasets.split import PARTS
+    from edgedigits.datasets.read import read_splits
     from edgedigits.extras import extra
     from edgedigits.file_names import file_name
 
@@ -64,7 +63,7 @@ def _export(page: Path, models: Path, name: str, data: Path | None, *, quiet: bo
     _, failed = export_model(
         network,
         select_targets("page", None),
-        *(read_split(data, part, graph.labels, progress=progress) for part in PARTS),
+        *read_splits(data, graph.labels, progress=progress),
         graph=graph,
         options=ExportOptions(force=True),
         progress=progress,

@@ -209,12 +209,11 @@ def command(
     if isinstance(arch, str):
         _share_out()
     with _told_how_to_go_on(models, name):
-        from edgedigits.datasets.read import read_split
+        from edgedigits.datasets.read import read_splits
         from edgedigits.extras import extra
 
         progress = terminal_progress(quiet, needs="train")
-        train_split = read_split(data, "train", labels or LABELS, progress=progress)
-        test_split = read_split(data, "test", labels or LABELS, progress=progress)
+        train_split, test_split = read_splits(data, labels or LABELS, progress=progress)
         with extra("train", "training"):
             from edgedigits.training.recipe import edge, plain
             from edgedigits.training.train import train

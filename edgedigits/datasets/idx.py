@@ -43,8 +43,9 @@ class IdxForm:
 
 
 def idx_path(folder: Path, name: str) -> Path | None:
-    """Return the path of an IDX file, packed or not, or None."""
-    for candidate in (folder / f"{name}.gz", folder / name):
+    """Return the path of an IDX file, packed or not, also where it is called ``train-images.idx3-ubyte``; or None."""
+    dotted = name.replace("-idx", ".idx")
+    for candidate in (folder / f"{name}.gz", folder / name, folder / f"{dotted}.gz", folder / dotted):
         if candidate.is_file():
             return candidate
     return None

@@ -1,4 +1,8 @@
-"""Where a dataset may lie on this machine: a named place, the user's cache, Keras' cache."""
+"""Where a dataset may lie on this machine: a named place, the user's cache, Keras' cache.
+
+A place that somebody names may be of any form that ``sources`` knows; in the caches only MNIST's own files are looked
+for.
+"""
 
 import os
 from dataclasses import dataclass
@@ -7,8 +11,13 @@ from pathlib import Path
 from edgedigits.datasets import mnist_files
 from edgedigits.datasets.idx import idx_path
 from edgedigits.datasets.mnist_files import WAYS_OUT
-from edgedigits.errors import DatasetNotFoundError
+from edgedigits.errors import DatasetNotFoundError, SourceError
+from edgedigits.sources.folder import is_picture_name, walk
+from edgedigits.sources.read import form_of
 from edgedigits.user_cache import user_cache
+
+_INSIDE = ("", "raw", "MNIST/raw")
+"""Where in a folder that somebody names the four files are looked for: torchvision's folder has them deeper."""
 
 
 @dataclass(frozen=True)
@@ -16,7 +25,8 @@ class Source:
     """Where MNIST lies on this machine."""
 
     path: Path
-    """A folder of IDX files, or an ``.npz`` file."""
+    """A folder of the four IDX files, or an ``.npz`` file; where somebody named it, also any other file or folder that
+    ``sources`` reads."""
     origin: str
     """How it was found: ``--data``, ``EDGEDIGITS_DATA``, ``user cache``, ``Keras cache`` or ``download``."""
 
@@ -55,13 +65,35 @@ def named_source(data: Path | None, advice: str = WAYS_OUT) -> Source | None:
     for place, origin in named:
         if place is not None:
             path = Path(place)
-            if not _holds_files(path):
+            for inside in _INSIDE:
+                if _holds_files(path / inside):
+                    return Source(path / inside, origin)
+            if not _may_hold_images(path):
                 raise DatasetNotFoundError(
-                    f"{path} ({origin}): expected a folder with {', '.join(_all_names())} "
-                    f"(each plain or .gz) or a Keras .npz, found {_describe_place(path)}; {advice}"
+                    f"{path} ({origin}): expected a folder with {', '.join(_all_names())} (each plain or .gz), a Keras "
+                    f".npz, or images with labels as Parquet, CSV, a tar archive or class folders, found "
+                    f"{_describe_place(path)}; {advice}"
                 )
             return Source(path, origin)
     return None
+
+
+def holds_mnist_files(path: Path) -> bool:
+    """Tell whether a place is a folder of the four IDX files, or an ``.npz`` file."""
+    return _holds_files(path)
+
+
+def _may_hold_images(path: Path) -> bool:
+    """Tell whether a place holds what ``sources`` may read; not a folder with only some of the four IDX files."""
+    try:
+        if not path.is_dir():
+            return path.is_file() and form_of(path.name) is not None
+        if any(idx_path(path, name) is not None for name in _all_names()):
+            return False
+        names = walk(str(path))
+        return any(is_picture_name(name) or form_of(os.fsdecode(name)) is not None for name in names)
+    except (OSError, ValueError, SourceError):  # `_describe_place` says why
+        return False
 
 
 def _keras_file() -> Path | None:
@@ -89,9 +121,11 @@ def _describe_place(path: Path) -> str:
     try:
         path.stat()
         if not path.is_dir():
-            return "a file that is no .npz"
+            return "a file that is no .npz or other file of images"
         next(path.iterdir(), None)
         missing = [name for name in _all_names() if idx_path(path, name) is None]
+        if len(missing) == len(_all_names()):
+            return f"a folder without {', '.join(missing)} or other images"
     except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: a null byte in the name
         return "nothing there"
     except OSError as error:

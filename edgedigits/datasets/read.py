@@ -1,11 +1,13 @@
-"""The images that a network is about: MNIST, or another dataset of its form whose ten classes have names of their own.
+"""The images that a network is about: MNIST, another dataset of digits, or one whose ten classes have names of their own.
 
-MNIST is pinned byte for byte (``mnist``). Of another dataset only the form can be checked, before a byte of it is
-trusted: 28x28 pixels of uint8 and labels from 0 to 9, as four IDX files or as an ``.npz`` like Keras'. Which images a
-network was trained and judged on is kept as their hash; export, verify and bench refuse others.
+MNIST is pinned byte for byte (``mnist``), in whatever form it comes. Of another dataset only the form can be checked,
+before a byte of it is trusted: four IDX files and an ``.npz`` like Keras' must be of 28x28 pixels of uint8 with labels from
+0 to 9, all else is read by ``labelled``. What is called digits is looked at as well (``looks``). Which images a network was
+trained and judged on is kept as their hash; export, verify and bench refuse others.
 """
 
 import struct
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +18,12 @@ from edgedigits.arguments import MOST_IMAGES
 from edgedigits.contract import CLASSES, IMAGE_SIDE, LABELS
 from edgedigits.datasets import idx, mnist, mnist_files, places
 from edgedigits.datasets.idx import IdxForm
+from edgedigits.datasets.labelled import read_labelled
 from edgedigits.datasets.mnist_files import MNIST_NAME
+from edgedigits.datasets.names import dataset_name
 from edgedigits.datasets.npz import LARGEST_FILE, holds_images, holds_labels, read_array
-from edgedigits.datasets.split import ADVICE, LEAST_IMAGES, Images, Labels, Part, Split
-from edgedigits.errors import DatasetError, DatasetNotFoundError
+from edgedigits.datasets.split import ADVICE, LEAST_IMAGES, PARTS, Images, Labels, Part, Split
+from edgedigits.errors import DatasetError, DatasetNotFoundError, SourceError
 from edgedigits.files import reason
 from edgedigits.progress import SILENT, Progress
 
@@ -30,43 +34,90 @@ def read_split(
     """Find, check and read the training or the test part of the dataset with these classes.
 
     Args:
-        data: a folder of four IDX files, or an ``.npz`` file; None for the usual places.
+        data: a file or a folder of any form that ``sources`` reads; None for the usual places.
         part: which part.
-        class_names: the digits, for MNIST and nothing else; or the names of another dataset's classes.
-        progress: shows a bar where MNIST is downloaded.
+        class_names: the digits, for MNIST or another dataset of digits; or the names of another dataset's classes.
+        progress: shows a bar where MNIST is downloaded or pictures are prepared, and says how they are read.
 
     Raises:
-        DatasetError: it is not there, or is not MNIST, or not of MNIST's form.
+        DatasetError: it is not there, is neither MNIST nor digits, or has no images with labels of that part.
         DownloadError: MNIST is not here, and no mirror could be reached.
     """
+    return _read(data, (part,), class_names, progress)[part]
+
+
+def read_splits(
+    data: Path | None, class_names: tuple[str, ...] = LABELS, *, progress: Progress = SILENT
+) -> tuple[Split, Split]:
+    """Read the training and the test part as ``read_split`` does, each picture once.
+
+    Raises:
+        DatasetError, DownloadError: as ``read_split``.
+    """
+    splits = _read(data, PARTS, class_names, progress)
+    return splits["train"], splits["test"]
+
+
+def _read(
+    data: Path | None, parts: Sequence[Part], class_names: tuple[str, ...], progress: Progress
+) -> dict[Part, Split]:
     if class_names == LABELS:
-        return mnist.read_split(mnist.find_or_download(data, progress=progress), part)
-    advice = "name the dataset that has these classes with --data"
-    source = places.named_source(data, advice)
-    if source is None:
-        raise DatasetNotFoundError(f"expected images of {', '.join(class_names)}, found no dataset; {advice}")
+        source = mnist.find_or_download(data, progress=progress)
+    else:
+        advice = "name the dataset that has these classes with --data"
+        named = places.named_source(data, advice)
+        if named is None:
+            raise DatasetNotFoundError(
+                f"expected images of {', '.join(class_names)}, found no dataset; {advice}"
+            )
+        source = named
+    if not places.holds_mnist_files(source.path):
+        return _read_any(source.path, parts, class_names, progress)
+    try:
+        return {part: _read_pinned_form(source, part, class_names) for part in parts}
+    except DatasetError as refusal:
+        try:
+            splits = _read_any(source.path, parts, class_names, progress)
+        except DatasetError:
+            raise refusal from None
+        if any(_is_altered_mnist(split, part) for part, split in splits.items()):
+            raise
+        return splits
+
+
+def _is_altered_mnist(split: Split, part: Part) -> bool:
+    """Tell what has MNIST's form and as many images, and yet is not MNIST, nor a dataset with other classes."""
+    return (
+        split.class_names == LABELS
+        and split.dataset != MNIST_NAME
+        and len(split.images) == mnist_files.FILES[part][0].count
+    )
+
+
+def _read_any(
+    path: Path, parts: Sequence[Part], class_names: tuple[str, ...], progress: Progress
+) -> dict[Part, Split]:
+    """Read a dataset of any form that ``sources`` knows."""
+    try:
+        splits = read_labelled(path, parts, class_names, progress)
+    except SourceError as error:
+        raise DatasetError(str(error)) from error
+    for split in splits.values():
+        if class_names != LABELS:
+            _check_every_class(path, split.labels, class_names)
+    return splits
+
+
+def _read_pinned_form(source: places.Source, part: Part, class_names: tuple[str, ...]) -> Split:
+    """Read four IDX files, or an ``.npz`` like Keras': of MNIST, or of named classes."""
+    if class_names == LABELS:
+        return mnist.read_split(source, part)
     name = dataset_name(source.path)
     read = _read_folder if source.path.is_dir() else _read_npz
     images, labels = read(source.path, part)
     if part == "train":
         _check_every_class(source.path, labels, class_names)
     return Split.of(name, images, labels, class_names)
-
-
-def dataset_name(path: Path) -> str:
-    """Return what results call the dataset in a place: the name of its folder, or of its file without ``.npz``.
-
-    Raises:
-        DatasetError: nobody could read it, or everybody would take it for MNIST.
-    """
-    place = path.resolve()
-    name = place.name if place.is_dir() else place.stem
-    if not name or not name.isprintable() or name.casefold() == MNIST_NAME.casefold():
-        raise DatasetError(
-            f"{path}: expected another dataset than MNIST, found {name!r}, the name that its results would carry; "
-            "name another place with --data, or rename this one"
-        )
-    return name
 
 
 def _check_every_class(path: Path, labels: Labels, class_names: tuple[str, ...]) -> None:

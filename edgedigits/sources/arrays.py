@@ -23,6 +23,8 @@ _LABEL_NAMES = (
     ("data", "target"),
 )
 """How arrays of images and of their labels are called, as a whole word of the name."""
+_PLAIN_NAMES = ("x", "images", "image", "data", "arr_0")
+"""Names of a lone array that say nothing which the file's does not."""
 _IDX_LABELS = re.compile(r"labels([-.])idx1")
 _IDX_IMAGES = re.compile(r"images([-.])idx3")
 _EMNIST = re.compile(r"^emnist-[a-z]+-(train|test)(-images[-.]idx3-ubyte|\.csv)(\.gz)?$")
@@ -73,7 +75,7 @@ def open_npz(path: str) -> list[Source]:
     sources = []
     for name, array in found:
         other = of_labels[name]
-        place = path if len(found) == 1 else f"{path}:{name}"
+        place = path if len(found) == 1 and name.lower() in _PLAIN_NAMES else f"{path}:{name}"
         sources.append(_source(place, "npz", array, None if other is None else arrays[other]))
     return sources
 

@@ -64,7 +64,7 @@ def open_folder(path: str, names: Names) -> Source:
         path: the folder.
         names: of the picture files, with their way in the folder.
     """
-    return Source(path, "folder", len(names), False, names.has_labels, cut=partial(_cut, path, names))
+    return Source(path, "folder", len(names), False, names.has_labels, cut=partial(open_names, path, names))
 
 
 def is_picture_name(name: bytes) -> bool:
@@ -85,7 +85,8 @@ def read(part: Part, batch_rows: int) -> Iterator[Batch]:
         )
 
 
-def _cut(path: str, names: Names, rows: int) -> Iterator[Part]:
+def open_names(path: str, names: Names, rows: int) -> Iterator[Part]:
+    """Cut pictures of a folder into parts of so many rows."""
     for start in range(0, len(names), rows):
         some = names.cut(start, start + rows)
         yield Part(path, "folder", start, len(some), (some, names.has_labels))

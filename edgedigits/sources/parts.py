@@ -64,7 +64,7 @@ class Source:
 
     path: str
     """As the user named it; of what lies in a folder that was named, the folder and the way in it; of an array in an
-    ``.npz`` that holds several, with ``:name`` behind it."""
+    ``.npz``, with ``:name`` behind it, unless it is the only one and called ``images`` or the like."""
     form: Form
     rows: int
     in_mnist_form: bool

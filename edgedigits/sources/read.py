@@ -87,6 +87,12 @@ def form_of(name: str) -> Form | None:
     return next((form for ending, form in _ENDINGS.items() if name.lower().endswith(ending)), None)
 
 
+def stem_of(name: str) -> str:
+    """Return the name of a file without what tells its form."""
+    ending = next((ending for ending in _ENDINGS if name.lower().endswith(ending)), None)
+    return Path(name).stem if ending is None else name[: -len(ending)]
+
+
 def _open_folder(path: str) -> list[Source]:
     names = folder.Names()
     files: list[str] = []
@@ -97,10 +103,17 @@ def _open_folder(path: str) -> list[Source]:
             files.append(os.fsdecode(found))
     sources = [folder.open_folder(path, names)] if len(names) else []
     for name in files:
-        if not arrays.are_labels(name, files):
+        if not arrays.are_labels(name, files) and not _is_list(path, name, names):
             form = form_of(Path(name).name)
             assert form is not None  # noqa: S101 - that is why it is in the list
             sources += _OPENERS[form](str(Path(path, name)))
     if not sources:
         raise SourceNotFoundError(f"{path}: no pictures in this folder; name {_FORMS}")
     return sources
+
+
+def _is_list(path: str, name: str, pictures: folder.Names) -> bool:
+    """Tell whether a CSV file beside pictures is about them, and holds none itself."""
+    return (
+        len(pictures) > 0 and form_of(name) == "csv" and not csv_file.is_csv_of_images(str(Path(path, name)))
+    )

@@ -61,6 +61,8 @@ class Stored:
                 block = np.empty((min(rows, start + count - first), *self.shape[1:]), self.dtype)
                 _fill(stream, memoryview(block.reshape(-1).view(np.uint8)))  # type: ignore[arg-type]
                 yield block
+            if self.is_packed and start + count == self.shape[0] and stream.read(1):
+                raise ValueError("it goes on behind the end that its header tells")
 
     @contextlib.contextmanager
     def _opened(self) -> Iterator[IO[bytes]]:

@@ -317,12 +317,6 @@ def without(key: str) -> Callable[[Arrays], bytes]:
     ("content", "found"),
     [
         pytest.param(
-            changed("x_train", lambda x: x / 255), r"x_train to be uint8 .*, found float64 \(40", id="floats"
-        ),
-        pytest.param(
-            changed("x_train", lambda x: x[..., None]), r"found uint8 \(40, 28, 28, 1\)", id="with a channel"
-        ),
-        pytest.param(
             changed("x_train", lambda x: x[:, :20]), r"found uint8 \(40, 20, 28\)", id="smaller images"
         ),
         pytest.param(
@@ -331,9 +325,6 @@ def without(key: str) -> Callable[[Arrays], bytes]:
         pytest.param(changed("x_train", lambda x: x[0, 0, 0]), r"found uint8 \(\)", id="no array"),
         pytest.param(
             changed("x_train", lambda x: x.astype(object)), r"found object \(40", id="pickled objects"
-        ),
-        pytest.param(
-            changed("y_train", lambda y: np.eye(10)[y]), r"y_train to be integers", id="one-hot labels"
         ),
         pytest.param(
             changed("y_train", lambda y: y * 0.5), r"y_train to be integers", id="halves for labels"
