@@ -105,16 +105,13 @@ def new_receipt(
 
 
 @contextlib.contextmanager
-def opened_folder(folder: Path, receipt: Receipt, *, restart: bool) -> Iterator[bool]:
+def opened_folder(folder: Path, receipt: Receipt, *, restart: bool) -> Iterator[None]:
     """Hold the folder of a table for a run, which begins in it or goes on.
 
     Args:
         folder: made where it is missing.
         receipt: of the run.
         restart: whether what another run wrote is removed.
-
-    Yields:
-        Whether the run goes on.
 
     Raises:
         OutputError: it cannot be written to; another run is at work in it, or was, with something else; or it holds
@@ -139,11 +136,12 @@ def opened_folder(folder: Path, receipt: Receipt, *, restart: bool) -> Iterator[
             )
         if found is not None and (differences := _differences(found, receipt.run)):
             raise OutputError(f"{folder}: holds the table of another run: {differences}; {_ELSEWHERE}")
-        for name in filter(UNFINISHED.match, names):
-            (folder / name).unlink(missing_ok=True)
+        # What killed runs had begun, and at the end what killed workers of this one had.
+        _remove_unfinished(folder)
+        stack.callback(_remove_unfinished, folder)
         if found is None:
             receipt.write(folder, {"complete": False})
-        yield found is not None
+        yield
 
 
 def _names(folder: Path) -> list[str]:
@@ -161,6 +159,12 @@ def _read(folder: Path) -> dict[str, Any] | None:
     if not isinstance(found, dict) or found.get("receipt") != FORM:
         raise OutputError(f"{folder / NAME}: is no receipt that this version knows; {_ELSEWHERE}")
     return found
+
+
+def _remove_unfinished(folder: Path) -> None:
+    with contextlib.suppress(OSError):  # They are in nobody's way.
+        for name in filter(UNFINISHED.match, _names(folder)):
+            (folder / name).unlink(missing_ok=True)
 
 
 def _remove_run(folder: Path) -> None:
