@@ -9,7 +9,7 @@ from edgedigits.progress import SILENT, LineProgress, TerminalProgress, line_of
 
 WORK = """
 import sys
-from edgedigits.progress import LineProgress, line_of, TerminalProgress
+from edgedigits.progress import TerminalProgress
 progress = TerminalProgress()
 with progress.task("counting [bold]", 4) as advance:
     for _ in range(4):

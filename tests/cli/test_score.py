@@ -168,10 +168,13 @@ def without(modules: str, *arguments: object) -> "subprocess.CompletedProcess[st
     ("missing", "words", "said"),
     [
         ("pyarrow", [], "this command needs an extra that is not installed: pip install 'edgedigits[score]'"),
-        ("distributed", ["--dask", "local"], "--dask needs an extra that is not installed: "
-         "pip install 'edgedigits[dask]'"),
+        (
+            "dask",
+            ["--dask=local"],
+            "--dask needs an extra that is not installed: pip install 'edgedigits[dask]'",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_is_not_installed_is_told_with_its_extra(
     missing, words, said, array: Path, tmp_path: Path
 ) -> None:
