@@ -118,14 +118,13 @@ def _client(address: str, workers: int) -> "Iterator[Client]":
     import dask.config
     from distributed import Client, LocalCluster
 
-    # Of what it logs, this command makes lines of its own.
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
     settings: dict[str, Any] = {
         "distributed.comm.timeouts.connect": CONNECT,
         "distributed.scheduler.allowed-failures": TRIES,
     }
     with contextlib.ExitStack() as stack:
         stack.enter_context(dask.config.set(settings))
+        stack.enter_context(_quiet())
         if address == LOCAL:
             stack.enter_context(_safe_path())
             target: Any = stack.enter_context(
@@ -152,6 +151,20 @@ def _client(address: str, workers: int) -> "Iterator[Client]":
             ) from error
         with client:
             yield client
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep what Dask logs of workers and schedulers that go away off the terminal: it becomes lines of our own."""
+    loggers = [logging.getLogger(name) for name in ("distributed", "distributed.client")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
 
 
 @contextlib.contextmanager
