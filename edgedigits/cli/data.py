@@ -7,10 +7,12 @@ import click
 
 if TYPE_CHECKING:
     from edgedigits.datasets.places import Source
+    from edgedigits.sources.told import Told
 
 from edgedigits.arguments import LARGEST_SEED
 from edgedigits.cli.options import data_option, echo_json, json_option, quiet_option, terminal_progress
 from edgedigits.cli.terminal import echo
+from edgedigits.printable import printable
 
 
 @click.group(invoke_without_command=True)
@@ -32,6 +34,7 @@ def command(
       edgedigits data
       edgedigits data --data ~/mnist --json
       edgedigits data show --out samples.png
+      edgedigits data convert ~/mnist --out mnist.npz
     """
     ctx.ensure_object(dict).update(data=data, mirror=mirror, quiet=quiet)
     if ctx.invoked_subcommand is not None:
@@ -96,6 +99,56 @@ def show(ctx: click.Context, out: Path, part: str, seed: int) -> None:
     cells = [sheets.Cell(split.images[i], (f"{split.labels[i]}  #{i}",)) for i in indices]
     write_atomically(out, sheets.draw_sheet(f"{split.dataset} {part}: ten of each digit", cells))
     echo(out)
+
+
+@command.command("convert")
+@click.argument("sources", metavar="SOURCE...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="FILE.parquet, FILE.npz, or a folder for IDX files.",
+)
+@click.option(
+    "--part",
+    type=click.Choice(["train", "test"]),
+    help="Only this part of a dataset; or what images are whose names do not tell.",
+)
+@click.option("--as-is", is_flag=True, help="Refuse pictures that are not of 28x28; prepare none.")
+@json_option
+@quiet_option
+def convert_command(
+    sources: tuple[Path, ...], out: Path, part: "Told | None", as_is: bool, as_json: bool, quiet: bool
+) -> None:
+    """Write images, with their labels where there are any, in another form.
+
+    Each SOURCE is a folder of pictures (labels: folders called 0 to 9), Parquet, .npy, .npz, IDX (gzip or not),
+    CSV as of Kaggle's digit recognizer, or a tar archive (WebDataset). Arrays of 28x28 are taken as they are, other
+    pictures are prepared as `predict` does it. What was written is read back and compared before the file gets its
+    name.
+
+    \b
+    Examples:
+      edgedigits data convert ~/mnist --out mnist.npz              # x_train, y_train, x_test, y_test
+      edgedigits data convert ~/mnist --part test --out test.parquet
+      edgedigits data convert train.csv --out digits/              # train-images-idx3-ubyte, train-labels-idx1-ubyte
+      edgedigits data convert scans/ --out scans.parquet --json
+      edgedigits data convert emnist-digits-test-images-idx3-ubyte.gz --out emnist.npz
+    """
+    from edgedigits.datasets.convert import convert
+
+    converted = convert(sources, out, part=part, as_is=as_is, progress=terminal_progress(quiet))
+    if as_json:
+        echo_json(converted.to_dict())
+        return
+    for note in converted.notes:
+        echo(printable(note), err=True)
+    for file in converted.files:
+        echo(f"{file}: {file.stat().st_size:,} bytes")
+    for name, found in converted.parts.items():
+        echo(
+            f"  {name:6}  {found['rows']:,} images of 28x28, read back: the same sha256 of pixels and labels"
+        )
 
 
 def _source(data: Path | None, mirror: tuple[str, ...], quiet: bool) -> "Source":

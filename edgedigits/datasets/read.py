@@ -1,9 +1,9 @@
-"""The images that a network is about: MNIST, another dataset of digits, or one whose ten classes have names of their own.
+"""The images that a network is about: MNIST, other digits, or a dataset whose ten classes have names of their own.
 
 MNIST is pinned byte for byte (``mnist``), in whatever form it comes. Of another dataset only the form can be checked,
-before a byte of it is trusted: four IDX files and an ``.npz`` like Keras' must be of 28x28 pixels of uint8 with labels from
-0 to 9, all else is read by ``labelled``. What is called digits is looked at as well (``looks``). Which images a network was
-trained and judged on is kept as their hash; export, verify and bench refuse others.
+before a byte of it is trusted: four IDX files and an ``.npz`` like Keras' are read here, all else by ``labelled``. What
+is called digits is looked at as well (``looks``). Which images a network was trained and judged on is kept as their
+hash; export, verify and bench refuse others.
 """
 
 import struct

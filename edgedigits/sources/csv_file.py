@@ -19,8 +19,9 @@ from edgedigits.contract import IMAGE_SIDE, PIXEL_MAX, PIXELS
 from edgedigits.errors import ImageError, SourceError
 from edgedigits.files import open_file
 from edgedigits.sources.arrays import TURNED, is_turned_name
+from edgedigits.sources.gzip_stream import unpacked
 from edgedigits.sources.parts import NO_LABEL, Batch, Images, Part, Source
-from edgedigits.sources.stored import MOST_BYTES, told, unpacked
+from edgedigits.sources.stored import MOST_BYTES, told
 
 _AT_ONCE = 4 << 20
 _STEP = 256

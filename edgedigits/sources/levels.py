@@ -13,6 +13,8 @@ from edgedigits.picture.limits import MAX_PIXELS
 from edgedigits.sources.parts import NO_LABEL, Batch, Labels
 
 Shape = tuple[int, ...]
+_MOST_ODD = 0.5
+"""Share of the first rows that may be out of range: they come as errors, where more are it is another scale."""
 _SHAPES = "(n, 784), (n, h, w), (n, h, w, 1) or (n, 1, h, w)"
 
 
@@ -57,7 +59,7 @@ def factor_of(path: str, dtype: np.dtype[Any], blocks: "Iterable[npt.NDArray[Any
         blocks: the array, part by part.
 
     Raises:
-        SourceError: it holds no numbers, or the first of them are not from 0 to 1 or from 0 to 255.
+        SourceError: it holds no numbers, or most of the first rows are not from 0 to 1 or from 0 to 255.
     """
     if dtype.kind == "b":
         return float(PIXEL_MAX)
@@ -68,13 +70,14 @@ def factor_of(path: str, dtype: np.dtype[Any], blocks: "Iterable[npt.NDArray[Any
     for index, block in enumerate(blocks):
         if not block.size:
             continue
-        lowest, highest = block.min(), block.max()
-        if index == 0 and (lowest < 0 or highest > PIXEL_MAX):
+        # Of a row with a NaN, the others count: it comes as an error of its own.
+        lowest, highest = (pick.reduce(block.reshape(len(block), -1), axis=1) for pick in (np.fmin, np.fmax))
+        if index == 0 and np.mean((lowest < 0) | (highest > PIXEL_MAX)) > _MOST_ODD:
             raise SourceError(
-                f"{path}: expected levels from 0 to {PIXEL_MAX}, or floats from 0 to 1, found {lowest:g} to "
-                f"{highest:g}; save the pixels as uint8"
+                f"{path}: expected levels from 0 to {PIXEL_MAX}, or floats from 0 to 1, found {lowest.min():g} to "
+                f"{highest.max():g}; save the pixels as uint8"
             )
-        if highest > 1 or dtype.kind != "f":
+        if (highest > 1).any() or dtype.kind != "f":
             return 1.0
     return float(PIXEL_MAX) if dtype.kind == "f" else 1.0
 

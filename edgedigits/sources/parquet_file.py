@@ -4,6 +4,7 @@ Read by pyarrow, row group by row group and within one a few rows at a time; not
 pixels are not copied.
 """
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
@@ -38,6 +39,8 @@ _MOST_PIECES = 16
 """That a row group of picture files is cut into: to reach one, all before it in the group are read and passed over."""
 _LARGEST_TEXT, _LARGEST_LIST = 64 << 20, 4 << 20
 """Bytes and items of what the file says of itself."""
+_ARROW_ERRORS = (ValueError, OSError, MemoryError, NotImplementedError, LookupError)
+"""What pyarrow says of damaged pages: its own errors are of these."""
 _PEEKED = 64
 
 
@@ -104,13 +107,7 @@ def read(part: Part, batch_rows: int) -> Iterator[Batch]:
         while done < wanted:
             try:
                 batch = next(batches, None)
-            except (
-                ValueError,
-                OSError,
-                MemoryError,
-                NotImplementedError,
-                LookupError,
-            ) as caught:  # Arrow's are of these
+            except _ARROW_ERRORS as caught:
                 error, batch = caught, None
             if batch is None:
                 break
@@ -189,19 +186,28 @@ def _record_batches(
 
 def _first_image(file: "ParquetFile", layout: Layout) -> "tuple[Layout, Any]":
     """Return the layout and the first image that is not null among the first rows."""
-    if layout.kind != "columns" and file.metadata.num_rows:
-        for batch in file.iter_batches(_PEEKED, columns=[layout.images[0]], use_threads=False):
+    if layout.kind != "columns":
+        for batch in _readable(file, layout, _PEEKED):
             return layout, next((one for one in _column(batch, layout).to_pylist() if one is not None), None)
     return layout, None
 
 
+def _readable(file: "ParquetFile", layout: Layout, rows: int) -> "Iterator[pa.RecordBatch]":
+    """Read the images of all row groups; of a damaged one, what comes before the damage."""
+    for group in range(file.metadata.num_row_groups):
+        with contextlib.suppress(*_ARROW_ERRORS):
+            yield from file.iter_batches(
+                rows, row_groups=[group], columns=list(layout.images), use_threads=False
+            )
+
+
 def _with_factor(path: str, file: "ParquetFile", layout: Layout) -> Layout:
     """Look at numbers that are no bytes: at all of them, where they could be from 0 to 1."""
-    if layout.kind not in ("numbers", "columns") or not file.metadata.num_rows:
+    if layout.kind not in ("numbers", "columns"):
         return layout
 
     def blocks() -> Iterator[Any]:
-        for batch in file.iter_batches(1024, columns=list(layout.images), use_threads=False):
+        for batch in _readable(file, layout, 1024):
             if layout.kind == "columns":
                 yield rows_of_columns([batch.column(name) for name in layout.images])
             elif (numbers := rows_of_numbers(_column(batch, layout), layout.sides)) is not None:

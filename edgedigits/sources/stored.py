@@ -5,14 +5,13 @@ is an error, where a mapping would end the process.
 """
 
 import contextlib
-import gzip
 import math
 import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +19,7 @@ import numpy.typing as npt
 from edgedigits.archives import ARCHIVE_ERRORS, open_archive
 from edgedigits.errors import SourceError
 from edgedigits.files import open_file, reason
+from edgedigits.sources.gzip_stream import unpacked
 
 MOST_BYTES = 1 << 50
 """Of a file: it is never in memory as a whole."""
@@ -157,11 +157,6 @@ def _checked(stored: Stored, size: int) -> Stored:
             f"{where}: expected {declared:,} bytes of numbers, as its header says, found {size:,}; copy it again"
         )
     return stored
-
-
-def unpacked(file: IO[bytes]) -> IO[bytes]:
-    """Return what a gzip file unpacks to, as a stream that goes forwards."""
-    return cast("IO[bytes]", gzip.GzipFile(fileobj=file))
 
 
 def _fill(stream: IO[bytes], room: memoryview) -> None:

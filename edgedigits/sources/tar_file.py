@@ -15,8 +15,9 @@ from edgedigits.errors import ImageError
 from edgedigits.files import open_file
 from edgedigits.picture.limits import MAX_FILE_BYTES
 from edgedigits.sources.folder import is_picture_name, label_of_folder
+from edgedigits.sources.gzip_stream import unpacked
 from edgedigits.sources.parts import MOST_ENCODED, NO_LABEL, Batch, Part, Source
-from edgedigits.sources.stored import MOST_BYTES, told, unpacked
+from edgedigits.sources.stored import MOST_BYTES, told
 from edgedigits.sources.tar_members import Member, members
 
 _KEY = re.compile(rb"(?s)((?:.*/)?[^./][^./]*)\.([^/]*)")

@@ -89,7 +89,10 @@ def _number(field: bytes) -> int:
         if number >= 1 << 50:
             raise ValueError("a member with a size beyond all bounds")
         return number
-    return int(field.split(b"\0")[0].strip() or b"0", 8)
+    digits = field.split(b"\0")[0].strip() or b"0"
+    if not set(digits) <= set(b"01234567"):
+        raise ValueError("no tar header, or a damaged one")
+    return int(digits, 8)
 
 
 def _name(header: bytes) -> bytes:
