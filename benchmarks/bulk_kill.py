@@ -74,7 +74,7 @@ def kill_process(trials: Trials) -> None:
     words = ["score", trials.source, "--out", trials.out, "--model", MODEL, "--shard", ROWS, "--quiet"]
     command = [sys.executable, "-m", "edgedigits", *map(str, words)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    _wait((trials.out / "_receipt.json").exists)
+    _wait("a receipt", (trials.out / "_receipt.json").exists)
     time.sleep(trials.moment())
     process.kill()
     process.wait()
@@ -83,25 +83,28 @@ def kill_process(trials: Trials) -> None:
     trials.judge("process", done)
 
 
-def kill_worker(trials: Trials, cluster: LocalCluster) -> None:
+def kill_worker(trials: Trials) -> None:
     """Kill one of two workers while the run goes on."""
     counts = []
+    with LocalCluster(
+        n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=logging.CRITICAL
+    ) as cluster:
+        workers = [nanny.process.process.pid for nanny in cluster.workers.values()]
 
-    def kill() -> None:
-        _wait((trials.out / "_receipt.json").exists)
-        time.sleep(trials.moment())
-        workers = [nanny.process.process.pid for nanny in cluster.workers.values() if nanny.process]
-        os.kill(trials.moments.choice(workers), signal.SIGKILL)
-        counts.append(len(_files(trials.out)))
+        def kill() -> None:
+            _wait("a receipt", (trials.out / "_receipt.json").exists)
+            time.sleep(trials.moment())
+            os.kill(trials.moments.choice(workers), signal.SIGKILL)
+            counts.append(len(_files(trials.out)))
 
-    killer = threading.Thread(target=kill)
-    killer.start()
-    summary = score([trials.source], trials.out, model=MODEL, options=OPTIONS, dask=cluster.scheduler_address)
-    killer.join()
+        killer = threading.Thread(target=kill)
+        killer.start()
+        address = cluster.scheduler_address
+        summary = score([trials.source], trials.out, model=MODEL, options=OPTIONS, dask=address)
+        killer.join()
     if not summary.complete:
         raise SystemExit(f"not complete: {summary.failed}")
     trials.judge("worker", counts[0])
-    _wait(lambda: len(cluster.scheduler.workers) == 2)
 
 
 def kill_scheduler(trials: Trials) -> None:
@@ -109,7 +112,7 @@ def kill_scheduler(trials: Trials) -> None:
     with _cluster(trials.source.parent) as (address, scheduler):
 
         def kill() -> None:
-            _wait((trials.out / "_receipt.json").exists)
+            _wait("a receipt", (trials.out / "_receipt.json").exists)
             time.sleep(trials.moment())
             scheduler.kill()
 
@@ -136,7 +139,7 @@ def _cluster(folder: Path) -> "Iterator[tuple[str, subprocess.Popen[bytes]]]":
     ]
     processes = [subprocess.Popen(command, stderr=subprocess.DEVNULL) for command in commands]
     try:
-        _wait(lambda: file.exists() and file.read_text().rstrip().endswith("}"))
+        _wait("a scheduler", lambda: file.exists() and file.read_text().rstrip().endswith("}"))
         yield json.loads(file.read_text())["address"], processes[0]
     finally:
         for process in reversed(processes):
@@ -148,11 +151,11 @@ def _files(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.glob("part-*")}
 
 
-def _wait(is_so: Callable[[], bool]) -> None:
+def _wait(what: str, is_so: Callable[[], bool]) -> None:
     until = time.monotonic() + PATIENCE
     while not is_so():
         if time.monotonic() > until:
-            raise SystemExit("a run did not begin in time")
+            raise SystemExit(f"{what} did not come in time")
         time.sleep(0.002)
 
 
@@ -172,11 +175,8 @@ def main() -> int:
         trials = Trials(Path(folder), choices.seed)
         for _ in range(choices.processes):
             kill_process(trials)
-        with LocalCluster(
-            n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=logging.CRITICAL
-        ) as cluster:
-            for _ in range(choices.workers):
-                kill_worker(trials, cluster)
+        for _ in range(choices.workers):
+            kill_worker(trials)
         for _ in range(choices.schedulers):
             kill_scheduler(trials)
     shards = len(trials.whole)

@@ -103,15 +103,15 @@ def command(
 ) -> None:
     """Read the digits of all pictures in each SOURCE, as a table.
 
-    A SOURCE is a folder of pictures, with those in folders inside, or a file that holds many: .npy, .npz, IDX.
-    Interrupted, by whatever: the same command goes on where it stopped. A picture that cannot be read is a row with
+    A SOURCE is a folder of pictures, with those in folders inside, or a file that holds many: Parquet, .npy, .npz, IDX,
+    tar (WebDataset), CSV. Interrupted, by whatever: the same command goes on where it stopped. A picture that cannot be read is a row with
     its error. 28x28 arrays are read as they are, all other pictures are brought into MNIST form. The exit status is 1
     where rows are missing or a source is damaged.
 
     \b
     Examples:
       edgedigits score scans/ --out read/
-      edgedigits score x_test.npy train-images-idx3-ubyte.gz --out read/ --model models/digits.int8.onnx
+      edgedigits score train.parquet x_test.npy --out read/ --model models/digits.int8.onnx
       edgedigits score scans/ --out read/ --columns key,digit,sure --format csv
       edgedigits score scans/ --out read/ --probabilities --min-margin 0.9 --json
       edgedigits score /shared/scans --out /shared/read --dask tcp://scheduler:8786
