@@ -147,7 +147,7 @@ def make_predict_fn(
 ) -> Callable[[Any], dict[str, npt.NDArray[Any]]]:
     """Return what Spark's ``predict_batch_udf`` calls with each batch of images.
 
-    >>> udf = predict_batch_udf(make_predict_fn, return_type="struct<digit:int,...>", batch_size=4096)  # doctest: +SKIP
+    >>> udf = predict_batch_udf(make_predict_fn, return_type=answer, batch_size=4096)  # doctest: +SKIP
 
     Args:
         model: as ``ScoreBatches`` takes it, and so are all others.
@@ -160,7 +160,9 @@ def make_predict_fn(
 
 
 def _predict(scorer: ScoreBatches, images: Any) -> dict[str, npt.NDArray[Any]]:
-    return as_arrays(scorer.answers(images))
+    """Return answers as Spark takes them: it has no boolean here, so ``sure`` is 0 or 1."""
+    arrays = as_arrays(scorer.answers(images))
+    return {name: part.astype(np.int8) if part.dtype == bool else part for name, part in arrays.items()}
 
 
 def as_arrays(rows: pa.RecordBatch) -> dict[str, npt.NDArray[Any]]:

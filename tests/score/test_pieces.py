@@ -139,7 +139,9 @@ def test_what_spark_calls_gives_arrays(images, expected) -> None:
     predict = pickle.loads(pickle.dumps(make_predict_fn(MODEL)))  # noqa: S301 - our own
     for batch in (images, images.reshape(-1, 784).astype(np.float64), images.astype(np.int64)):
         answers = predict(batch)
-        assert set(answers) == {"digit", "confidence", "margin", "sure"}
+        assert {name: part.dtype.name for name, part in answers.items()} == {
+            "digit": "int8", "confidence": "float32", "margin": "float64", "sure": "int8",
+        }  # fmt: skip
         check(answers, {name: values for name, values in expected.items() if name != "error"})
 
 

@@ -1,11 +1,17 @@
 """A run from its sources to its table: what is in it, and how it goes on."""
 
+import gzip
+import io
 import json
+import struct
+import tarfile
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv
+import pyarrow.parquet as pq
+from PIL import Image
 from score_runs import MODEL, PART, Watched, read_table, run, shard_bytes
 
 from edgedigits.margins import leads_in_steps
@@ -70,6 +76,36 @@ def test_of_arrays_only_those_of_another_size_are_prepared_unless_it_is_said(dig
     assert answers("prepare", "small.npy") == prepared
     assert answers("by-shape", "large.npy") == prepared
     assert answers("as-is", "large.npy") == [None] * 3
+
+
+def test_the_same_images_have_the_same_answers_in_every_form(digits, tmp_path: Path) -> None:
+    images, labels = (part[:70] for part in digits)
+    np.savez(tmp_path / "a.npz", images=images, labels=labels)
+    with gzip.open(tmp_path / "t10k-images-idx3-ubyte.gz", "wb") as file:
+        file.write(struct.pack(">4I", 0x803, *images.shape) + images.tobytes())
+    flat = images.reshape(70, -1)
+    pixels = [",".join(map(str, [label, *row])) for label, row in zip(labels, flat, strict=True)]
+    header = ",".join(["label", *(f"pixel{index}" for index in range(784))])
+    (tmp_path / "train.csv").write_text("\n".join([header, *pixels]) + "\n")
+    rows = pa.array([row.tobytes() for row in flat], pa.binary(784))
+    pq.write_table(pa.table({"image": rows, "label": labels}), tmp_path / "a.parquet", row_group_size=16)
+    with tarfile.open(tmp_path / "a.tar", "w") as archive:
+        for index, one in enumerate(images):
+            buffer = io.BytesIO()
+            Image.fromarray(one).save(buffer, "PNG")
+            info = tarfile.TarInfo(f"{index:04d}.png")
+            info.size = len(buffer.getvalue())
+            archive.addfile(info, io.BytesIO(buffer.getvalue()))
+    expected = DigitPredictor(MODEL).probabilities(images).argmax(axis=1).tolist()
+    options = Options(columns=("key", "digit", "target"), preparation="as-is")
+    for name in ("a.npz", "t10k-images-idx3-ubyte.gz", "train.csv", "a.parquet", "a.tar"):
+        run(tmp_path / name, tmp_path / f"out-{name}", options)
+        table = read_table(tmp_path / f"out-{name}").to_pydict()
+        assert table["digit"] == expected, name
+        if name != "a.tar":
+            assert table["key"] == [str(index) for index in range(70)]
+        if name in {"a.npz", "train.csv", "a.parquet"}:
+            assert table["target"] == labels.tolist()
 
 
 def test_small_sources_share_a_shard_and_each_keeps_its_name(digits, tmp_path: Path) -> None:

@@ -7,6 +7,8 @@ import struct
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from score_runs import MODEL, PART, Watched, read_table, run, shard_bytes
 
@@ -44,6 +46,30 @@ def test_what_is_readable_of_a_damaged_source_is_kept_and_the_rest_are_rows_with
     assert summary.errors == 1_500 - good
     again = run([source, array], tmp_path / "out", Options(batch=100, shard_rows=4_000))
     assert (again.damaged, again.done_before) == (summary.damaged, summary.shards)
+
+
+def test_a_damaged_row_group_is_a_line_and_all_others_are_read(digits, tmp_path: Path) -> None:
+    images = np.resize(digits[0], (1_000, 28, 28))
+    rows = pa.array([one.tobytes() for one in images], pa.binary(784))
+    source = tmp_path / "a.parquet"
+    pq.write_table(
+        pa.table({"image": rows}), source, row_group_size=100, compression="zstd", write_page_checksum=True
+    )
+    column = pq.ParquetFile(source).metadata.row_group(4).column(0)
+    with source.open("r+b") as file:
+        file.seek(column.data_page_offset + column.total_compressed_size // 2)
+        file.write(b"damage" * 10)
+    summary = run(source, tmp_path / "out", Options(batch=50))
+    (line,) = summary.damaged
+    assert line.startswith(f"{source}: row group 4 is damaged (")
+    assert (summary.rows, summary.complete, summary.failed) == (1_000, True, ())
+    found = read_table(tmp_path / "out").to_pylist()
+    expected = DigitPredictor(MODEL).probabilities(images).argmax(axis=1).tolist()
+    for index, row in enumerate(found):
+        if 400 <= index < 500:
+            assert row["error"].startswith("cannot be read: row group 4 is damaged")
+        else:
+            assert (row["digit"], row["error"]) == (expected[index], None)
 
 
 @pytest.mark.parametrize(
