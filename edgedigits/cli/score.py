@@ -104,9 +104,9 @@ def command(
     """Read the digits of all pictures in each SOURCE, as a table.
 
     A SOURCE is a folder of pictures, with those in folders inside, or a file that holds many: Parquet, .npy, .npz, IDX,
-    tar (WebDataset), CSV. Interrupted, by whatever: the same command goes on where it stopped. A picture that cannot be read is a row with
-    its error. 28x28 arrays are read as they are, all other pictures are brought into MNIST form. The exit status is 1
-    where rows are missing or a source is damaged.
+    tar (WebDataset), CSV. Interrupted, by whatever: the same command goes on where it stopped. A picture that cannot be
+    read is a row with its error. 28x28 arrays are read as they are, all other pictures are brought into MNIST form. The
+    exit status is 1 where rows are missing or a source is damaged.
 
     \b
     Examples:
