@@ -16,6 +16,8 @@ from edgedigits.score.tables import table_writer
 from edgedigits.sources.read import read_part
 from edgedigits.version import __version__
 
+AT_ONCE = 64
+"""Pictures that are prepared before it is said how many are done: a large photograph takes a quarter of a second."""
 Advance = Callable[[int], None]
 """Say that so many more pictures are done."""
 
@@ -116,8 +118,9 @@ def piece_rows(scorer: Scorer, piece: Piece, damaged: list[str]) -> Iterator[pa.
         ImageError, ModelFileError: as ``Scorer.record_batch``.
     """
     part, read = piece.part, 0
+    batch_rows = min(scorer.options.batch, AT_ONCE) if piece.prepared else scorer.options.batch
     try:
-        for batch in ahead(read_part(part, scorer.options.batch)):
+        for batch in ahead(read_part(part, batch_rows)):
             rows = scorer.record_batch(batch, piece.name)
             if batch.damaged is not None:
                 piece.check()

@@ -26,7 +26,11 @@ LOCAL, ENVIRONMENT = "local", "env"
 """In the place of an address: a cluster of this machine for this run; what Dask's configuration says."""
 CONNECT = "15s"
 """How long a scheduler is waited for."""
+_GOODBYE = 3.0
+"""Seconds that a client takes at most to leave."""
 _WAITING_PER_THREAD = 3
+_LOST = {"cancelled", "lost"}
+"""What becomes of all tasks when their scheduler is away."""
 _ADDRESS = re.compile(r"(?:[a-z]+://)?[^/\s]+:\d+\Z")
 
 
@@ -79,7 +83,7 @@ def run_on_dask(
 def _outcome(shard: Shard, future: "Future", address: str) -> Outcome:
     from distributed import KilledWorker
 
-    if future.status in {"cancelled", "lost"}:
+    if future.status in _LOST:
         raise ClusterError(
             f"{address}: the scheduler went away; start it, and the same command goes on where it stopped"
         )
@@ -87,6 +91,10 @@ def _outcome(shard: Shard, future: "Future", address: str) -> Outcome:
         done: Done = future.result()
     except SourceError as error:
         return Outcome(shard, error=error)
+    except ModuleNotFoundError as error:
+        raise ClusterError(
+            f"{address}: a worker has no {error.name}: pip install 'edgedigits[dask]' where the workers are"
+        ) from error
     except KilledWorker:
         piece = shard.pieces[0]
         return Outcome(
@@ -109,7 +117,7 @@ def _room(client: "Client") -> int:
 
 def _forget(futures: "dict[Future, Shard]") -> None:
     for future in futures:
-        with contextlib.suppress(Exception):  # A scheduler that is gone has nothing to be told.
+        if future.status not in _LOST:  # A scheduler that is gone has nothing to be told.
             future.cancel()
 
 
@@ -149,8 +157,11 @@ def _client(address: str, workers: int) -> "Iterator[Client]":
             raise ClusterError(
                 f"{target}: no Dask scheduler answers; start one with `dask scheduler`, or check the address"
             ) from error
-        with client:
+        try:
             yield client
+        finally:
+            with contextlib.suppress(TimeoutError):  # A scheduler that went away says no good-bye.
+                client.close(timeout=_GOODBYE)
 
 
 @contextlib.contextmanager

@@ -47,11 +47,12 @@ class Stamp:
 
 @dataclass(frozen=True)
 class Piece:
-    """A part of a source, with what the table calls the source."""
+    """A part of a source, with what the table calls the source, and whether its pictures are prepared."""
 
     name: str
     part: Part
     stamps: tuple[Stamp, ...]
+    prepared: bool
 
     def check(self) -> None:
         """Raise ``SourceError`` where the source has changed since it was opened."""
@@ -119,7 +120,7 @@ def shards(planned: Sequence[Planned], options: Options) -> Iterator[Shard]:
             if pieces and filled + share > 1 + 1e-6:
                 yield Shard(number, tuple(pieces))
                 number, filled, pieces = number + 1, 0.0, []
-            pieces.append(Piece(one.name, part, one.stamps))
+            pieces.append(Piece(one.name, part, one.stamps, one.prepared))
             filled += share
     if pieces:
         yield Shard(number, tuple(pieces))

@@ -14,13 +14,12 @@ from typing import Any
 
 from edgedigits.artifacts.folders import Folder
 from edgedigits.artifacts.locks import held
-from edgedigits.artifacts.staging import write_atomically
 from edgedigits.artifacts.versions import versions
 from edgedigits.errors import OutputError
 from edgedigits.files import read_inside, reason
 from edgedigits.score.options import Options
 from edgedigits.score.plan import Planned, fingerprint
-from edgedigits.score.shards import RECORDS, SHARD_NAME, UNFINISHED, find_file
+from edgedigits.score.shards import RECORDS, SHARD_NAME, UNFINISHED, find_file, told, write_whole
 from edgedigits.version import __version__
 
 NAME = "_receipt.json"
@@ -62,7 +61,8 @@ class Receipt:
             **outcome,
             "versions": versions("numpy", "onnxruntime", "pillow", "pyarrow"),
         }
-        write_atomically(folder / NAME, (json.dumps(content, indent=2) + "\n").encode())
+        with told(folder):
+            write_whole(folder, 0, NAME, (json.dumps(content, indent=2) + "\n").encode())
 
 
 def new_receipt(

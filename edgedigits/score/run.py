@@ -115,7 +115,7 @@ def score(
         run = _Run(job)
         with progress.task("pictures", pictures) as advance:
             left = run.left(shards(planned, options), advance)
-            run.take(_outcomes(job, left, advance, _workers(workers, planned, count), dask), progress)
+            run.take(_outcomes(job, left, advance, _workers(workers, planned, count, dask), dask), progress)
         summary = run.summary(folder, pictures, count, time.monotonic() - started)
         receipt.write(folder, outcome_of(summary))
     return summary
@@ -236,10 +236,10 @@ def _outcomes(
     return run_here(job, left, advance) if workers == 1 else run_in_processes(job, left, advance, workers)
 
 
-def _workers(asked: int | None, planned: Sequence[Planned], count: int) -> int:
+def _workers(asked: int | None, planned: Sequence[Planned], count: int, dask: str | None) -> int:
     """Return how many processes there are: no more than shards, and one for each core where pictures are prepared."""
     if asked is None:
-        asked = cores() if any(one.prepared for one in planned) else 1
+        asked = cores() if dask is not None or any(one.prepared for one in planned) else 1
     return max(1, min(asked, count))
 
 

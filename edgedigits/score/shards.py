@@ -196,10 +196,27 @@ def write_record(folder: Path, number: int, done: Done) -> None:
     """
     with contextlib.suppress(FileExistsError):
         (folder / RECORDS).mkdir()
+    content = json.dumps(asdict(done), separators=(",", ":")).encode()
+    write_whole(folder, number, f"{RECORDS}/{number:05d}.json", content)
+
+
+def write_whole(folder: Path, number: int, name: str, content: bytes) -> None:
+    """Write a file in the folder of a table, whole or not at all; what a killed writer leaves goes with the next run.
+
+    Args:
+        folder: of the table.
+        number: of the shard that it is about.
+        name: of the file in the folder.
+        content: of the file.
+
+    Raises:
+        OSError: that cannot be done.
+        OutputError: something is in its place that is no regular file.
+    """
     unfinished = Unfinished(folder, number)
     try:
-        unfinished.file.write(json.dumps(asdict(done), separators=(",", ":")).encode())
-        unfinished.finish(f"{RECORDS}/{number:05d}.json")
+        unfinished.file.write(content)
+        unfinished.finish(name)
     finally:
         unfinished.drop()
 
