@@ -144,6 +144,7 @@ def command(
     """
     _one_thread_each()
     with _told_how_to_go_on():
+        from edgedigits.datasets.mnist_files import MNIST_NAME
         from edgedigits.datasets.read import read_splits
         from edgedigits.extras import extra
 
@@ -165,7 +166,7 @@ def command(
             data_words=_data_words(data, labels),
             progress=progress,
         )
-    _print(result, models, name, data if labels else None, as_json)
+    _print(result, models, name, data if train_split.dataset != MNIST_NAME else None, as_json)
     reached = result.chosen.trial.accuracy.percent
     if min_accuracy is not None and reached < min_accuracy:
         raise AccuracyError(

@@ -209,6 +209,7 @@ def command(
     if isinstance(arch, str):
         _share_out()
     with _told_how_to_go_on(models, name):
+        from edgedigits.datasets.mnist_files import MNIST_NAME
         from edgedigits.datasets.read import read_splits
         from edgedigits.extras import extra
 
@@ -236,7 +237,7 @@ def command(
         echo_json(result.to_dict())
         return
     echo(result.describe())
-    print_next(result.stale, models, name, data if labels else None)
+    print_next(result.stale, models, name, data if train_split.dataset != MNIST_NAME else None)
 
 
 def _share_out() -> None:

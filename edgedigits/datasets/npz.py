@@ -44,6 +44,15 @@ def read_mnist_npz(path: Path, part: Part) -> list[bytes]:
     return contents
 
 
+def is_like_keras(path: Path) -> bool:
+    """Tell whether an ``.npz`` has arrays called as in Keras' ``mnist.npz``, or cannot be read at all."""
+    try:
+        with open_npz(path, LARGEST_FILE) as archive:
+            return not {"x_train", "x_test"}.isdisjoint(archive.names)
+    except ARCHIVE_ERRORS:
+        return True
+
+
 def holds_images(shape: Shape, dtype: np.dtype[np.generic]) -> bool:
     """Tell whether an array of this shape and dtype holds images: uint8 (n, 28, 28)."""
     return dtype == np.uint8 and shape[1:] == (IMAGE_SIDE, IMAGE_SIDE)

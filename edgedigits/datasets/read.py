@@ -21,7 +21,7 @@ from edgedigits.datasets.idx import IdxForm
 from edgedigits.datasets.labelled import read_labelled
 from edgedigits.datasets.mnist_files import MNIST_NAME
 from edgedigits.datasets.names import dataset_name
-from edgedigits.datasets.npz import LARGEST_FILE, holds_images, holds_labels, read_array
+from edgedigits.datasets.npz import LARGEST_FILE, holds_images, holds_labels, is_like_keras, read_array
 from edgedigits.datasets.split import ADVICE, LEAST_IMAGES, PARTS, Images, Labels, Part, Split
 from edgedigits.errors import DatasetError, DatasetNotFoundError, SourceError
 from edgedigits.files import reason
@@ -71,7 +71,9 @@ def _read(
                 f"expected images of {', '.join(class_names)}, found no dataset; {advice}"
             )
         source = named
-    if not places.holds_mnist_files(source.path):
+    if not places.holds_mnist_files(source.path) or (
+        source.path.is_file() and not is_like_keras(source.path)
+    ):
         return _read_any(source.path, parts, class_names, progress)
     try:
         return {part: _read_pinned_form(source, part, class_names) for part in parts}

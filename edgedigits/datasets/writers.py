@@ -26,7 +26,8 @@ Form: TypeAlias = Literal["parquet", "npz", "idx"]
 Staging: TypeAlias = Mapping[Path, Path]
 """Where each file is written until it is checked."""
 
-ROW_GROUP = 65_536
+ROW_GROUP = 16_384
+"""Rows that are in memory together."""
 _BLOCK = 4096
 _EARLIEST = (1980, 1, 1, 0, 0, 0)
 """The same images give the same bytes: no time of writing inside."""
@@ -82,14 +83,14 @@ def files_of(form: Form, out: Path, parts: Sequence[tuple[Told | None, bool]]) -
 @contextlib.contextmanager
 def open_writer(form: Form, out: Path, staging: Staging) -> Iterator[Writer]:
     """Open what takes the parts of a file or a folder in a form."""
-    if form == "parquet":
-        with _parquet_writer(staging[out]) as writer:
-            yield writer
-    elif form == "npz":
-        with zipfile.ZipFile(staging[out], "w", zipfile.ZIP_STORED) as archive:
-            yield _NpzWriter(archive)
-    else:
-        yield _IdxWriter(out, staging)
+    with contextlib.ExitStack() as stack:
+        if form == "parquet":
+            yield _ParquetWriter(stack, stack.enter_context(staging[out].open("wb")))
+        elif form == "npz":
+            archive = stack.enter_context(zipfile.ZipFile(staging[out], "w", zipfile.ZIP_STORED))
+            yield _NpzWriter(stack, archive)
+        else:
+            yield _IdxWriter(stack, out, staging)
 
 
 def read_back(
@@ -130,7 +131,7 @@ def _of_arrays(images: Stored, labels: Stored | None) -> "Iterator[tuple[Images,
 class _ParquetRows:
     """Gathers row groups."""
 
-    def __init__(self, path: Path, file: "IO[bytes]", *, has_labels: bool) -> None:
+    def __init__(self, stack: contextlib.ExitStack, file: IO[bytes], *, has_labels: bool) -> None:
         with extra("score", "writing Parquet"):
             import pyarrow as pa
             from pyarrow import parquet
@@ -143,6 +144,7 @@ class _ParquetRows:
         self._writer = parquet.ParquetWriter(
             file, self._schema, compression="lz4", use_dictionary=False, write_statistics=False
         )
+        stack.callback(self._writer.close)
         self._held: list[Any] = []
         self._rows = 0
 
@@ -175,26 +177,23 @@ class _ParquetRows:
 
 
 class _ParquetWriter:
-    def __init__(self, path: Path, file: "IO[bytes]") -> None:
-        self._path, self._file = path, file
+    def __init__(self, stack: contextlib.ExitStack, file: IO[bytes]) -> None:
+        self._stack, self._file = stack, file
 
     def part(self, told: Told | None, rows: int, *, has_labels: bool) -> Rows:
-        return _ParquetRows(self._path, self._file, has_labels=has_labels)
-
-
-@contextlib.contextmanager
-def _parquet_writer(path: Path) -> Iterator[Writer]:
-    with path.open("wb") as file:
-        yield _ParquetWriter(path, file)
+        return _ParquetRows(self._stack, self._file, has_labels=has_labels)
 
 
 class _NpzRows:
     """Writes images as they come, and labels at the end: an archive takes one member after the other."""
 
-    def __init__(self, archive: zipfile.ZipFile, names: tuple[str, str], rows: int) -> None:
+    def __init__(
+        self, stack: contextlib.ExitStack, archive: zipfile.ZipFile, names: tuple[str, str], rows: int
+    ) -> None:
         self._archive, self._names = archive, names
         self._labels: list[npt.NDArray[np.uint8]] = []
         self._member = self._begin(names[0], (rows, IMAGE_SIDE, IMAGE_SIDE), "|u1")
+        stack.callback(self._member.close)
 
     def add(self, images: Images, labels: "Labels | None") -> None:
         self._member.write(np.ascontiguousarray(images).data)
@@ -215,18 +214,18 @@ class _NpzRows:
 
 
 class _NpzWriter:
-    def __init__(self, archive: zipfile.ZipFile) -> None:
-        self._archive = archive
+    def __init__(self, stack: contextlib.ExitStack, archive: zipfile.ZipFile) -> None:
+        self._stack, self._archive = stack, archive
 
     def part(self, told: Told | None, rows: int, *, has_labels: bool) -> Rows:
-        return _NpzRows(self._archive, _npz_names(told), rows)
+        return _NpzRows(self._stack, self._archive, _npz_names(told), rows)
 
 
 class _IdxRows:
-    def __init__(self, images: Path, labels: Path | None, rows: int) -> None:
-        self._images = images.open("wb")
+    def __init__(self, stack: contextlib.ExitStack, images: Path, labels: Path | None, rows: int) -> None:
+        self._images = stack.enter_context(images.open("wb"))
         self._images.write(struct.pack(">IIII", 0x0803, rows, IMAGE_SIDE, IMAGE_SIDE))
-        self._labels = None if labels is None else labels.open("wb")
+        self._labels = None if labels is None else stack.enter_context(labels.open("wb"))
         if self._labels is not None:
             self._labels.write(struct.pack(">II", 0x0801, rows))
 
@@ -242,12 +241,14 @@ class _IdxRows:
 
 
 class _IdxWriter:
-    def __init__(self, out: Path, staging: Staging) -> None:
-        self._out, self._staging = out, staging
+    def __init__(self, stack: contextlib.ExitStack, out: Path, staging: Staging) -> None:
+        self._stack, self._out, self._staging = stack, out, staging
 
     def part(self, told: Told | None, rows: int, *, has_labels: bool) -> Rows:
         images, labels = (self._out / name for name in _idx_names(told))
-        return _IdxRows(self._staging[images], self._staging[labels] if has_labels else None, rows)
+        return _IdxRows(
+            self._stack, self._staging[images], self._staging[labels] if has_labels else None, rows
+        )
 
 
 def _npz_names(told: Told | None) -> tuple[str, str]:

@@ -226,17 +226,96 @@ def test_networks_of_two_datasets_are_asked_one_by_one(models: Path, place: Path
         assert "ask the networks of one dataset at a time" in result.stderr
 
 
-def test_a_digits_network_takes_nothing_but_mnist(place: Path) -> None:
+def test_the_network_that_came_along_takes_nothing_but_mnist(place: Path) -> None:
     result = edgedigits("verify", SHIPPED, "--data", place / "moved")
     assert result.exit_code == 1
-    assert "expected 10,000 IDX images of 28x28, found 450 IDX images" in result.stderr
+    assert "expected answers to the moved test images, found answers to other images (MNIST)" in result.stderr
 
 
-def test_training_without_names_takes_nothing_but_mnist(place: Path, tmp_path: Path) -> None:
-    result = edgedigits("train", "--data", place / "moved", "--out", tmp_path / "out")
+def test_training_without_names_takes_nothing_but_digits(place: Path, tmp_path: Path) -> None:
+    with np.load(place / "moved.npz") as arrays:
+        others = {name: array if name[0] == "x" else (array + 3) % 10 for name, array in arrays.items()}
+    np.savez(tmp_path / "shuffled.npz", **others)
+    result = edgedigits("train", "--data", tmp_path / "shuffled.npz", "--out", tmp_path / "out")
     assert result.exit_code == 1
     assert "name its classes with `edgedigits train --labels`" in result.stderr
     assert not (tmp_path / "out").exists()
+
+
+# Digits that are not MNIST's
+
+
+@pytest.fixture(scope="module")
+def pens(splits: dict[str, Split], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Class folders of dark digits on light paper, larger than MNIST's."""
+    folder = tmp_path_factory.mktemp("digits") / "pens"
+    for part, count in (("train", 300), ("test", 60)):
+        for row in range(count):
+            image, label = np.roll(splits[part].images[row], -4, axis=1), splits[part].labels[row]
+            path = folder / part / str(label) / f"{row:03}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(255 - np.kron(image, np.ones((2, 2), np.uint8))).save(path)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def pens_models(pens: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pens-models")
+    result = succeed(
+        *(
+            "train",
+            "--data",
+            pens,
+            "--recipe",
+            "plain",
+            "--epochs",
+            "8",
+            "--arch",
+            "64",
+            "--validation",
+            "50",
+        ),
+        *("--out", folder),
+    )
+    assert f"next: edgedigits export --format all --models {folder} --data {pens}" in result.stderr
+    assert f"{pens}: pictures prepared" in result.stderr
+    succeed("export", "--format", "onnx", "--data", pens, "--models", folder)
+    return folder
+
+
+def test_a_network_of_other_digits_prepares_pictures_and_carries_the_name(
+    pens: Path, pens_models: Path
+) -> None:
+    record = read_manifest(pens_models)["networks"]["digits"]["training"]["dataset"]
+    assert (record["name"], tuple(record["labels"])) == ("pens", LABELS)
+    predictor = DigitPredictor(pens_models / "digits.onnx")
+    assert predictor.metadata.accuracy is not None
+    assert predictor.metadata.accuracy.dataset == "pens"
+    pictures = sorted((pens / "test").rglob("*.png"))
+    right = [predictor.predict(path).digit == int(path.parent.name) for path in pictures]
+    assert sum(right) == predictor.metadata.accuracy.correct
+
+
+def test_a_network_of_other_digits_is_verified_with_its_own_images_only(
+    pens: Path, pens_models: Path
+) -> None:
+    found = succeed("verify", pens_models / "digits.onnx", "--data", pens, "--json")
+    (row,) = json.loads(found.stdout)
+    assert (row["dataset"], row["accuracy"]["images"]) == ("pens", 60)
+    with_one_less = pens.parent / "less"
+    shutil.copytree(pens, with_one_less)
+    next(with_one_less.glob("test/*/*.png")).unlink()
+    refused = edgedigits("verify", pens_models / "digits.onnx", "--data", with_one_less)
+    assert refused.exit_code == 1
+    assert "verify with the data that the network was trained on" in refused.stderr
+
+
+@pytest.mark.mnist
+@pytest.mark.usefixtures("mnist_source")
+def test_a_network_of_other_digits_is_not_verified_with_mnist(pens_models: Path) -> None:
+    refused = edgedigits("verify", pens_models / "digits.onnx")
+    assert refused.exit_code == 1
+    assert "expected answers to the MNIST test images, found answers to other images (pens)" in refused.stderr
 
 
 # Predicting

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import source_readers
 import structure_data
 import structure_models
 import structure_pictures
@@ -130,6 +131,12 @@ def npz_reader() -> Reader:
         return contents
 
     return Reader(read, seeds, with_zip_checksums)
+
+
+def source_reader(name: str) -> Callable[[], Reader]:
+    file, seeds = source_readers.FORMS[name]
+    repair = with_zip_checksums if file.endswith(".npz") else None
+    return lambda: Reader(source_readers.reading(scratch(file)), lambda: list(seeds()), repair)
 
 
 def with_zip_checksums(content: bytes) -> bytes:
@@ -361,6 +368,7 @@ READERS: dict[str, Callable[[], Reader]] = {
     "pnm": picture_reader(".pgm", ".pbm", ".ppm"),
     "idx": idx_reader,
     "npz": npz_reader,
+    **{name: source_reader(name) for name in source_readers.FORMS},
     "manifest": manifest_reader,
     "metadata": metadata_reader,
     "reference": reference_reader,
