@@ -1,7 +1,7 @@
 """Reading goes on while the network is at work."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
@@ -11,7 +11,7 @@ DEPTH = 3
 """Items that wait at most."""
 
 
-def ahead(items: Iterator[Item], depth: int = DEPTH) -> Iterator[Item]:
+def ahead(items: Iterator[Item], depth: int = DEPTH) -> Generator[Item, None, None]:
     """Yield what an iterator gives, in its order; a thread is so many items ahead.
 
     What the iterator raises comes after the items before it. When this is closed early, so is a generator.

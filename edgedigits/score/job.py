@@ -1,5 +1,6 @@
 """One shard from its pictures to its file: what every engine runs, in whatever process or machine."""
 
+import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ import pyarrow.compute as pc
 
 from edgedigits.errors import SourceError
 from edgedigits.score.ahead import ahead
+from edgedigits.score.columns import Rows
 from edgedigits.score.plan import Piece, Shard
 from edgedigits.score.scorer import Scorer
 from edgedigits.score.shards import Done, Unfinished, find_done, shard_name, told, write_record
@@ -58,8 +60,10 @@ class Job:
         with told(self.folder):
             writer = table_writer(options.table, file, options.columns, self._metadata(shard))
         counts = _Counts()
-        for piece in shard.pieces:
-            for rows in piece_rows(self.scorer, piece, counts.damaged):
+        # A thread reads, one is at the network, and this one writes.
+        with contextlib.closing(ahead(self._rows(shard, counts.damaged))) as every:
+            for answers in every:
+                rows = self.scorer.table(answers)
                 counts.add(rows)
                 with told(self.folder):
                     writer.write(rows.select(options.columns))
@@ -80,6 +84,10 @@ class Job:
             )
             write_record(self.folder, shard.number, done)
         return done
+
+    def _rows(self, shard: Shard, damaged: list[str]) -> Iterator[Rows]:
+        for piece in shard.pieces:
+            yield from piece_rows(self.scorer, piece, damaged)
 
     def _metadata(self, shard: Shard) -> dict[str, str]:
         return {
@@ -103,7 +111,7 @@ class _Counts:
         self.sure += pc.sum(rows.column("sure"), min_count=0).as_py()
 
 
-def piece_rows(scorer: Scorer, piece: Piece, damaged: list[str]) -> Iterator[pa.RecordBatch]:
+def piece_rows(scorer: Scorer, piece: Piece, damaged: list[str]) -> Iterator[Rows]:
     """Yield the rows of a part of a source, in order, as many as it has pictures.
 
     Where the source is damaged, the rest of the part is rows with that error.
@@ -115,18 +123,18 @@ def piece_rows(scorer: Scorer, piece: Piece, damaged: list[str]) -> Iterator[pa.
 
     Raises:
         SourceError: the system does not let it be read, or it has changed since the run began.
-        ImageError, ModelFileError: as ``Scorer.record_batch``.
+        ImageError, ModelFileError: as ``Scorer.rows``.
     """
     part, read = piece.part, 0
     batch_rows = min(scorer.options.batch, AT_ONCE) if piece.prepared else scorer.options.batch
     try:
         for batch in ahead(read_part(part, batch_rows)):
-            rows = scorer.record_batch(batch, piece.name)
+            rows = scorer.rows(batch, piece.name)
             if batch.damaged is not None:
                 piece.check()
                 line = f"{piece.name}: {batch.damaged}"
                 damaged += [] if line in damaged else [line]
-            read += rows.num_rows
+            read += rows.count
             yield rows
     except SourceError as error:
         piece.check()

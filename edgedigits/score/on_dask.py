@@ -4,6 +4,8 @@ A task that a dying worker leaves goes to another one; whatever is done twice wr
 Workers may come and go. Only so many tasks are with the scheduler as keep all threads busy.
 """
 
+import asyncio
+import concurrent.futures
 import contextlib
 import logging
 import os
@@ -58,35 +60,45 @@ def run_on_dask(
     """
     with extra("dask", "--dask"):
         from distributed import as_completed
+        from distributed.comm import CommClosedError
+    away = (CommClosedError, asyncio.CancelledError, concurrent.futures.CancelledError)
     with contextlib.ExitStack() as stack:
         client = stack.enter_context(_client(address, workers))
         run = secrets.token_hex(4)  # Dask keeps results by name, and an earlier run's are none of this one.
-        futures: dict[Future, Shard] = {}
+        futures: dict[Future[Done], Shard] = {}
         done = as_completed(loop=client.loop)
         stack.callback(_forget, futures)
         while True:
-            while len(futures) < _room(client) and (shard := next(shards, None)) is not None:
-                key = f"edgedigits-{run}-{shard.number:05d}"
-                future = client.submit(do_shard, job, shard, key=key, pure=False, retries=0)
-                futures[future] = shard
-                done.add(future)
-            if not futures:
-                return
-            future = next(done)
-            shard = futures.pop(future)
-            outcome = _outcome(shard, future, address)
+            try:
+                while len(futures) < _room(client) and (shard := next(shards, None)) is not None:
+                    key = f"edgedigits-{run}-{shard.number:05d}"
+                    future = client.submit(do_shard, job, shard, key=key, pure=False, retries=0)
+                    futures[future] = shard
+                    done.add(future)
+                if not futures:
+                    return
+                future = next(done)
+                shard = futures.pop(future)
+                outcome = _outcome(shard, future, address)
+            except away as error:
+                futures.clear()
+                raise _gone(address) from error
             if outcome.done is not None:
                 advance(outcome.done.rows)
             yield outcome
+
+
+def _gone(address: str) -> ClusterError:
+    return ClusterError(
+        f"{address}: the scheduler went away; start it, and the same command goes on where it stopped"
+    )
 
 
 def _outcome(shard: Shard, future: "Future", address: str) -> Outcome:
     from distributed import KilledWorker
 
     if future.status in _LOST:
-        raise ClusterError(
-            f"{address}: the scheduler went away; start it, and the same command goes on where it stopped"
-        )
+        raise _gone(address)
     try:
         done: Done = future.result()
     except SourceError as error:

@@ -145,7 +145,7 @@ def batches(
     for shard in shards(plan(sources, options), options):
         for piece in shard.pieces:
             for rows in piece_rows(scorer, piece, damaged):
-                yield rows.select(options.columns)
+                yield scorer.table(rows).select(options.columns)
             if damaged:
                 raise SourceError(damaged[0])
 

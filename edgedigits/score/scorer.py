@@ -64,8 +64,8 @@ class Scorer:
         """
         return _opened(self._model, self.sha256, self.options.min_margin)
 
-    def record_batch(self, batch: Batch, source: str) -> pa.RecordBatch:
-        """Read the digits of a batch, as rows of the table.
+    def rows(self, batch: Batch, source: str) -> Rows:
+        """Read the digits of a batch.
 
         Args:
             batch: the pictures.
@@ -80,13 +80,12 @@ class Scorer:
             key = batch.start + position if batch.keys is None else batch.keys[position]
             raise ImageError(f"{source}: {key}: {errors[position]}")
         count = len(probabilities) + len(errors)
-        rows = Rows(source, batch.start, count, batch.keys, batch.labels, probabilities, errors)
-        return self.table(rows)
+        return Rows(source, batch.start, count, batch.keys, batch.labels, probabilities, errors)
 
-    def damaged(self, source: str, start: int, count: int, error: str) -> pa.RecordBatch:
+    def damaged(self, source: str, start: int, count: int, error: str) -> Rows:
         """Return the rows of pictures that their source holds no more, each with the same error."""
         errors = dict.fromkeys(range(count), error)
-        return self.table(Rows(source, start, count, None, None, NO_ANSWERS, errors))
+        return Rows(source, start, count, None, None, NO_ANSWERS, errors)
 
     def table(self, rows: Rows) -> pa.RecordBatch:
         """Return rows as a batch of the columns that are asked for, and behind them those that are counted."""
