@@ -5,7 +5,7 @@ pixels are not copied.
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -27,6 +27,7 @@ from edgedigits.sources.parquet_columns import (
     rows_of_numbers,
     with_sides,
 )
+from edgedigits.sources.parquet_pages import Range, check_pages, column_ranges
 from edgedigits.sources.parts import MOST_ENCODED, NO_LABEL, Batch, Part, Source
 from edgedigits.sources.stored import MOST_BYTES, told
 
@@ -41,6 +42,8 @@ _LARGEST_TEXT, _LARGEST_LIST = 64 << 20, 4 << 20
 """Bytes and items of what the file says of itself."""
 _ARROW_ERRORS = (ValueError, OSError, MemoryError, NotImplementedError, LookupError)
 """What pyarrow says of damaged pages: its own errors are of these."""
+_MOST_ROWS = 1 << 26
+"""In one row group: a damaged file may declare any number, and each row that it lacks comes as an error."""
 _PEEKED = 64
 
 
@@ -52,6 +55,8 @@ class Place:
     layout: Layout
     groups: tuple[tuple[int, int], ...]
     """Row groups by their number, with their rows."""
+    ranges: tuple[tuple[Range, ...], ...]
+    """Where the columns that are read lie in each of them."""
     skip: int
     """Rows of the first group that are before the part."""
 
@@ -64,10 +69,13 @@ def open_parquet(path: str) -> list[Source]:
     """
     with told(path):
         file = _opened(path)
-        layout = _with_factor(
-            path, file, with_sides(path, *_first_image(file, layout_of(path, file.schema_arrow)))
-        )
+        layout = layout_of(path, file.schema_arrow)
+        ranges = _ranges(path, file, layout)
+        layout = with_sides(path, *_first_image(path, file, layout, ranges))
+        layout = _with_factor(path, file, layout, ranges)
         groups = tuple(file.metadata.row_group(i).num_rows for i in range(file.metadata.num_row_groups))
+        if max(groups, default=0) > _MOST_ROWS or min(groups, default=0) < 0:
+            raise ValueError(f"a row group of {max(groups):,} rows, where at most {_MOST_ROWS:,} are read")
     notes = []
     if layout.kind == "encoded":
         column = layout.images[0].removesuffix(".bytes")
@@ -83,7 +91,7 @@ def open_parquet(path: str) -> list[Source]:
             layout.label is not None,
             (path,),
             tuple(notes),
-            partial(_cut, path, layout, groups),
+            partial(_cut, path, layout, groups, ranges),
         )
     ]
 
@@ -99,11 +107,11 @@ def read(part: Part, batch_rows: int) -> Iterator[Batch]:
             f"{place.file}: has other row groups than when it was opened; leave it alone meanwhile"
         )
     start, left, skip = part.start, part.count, place.skip
-    for group, rows in place.groups:
+    for (group, rows), ranges in zip(place.groups, place.ranges, strict=True):
         wanted = min(rows - skip, left)
         done = 0
         error: Exception | None = None
-        batches = _record_batches(file, place.layout, group, batch_rows)
+        batches = _record_batches(place, file, group, ranges, batch_rows)
         while done < wanted:
             try:
                 batch = next(batches, None)
@@ -176,38 +184,64 @@ def _column(batch: "pa.RecordBatch", layout: Layout) -> Any:
 
 
 def _record_batches(
-    file: "ParquetFile", layout: Layout, group: int, batch_rows: int
+    place: Place, file: "ParquetFile", group: int, ranges: Sequence[Range], batch_rows: int
 ) -> "Iterator[pa.RecordBatch]":
     described = file.metadata.row_group(group)
     each = described.total_byte_size // max(1, described.num_rows)
     rows = max(1, min(batch_rows, MOST_ENCODED // max(1, each)))
-    yield from file.iter_batches(rows, row_groups=[group], columns=layout.columns, use_threads=False)
+    yield from _of_group(place.file, file, group, ranges, place.layout.columns, rows)
 
 
-def _first_image(file: "ParquetFile", layout: Layout) -> "tuple[Layout, Any]":
+def _ranges(path: str, file: "ParquetFile", layout: Layout) -> tuple[tuple[Range, ...], ...]:
+    """Return where the columns that are read lie in each row group."""
+    leaves = [file.schema.column(index).path for index in range(len(file.schema))]
+    read_as = {*layout.columns, *(f"{name}." for name in layout.columns)}
+    wanted = [
+        index
+        for index, leaf in enumerate(leaves)
+        if leaf in read_as or any(leaf.startswith(name) for name in read_as if name.endswith("."))
+    ]
+    with open_file(Path(path), MOST_BYTES) as content:
+        found = column_ranges(content)
+    if len(found) != file.metadata.num_row_groups or any(len(group) != len(leaves) for group in found):
+        raise ValueError("its row groups do not have the columns of its schema")
+    return tuple(tuple(group[index] for index in wanted) for group in found)
+
+
+def _of_group(
+    path: str, file: "ParquetFile", group: int, ranges: Sequence[Range], columns: list[str], rows: int
+) -> "Iterator[pa.RecordBatch]":
+    with open_file(Path(path), MOST_BYTES) as content:
+        check_pages(content, ranges)
+    yield from file.iter_batches(rows, row_groups=[group], columns=columns, use_threads=False)
+
+
+def _first_image(
+    path: str, file: "ParquetFile", layout: Layout, ranges: Sequence[Sequence[Range]]
+) -> "tuple[Layout, Any]":
     """Return the layout and the first image that is not null among the first rows."""
     if layout.kind != "columns":
-        for batch in _readable(file, layout, _PEEKED):
+        for batch in _readable(path, file, layout, ranges, _PEEKED):
             return layout, next((one for one in _column(batch, layout).to_pylist() if one is not None), None)
     return layout, None
 
 
-def _readable(file: "ParquetFile", layout: Layout, rows: int) -> "Iterator[pa.RecordBatch]":
+def _readable(
+    path: str, file: "ParquetFile", layout: Layout, ranges: Sequence[Sequence[Range]], rows: int
+) -> "Iterator[pa.RecordBatch]":
     """Read the images of all row groups; of a damaged one, what comes before the damage."""
-    for group in range(file.metadata.num_row_groups):
+    for group, its in enumerate(ranges):
         with contextlib.suppress(*_ARROW_ERRORS):
-            yield from file.iter_batches(
-                rows, row_groups=[group], columns=list(layout.images), use_threads=False
-            )
+            yield from _of_group(path, file, group, its, list(layout.images), rows)
 
 
-def _with_factor(path: str, file: "ParquetFile", layout: Layout) -> Layout:
+def _with_factor(path: str, file: "ParquetFile", layout: Layout, ranges: Sequence[Sequence[Range]]) -> Layout:
     """Look at numbers that are no bytes: at all of them, where they could be from 0 to 1."""
     if layout.kind not in ("numbers", "columns"):
         return layout
 
     def blocks() -> Iterator[Any]:
-        for batch in _readable(file, layout, 1024):
+        for batch in _readable(path, file, layout, ranges, 1024):
             if layout.kind == "columns":
                 yield rows_of_columns([batch.column(name) for name in layout.images])
             elif (numbers := rows_of_numbers(_column(batch, layout), layout.sides)) is not None:
@@ -237,7 +271,9 @@ def _opened(path: str) -> "ParquetFile":
     )
 
 
-def _cut(path: str, layout: Layout, groups: tuple[int, ...], rows: int) -> Iterator[Part]:
+def _cut(
+    path: str, layout: Layout, groups: tuple[int, ...], ranges: tuple[tuple[Range, ...], ...], rows: int
+) -> Iterator[Part]:
     start = index = 0
     while index < len(groups):
         following, count = index + 1, groups[index]
@@ -247,6 +283,6 @@ def _cut(path: str, layout: Layout, groups: tuple[int, ...], rows: int) -> Itera
         piece = max(rows, -(-count // _MOST_PIECES)) if layout.kind == "encoded" else count
         taken = tuple(zip(range(index, following), groups[index:following], strict=True))
         for skip in range(0, count, max(1, piece)):
-            place = Place(path, layout, taken, skip)
+            place = Place(path, layout, taken, ranges[index:following], skip)
             yield Part(path, "parquet", start + skip, min(piece, count - skip), place)
         start, index = start + count, following

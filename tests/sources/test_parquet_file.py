@@ -126,6 +126,31 @@ def test_a_damaged_row_group_costs_its_own_rows(group, images, digits, read, tmp
     assert np.array_equal(np.stack([found.images[row] for row in good]), digits.images[good])
 
 
+@pytest.mark.parametrize("images", ["binary", "picture files"])
+def test_a_page_that_declares_gigabytes_is_not_given_room(images, digits, read, tmp_path):
+    """pyarrow makes room for it first, and takes seconds; here it is refused at once, like other damage."""
+    import tracemalloc
+
+    path = tmp_path / "a.parquet"
+    write(path, digits, images, use_dictionary=False, compression="none", row_group_size=450)
+    place = parquet.ParquetFile(path).metadata.row_group(0).column(0).data_page_offset
+    content = bytearray(path.read_bytes())
+    # Kind of page 0; then its size unpacked and packed, each a field's number and a zigzag number of bytes of 7 bits.
+    assert content[place : place + 3] == b"\x15\x00\x15"
+    sizes = content.index(b"\x2c", place) - place - 3
+    assert sizes in (7, 9), "two numbers of three or four bytes, and the mark between them"
+    each = (sizes - 1) // 2
+    content[place + 3 : place + 3 + each] = b"\xff" * (each - 1) + b"\x7f"
+    path.write_bytes(content)
+    before = pa.default_memory_pool().max_memory()
+    tracemalloc.start()
+    found = read(path)
+    tracemalloc.stop()
+    assert list(found.errors) == list(range(450))
+    assert "row group 0 is damaged" in found.errors[0]
+    assert pa.default_memory_pool().max_memory() - before < 16 << 20
+
+
 def test_parts_are_row_groups_and_pieces_of_large_ones_of_picture_files(digits, tmp_path):
     write(tmp_path / "a.parquet", digits, row_group_size=70)
     (source,) = open_source(tmp_path / "a.parquet")
