@@ -22,7 +22,9 @@ def undisturbed(sources: Path, out: Path, rows: int) -> dict[str, bytes]:
     return shard_bytes(out)
 
 
-@pytest.mark.parametrize("moment", [0.0, 0.05, 0.1])
+@pytest.mark.parametrize(
+    "moment", [0.05, *(pytest.param(moment, marks=pytest.mark.stress) for moment in (0.0, 0.02, 0.1, 0.15))]
+)
 def test_a_killed_run_is_gone_on_with_and_the_table_is_the_same(
     moment: float, array: Path, tmp_path: Path
 ) -> None:

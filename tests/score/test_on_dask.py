@@ -97,6 +97,7 @@ def test_a_scheduler_that_is_not_there_is_told(array, tmp_path, monkeypatch, add
         run(array, tmp_path / "out", dask=address)
 
 
+@pytest.mark.stress
 def test_a_scheduler_that_goes_away_is_told_and_the_same_call_goes_on(scans: Path, tmp_path: Path) -> None:
     import subprocess
 

@@ -66,12 +66,12 @@ def test_a_file_that_is_only_touched_is_the_same_and_a_folder_with_another_pictu
     copied, folder = tmp_path / "digits.npy", tmp_path / "scans"
     shutil.copy(array, copied)
     shutil.copytree(scans, folder)
-    run([copied, folder], tmp_path / "out")
+    run([copied, folder], tmp_path / "out", workers=1)
     os.utime(copied, ns=(1, 1))
     assert run([copied, folder], tmp_path / "out").done_before > 0
     (folder / "0" / "no.png").write_bytes(b"no picture!")
     with pytest.raises(OutputError, match="scans has changed since"):
-        run([copied, folder], tmp_path / "out")
+        run([copied, folder], tmp_path / "out", workers=1)
 
 
 def test_a_large_file_is_known_by_places_in_it_and_its_time(array: Path, tmp_path: Path, monkeypatch) -> None:

@@ -119,12 +119,17 @@ def test_small_sources_share_a_shard_and_each_keeps_its_name(digits, tmp_path: P
     ]
 
 
-def test_csv_and_json_lines_hold_the_same_as_parquet(array: Path, scans: Path, tmp_path: Path) -> None:
+def test_csv_and_json_lines_hold_the_same_as_parquet(digits, scans: Path, tmp_path: Path) -> None:
+    np.save(tmp_path / "few.npy", digits[0][:300])
     columns = ("source", "key", "digit", "confidence", "margin", "sure", "error", "probabilities")
     tables = {}
     for table in ("parquet", "csv", "jsonl"):
         tables[table] = tmp_path / table
-        run([array, scans], tables[table], Options(columns=columns, table=table, shard_rows=21_000))
+        run(
+            [tmp_path / "few.npy", scans],
+            tables[table],
+            Options(columns=columns, table=table, shard_rows=310),
+        )
     expected = read_table(tables["parquet"]).to_pylist()
     lines = [
         json.loads(line)
@@ -133,7 +138,7 @@ def test_csv_and_json_lines_hold_the_same_as_parquet(array: Path, scans: Path, t
     ]
     assert lines == expected
     rows = [row for path in sorted(tables["csv"].glob("*.csv")) for row in _csv_rows(path)]
-    assert len(rows) == len(expected) == 20_061
+    assert len(rows) == len(expected) == 361
     for row, other in zip(rows, expected, strict=True):
         probabilities = [row.pop(f"p{digit}") for digit in range(10)]
         assert np.array_equal(
@@ -152,9 +157,10 @@ def _csv_rows(path: Path) -> list[dict[str, object]]:
 
 
 def test_batches_hold_the_rows_that_are_written(scans: Path, array: Path, tmp_path: Path) -> None:
-    run([scans, array], tmp_path / "out")
+    run([scans, array], tmp_path / "out", workers=1)
     rows = pa.Table.from_batches(list(batches([scans, array], model=MODEL, options=PART)))
-    assert rows.to_pylist() == read_table(tmp_path / "out").to_pylist()
+    written = read_table(tmp_path / "out")
+    assert rows.unify_dictionaries().equals(written.unify_dictionaries())
 
 
 def test_a_folder_of_the_table_can_be_read_as_one(array: Path, tmp_path: Path) -> None:
