@@ -87,7 +87,7 @@ def kill_worker(trials: Trials) -> None:
     """Kill one of two workers while the run goes on."""
     counts = []
     with LocalCluster(
-        n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=logging.CRITICAL
+        n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0", silence_logs=logging.CRITICAL
     ) as cluster:
         workers = [nanny.process.process.pid for nanny in cluster.workers.values()]
 

@@ -151,7 +151,7 @@ def _client(address: str, workers: int) -> "Iterator[Client]":
                 LocalCluster(
                     n_workers=workers,
                     threads_per_worker=1,
-                    dashboard_address=None,
+                    dashboard_address="127.0.0.1:0",
                     silence_logs=logging.CRITICAL,
                 )
             )
