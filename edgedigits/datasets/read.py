@@ -71,9 +71,7 @@ def _read(
                 f"expected images of {', '.join(class_names)}, found no dataset; {advice}"
             )
         source = named
-    if not places.holds_mnist_files(source.path) or (
-        source.path.is_file() and not is_like_keras(source.path)
-    ):
+    if _is_of_another_form(source.path):
         return _read_any(source.path, parts, class_names, progress)
     try:
         return {part: _read_pinned_form(source, part, class_names) for part in parts}
@@ -94,6 +92,13 @@ def _is_altered_mnist(split: Split, part: Part) -> bool:
         and split.dataset != MNIST_NAME
         and len(split.images) == mnist_files.FILES[part][0].count
     )
+
+
+def _is_of_another_form(path: Path) -> bool:
+    """Tell what is neither four IDX files nor an ``.npz`` like Keras', nor nothing at all."""
+    if not places.holds_mnist_files(path):
+        return path.exists()
+    return path.is_file() and not is_like_keras(path)
 
 
 def _read_any(

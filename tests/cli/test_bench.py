@@ -25,7 +25,9 @@ def data(dataset: tuple[Split, Split], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("edgedigits.measuring.bench.BATCHES", (1, 64))
     if places.find() is None:
         splits = dict(zip(("train", "test"), dataset, strict=True))
-        monkeypatch.setattr(mnist, "find_or_download", lambda *_, **__: None)
+        monkeypatch.setattr(
+            mnist, "find_or_download", lambda *_, **__: mnist.Source(Path("bundled"), "bundled")
+        )
         monkeypatch.setattr(mnist, "read_split", lambda _, part: splits[part])
 
 

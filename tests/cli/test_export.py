@@ -34,7 +34,7 @@ WIDE_GATE = ("--max-drop", "5", "--calibration-size", "200")
 def data(dataset: tuple[Split, Split], monkeypatch: pytest.MonkeyPatch) -> None:
     """MNIST, or the bundled digits where it is not there; read once for all tests."""
     splits = dict(zip(("train", "test"), dataset, strict=True))
-    monkeypatch.setattr(mnist, "find_or_download", lambda *_, **__: None)
+    monkeypatch.setattr(mnist, "find_or_download", lambda *_, **__: mnist.Source(Path("bundled"), "bundled"))
     monkeypatch.setattr(mnist, "read_split", lambda _, part: splits[part])
 
 

@@ -1,6 +1,7 @@
 import json
 import re
 import shlex
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ def data(dataset: tuple[Split, Split], monkeypatch: pytest.MonkeyPatch) -> None:
         "train": Split.of(train.dataset, train.images[:600], train.labels[:600]),
         "test": Split.of(test.dataset, test.images[:200], test.labels[:200]),
     }
-    monkeypatch.setattr(mnist, "find_or_download", lambda *_, **__: None)
+    monkeypatch.setattr(mnist, "find_or_download", lambda *_, **__: mnist.Source(Path("bundled"), "bundled"))
     monkeypatch.setattr(mnist, "read_split", lambda _, part: splits[part])
 
 

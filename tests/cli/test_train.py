@@ -26,7 +26,7 @@ def data(dataset: tuple[Split, Split], monkeypatch: pytest.MonkeyPatch) -> tuple
         "train": Split.of(train.dataset, train.images[:600], train.labels[:600]),
         "test": Split.of(test.dataset, test.images[:200], test.labels[:200]),
     }
-    monkeypatch.setattr(mnist, "find_or_download", lambda *_, **__: None)
+    monkeypatch.setattr(mnist, "find_or_download", lambda *_, **__: mnist.Source(Path("bundled"), "bundled"))
     monkeypatch.setattr(mnist, "read_split", lambda _, part: splits[part])
     return splits["train"], splits["test"]
 

@@ -45,7 +45,7 @@ def data(splits: dict[str, Split]) -> TrainingData:
 @pytest.fixture
 def run(splits: dict[str, Split], monkeypatch: pytest.MonkeyPatch):
     """Run a command on these images."""
-    monkeypatch.setattr(mnist, "find_or_download", lambda *_, **__: None)
+    monkeypatch.setattr(mnist, "find_or_download", lambda *_, **__: mnist.Source(Path("bundled"), "bundled"))
     monkeypatch.setattr(mnist, "read_split", lambda _, part: splits[part])
 
     def command(*arguments: str | Path) -> Result:

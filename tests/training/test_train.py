@@ -669,7 +669,9 @@ def test_a_killed_run_leaves_the_old_network_and_resumes(
 
     if places.find() is None:
         splits = dict(zip(("train", "test"), dataset, strict=True))
-        monkeypatch.setattr(mnist, "find_or_download", lambda *_, **__: None)
+        monkeypatch.setattr(
+            mnist, "find_or_download", lambda *_, **__: mnist.Source(Path("bundled"), "bundled")
+        )
         monkeypatch.setattr(mnist, "read_split", lambda _, part: splits[part])
     resumed = CliRunner().invoke(cli, ["train", *arguments_of(long_recipe, run.folder), "--resume", "--json"])
 
