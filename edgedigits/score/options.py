@@ -19,7 +19,7 @@ BATCH = 4096
 """Pictures that are read and answered at once."""
 MOST_AT_ONCE = 65_536
 """Of a batch: 51 MB of pixels."""
-ARRAYS_IN_A_SHARD, PICTURES_IN_A_SHARD = 1_000_000, 5_000
+ARRAYS_IN_A_SHARD, PICTURES_IN_A_SHARD = 1_000_000, 2_000
 """Rows of a shard where none are chosen: a second or a few of work, which is what an interruption costs."""
 MOST_IN_A_SHARD = 100_000_000
 
@@ -34,7 +34,7 @@ class Options:
         min_margin: least lead of an answer that is sure, as ``DigitPredictor`` takes it; None for the file's own.
         table: one of ``TABLES``.
         batch: pictures that are read and answered at once, 1 to 65,536.
-        shard_rows: pictures in a shard, about; None for 1,000,000 arrays or 5,000 pictures that are prepared.
+        shard_rows: pictures in a shard, about; None for 1,000,000 arrays or 2,000 pictures that are prepared.
 
     Raises:
         ArgumentError: one of them is none of these.
