@@ -21,6 +21,7 @@ caller would expect, so ``except FileNotFoundError`` and ``except ValueError`` w
     │   └── ArgumentTypeError  (TypeError)       an argument of another type than those that are taken
     ├── AccuracyError       (ValueError)         an exported model lost more accuracy than the gate allows
     ├── QuantizationError   (ValueError)         a network whose numbers the integers of an int8 file cannot hold
+    ├── ClusterError        (ConnectionError)    a scheduler of Dask that cannot be reached, or went away
     ├── OutputError         (OSError)            a result cannot be written where it should go
     └── MissingExtraError   (ImportError)        a part of edgedigits that is not installed
 
@@ -139,6 +140,10 @@ class AccuracyError(EdgeDigitsError, ValueError):
 
 class QuantizationError(EdgeDigitsError, ValueError):
     """A network has numbers that the integers of an int8 file cannot hold."""
+
+
+class ClusterError(EdgeDigitsError, ConnectionError):
+    """A scheduler of Dask cannot be reached, or went away during the run."""
 
 
 class OutputError(EdgeDigitsError, OSError):

@@ -4,10 +4,17 @@ Library functions take a ``Progress`` and never ask which kind it is.
 """
 
 import contextlib
+import sys
+import time
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from edgedigits.printable import printable, printable_lines
+
+_ON_TERMINAL, _IN_LOG = 0.2, 60.0
+"""Seconds between two lines."""
+_NOT_WORK = 0.05
+"""Seconds at the beginning whose units are not the work's."""
 
 Advance = Callable[[int], None]
 """Say that so many more units are done."""
@@ -68,3 +75,76 @@ class TerminalProgress:
     def note(self, text: str) -> None:
         """Print a line."""
         self._console.print(printable_lines(text), soft_wrap=True)
+
+
+class LineProgress:
+    """Counts, rate and the time that is left, without a library.
+
+    On a terminal one line is written anew again and again; a log gets one a minute. What it notes stays.
+    """
+
+    def __init__(self) -> None:
+        self._is_terminal = sys.stderr.isatty()
+        self._every = _ON_TERMINAL if self._is_terminal else _IN_LOG
+        self._width = 0
+
+    @contextlib.contextmanager
+    def task(self, description: str, total: int) -> Iterator[Advance]:
+        """Show how far it is while the block runs."""
+        started = shown = time.monotonic()
+        done = begun = 0
+
+        def advance(units: int) -> None:
+            nonlocal done, begun, shown
+            done += units
+            now = time.monotonic()
+            if now - started < _NOT_WORK:
+                begun = done  # What was done before comes at once, and says nothing of the rate.
+            if now - shown >= self._every:
+                shown = now
+                self._show(line_of(description, done, total, (done - begun) / (now - started)))
+
+        try:
+            yield advance
+        finally:
+            self._clear()
+
+    def note(self, text: str) -> None:
+        """Print a line."""
+        self._clear()
+        self._write(printable_lines(text) + "\n")
+
+    def _show(self, line: str) -> None:
+        if not self._is_terminal:
+            self._write(f"{line}\n")
+            return
+        self._write("\r" + line.ljust(self._width))
+        self._width = len(line)
+
+    def _clear(self) -> None:
+        if self._width:
+            self._write("\r" + " " * self._width + "\r")
+            self._width = 0
+
+    def _write(self, text: str) -> None:
+        encoding = sys.stderr.encoding or "ascii"
+        sys.stderr.write(text.encode(encoding, "backslashreplace").decode(encoding))
+        sys.stderr.flush()
+
+
+def line_of(description: str, done: int, total: int, rate: float) -> str:
+    """Write how far something is: ``1,200 of 5,000 pictures   24 %   300 a second   0:13 left``.
+
+    Args:
+        description: what is counted.
+        done: units.
+        total: units.
+        rate: units a second; 0 where it is not known yet.
+    """
+    line = f"{done:,} of {total:,} {printable(description)}   {100 * done // max(1, total)} %"
+    if rate <= 0:
+        return line
+    minutes, seconds = divmod(round((total - done) / rate), 60)
+    hours, minutes = divmod(minutes, 60)
+    left = f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"
+    return f"{line}   {rate:,.0f} a second   {left} left"

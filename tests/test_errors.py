@@ -57,6 +57,7 @@ EXAMPLES = [
     (errors.ArgumentTypeError("threads: a list"), TypeError, "threads: a list"),
     (errors.AccuracyError("lost 3 points"), ValueError, "lost 3 points"),
     (errors.QuantizationError("a bias of 1e30"), ValueError, "a bias of 1e30"),
+    (errors.ClusterError("tcp://h: gone"), ConnectionError, "tcp://h: gone"),
     (errors.OutputError("models: disk full"), OSError, "models: disk full"),
     (
         errors.MissingExtraError("training", "train"),

@@ -14,8 +14,14 @@ from hypothesis import strategies as st
 
 from edgedigits.arguments import min_margin_of
 from edgedigits.errors import ArgumentError, ArgumentTypeError
-from edgedigits.margins import DEFAULT_MIN_MARGIN, LARGEST_STEP, NEVER, in_steps, lead_in_steps
-from edgedigits.measuring.metrics import leads_in_steps
+from edgedigits.margins import (
+    DEFAULT_MIN_MARGIN,
+    LARGEST_STEP,
+    NEVER,
+    in_steps,
+    lead_in_steps,
+    leads_in_steps,
+)
 from edgedigits.metadata import METADATA_KEY, ModelMetadata, SureReceipt
 from edgedigits.predictor import DigitPredictor, Prediction
 from edgedigits.shipped import default_model

@@ -23,12 +23,16 @@ _held: set[tuple[int, int, int]] = set()
 
 
 @contextlib.contextmanager
-def held(folder: Path) -> Iterator[None]:
+def held(folder: Path, *, wait: bool = True) -> Iterator[None]:
     """Hold the lock of a folder, which is made where it is missing; a thread may hold it twice.
+
+    Args:
+        folder: the folder.
+        wait: whether to wait for another writer.
 
     Raises:
         OSError: it cannot be made or written to.
-        OutputError: what is called like the lock is none.
+        OutputError: what is called like the lock is none, or another writer is at work and is not waited for.
     """
     folder.mkdir(parents=True, exist_ok=True)
     lock = _open_lock(folder / LOCK_NAME)
@@ -39,7 +43,12 @@ def held(folder: Path) -> Iterator[None]:
             yield
             return
         if fcntl is not None:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise OutputError(
+                    f"{folder}: another command is at work in it; wait for it, or choose another folder"
+                ) from error
         _held.add(key)
         try:
             yield

@@ -12,7 +12,20 @@ import click
 from edgedigits import __version__
 from edgedigits.cli.process import errors_told, run
 
-COMMANDS = ("data", "train", "fit", "export", "verify", "bench", "predict", "info", "report", "page", "demo")
+COMMANDS = (
+    "data",
+    "train",
+    "fit",
+    "export",
+    "verify",
+    "bench",
+    "predict",
+    "score",
+    "info",
+    "report",
+    "page",
+    "demo",
+)
 
 
 class LazyGroup(click.Group):
@@ -54,6 +67,7 @@ def cli() -> None:
       edgedigits verify models/*.tflite models/*.onnx   # all 10,000 test images, exit status 1 on a loss
       edgedigits bench                                  # latency, throughput, memory, side by side
       edgedigits predict photo.png                      # needs no TensorFlow
+      edgedigits score scans/ --out read/               # millions of pictures, as a table
     """
 
 

@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from edgedigits.contract import CLASSES
-from edgedigits.margins import LARGEST_STEP, STEPS
 
 Labels = npt.NDArray[np.integer]
 Probabilities = npt.NDArray[np.float32]
@@ -239,15 +238,3 @@ def expected_calibration_error(labels: Labels, probabilities: Probabilities, bin
     index = np.clip(np.ceil(confidence * bins) - 1, 0, bins - 1).astype(np.int64)
     gaps = np.bincount(index, confidence - is_correct, minlength=bins)
     return float(np.abs(gaps).sum() / len(labels))
-
-
-def leads_in_steps(probabilities: Probabilities) -> npt.NDArray[np.int64]:
-    """Return ``margins.lead_in_steps`` of many rows at once: int64 (n,) from 0 to 255.
-
-    Args:
-        probabilities: shape (n, 10), from 0 to 1.
-    """
-    second, first = np.partition(probabilities, CLASSES - 2, axis=1)[:, -2:].T.astype(np.float64)
-    steps = (np.minimum(np.floor(part * STEPS + 0.5), LARGEST_STEP) for part in (first, second))
-    leads: npt.NDArray[np.int64] = np.subtract(*steps).astype(np.int64)
-    return leads

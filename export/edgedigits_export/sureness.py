@@ -15,8 +15,8 @@ import numpy.typing as npt
 
 from edgedigits.contract import LABELS
 from edgedigits.datasets.split import Split
-from edgedigits.margins import LARGEST_STEP, NEVER
-from edgedigits.measuring.metrics import Probabilities, leads_in_steps
+from edgedigits.margins import LARGEST_STEP, NEVER, leads_in_steps
+from edgedigits.measuring.metrics import Probabilities
 from edgedigits.metadata import SureReceipt
 from edgedigits.picture.levels import Pixels
 from edgedigits.progress import Progress

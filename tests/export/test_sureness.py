@@ -13,7 +13,8 @@ from edgedigits.artifacts.manifest import read_manifest
 from edgedigits.cli import cli
 from edgedigits.datasets.split import Split
 from edgedigits.errors import ModelFileError
-from edgedigits.measuring.metrics import accuracy, leads_in_steps
+from edgedigits.margins import leads_in_steps
+from edgedigits.measuring.metrics import accuracy
 from edgedigits.measuring.recorded import contradictions, recorded_network
 from edgedigits.measuring.subjects import model_files
 from edgedigits.measuring.verify import run_all

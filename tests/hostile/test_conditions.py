@@ -136,6 +136,7 @@ OPTIONS = [
 REQUIRED = {
     "export": ("--format", "onnx"),
     "predict": (str(SEVEN),),
+    "score": (str(SEVEN.parent), "--out", "out"),
     "verify": (str(MODELS / "digits.onnx"),),
 }
 

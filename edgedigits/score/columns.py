@@ -1,0 +1,166 @@
+"""Answers as columns of a table: all rows of a batch at once, and each value that of ``Prediction``."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from edgedigits.contract import CLASSES
+from edgedigits.margins import leads_of_two, two_largest
+
+TYPES: Mapping[str, pa.DataType] = {
+    "source": pa.dictionary(pa.int32(), pa.string()),
+    "key": pa.string(),
+    "digit": pa.int8(),
+    "confidence": pa.float32(),
+    "margin": pa.float64(),
+    "margin_steps": pa.int16(),
+    "sure": pa.bool_(),
+    "error": pa.string(),
+    "probabilities": pa.list_(pa.float32(), CLASSES),
+    "target": pa.int64(),
+}
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Pictures in a row of one source, with what the network answered.
+
+    Attributes:
+        source: what messages and tables call the source.
+        start: row index in the source of the first.
+        count: of the pictures.
+        keys: names of the pictures in the source; None where the row index is the key.
+        targets: labels of the source, int64 (n,), -1 where one is missing; None where it has none.
+        probabilities: float32 (m, 10) of the m pictures that could be read, in their order.
+        errors: why the others could not be read, by their position in this batch.
+    """
+
+    source: str
+    start: int
+    count: int
+    keys: Sequence[str] | None
+    targets: npt.NDArray[np.int64] | None
+    probabilities: npt.NDArray[np.float32]
+    errors: Mapping[int, str]
+
+
+def schema_of(columns: Sequence[str], metadata: Mapping[str, str] | None = None) -> pa.Schema:
+    """Return the schema of a table of these columns, with some words about it."""
+    return pa.schema([(name, TYPES[name]) for name in columns], metadata=dict(metadata or {}))
+
+
+def record_batch(rows: Rows, columns: Sequence[str], min_margin: int) -> pa.RecordBatch:
+    """Return rows as a batch of a table. A picture that could not be read has nulls and its error.
+
+    Args:
+        rows: the answers.
+        columns: names out of ``TYPES``.
+        min_margin: least lead of an answer that is sure, in steps of 1/256.
+    """
+    answers = _Answers(rows, min_margin)
+    arrays = [_ARRAYS[name](answers) for name in columns]
+    return pa.RecordBatch.from_arrays(arrays, schema=schema_of(columns))
+
+
+class _Answers:
+    """Rows, and what several columns need of them."""
+
+    def __init__(self, rows: Rows, min_margin: int) -> None:
+        self.rows = rows
+        self.min_margin = min_margin
+        self.missing: npt.NDArray[np.bool_] | None = None
+        probabilities = rows.probabilities
+        if rows.errors:
+            self.missing = np.zeros(rows.count, np.bool_)
+            self.missing[list(rows.errors)] = True
+            probabilities = np.zeros((rows.count, CLASSES), np.float32)
+            probabilities[~self.missing] = rows.probabilities
+        self.probabilities = probabilities
+        self.largest = two_largest(probabilities)
+        self.steps = leads_of_two(self.largest)
+
+    def numbers(self, values: npt.NDArray[np.generic], kind: pa.DataType) -> pa.Array:
+        """Return numbers as a column, null where a picture could not be read."""
+        return pa.array(values, kind, mask=self.missing)
+
+
+def _source(answers: _Answers) -> pa.Array:
+    indices = pa.array(np.zeros(answers.rows.count, np.int32))
+    return pa.DictionaryArray.from_arrays(indices, pa.array([writable(answers.rows.source)], pa.string()))
+
+
+def _key(answers: _Answers) -> pa.Array:
+    rows = answers.rows
+    if rows.keys is not None:
+        return pa.array([writable(key) for key in rows.keys], pa.string())
+    return pc.cast(pa.array(np.arange(rows.start, rows.start + rows.count)), pa.string())
+
+
+def _digit(answers: _Answers) -> pa.Array:
+    return answers.numbers(answers.probabilities.argmax(axis=1).astype(np.int8), pa.int8())
+
+
+def _confidence(answers: _Answers) -> pa.Array:
+    return answers.numbers(answers.largest[1].astype(np.float32), pa.float32())
+
+
+def _margin(answers: _Answers) -> pa.Array:
+    return answers.numbers(answers.largest[1] - answers.largest[0], pa.float64())
+
+
+def _margin_steps(answers: _Answers) -> pa.Array:
+    return answers.numbers(answers.steps.astype(np.int16), pa.int16())
+
+
+def _sure(answers: _Answers) -> pa.Array:
+    return answers.numbers(answers.steps >= answers.min_margin, pa.bool_())
+
+
+def _error(answers: _Answers) -> pa.Array:
+    errors = answers.rows.errors
+    if not errors:
+        return pa.nulls(answers.rows.count, pa.string())
+    texts = [None] * answers.rows.count
+    for position, text in errors.items():
+        texts[position] = writable(text)  # type: ignore[call-overload]
+    return pa.array(texts, pa.string())
+
+
+def _probabilities(answers: _Answers) -> pa.Array:
+    values = pa.array(np.ascontiguousarray(answers.probabilities).reshape(-1))
+    mask = None if answers.missing is None else pa.array(answers.missing)
+    return pa.FixedSizeListArray.from_arrays(values, CLASSES, mask=mask)
+
+
+def _target(answers: _Answers) -> pa.Array:
+    targets = answers.rows.targets
+    if targets is None:
+        return pa.nulls(answers.rows.count, pa.int64())
+    return pa.array(targets, pa.int64(), mask=targets < 0)
+
+
+_ARRAYS: Mapping[str, Callable[[_Answers], pa.Array]] = {
+    "source": _source,
+    "key": _key,
+    "digit": _digit,
+    "confidence": _confidence,
+    "margin": _margin,
+    "margin_steps": _margin_steps,
+    "sure": _sure,
+    "error": _error,
+    "probabilities": _probabilities,
+    "target": _target,
+}
+
+
+def writable(text: str) -> str:
+    """Return a text that can be written as UTF-8: other bytes of a file's name become hexadecimal."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return text
