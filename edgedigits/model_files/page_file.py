@@ -20,7 +20,7 @@ LARGEST_TABLES = MOST_WEIGHTS + (1 << 22)
 LARGEST_TEXT = 1 << 20
 """Bytes of what else is packed, each; of edgedigits' pages all together are less than a tenth."""
 _ADVICE = "export it again with edgedigits export --format page"
-_PACKED = re.compile(r'\bPACKED="([!-~]*)",SIZES=(\[[0-9]{1,9}(?:,[0-9]{1,9}){6}\]),')
+_PACKED = re.compile(r'\bPACKED="([!-~]*)",SIZES=(\[[0-9]{1,9}(?:,[0-9]{1,9}){6}\]);')
 _MOST = (LARGEST_TEXT, LARGEST_TABLES, *(LARGEST_TEXT,) * 4, LARGEST_WASM)
 """Bytes of images with their answers, tables, style, body, what a page says, script, WebAssembly, in their order."""
 _MAGIC = b"EDGD"

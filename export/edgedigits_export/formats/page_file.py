@@ -13,7 +13,7 @@ from edgedigits.metadata import ModelMetadata
 from edgedigits.picture.levels import Pixels
 from edgedigits.progress import Progress
 from edgedigits.runtimes.model import Model
-from edgedigits.training.drawn import draw_digits
+from edgedigits.training.drawn import Pen, draw_digits
 from edgedigits_export.formats.c_source import compare_with_reference_kernels
 from edgedigits_export.formats.export_format import Converted, FormatRecord
 from edgedigits_export.formats.tflite_file import TfliteFormat
@@ -26,7 +26,9 @@ from edgedigits_export.page.tables import tables_of
 from edgedigits_export.targets import ExportOptions
 
 PROOF_IMAGES = 8
-"""That a page proves itself by: drawn ones, 1.5 KB of it. Every probability of the test images was compared before."""
+"""That a page proves itself by: drawn ones, 1 KB of it. Every probability of the test images was compared before."""
+PROOF_PEN = Pen(softness=(0.3, 0.5))
+"""As sharp as that of the pad; soft edges would be packed twice as large."""
 SEED = tuple(b"page")
 """Of their generator."""
 
@@ -85,7 +87,7 @@ def _tables(made: Converted) -> bytes:
 @functools.cache
 def _proof_images() -> Pixels:
     """Return the drawn digits that every page has."""
-    return draw_digits(PROOF_IMAGES, np.random.default_rng(SEED))[0]
+    return draw_digits(PROOF_IMAGES, np.random.default_rng(SEED), PROOF_PEN)[0]
 
 
 PAGE = PageFormat()

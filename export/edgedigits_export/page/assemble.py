@@ -71,7 +71,7 @@ def make_page(tables: bytes, metadata: ModelMetadata, proof: Proof) -> str:
     values = {
         "PACKED": pack(b"".join(parts)),
         "SIZES": [len(part) for part in parts],
-        "UNPACK": deflated((_FOLDER / "unpack.wasm").read_bytes()),
+        "UNPACK": base64.b64encode((_FOLDER / "unpack.wasm").read_bytes()).decode(),
     }
     start = _filled(_source("start.min.js"), values)
     filling = {"policy": _policy((start, script), style), "start": start}

@@ -8,6 +8,9 @@ const SIDE = 28;
 const IMAGE = SIDE * SIDE;
 const CLASSES = 10;
 const STEPS = 256;
+// A pixel of a canvas as one number.
+const OPAQUE = 0xff000000;
+const GRAY = 0x010101;
 // Codes of prepare.h, and the places of their sentences in the table.
 const NO_ROOM = 1;
 const TOO_NARROW = 4;
@@ -89,10 +92,8 @@ const seen = $("seen").getContext("2d");
 /** Draw what the network saw; nothing where there is no image. */
 function showSeen(image) {
   const pixels = seen.createImageData(SIDE, SIDE);
-  for (let pixel = 0; pixel < IMAGE; pixel++) {
-    const level = image ? image[pixel] : 0;
-    pixels.data.set([level, level, level, 255], 4 * pixel);
-  }
+  const words = new Uint32Array(pixels.data.buffer);
+  for (let pixel = 0; pixel < IMAGE; pixel++) words[pixel] = OPAQUE + GRAY * (image ? image[pixel] : 0);
   seen.putImageData(pixels, 0, 0);
 }
 
@@ -217,27 +218,27 @@ let keyStroke = null;
 const pen = { x: PAD / 2, y: PAD / 2 };
 let isWaiting = false;
 
-function wipe(canvas = ink) {
+function wipe(canvas) {
   canvas.fillStyle = "#fff";
   canvas.fillRect(0, 0, PAD, PAD);
 }
 
-/** Draw the last piece of a stroke, or another one; of one point, the point. */
-function drawEnd(stroke, canvas = ink, last = stroke.length - 1) {
-  const to = stroke[last];
-  const from = stroke[last - 1] ?? to;
-  canvas.lineWidth = (from.width + to.width) / 2;
-  canvas.lineCap = canvas.lineJoin = "round";
-  canvas.strokeStyle = "#000";
-  canvas.beginPath();
-  canvas.moveTo(from.x, from.y);
-  canvas.lineTo(to.x, to.y);
-  canvas.stroke();
+/** Draw the last piece of a stroke; of one point, the point. */
+function drawEnd(stroke) {
+  const to = stroke[stroke.length - 1];
+  const from = stroke[stroke.length - 2] ?? to;
+  ink.lineWidth = (from.width + to.width) / 2;
+  ink.lineCap = ink.lineJoin = "round";
+  ink.strokeStyle = "#000";
+  ink.beginPath();
+  ink.moveTo(from.x, from.y);
+  ink.lineTo(to.x, to.y);
+  ink.stroke();
 }
 
-function drawAll(strokes, canvas = ink) {
-  wipe(canvas);
-  for (const stroke of strokes) stroke.forEach((_, last) => drawEnd(stroke, canvas, last));
+function redraw() {
+  wipe(ink);
+  for (const stroke of strokes) stroke.forEach((_, last) => drawEnd(stroke.slice(0, last + 1)));
 }
 
 /** Return the pixels of the strokes in the middle, as large and as thick as usual, wherever and however they were drawn. */
@@ -248,13 +249,17 @@ function asUsual() {
   const side = Math.max(right - left, bottom - top);
   if (side < LEAST_SIDE) return asDrawn();
   const size = SHOWN_SIDE / side;
-  const thickness = (SHOWN_PEN * points.length) / points.reduce((sum, { width }) => sum + width, 0);
-  const place = ({ x, y, width }) => ({
-    x: SHOWN / 2 + size * (x - (left + right) / 2),
-    y: SHOWN / 2 + size * (y - (top + bottom) / 2),
-    width: width * thickness,
-  });
-  drawAll(strokes.map((stroke) => stroke.map(place)), shown);
+  const across = SHOWN / 2 - (size * (left + right)) / 2;
+  const down = SHOWN / 2 - (size * (top + bottom)) / 2;
+  wipe(shown);
+  shown.lineWidth = SHOWN_PEN;
+  shown.lineCap = shown.lineJoin = "round";
+  shown.beginPath();
+  for (const [first, ...others] of strokes) {
+    shown.moveTo(size * first.x + across, size * first.y + down);
+    for (const { x, y } of others.length ? others : [first]) shown.lineTo(size * x + across, size * y + down);
+  }
+  shown.stroke();
   return shown.getImageData(0, 0, SHOWN, SHOWN);
 }
 
@@ -313,7 +318,7 @@ function undo() {
   else strokes.pop();
   keyStroke = null;
   showPen();
-  drawAll(strokes);
+  redraw();
   readPad(true);
 }
 
@@ -323,7 +328,7 @@ function clear() {
   keyStroke = null;
   subject = drawn();
   showPen();
-  drawAll(strokes);
+  redraw();
   readPad(true);
   speak(text("cleared"));
 }
@@ -609,7 +614,7 @@ $("heading").textContent = isDigits ? text("draw") : text("drawOther", { labels:
 $("camera").hidden = !isDigits;
 $("bars").classList.toggle("named", !isDigits);
 
-wipe();
+wipe(ink);
 show(null);
 load().then(() => {
   $("main").hidden = false;

@@ -589,6 +589,7 @@ def test_without_webassembly_there_is_a_sentence(chromium: Browser, page: Path) 
     tab.ask("Page.addScriptToEvaluateOnNewDocument", source="delete globalThis.WebAssembly")
     tab.ask("Page.navigate", url=page.as_uri())
     tab.until("document.getElementById('needs')?.hidden === false")
+    assert tab.text("needs").startswith("This page reads digits by JavaScript and WebAssembly")
     assert tab.run("document.getElementById('main')") is None
     tab.close()
 

@@ -145,7 +145,7 @@ def test_another_page_is_refused(
 def test_a_page_with_two_networks_is_refused(page: Path, tmp_path: Path) -> None:
     html = page.read_text(encoding="utf-8")
     path = tmp_path / "digits.html"
-    path.write_text(html + PACKED.search(html)[0] + ",", encoding="utf-8", newline="\n")
+    path.write_text(html + PACKED.search(html)[0] + ";", encoding="utf-8", newline="\n")
     with pytest.raises(ModelFileError, match="once, found 2"):
         open_model(path)
 
@@ -156,8 +156,8 @@ def test_a_page_with_two_networks_is_refused(page: Path, tmp_path: Path) -> None
         b"",
         b"<!doctype html>",
         b"\xff\xfe",
-        b'PACKED="!!",SIZES=[1,1,1,1,1,1,1],',
-        b'PACKED="!!",SIZES=[999999999,1,1,1,1,1,1],',
+        b'PACKED="!!",SIZES=[1,1,1,1,1,1,1];',
+        b'PACKED="!!",SIZES=[999999999,1,1,1,1,1,1];',
     ],
 )
 def test_any_other_file_is_refused(tmp_path: Path, content: bytes) -> None:
