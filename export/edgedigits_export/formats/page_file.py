@@ -42,7 +42,7 @@ class PageFormat(TfliteFormat):
         self, model: str, made: Converted, metadata: ModelMetadata, options: ExportOptions, split: Split
     ) -> dict[str, bytes]:
         """See ``ExportFormat.stamp``."""
-        images = _proof_images()
+        images = proof_images()
         proof = Proof(images, reference_probabilities(made.content, images))
         tables = _tables(made)
         parts = (make_page(tables, metadata, proof), make_module(tables, metadata), module_types())
@@ -85,7 +85,7 @@ def _tables(made: Converted) -> bytes:
 
 
 @functools.cache
-def _proof_images() -> Pixels:
+def proof_images() -> Pixels:
     """Return the drawn digits that every page has."""
     return draw_digits(PROOF_IMAGES, np.random.default_rng(SEED), PROOF_PEN)[0]
 

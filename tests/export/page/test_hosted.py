@@ -13,8 +13,7 @@ from edgedigits.measuring.reference import read_reference
 from edgedigits.measuring.verify import verify_model
 from edgedigits.model_files.page_file import read_page
 from edgedigits.runtimes.opening import open_model
-from edgedigits.training.drawn import draw_digits
-from edgedigits_export.formats.page_file import PROOF_IMAGES, SEED
+from edgedigits_export.formats.page_file import PROOF_IMAGES, proof_images
 from edgedigits_export.page.assemble import Proof, make_page
 
 ROOT = Path(__file__).parents[3]
@@ -25,7 +24,7 @@ ANEW = "docs/digits.html is not what the sources make today: make docs"
 
 def test_it_is_made_of_the_sources_of_today() -> None:
     network = read_page(HOSTED)
-    images = draw_digits(PROOF_IMAGES, np.random.default_rng(SEED))[0]
+    images = proof_images()
     answers = np.rint(open_model(HOSTED).probabilities(images) * 256).astype(np.uint8)
     made = make_page(network.tables, network.metadata, Proof(images, answers))
     assert HOSTED.read_bytes() == made.encode(), ANEW
