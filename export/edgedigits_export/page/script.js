@@ -355,8 +355,9 @@ for (const kind of ["pointerup", "pointercancel"]) {
 
 function showPen() {
   const mark = $("cursor");
-  mark.style.left = `${pad.clientLeft + (pen.x * pad.clientWidth) / PAD}px`;
-  mark.style.top = `${pad.clientTop + (pen.y * pad.clientHeight) / PAD}px`;
+  // In parts of the pad: asking how large that is would lay the page out, which takes 40 ms the first time.
+  mark.style.setProperty("--x", pen.x / PAD);
+  mark.style.setProperty("--y", pen.y / PAD);
   mark.classList.toggle("down", keyStroke !== null);
 }
 

@@ -249,6 +249,12 @@ def test_keys_draw_as_a_mouse_does(tab: Tab) -> None:
     tab.key(" ")
     assert tab.text("label") == "1"
     assert len(history(tab)) == 1
+    pad, cursor = tab.run(
+        "['pad', 'cursor'].map((name) => { const box = document.getElementById(name).getBoundingClientRect();"
+        "return [box.x, box.y, box.width, box.height]; })"
+    )
+    place = [(cursor[axis] + cursor[axis + 2] / 2 - pad[axis] - 2) / (pad[axis + 2] - 4) for axis in (0, 1)]
+    assert np.allclose(place, [144 / 280, 236 / 280], atol=0.01)
     assert not tab.run("document.getElementById('cursor').hidden")
     tab.key("z", CTRL)
     assert not ink(tab).any()
