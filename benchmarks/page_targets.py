@@ -240,9 +240,9 @@ def measured(name: str, made: MadePage, pictures: list[Path], launches: int, spl
         try:
             tab = Tab(browser)
             tab.open(made.html.as_uri())
-            found["uploads"] = uploads(tab, pictures, made.tflite)
-            tab.open(made.html.as_uri())
             found |= pad_times(tab)
+            tab.open(made.html.as_uri())
+            found["uploads"] = uploads(tab, pictures, made.tflite)
             found["memory"] = memory(tab, made.html, Path(folder))
             found |= in_module(tab, made, split)
         finally:
