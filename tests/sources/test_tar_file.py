@@ -36,7 +36,7 @@ def samples(digits, folder: str = "") -> dict[str, bytes]:
 def test_samples_with_their_labels_by_their_keys(form, folder, packed, digits, read, same, tmp_path):
     content = tar(samples(digits, folder), form)
     path = tmp_path / ("a.tar.gz" if packed else "a.tar")
-    path.write_bytes(gzip.compress(content, 1) if packed else content)
+    path.write_bytes(gzip.compress(content, 1, mtime=0) if packed else content)
     found = read(path)
     same(found)
     assert found.keys == [f"{folder}{row:06}" for row in range(450)]
@@ -56,7 +56,7 @@ def test_pictures_in_folders_called_by_digits(digits, read, tmp_path):
         f"./mnist_png/training/{digit}/{row}.png": content
         for row, (content, digit) in enumerate(zip(digits.files, digits.labels, strict=True))
     }
-    (tmp_path / "mnist_png.tgz").write_bytes(gzip.compress(tar(members), 1))
+    (tmp_path / "mnist_png.tgz").write_bytes(gzip.compress(tar(members), 1, mtime=0))
     found = read(tmp_path / "mnist_png.tgz")
     assert np.array_equal(found.labels, digits.labels)
     assert found.keys[0] == f"mnist_png/training/{digits.labels[0]}/0"
@@ -122,7 +122,7 @@ def test_damaged_and_hostile_archives_are_refused(content, found, tmp_path):
 @pytest.mark.parametrize("name", ["a.tar", "a.tar.gz"])
 def test_a_cut_archive_is_an_error(cut, name, digits, tmp_path):
     content = tar(samples(digits))
-    content = gzip.compress(content, 1) if name.endswith("gz") else content
+    content = gzip.compress(content, 1, mtime=0) if name.endswith("gz") else content
     (tmp_path / name).write_bytes(content[: int(len(content) * cut) // 512 * 512 + 100])
     with pytest.raises(SourceError, match="cut off"):
         open_source(tmp_path / name)

@@ -34,6 +34,7 @@ const MOST_HISTORY = 200;
 const RUNS = 2000;
 const DRAWINGS = 200;
 const FIRST_DRAWINGS = 20;
+const FIRST_PAUSES = [100, 200, 300];
 
 const $ = (id) => document.getElementById(id);
 const pad = $("pad");
@@ -574,7 +575,7 @@ function drawingTimes(image, runs) {
   });
 }
 
-/** Have the browser compile what reads a drawing before somebody draws: it does so when it runs. */
+/** Have the browser compile what reads a drawing before somebody draws: it does so when that runs, the better the oftener. */
 function warm() {
   drawingTimes(binaries().proof.subarray(0, IMAGE), FIRST_DRAWINGS);
 }
@@ -619,5 +620,5 @@ wipe(ink);
 show(null);
 load().then(() => {
   $("main").hidden = false;
-  requestAnimationFrame(() => setTimeout(warm));
+  for (const milliseconds of FIRST_PAUSES) setTimeout(warm, milliseconds);
 }, refuse);
