@@ -5,6 +5,8 @@ from collections.abc import Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
+from edgedigits.interrupts import interrupts_later
+
 Item = TypeVar("Item")
 
 DEPTH = 3
@@ -24,8 +26,10 @@ def ahead(items: Iterator[Item], depth: int = DEPTH) -> Generator[Item, None, No
     with ThreadPoolExecutor(1, thread_name_prefix="edgedigits-reader") as executor:
         waiting: deque[Future[Item | object]] = deque()
         try:
-            for _ in range(depth):
-                waiting.append(executor.submit(next, items, end))
+            # A Ctrl-C while the thread is started would leave one that the executor does not know, and the next call
+            # would start another: two in one generator.
+            with interrupts_later():
+                waiting.extend(executor.submit(next, items, end) for _ in range(depth))
             while (item := waiting.popleft().result()) is not end:
                 waiting.append(executor.submit(next, items, end))
                 yield item  # type: ignore[misc]
