@@ -16,7 +16,7 @@ AT_ONCE = 100
 """Drawings that the page is handed in one message."""
 REFUSED = -1
 DRAW = """
-(drawings, side, withPads) => {
+async (drawings, side, withPads) => {
   const $ = (id) => document.getElementById(id);
   const pad = $("pad");
   // Events that a script makes have no pointer that could be captured.
@@ -43,7 +43,10 @@ DRAW = """
       bubbles: true, cancelable: true, pointerId: 1, pointerType: "mouse", pressure: 0.5, buttons: 1,
       clientX: box.left + pad.clientLeft + x * scale, clientY: box.top + pad.clientTop + y * scale,
     }));
-  return drawings.map(([pen, strokes]) => {
+  const found = [];
+  for (const [pen, strokes] of drawings) {
+    // Who draws by hand leaves the browser time between two drawings, for frames and for what it tidies up.
+    await new Promise((go) => requestAnimationFrame(() => setTimeout(go)));
     $("clear").click();
     $("pen").value = pen;
     const box = pad.getBoundingClientRect();
@@ -57,8 +60,9 @@ DRAW = """
       milliseconds = performance.now() - begin;
     }
     const label = $("label").textContent;
-    return [label, $("message").textContent, levels(seen()), withPads ? levels(window.taken) : "", milliseconds];
-  });
+    found.push([label, $("message").textContent, levels(seen()), withPads ? levels(window.taken) : "", milliseconds]);
+  }
+  return found;
 }
 """
 """The function that draws, in the page: it calls nothing of the page's script but by events."""

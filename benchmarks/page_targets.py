@@ -47,7 +47,7 @@ from edgedigits_export.integers.reference_kernels import reference_probabilities
 
 GOLDEN = ROOT / "tests" / "golden" / "pictures"
 MOST_BYTES = {"128-32": 160_000, "hands": 160_000, "tiny-4k": 48_000}
-PADS = 500
+PADS = 1500
 SLOW_4G = {"latency": 150, "downloadThroughput": 1.6e6 / 8, "uploadThroughput": 750e3 / 8}
 """Milliseconds, and bytes a second."""
 PHOTOGRAPHS = ((4_000, 3_000), (2_000, 6_000), (12_000, 1_000))
