@@ -28,9 +28,10 @@ from edgedigits.errors import (
 )
 from edgedigits.format_table import FORMATS, format_of
 from edgedigits.margins import DEFAULT_MIN_MARGIN, lead_in_steps
+from edgedigits.numbers.reading import Reading
 from edgedigits.picture.levels import Pixels
 from edgedigits.picture.prepare import as_it_is, prepare
-from edgedigits.picture.reading import Picture
+from edgedigits.picture.reading import Picture, read_picture
 from edgedigits.runtimes.onnx_session import open_session
 from edgedigits.shipped import default_model, named_model
 
@@ -188,6 +189,23 @@ class DigitPredictor:
         """
         row = self.probabilities(self.prepare(picture)[np.newaxis])[0]
         return self.prediction(row)
+
+    def read(self, picture: Picture) -> Reading:
+        """Read the numbers in a picture: any number of digits, in any number of lines.
+
+        Args:
+            picture: as ``predict`` takes it.
+
+        Returns:
+            No line where there is no digit.
+
+        Raises:
+            ImageError: the picture cannot be read.
+            ModelFileError: what the model answers are no probabilities.
+        """
+        from edgedigits.numbers.read import read_numbers
+
+        return read_numbers(read_picture(picture), self.probabilities)
 
     def prediction(self, row: npt.NDArray[np.float32]) -> Prediction:
         """Build a prediction from one row, shape (10,), of what ``probabilities`` returns.

@@ -1,0 +1,237 @@
+"""A line of ink -> pieces: parts of digits, whole ones, and cuts of what touches. A few in a row make a digit.
+
+The line is brought to one height and upright first, so that all that follows is in parts of a digit's height.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from edgedigits.numbers.reading import Box
+from edgedigits.picture.components import Components, Mask, connected_components
+from edgedigits.picture.form import DIGIT_SIDE, STROKE_WIDTH, dilated
+from edgedigits.picture.levels import Pixels, stroke_width
+from edgedigits.picture.scaling import scaled_size
+
+HEIGHT = 48
+"""Pixels of a digit's height in a strip."""
+MARGIN = 4
+"""Pixels of paper around a strip."""
+INK_LEVEL = 66
+"""Level above which a pixel of a strip is ink."""
+SPECK = 0.08
+"""Side of a square, in digits' heights, that a part has the area of, at least."""
+SLANTS = np.arange(-0.3, 1.05, 0.1)
+"""Columns to the right per row up, of writing."""
+UPRIGHTED = 0.8
+"""Share of the slant that is undone: people write digits with some."""
+MOST_WIDENED = 3
+"""Steps of a pixel to each side by which a strip's strokes are widened, at most."""
+
+SMALL_HEIGHT, SMALL_WIDTH = 0.4, 0.5
+"""Sides below which a part is a point, or a piece of a broken digit."""
+DASH_HEIGHT = 0.35
+"""Height below which a part that is wider than it is high is a dash, or the stroke of a 5."""
+CUT_WIDTH = 0.55
+"""Width from which on a part is cut."""
+CUT_INK = 0.35
+"""Ink of a column at which a part is cut, at most."""
+LEAST_PIECE = 0.22
+"""Width of what is cut off, at least."""
+CUT_DISTANCE = 0.18
+"""Distance of cuts, at least."""
+MOST_CUTS = 12
+
+PAPER, SPECKS = -1, -2
+"""In the place of the index of a piece."""
+Ids = npt.NDArray[np.int16]
+
+
+class Piece(NamedTuple):
+    """A part of a strip that is not parted any further; lengths are in pixels of the strip."""
+
+    box: Box
+    area: int
+    part: int
+    """Number of the connected part that it is, or was cut from."""
+    is_small: bool
+    """Whether it is no digit by itself: a point, a dash, a stroke of a broken digit."""
+
+    @property
+    def middle(self) -> float:
+        """Of its width."""
+        return (self.box.left + self.box.right) / 2
+
+
+class Strip(NamedTuple):
+    """A line, upright, with digits of ``HEIGHT``."""
+
+    ink: Pixels
+    """(h, w) uint8, 0 = paper, 255 = ink, strokes at least as wide as MNIST's."""
+    ids: Ids
+    """(h, w): index of the piece that a pixel belongs to, or ``PAPER``, or ``SPECKS``."""
+    pieces: tuple[Piece, ...]
+    """From left to right."""
+    slant: float
+    """Columns to the right per row up that were undone."""
+    ratio: float
+    """Pixels of the strip to one of the picture."""
+    origin: tuple[float, float]
+    """Column and row of the picture that the strip's middle is at."""
+
+    def box_in_picture(self, first: int, last: int) -> Box:
+        """Return where the pieces from ``first`` to ``last`` (inclusive) are, in pixels of the picture that was cut."""
+        box = box_around([piece.box for piece in self.pieces[first : last + 1]])
+        inside = self.ids[box.top : box.bottom, box.left : box.right]
+        rows, columns = np.nonzero((inside >= first) & (inside <= last))
+        height, width = self.ids.shape
+        rows = rows + box.top + 0.5 - height / 2
+        columns = columns + box.left + 0.5 - width / 2 - self.slant * rows
+        across, down = columns / self.ratio + self.origin[0], rows / self.ratio + self.origin[1]
+        return Box(
+            int(np.floor(across.min())),
+            int(np.floor(down.min())),
+            int(np.ceil(across.max())),
+            int(np.ceil(down.max())),
+        )
+
+
+def box_around(boxes: list[Box]) -> Box:
+    """Return the smallest box around others, at least one."""
+    lefts, tops, rights, bottoms = zip(*boxes, strict=True)
+    return Box(min(lefts), min(tops), max(rights), max(bottoms))
+
+
+def strip_of(levels: Pixels, height: float, origin: tuple[float, float]) -> Strip:
+    """Bring a line to its usual height, upright, and part it.
+
+    Args:
+        levels: (h, w) uint8, 0 = paper, 255 = ink: the line, with nothing else in it.
+        height: pixels of a digit in it.
+        origin: column and row of the picture at the middle of ``levels``.
+    """
+    ratio = HEIGHT / height
+    size = scaled_size((levels.shape[1], levels.shape[0]), ratio)
+    method = Image.Resampling.BOX if ratio < 1 else Image.Resampling.BICUBIC
+    even = np.pad(np.asarray(Image.fromarray(levels).resize(size, method)), MARGIN)
+    slant = UPRIGHTED * slant_of(even)
+    upright = sheared(even, slant)
+    ink = widened(upright)
+    # As wide as it was by the ratio of sides, which were rounded.
+    ids, pieces = _pieces(ink, connected_components(ink > INK_LEVEL))
+    return Strip(ink, ids, pieces, slant, ratio, origin)
+
+
+def slant_of(levels: Pixels) -> float:
+    """Return the slant of writing, in columns to the right per row up: the one that leaves the sharpest columns."""
+    best, slant = -1.0, 0.0
+    small = np.asarray(Image.fromarray(levels).reduce(2))
+    for each in SLANTS:
+        columns = sheared(small, float(each)).sum(axis=0, dtype=np.float64)
+        sharpness = float(columns @ columns)
+        if sharpness > best:
+            best, slant = sharpness, float(each)
+    return slant
+
+
+def sheared(levels: Pixels, slant: float) -> Pixels:
+    """Undo a slant, in columns to the right per row up; the middle row stays."""
+    if abs(slant) < 0.04:
+        return levels
+    height, width = levels.shape
+    pad = int(abs(slant) * height / 2) + 1
+    # A place of the result comes from that much further right, the higher it is.
+    shift = (1, -slant, -pad + slant * height / 2, 0, 1, 0)
+    image = Image.fromarray(levels)
+    return np.asarray(
+        image.transform((width + 2 * pad, height), Image.Transform.AFFINE, shift, Image.Resampling.BILINEAR)
+    )
+
+
+def widened(ink: Pixels) -> Pixels:
+    """Bring thin strokes to the width that MNIST's have, in proportion to ``HEIGHT``; see ``form.thickened``."""
+    wanted = STROKE_WIDTH * HEIGHT / DIGIT_SIDE
+    steps = min(round((wanted - stroke_width(ink)) / 2), MOST_WIDENED)
+    for step in range(steps):
+        ink = dilated(ink, diagonally=step % 2 == 0)
+    return ink
+
+
+def _pieces(ink: Pixels, parts: Components) -> tuple[Ids, tuple[Piece, ...]]:
+    """Part what is connected further, where digits may touch."""
+    is_speck = parts.area < (SPECK * HEIGHT) ** 2
+    ids: Ids = np.where(parts.mask(is_speck), np.int16(SPECKS), np.int16(PAPER))
+    found: list[tuple[Piece, Mask]] = []
+    for number in np.flatnonzero(~is_speck):
+        top, bottom, left, right = (int(side) for side in parts.box[number])
+        mask = _mask_of(parts, int(number))
+        is_small = _is_small(bottom - top, right - left)
+        cuts = [] if is_small else cuts_of(ink[top:bottom, left:right] * mask)
+        for begin, end in zip([0, *cuts], [*cuts, right - left], strict=True):
+            inside = np.zeros_like(mask)
+            inside[:, begin:end] = mask[:, begin:end]
+            rows, columns = np.nonzero(inside)
+            if len(rows) == 0:
+                continue
+            box = Box(
+                left + int(columns.min()),
+                top + int(rows.min()),
+                left + int(columns.max()) + 1,
+                top + int(rows.max()) + 1,
+            )
+            inner = inside[box.top - top : box.bottom - top, box.left - left : box.right - left]
+            found.append((Piece(box, len(rows), int(number), is_small), inner))
+    found.sort(key=lambda one: one[0].middle)
+    for index, (piece, mask) in enumerate(found):
+        box = piece.box
+        ids[box.top : box.bottom, box.left : box.right][mask] = index
+    return ids, tuple(piece for piece, _ in found)
+
+
+def _mask_of(parts: Components, number: int) -> Mask:
+    """Return where a part is, in its box."""
+    top, bottom, left, right = parts.box[number]
+    mine = parts.part == number
+    mask = np.zeros((bottom - top, right - left), bool)
+    for row, start, stop in zip(
+        parts.row[mine] - top, parts.start[mine] - left, parts.stop[mine] - left, strict=True
+    ):
+        mask[row, start:stop] = True
+    return mask
+
+
+def _is_small(height: int, width: int) -> bool:
+    """Tell whether a part with these sides is no digit by itself."""
+    is_dot = height < SMALL_HEIGHT * HEIGHT and width < SMALL_WIDTH * HEIGHT
+    is_dash = height < DASH_HEIGHT * HEIGHT and width > height
+    return is_dot or is_dash
+
+
+def cuts_of(ink: Pixels) -> list[int]:
+    """Return the columns at which a part may be cut: where there is least ink, from left to right.
+
+    Args:
+        ink: (h, w) uint8, the part alone.
+    """
+    width = ink.shape[1]
+    if width < CUT_WIDTH * HEIGHT:
+        return []
+    columns = ink.sum(axis=0, dtype=np.float64) / 255
+    smooth = np.convolve(np.pad(columns, 3, mode="edge"), GAUSSIAN, mode="valid")
+    inner = smooth[1:-1]
+    is_least = (inner <= smooth[:-2]) & (inner <= smooth[2:]) & (inner < CUT_INK * HEIGHT)
+    least = LEAST_PIECE * HEIGHT
+    cuts: list[int] = []
+    for column in sorted((np.flatnonzero(is_least) + 1).tolist(), key=lambda one: smooth[one]):
+        if least <= column <= width - least and all(
+            abs(column - cut) >= CUT_DISTANCE * HEIGHT for cut in cuts
+        ):
+            cuts.append(column)
+    return sorted(cuts[:MOST_CUTS])
+
+
+GAUSSIAN = np.exp(-0.5 * np.square(np.arange(-3, 4) / 1.5))
+GAUSSIAN /= GAUSSIAN.sum()
+"""Weights that columns are smoothed with."""

@@ -1,0 +1,101 @@
+"""What was read in a picture of numbers: lines of digits and separators, each with its place."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+from edgedigits.margins import STEPS
+
+
+class Box(NamedTuple):
+    """A place in the picture, in its own pixels, upright; right and bottom exclusive."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+
+@dataclass(frozen=True)
+class Sign:
+    """A digit or a separator."""
+
+    text: str
+    """One character: a digit, or one of ``. , - / :``."""
+    box: Box
+    """Where it stands."""
+    confidence: float
+    """Probability of the digit, 0 to 1; of a separator 1."""
+    margin_steps: int
+    """How far the digit is ahead of the second, and the line as it was read of the next way to read it, whichever is
+    less; steps of 1/256, 0 to 255. Of a separator 255."""
+    sure: bool
+    """Whether ``margin_steps`` reaches what was asked for."""
+
+    @property
+    def is_digit(self) -> bool:
+        """Whether it is no separator."""
+        return self.text.isdigit()
+
+    @property
+    def margin(self) -> float:
+        """``margin_steps`` as a fraction, 0 to 1."""
+        return self.margin_steps / STEPS
+
+
+@dataclass(frozen=True)
+class Line:
+    """A number: digits from left to right, with what separates them."""
+
+    signs: tuple[Sign, ...]
+    """At least one digit among them."""
+
+    @cached_property
+    def text(self) -> str:
+        """The digits, and the separators where they were asked for: ``31.12.2025``."""
+        return "".join(sign.text for sign in self.signs)
+
+    @cached_property
+    def digits(self) -> tuple[Sign, ...]:
+        """The signs that are digits."""
+        return tuple(sign for sign in self.signs if sign.is_digit)
+
+    @property
+    def confidence(self) -> float:
+        """Of the digit that is least certain, 0 to 1."""
+        return min(sign.confidence for sign in self.digits)
+
+    @property
+    def sure(self) -> bool:
+        """Whether every digit is sure."""
+        return all(sign.sure for sign in self.digits)
+
+    @cached_property
+    def box(self) -> Box:
+        """The smallest box around all signs."""
+        return Box(
+            min(sign.box.left for sign in self.signs),
+            min(sign.box.top for sign in self.signs),
+            max(sign.box.right for sign in self.signs),
+            max(sign.box.bottom for sign in self.signs),
+        )
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The numbers of a picture."""
+
+    lines: tuple[Line, ...]
+    """From top to bottom, those beside each other from left to right; none where there is no digit."""
+    size: tuple[int, int]
+    """Width and height of the picture, upright, in pixels: what the boxes are in."""
+
+    @property
+    def text(self) -> str:
+        """The lines, one below the other; empty where there is none."""
+        return "\n".join(line.text for line in self.lines)
+
+    @property
+    def sure(self) -> bool:
+        """Whether there is a line, and every digit of every line is sure."""
+        return bool(self.lines) and all(line.sure for line in self.lines)
