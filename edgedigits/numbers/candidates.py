@@ -5,12 +5,12 @@ from typing import NamedTuple
 import numpy as np
 
 from edgedigits.contract import IMAGE_SIDE
-from edgedigits.numbers.pieces import HEIGHT, INK_LEVEL, PAPER, Strip, box_around
+from edgedigits.numbers.pieces import HEIGHT, INK_LEVEL, PAPER, Strip, box_around, widened
 from edgedigits.numbers.reading import Box
 from edgedigits.picture.form import centred, cropped, fitted
 from edgedigits.picture.levels import Pixels
 
-MOST_PIECES = 4
+MOST_PIECES = 7
 """In a digit."""
 LARGEST_WIDTH = 1.5
 """Of a digit of several pieces, in heights."""
@@ -55,5 +55,6 @@ def images_of(strip: Strip, candidates: list[Candidate]) -> Pixels:
         ids = strip.ids[rows, columns]
         is_other = (ids != PAPER) & ((ids < first) | (ids > last))
         ink = np.where(is_other, np.uint8(0), strip.ink[rows, columns])
-        images[index] = centred(fitted(cropped(ink, INK_LEVEL)))
+        grown = widened(np.pad(cropped(ink, INK_LEVEL), strip.widening), strip.widening)
+        images[index] = centred(fitted(grown))
     return images

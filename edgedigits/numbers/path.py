@@ -10,7 +10,7 @@ from edgedigits.numbers.pieces import HEIGHT, Strip
 
 DIGIT_COST = 0.6
 LOW_COST, WIDE_COST = 3.0, 3.0
-SMALL_COST, LARGE_COST = 0.2, 3.0
+SMALL_COST, LARGE_COST = 0.2, 2.0
 LEAST_PROBABILITY = 1e-4
 
 

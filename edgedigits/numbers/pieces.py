@@ -25,7 +25,7 @@ SPECK = 0.08
 """Side of a square, in digits' heights, that a part has the area of, at least."""
 SLANTS = np.arange(-0.3, 1.05, 0.1)
 """Columns to the right per row up, of writing."""
-UPRIGHTED = 0.8
+UPRIGHTED = 0.65
 """Share of the slant that is undone: people write digits with some."""
 MOST_WIDENED = 3
 """Steps of a pixel to each side by which a strip's strokes are widened, at most."""
@@ -42,7 +42,8 @@ LEAST_PIECE = 0.22
 """Width of what is cut off, at least."""
 CUT_DISTANCE = 0.18
 """Distance of cuts, at least."""
-MOST_CUTS = 12
+MOST_CUTS = 24
+WIDE, FILL = 0.9, 0.16
 
 PAPER, SPECKS = -1, -2
 """In the place of the index of a piece."""
@@ -69,11 +70,13 @@ class Strip(NamedTuple):
     """A line, upright, with digits of ``HEIGHT``."""
 
     ink: Pixels
-    """(h, w) uint8, 0 = paper, 255 = ink, strokes at least as wide as MNIST's."""
+    """(h, w) uint8, 0 = paper, 255 = ink."""
     ids: Ids
     """(h, w): index of the piece that a pixel belongs to, or ``PAPER``, or ``SPECKS``."""
     pieces: tuple[Piece, ...]
     """From left to right."""
+    widening: int
+    """Steps of a pixel by which strokes grow before the network sees them."""
     slant: float
     """Columns to the right per row up that were undone."""
     ratio: float
@@ -118,10 +121,8 @@ def strip_of(levels: Pixels, height: float, origin: tuple[float, float]) -> Stri
     even = np.pad(np.asarray(Image.fromarray(levels).resize(size, method)), MARGIN)
     slant = UPRIGHTED * slant_of(even)
     upright = sheared(even, slant)
-    ink = widened(upright)
-    # As wide as it was by the ratio of sides, which were rounded.
-    ids, pieces = _pieces(ink, connected_components(ink > INK_LEVEL))
-    return Strip(ink, ids, pieces, slant, ratio, origin)
+    ids, pieces = _pieces(upright, connected_components(upright > INK_LEVEL))
+    return Strip(upright, ids, pieces, widening_of(upright), slant, ratio, origin)
 
 
 def slant_of(levels: Pixels) -> float:
@@ -136,7 +137,7 @@ def slant_of(levels: Pixels) -> float:
     return slant
 
 
-def sheared(levels: Pixels, slant: float) -> Pixels:
+def sheared(levels: Pixels, slant: float, method: Image.Resampling = Image.Resampling.BILINEAR) -> Pixels:
     """Undo a slant, in columns to the right per row up; the middle row stays."""
     if abs(slant) < 0.04:
         return levels
@@ -145,15 +146,17 @@ def sheared(levels: Pixels, slant: float) -> Pixels:
     # A place of the result comes from that much further right, the higher it is.
     shift = (1, -slant, -pad + slant * height / 2, 0, 1, 0)
     image = Image.fromarray(levels)
-    return np.asarray(
-        image.transform((width + 2 * pad, height), Image.Transform.AFFINE, shift, Image.Resampling.BILINEAR)
-    )
+    return np.asarray(image.transform((width + 2 * pad, height), Image.Transform.AFFINE, shift, method))
 
 
-def widened(ink: Pixels) -> Pixels:
-    """Bring thin strokes to the width that MNIST's have, in proportion to ``HEIGHT``; see ``form.thickened``."""
+def widening_of(ink: Pixels) -> int:
+    """Return how many steps bring thin strokes to the width that MNIST's have; see ``form.thickened``."""
     wanted = STROKE_WIDTH * HEIGHT / DIGIT_SIDE
-    steps = min(round((wanted - stroke_width(ink)) / 2), MOST_WIDENED)
+    return max(0, min(round((wanted - stroke_width(ink)) / 2), MOST_WIDENED))
+
+
+def widened(ink: Pixels, steps: int) -> Pixels:
+    """Let strokes grow by so many pixels to each side, for which there is room."""
     for step in range(steps):
         ink = dilated(ink, diagonally=step % 2 == 0)
     return ink
@@ -229,6 +232,12 @@ def cuts_of(ink: Pixels) -> list[int]:
             abs(column - cut) >= CUT_DISTANCE * HEIGHT for cut in cuts
         ):
             cuts.append(column)
+    if width >= WIDE * HEIGHT:
+        for column in sorted(
+            np.arange(least, width - least).astype(int).tolist(), key=lambda one: smooth[one]
+        ):
+            if all(abs(column - cut) >= FILL * HEIGHT for cut in cuts):
+                cuts.append(column)
     return sorted(cuts[:MOST_CUTS])
 
 
