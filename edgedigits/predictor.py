@@ -31,7 +31,7 @@ from edgedigits.margins import DEFAULT_MIN_MARGIN, lead_in_steps
 from edgedigits.numbers.reading import Reading
 from edgedigits.picture.levels import Pixels
 from edgedigits.picture.prepare import as_it_is, prepare
-from edgedigits.picture.reading import Picture, read_picture
+from edgedigits.picture.reading import Picture, picture_name, read_with_size
 from edgedigits.runtimes.onnx_session import open_session
 from edgedigits.shipped import default_model, named_model
 
@@ -190,22 +190,44 @@ class DigitPredictor:
         row = self.probabilities(self.prepare(picture)[np.newaxis])[0]
         return self.prediction(row)
 
-    def read(self, picture: Picture) -> Reading:
+    def read(
+        self,
+        picture: Picture,
+        *,
+        separators: bool = True,
+        digits: int | None = None,
+        pattern: str | None = None,
+    ) -> Reading:
         """Read the numbers in a picture: any number of digits, in any number of lines.
 
         Args:
             picture: as ``predict`` takes it.
+            separators: whether points, commas, dashes, slashes and colons are kept.
+            digits: how many each line has, 1 to 64, where that is known; lines with another number are left out.
+            pattern: in place of ``digits``, the form of each line: ``"dd.dd.dddd"``, ``d`` for a digit, and the
+                separators ``. , - / :`` and space, which are put where they are in the pattern.
 
         Returns:
-            No line where there is no digit.
+            No line where there is no digit. Boxes are in the picture's own pixels, upright.
 
         Raises:
             ImageError: the picture cannot be read.
-            ModelFileError: what the model answers are no probabilities.
+            ModelFileError: what the model answers are no probabilities, or its classes are no digits.
+            ArgumentError: the number of digits or the pattern is none, or both are given.
         """
+        from edgedigits.numbers.pattern import form_of
         from edgedigits.numbers.read import read_numbers
 
-        return read_numbers(read_picture(picture), self.probabilities)
+        form = form_of(digits=digits, pattern=pattern, separators=separators)
+        if self.metadata.labels != LABELS:
+            raise ModelFileError(
+                self.model, "its classes are no digits", "use predict, or read with a network of digits"
+            )
+        try:
+            gray, size = read_with_size(picture)
+        except ImageError as error:
+            raise type(error)(f"{picture_name(picture)}: {error}") from error
+        return form.of(read_numbers(gray, self.probabilities)).at(size)
 
     def prediction(self, row: npt.NDArray[np.float32]) -> Prediction:
         """Build a prediction from one row, shape (10,), of what ``probabilities`` returns.

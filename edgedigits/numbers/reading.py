@@ -1,6 +1,6 @@
 """What was read in a picture of numbers: lines of digits and separators, each with its place."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -15,13 +15,22 @@ class Box(NamedTuple):
     right: int
     bottom: int
 
+    def scaled(self, across: float, down: float) -> "Box":
+        """Return the box in a picture so many times as wide and high, rounded to whole pixels."""
+        return Box(
+            round(self.left * across),
+            round(self.top * down),
+            round(self.right * across),
+            round(self.bottom * down),
+        )
+
 
 @dataclass(frozen=True)
 class Sign:
     """A digit or a separator."""
 
     text: str
-    """One character: a digit, or one of ``. , - / :``."""
+    """One character: a digit, or one of ``. , - / :``; a space where a pattern has one."""
     box: Box
     """Where it stands."""
     confidence: float
@@ -89,6 +98,17 @@ class Reading:
     """From top to bottom, those beside each other from left to right; none where there is no digit."""
     size: tuple[int, int]
     """Width and height of the picture, upright, in pixels: what the boxes are in."""
+
+    def at(self, size: tuple[int, int]) -> "Reading":
+        """Return the same of a picture of another size, width and height: the boxes are scaled."""
+        if size == self.size:
+            return self
+        across, down = (new / old for new, old in zip(size, self.size, strict=True))
+        lines = tuple(
+            Line(tuple(replace(sign, box=sign.box.scaled(across, down)) for sign in line.signs))
+            for line in self.lines
+        )
+        return Reading(lines, size)
 
     @property
     def text(self) -> str:

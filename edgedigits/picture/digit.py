@@ -185,7 +185,7 @@ def check_alone(finding: Finding) -> None:
         places = ", ".join(f"{100 * middle:.0f}" for middle in finding.digits)
         raise no_digit(
             f"there are {len(finding.digits)} parts of a digit's size beside each other, at {places} % of the width; "
-            "cut out one digit"
+            "cut out one digit, or read them all with `edgedigits read`"
         )
 
 

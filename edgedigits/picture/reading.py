@@ -17,7 +17,7 @@ from PIL import Image, UnidentifiedImageError
 from edgedigits.errors import ImageError, ImageFileError, ImageNotFoundError, ImageTypeError
 from edgedigits.files import read_file
 from edgedigits.picture import limits
-from edgedigits.picture.gray import gray_of_array, gray_of_image
+from edgedigits.picture.gray import gray_of_array, gray_of_image, single, upright_size
 from edgedigits.picture.levels import Pixels
 from edgedigits.picture.limits import (
     DETAIL_SIDE,
@@ -96,16 +96,30 @@ def read_picture(picture: Picture) -> Pixels:
     Raises:
         ImageError: it cannot be read. The message does not name the picture.
     """
+    return read_with_size(picture)[0]
+
+
+def read_with_size(picture: Picture) -> tuple[Pixels, tuple[int, int]]:
+    """Read any picture as gray levels, and say how large it is itself.
+
+    Returns:
+        What ``read_picture`` returns; width and height of the picture, upright.
+
+    Raises:
+        ImageError: it cannot be read. The message does not name the picture.
+    """
     if isinstance(picture, memoryview) and picture.ndim > 1:
-        return gray_of_array(np.asarray(picture))
+        picture = np.asarray(picture)
     if isinstance(picture, np.ndarray):
-        return gray_of_array(picture)
+        levels = single(picture)
+        return gray_of_array(levels), (levels.shape[1], levels.shape[0])
     try:
         with _PILLOW_QUIET:
             if isinstance(picture, Image.Image):
-                return gray_of_image(picture)
-            with decode(read_bytes(picture)) as image:
-                return gray_of_image(image)
+                return gray_of_image(picture), upright_size(picture, picture.size)
+            with opened(read_bytes(picture)) as image:
+                size = image.size
+                return gray_of_image(drafted(image)), upright_size(image, size)
     except Image.DecompressionBombError as error:
         raise ImageError(too_large("more than Pillow allows")) from error
     except UnidentifiedImageError as error:
@@ -191,6 +205,18 @@ def decode(data: bytes) -> Image.Image:
 
     A large JPEG is asked for at a fraction of its size, which its format gives almost for nothing.
     """
+    return drafted(opened(data))
+
+
+def drafted(image: Image.Image) -> Image.Image:
+    """Ask a large JPEG for a fraction of its size."""
+    if image.width * image.height > DRAFT_PIXELS:
+        image.draft(image.mode, (DETAIL_SIDE // 2, DETAIL_SIDE // 2))
+    return image
+
+
+def opened(data: bytes) -> Image.Image:
+    """Open the bytes of a picture file at its own size."""
     from edgedigits.picture.containers import check_container, check_room_of_webp
 
     if not data:
@@ -212,8 +238,6 @@ def decode(data: bytes) -> Image.Image:
     check_size(image.size, MAX_JPEG_PIXELS if kind == "JPEG" else MAX_PIXELS)
     if kind == "JPEG" and image.width * image.height * scans > MAX_SCANNED_PIXELS:
         raise ImageError(f"cannot be read: {scans:,} passes over its pixels; save it again")
-    if image.width * image.height > DRAFT_PIXELS:
-        image.draft(image.mode, (DETAIL_SIDE // 2, DETAIL_SIDE // 2))
     return image
 
 
