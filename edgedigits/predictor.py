@@ -31,7 +31,7 @@ from edgedigits.margins import DEFAULT_MIN_MARGIN, lead_in_steps
 from edgedigits.numbers.reading import Reading
 from edgedigits.picture.levels import Pixels
 from edgedigits.picture.prepare import as_it_is, prepare
-from edgedigits.picture.reading import Picture, picture_name, read_with_size
+from edgedigits.picture.reading import Picture, picture_name, read_sized
 from edgedigits.runtimes.onnx_session import open_session
 from edgedigits.shipped import default_model, named_model
 
@@ -202,32 +202,33 @@ class DigitPredictor:
 
         Args:
             picture: as ``predict`` takes it.
-            separators: whether points, commas, dashes, slashes and colons are kept.
-            digits: how many each line has, 1 to 64, where that is known; lines with another number are left out.
-            pattern: in place of ``digits``, the form of each line: ``"dd.dd.dddd"``, ``d`` for a digit, and the
-                separators ``. , - / :`` and space, which are put where they are in the pattern.
+            separators: whether points, commas, dashes, slashes and colons between digits are kept.
+            digits: how many digits each line has, 1 to 64; by default any number.
+            pattern: in place of ``digits``, the form of each line, ``"dd.dd.dddd"``: ``d`` for a digit, and separators,
+                one of ``. , - / :`` or a space, which are put where they are in the form.
 
         Returns:
-            No line where there is no digit. Boxes are in the picture's own pixels, upright.
+            No line where there is no digit, or none of so many.
 
         Raises:
-            ImageError: the picture cannot be read.
-            ModelFileError: what the model answers are no probabilities, or its classes are no digits.
             ArgumentError: the number of digits or the pattern is none, or both are given.
+            ImageError: the picture cannot be read, or shows too many marks.
+            ModelFileError: what the model answers are no probabilities, or its classes are no digits.
         """
         from edgedigits.numbers.pattern import form_of
-        from edgedigits.numbers.read import read_numbers
+        from edgedigits.numbers.read import Asked, read_numbers
 
         form = form_of(digits=digits, pattern=pattern, separators=separators)
         if self.metadata.labels != LABELS:
             raise ModelFileError(
                 self.model, "its classes are no digits", "use predict, or read with a network of digits"
             )
+        asked = Asked(self.min_margin, form.digits, separators)
         try:
-            gray, size = read_with_size(picture)
+            gray, size = read_sized(picture)
+            return form.of(read_numbers(gray, size, self.probabilities, asked))
         except ImageError as error:
             raise type(error)(f"{picture_name(picture)}: {error}") from error
-        return form.of(read_numbers(gray, self.probabilities)).at(size)
 
     def prediction(self, row: npt.NDArray[np.float32]) -> Prediction:
         """Build a prediction from one row, shape (10,), of what ``probabilities`` returns.

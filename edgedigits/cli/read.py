@@ -170,14 +170,14 @@ def read_numbers(
 ) -> "Reading":
     """Return what is in a picture, drawn where asked. An error that was found on the way to it is raised."""
     from edgedigits.native_output import discarded_native_output
-    from edgedigits.picture.reading import picture_name, read_with_size
+    from edgedigits.picture.reading import picture_name, read_sized
 
     if isinstance(picture, ImageError):
         raise picture
     try:
         # Decoded here, so that what is drawn on is what was read: standard input comes once.
         with discarded_native_output():
-            gray, size = read_with_size(picture)
+            gray, size = read_sized(picture)
     except ImageError as error:
         raise type(error)(f"{picture_name(picture)}: {error}") from error
     reading = predictor.read(gray, **known._asdict()).at(size)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from edgedigits.numbers.reading import Box
-from edgedigits.picture.components import Components, Mask, connected_components
+from edgedigits.picture.components import Components, Integers, Mask, connected_components
 from edgedigits.picture.form import DIGIT_SIDE, STROKE_WIDTH, dilated
 from edgedigits.picture.levels import Pixels, stroke_width
 from edgedigits.picture.scaling import scaled_size
@@ -34,6 +34,8 @@ SMALL_HEIGHT, SMALL_WIDTH = 0.4, 0.5
 """Sides below which a part is a point, or a piece of a broken digit."""
 DASH_HEIGHT = 0.35
 """Height below which a part that is wider than it is high is a dash, or the stroke of a 5."""
+STRAIGHT = 0.06
+"""How far a straight stroke's pixels are from its middle, in the root of the mean square, at most."""
 CUT_WIDTH = 0.55
 """Width from which on a part is cut."""
 CUT_INK = 0.35
@@ -59,6 +61,8 @@ class Piece(NamedTuple):
     """Number of the connected part that it is, or was cut from."""
     is_small: bool
     """Whether it is no digit by itself: a point, a dash, a stroke of a broken digit."""
+    tilt: float
+    """Of one straight stroke: columns to the right per row up; 0 of anything else."""
 
     @property
     def middle(self) -> float:
@@ -185,7 +189,8 @@ def _pieces(ink: Pixels, parts: Components) -> tuple[Ids, tuple[Piece, ...]]:
                 top + int(rows.max()) + 1,
             )
             inner = inside[box.top - top : box.bottom - top, box.left - left : box.right - left]
-            found.append((Piece(box, len(rows), int(number), is_small), inner))
+            tilt = 0.0 if is_small or cuts else _tilt(rows, columns)
+            found.append((Piece(box, len(rows), int(number), is_small, tilt), inner))
     found.sort(key=lambda one: one[0].middle)
     for index, (piece, mask) in enumerate(found):
         box = piece.box
@@ -203,6 +208,14 @@ def _mask_of(parts: Components, number: int) -> Mask:
     ):
         mask[row, start:stop] = True
     return mask
+
+
+def _tilt(rows: Integers, columns: Integers) -> float:
+    """Return the tilt of a straight stroke with pixels at these places; 0 where they are none."""
+    down, across = rows - rows.mean(), columns - columns.mean()
+    slope = float(down @ across) / max(float(down @ down), 1.0)
+    away = across - slope * down
+    return -slope if float(np.sqrt((away * away).mean())) < STRAIGHT * HEIGHT else 0.0
 
 
 def _is_small(height: int, width: int) -> bool:

@@ -1,5 +1,6 @@
 """What was read in a picture of numbers: lines of digits and separators, each with its place."""
 
+import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
@@ -14,15 +15,6 @@ class Box(NamedTuple):
     top: int
     right: int
     bottom: int
-
-    def scaled(self, across: float, down: float) -> "Box":
-        """Return the box in a picture so many times as wide and high, rounded to whole pixels."""
-        return Box(
-            round(self.left * across),
-            round(self.top * down),
-            round(self.right * across),
-            round(self.bottom * down),
-        )
 
 
 @dataclass(frozen=True)
@@ -100,15 +92,20 @@ class Reading:
     """Width and height of the picture, upright, in pixels: what the boxes are in."""
 
     def at(self, size: tuple[int, int]) -> "Reading":
-        """Return the same of a picture of another size, width and height: the boxes are scaled."""
-        if size == self.size:
-            return self
+        """Return the same of a picture of another size, width and height: the boxes are scaled, and cut to it."""
         across, down = (new / old for new, old in zip(size, self.size, strict=True))
-        lines = tuple(
-            Line(tuple(replace(sign, box=sign.box.scaled(across, down)) for sign in line.signs))
-            for line in self.lines
-        )
-        return Reading(lines, size)
+
+        def scaled(sign: Sign) -> Sign:
+            left, top, right, bottom = sign.box
+            box = Box(
+                max(0, int(left * across)),
+                max(0, int(top * down)),
+                min(size[0], math.ceil(right * across)),
+                min(size[1], math.ceil(bottom * down)),
+            )
+            return replace(sign, box=box)
+
+        return Reading(tuple(Line(tuple(map(scaled, line.signs))) for line in self.lines), size)
 
     @property
     def text(self) -> str:

@@ -17,7 +17,7 @@ from PIL import Image, UnidentifiedImageError
 from edgedigits.errors import ImageError, ImageFileError, ImageNotFoundError, ImageTypeError
 from edgedigits.files import read_file
 from edgedigits.picture import limits
-from edgedigits.picture.gray import gray_of_array, gray_of_image, single, upright_size
+from edgedigits.picture.gray import gray_of_array, gray_of_image, picture_in, upright_size
 from edgedigits.picture.levels import Pixels
 from edgedigits.picture.limits import (
     DETAIL_SIDE,
@@ -96,30 +96,16 @@ def read_picture(picture: Picture) -> Pixels:
     Raises:
         ImageError: it cannot be read. The message does not name the picture.
     """
-    return read_with_size(picture)[0]
-
-
-def read_with_size(picture: Picture) -> tuple[Pixels, tuple[int, int]]:
-    """Read any picture as gray levels, and say how large it is itself.
-
-    Returns:
-        What ``read_picture`` returns; width and height of the picture, upright.
-
-    Raises:
-        ImageError: it cannot be read. The message does not name the picture.
-    """
     if isinstance(picture, memoryview) and picture.ndim > 1:
-        picture = np.asarray(picture)
+        return gray_of_array(np.asarray(picture))
     if isinstance(picture, np.ndarray):
-        levels = single(picture)
-        return gray_of_array(levels), (levels.shape[1], levels.shape[0])
+        return gray_of_array(picture)
     try:
         with _PILLOW_QUIET:
             if isinstance(picture, Image.Image):
-                return gray_of_image(picture), upright_size(picture, picture.size)
-            with opened(read_bytes(picture)) as image:
-                size = image.size
-                return gray_of_image(drafted(image)), upright_size(image, size)
+                return gray_of_image(picture)
+            with decode(read_bytes(picture)) as image:
+                return gray_of_image(image)
     except Image.DecompressionBombError as error:
         raise ImageError(too_large("more than Pillow allows")) from error
     except UnidentifiedImageError as error:
@@ -131,6 +117,30 @@ def read_with_size(picture: Picture) -> tuple[Pixels, tuple[int, int]]:
         raise ImageError(
             f"cannot be read: {reason}; if the file is damaged or cut off, save it again"
         ) from error
+
+
+def read_sized(picture: Picture) -> tuple[Pixels, tuple[int, int]]:
+    """Read any picture as ``read_picture`` does; also return its own width and height, upright.
+
+    Raises:
+        ImageError: it cannot be read. The message does not name the picture.
+    """
+    if isinstance(picture, (np.ndarray, memoryview)) and not (
+        isinstance(picture, memoryview) and picture.ndim == 1
+    ):
+        gray = read_picture(picture)
+        height, width = picture_in(np.asarray(picture)).shape[:2]
+        return gray, (width, height)
+    source = picture if isinstance(picture, Image.Image) else read_bytes(picture)
+    gray = read_picture(source)
+    try:
+        with _PILLOW_QUIET:
+            if isinstance(source, Image.Image):
+                return gray, upright_size(source)
+            with decode(source, whole=True) as image:
+                return gray, upright_size(image)
+    except _DECODE_ERRORS as error:
+        raise ImageError(f"cannot be read: {error}; save it again") from error
 
 
 def read_bytes(
@@ -200,23 +210,12 @@ def _path_text(path: "str | os.PathLike[Any]") -> str:
         raise ImageTypeError(f"cannot be read: expected a path, got {_type(path)}, which is none") from error
 
 
-def decode(data: bytes) -> Image.Image:
+def decode(data: bytes, *, whole: bool = False) -> Image.Image:
     """Open the bytes of a picture file, whatever its suffix says. Pixels are not decoded yet.
 
-    A large JPEG is asked for at a fraction of its size, which its format gives almost for nothing.
+    A large JPEG is asked for at a fraction of its size, which its format gives almost for nothing, unless it is wanted
+    whole.
     """
-    return drafted(opened(data))
-
-
-def drafted(image: Image.Image) -> Image.Image:
-    """Ask a large JPEG for a fraction of its size."""
-    if image.width * image.height > DRAFT_PIXELS:
-        image.draft(image.mode, (DETAIL_SIDE // 2, DETAIL_SIDE // 2))
-    return image
-
-
-def opened(data: bytes) -> Image.Image:
-    """Open the bytes of a picture file at its own size."""
     from edgedigits.picture.containers import check_container, check_room_of_webp
 
     if not data:
@@ -238,6 +237,8 @@ def opened(data: bytes) -> Image.Image:
     check_size(image.size, MAX_JPEG_PIXELS if kind == "JPEG" else MAX_PIXELS)
     if kind == "JPEG" and image.width * image.height * scans > MAX_SCANNED_PIXELS:
         raise ImageError(f"cannot be read: {scans:,} passes over its pixels; save it again")
+    if image.width * image.height > DRAFT_PIXELS and not whole:
+        image.draft(image.mode, (DETAIL_SIDE // 2, DETAIL_SIDE // 2))
     return image
 
 
