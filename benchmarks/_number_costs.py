@@ -23,11 +23,14 @@ AMOUNT_SIZE = (180, 45)
 
 READ_ONE = """
 import sys, time
-from edgedigits import DigitPredictor
+from edgedigits import DigitPredictor, ImageError
 from edgedigits.measuring.cold_start import peak_mib
 predictor = DigitPredictor(sys.argv[1])
 start = time.perf_counter()
-lines = len(predictor.read(sys.argv[2]).lines)
+try:
+    lines = len(predictor.read(sys.argv[2]).lines)
+except ImageError:
+    lines = -1
 print(time.perf_counter() - start, peak_mib(), lines)
 """
 
@@ -69,7 +72,8 @@ def keep_bounds(digits: Digits, model: Path) -> Part:
             command = [sys.executable, "-c", READ_ONE, str(model), str(path)]
             done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
             seconds, peak, lines = map(float, done.stdout.split())
-            print(f"{name:30} {seconds:6.2f} s   {peak:6.0f} MiB   {lines:.0f} lines", flush=True)
+            shown = "refused" if lines < 0 else f"{lines:.0f} lines"
+            print(f"{name:30} {seconds:6.2f} s   {peak:6.0f} MiB   {shown}", flush=True)
             results[name] = {"seconds": seconds, "peak_mib": peak, "lines": lines}
     return results, {
         "longest, seconds": (max(row["seconds"] for row in results.values()), MOST_SECONDS),

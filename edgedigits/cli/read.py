@@ -144,11 +144,15 @@ def drawer(out: Path, images: tuple[str, ...]) -> "Callable[[str, Pixels], None]
     """
     paths = [Path(image) for image in images if image != STANDARD_INPUT]
     folders = [path if path.is_dir() else path.parent for path in paths]
-    if out.suffix.lower() not in PICTURE_SUFFIXES or out.is_dir():
+    if out.suffix.lower() not in PICTURE_SUFFIXES:
         _check_place(out, folders, "the pictures are in it; name another folder")
         return PictureFolder(out).save
     if out.suffix.lower() != DRAWN_SUFFIX:
         raise click.UsageError(f"--boxes: expected a name that ends in .png, or a folder, got {out}")
+    if out.is_dir():
+        raise click.UsageError(
+            f"--boxes: {out} is a folder; name one that does not end like a picture, or a file"
+        )
     if len(images) > 1 or any(path.is_dir() for path in paths):
         raise click.UsageError(f"--boxes: {out} takes one picture; name a folder for several")
     _check_place(out, paths, "is the picture itself; name another file")
