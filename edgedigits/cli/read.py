@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from edgedigits.cli.options import echo_json, json_option, read_margin
+from edgedigits.cli.options import echo_json, json_option, read_margin, read_pattern
 from edgedigits.cli.pictures import (
     NOT_SURE,
     STANDARD_INPUT,
@@ -14,7 +14,7 @@ from edgedigits.cli.pictures import (
     save_picture,
 )
 from edgedigits.cli.terminal import complain, echo
-from edgedigits.errors import ArgumentError, ImageError
+from edgedigits.errors import ImageError
 from edgedigits.file_names import PICTURE_SUFFIXES
 from edgedigits.printable import printable
 
@@ -36,18 +36,6 @@ class Known(NamedTuple):
     separators: bool
     digits: int | None
     pattern: str | None
-
-
-def read_pattern(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
-    """Check a pattern; what is none is wrong usage."""
-    from edgedigits.numbers.pattern import pattern_of
-
-    if value is not None:
-        try:
-            pattern_of(value)
-        except ArgumentError as error:
-            raise click.BadParameter(str(error).removeprefix("pattern: "), ctx, param) from error
-    return value
 
 
 @click.command(short_help="Read the numbers in pictures.")

@@ -106,6 +106,11 @@ class Form:
     separators: bool = True
     """Whether they are kept."""
 
+    def as_object(self) -> dict[str, object]:
+        """Return the form as records keep it."""
+        pattern = None if self.pattern is None else self.pattern.text
+        return {"digits": self.digits, "pattern": pattern, "separators": self.separators}
+
     def of(self, reading: Reading) -> Reading:
         """Return a reading with lines of this form; those with another number of digits are left out."""
         return replace(reading, lines=tuple(map(self._line, filter(self._fits, reading.lines))))
