@@ -33,10 +33,12 @@ SMALL_COST = 0.0
 """Of a small piece that is left out: points and dashes are expected."""
 LARGE_COST = 2.0
 """Of a piece that is left out, for each stroke of a digit's height, four pixels wide."""
-SLASH_TILT, SLASH_COST = 0.3, 0.8
-"""Tilt of a stroke from which on it may be a slash, and what it costs to take it for one."""
+SLASH_TILT = 0.05
+"""Tilt of a straight stroke from which on it may be a slash."""
 CERTAIN = 4
 """Power of a candidate's probability by which it counts in the height and foot of the line's digits."""
+STROKE_WEIGHT = 0.01
+"""Of a straight stroke in these, in that of others."""
 WAYS = 3
 """Best ways that are kept at each piece."""
 SECOND = 1e-3
@@ -87,6 +89,7 @@ def best_ways(
     strip: Strip,
     candidates: list[Candidate],
     probabilities: npt.NDArray[np.float32],
+    slash: float,
     digits: int | None = None,
 ) -> list[Way]:
     """Return the ways of least cost that read differently, the best first, at most ``WAYS``.
@@ -95,17 +98,21 @@ def best_ways(
         strip: the line.
         candidates: of it, at least one.
         probabilities: of each candidate, for each digit; (n, 10).
+        slash: height of a slash, in that of the line's digits, at least.
         digits: how many there have to be; None for any number.
 
     Returns:
         None at all where no way has so many digits.
     """
-    edges = _edges(strip, candidates, probabilities)
+    measures = measures_of(strip, candidates, probabilities)
+    edges = _edges(strip, candidates, probabilities, measures)
     start = Way(0.0, "", None, None)
     places: list[dict[int, list[Way]]] = [{0: [start]}]
     for place, piece in enumerate(strip.pieces):
         found: dict[int, list[Way]] = {}
-        _extend(found, places[place], Step(place, place, None, None), _left_out(piece), digits)
+        _extend(
+            found, places[place], Step(place, place, None, None), _left_out(piece, measures, slash), digits
+        )
         for step, cost in edges[place]:
             _extend(found, places[step.first], step, cost, digits)
         places.append({count: _best(ways) for count, ways in found.items()})
@@ -136,15 +143,24 @@ def _best(ways: list[Way]) -> list[Way]:
     return kept
 
 
-def _left_out(piece: Piece) -> float:
+def is_slash(piece: Piece, measures: Measures, least: float) -> bool:
+    """Tell whether a piece is a straight stroke, tilted and at least so many times as high as the line's digits."""
+    height = (piece.box.bottom - piece.box.top) / measures.height
+    return piece.tilt is not None and piece.tilt >= SLASH_TILT and height >= least
+
+
+def _left_out(piece: Piece, measures: Measures, slash: float) -> float:
     """Return what it costs that a piece is no part of a digit."""
-    if piece.tilt >= SLASH_TILT:
-        return SLASH_COST
+    if is_slash(piece, measures, slash):
+        return 0.0
     return SMALL_COST if piece.is_small else LARGE_COST * piece.area / (4 * HEIGHT)
 
 
 def _edges(
-    strip: Strip, candidates: list[Candidate], probabilities: npt.NDArray[np.float32]
+    strip: Strip,
+    candidates: list[Candidate],
+    probabilities: npt.NDArray[np.float32],
+    measures: Measures,
 ) -> list[list[tuple[Step, float]]]:
     """Return by the last piece what may be a digit, and what it costs."""
     boxes = np.array([candidate.box for candidate in candidates], np.float64) / HEIGHT
@@ -152,7 +168,7 @@ def _edges(
     width, height = right - left, bottom - top
     ranked = probabilities.argsort(axis=1)[:, :-3:-1]
     first, second = np.take_along_axis(probabilities, ranked, axis=1).astype(np.float64).T
-    usual, foot = (side / HEIGHT for side in measures_of(candidates, probabilities))
+    usual, foot = (side / HEIGHT for side in measures)
     shape = DIGIT_COST + LOW_COST * np.maximum(0, LOW - height / usual)
     shape += WIDE_COST * np.maximum(0, width / usual - WIDE)
     shape += ASTRAY_COST * np.maximum(0, np.abs(bottom - foot) / usual - ASTRAY)
@@ -167,11 +183,20 @@ def _edges(
     return edges
 
 
-def measures_of(candidates: list[Candidate], probabilities: npt.NDArray[np.float32]) -> Measures:
-    """Return how high the digits of a line are, and where they stand: medians, the certain ones before all."""
+def measures_of(
+    strip: Strip, candidates: list[Candidate], probabilities: npt.NDArray[np.float32]
+) -> Measures:
+    """Return how high the digits of a line are, and where they stand: medians, the certain ones before all.
+
+    Straight strokes, which may be slashes, count only where there is nothing else.
+    """
     boxes = np.array([candidate.box for candidate in candidates], np.float64)
     height = boxes[:, 3] - boxes[:, 1]
     weight = probabilities.max(axis=1).astype(np.float64) ** CERTAIN * height
+    is_stroke = np.array(
+        [strip.pieces[one.first].tilt is not None and one.first == one.last for one in candidates]
+    )
+    weight = np.where(is_stroke, STROKE_WEIGHT * weight, weight)
     return Measures(_weighted_median(height, weight), _weighted_median(boxes[:, 3], weight))
 
 

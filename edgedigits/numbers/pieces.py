@@ -61,8 +61,8 @@ class Piece(NamedTuple):
     """Number of the connected part that it is, or was cut from."""
     is_small: bool
     """Whether it is no digit by itself: a point, a dash, a stroke of a broken digit."""
-    tilt: float
-    """Of one straight stroke: columns to the right per row up; 0 of anything else."""
+    tilt: float | None
+    """Of one straight stroke, as it was written: columns to the right per row up; None of anything else."""
 
     @property
     def middle(self) -> float:
@@ -125,7 +125,7 @@ def strip_of(levels: Pixels, height: float, origin: tuple[float, float]) -> Stri
     even = np.pad(np.asarray(Image.fromarray(levels).resize(size, method)), MARGIN)
     slant = UPRIGHTED * slant_of(even)
     upright = sheared(even, slant)
-    ids, pieces = _pieces(upright, connected_components(upright > INK_LEVEL))
+    ids, pieces = _pieces(upright, connected_components(upright > INK_LEVEL), slant)
     return Strip(upright, ids, pieces, widening_of(upright), slant, ratio, origin)
 
 
@@ -166,7 +166,7 @@ def widened(ink: Pixels, steps: int) -> Pixels:
     return ink
 
 
-def _pieces(ink: Pixels, parts: Components) -> tuple[Ids, tuple[Piece, ...]]:
+def _pieces(ink: Pixels, parts: Components, slant: float) -> tuple[Ids, tuple[Piece, ...]]:
     """Part what is connected further, where digits may touch."""
     is_speck = parts.area < (SPECK * HEIGHT) ** 2
     ids: Ids = np.where(parts.mask(is_speck), np.int16(SPECKS), np.int16(PAPER))
@@ -189,7 +189,9 @@ def _pieces(ink: Pixels, parts: Components) -> tuple[Ids, tuple[Piece, ...]]:
                 top + int(rows.max()) + 1,
             )
             inner = inside[box.top - top : box.bottom - top, box.left - left : box.right - left]
-            tilt = 0.0 if is_small or cuts else _tilt(rows, columns)
+            tilt = None if is_small or cuts else _tilt(rows, columns)
+            if tilt is not None:
+                tilt += slant
             found.append((Piece(box, len(rows), int(number), is_small, tilt), inner))
     found.sort(key=lambda one: one[0].middle)
     for index, (piece, mask) in enumerate(found):
@@ -210,12 +212,12 @@ def _mask_of(parts: Components, number: int) -> Mask:
     return mask
 
 
-def _tilt(rows: Integers, columns: Integers) -> float:
-    """Return the tilt of a straight stroke with pixels at these places; 0 where they are none."""
+def _tilt(rows: Integers, columns: Integers) -> float | None:
+    """Return the tilt of a straight stroke with pixels at these places; None where they are none."""
     down, across = rows - rows.mean(), columns - columns.mean()
     slope = float(down @ across) / max(float(down @ down), 1.0)
     away = across - slope * down
-    return -slope if float(np.sqrt((away * away).mean())) < STRAIGHT * HEIGHT else 0.0
+    return -slope if float(np.sqrt((away * away).mean())) < STRAIGHT * HEIGHT else None
 
 
 def _is_small(height: int, width: int) -> bool:

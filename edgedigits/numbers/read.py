@@ -8,6 +8,7 @@ best_ways       in ``path.py``: which of them are digits
 separator_of    in ``separators.py``: what stands between two of them
 """
 
+import re
 from collections.abc import Callable
 from itertools import groupby
 from typing import NamedTuple
@@ -19,8 +20,8 @@ from edgedigits.margins import LARGEST_STEP, STEPS, lead_in_steps
 from edgedigits.numbers.candidates import Candidate, candidates_of, images_of
 from edgedigits.numbers.ink import ink_of
 from edgedigits.numbers.lines import LineInk, lines_of
-from edgedigits.numbers.path import Step, Way, best_ways, measures_of
-from edgedigits.numbers.pieces import Strip, strip_of
+from edgedigits.numbers.path import Measures, Step, best_ways, is_slash, measures_of
+from edgedigits.numbers.pieces import Piece, Strip, strip_of
 from edgedigits.numbers.reading import Line, Reading, Sign
 from edgedigits.numbers.separators import separator_of
 from edgedigits.picture.levels import Pixels
@@ -30,6 +31,23 @@ Probabilities = Callable[[Pixels], Answers]
 
 LEAST_CERTAIN = 0.5
 """Mean probability of a line's digits, at least; of less, it is none."""
+
+
+SLASH, SLASH_IN_DATE, DATE_SLASHES = 1.35, 1.05, 2
+"""Height of a slash, in that of its line's digits, at least: any, and those of a date, of which there are so many. A 1
+may be as high."""
+DAYS, MONTHS = 31, 12
+_DATE = re.compile(r"(\d\d?)/(\d\d?)/(?:\d\d|\d{4})|\d{4}/(\d\d?)/(\d\d?)")
+
+
+class Parted(NamedTuple):
+    """A line in pieces, and what the network says of them."""
+
+    strip: Strip
+    candidates: list[Candidate]
+    answers: Answers
+    """(n, 10), of each candidate."""
+    measures: Measures
 
 
 class Asked(NamedTuple):
@@ -69,41 +87,58 @@ def _read(line: LineInk, probabilities: Probabilities, asked: Asked) -> Line | N
     if not candidates:
         return None
     answers = probabilities(images_of(strip, candidates))
-    ways = best_ways(strip, candidates, answers, asked.digits)
+    parted = Parted(strip, candidates, answers, measures_of(strip, candidates, answers))
+    slashes = sum(is_slash(piece, parted.measures, SLASH_IN_DATE) for piece in strip.pieces)
+    found = _best(parted, SLASH_IN_DATE, asked) if slashes == DATE_SLASHES else None
+    if found is None or not is_date(found.text):
+        found = _best(parted, SLASH, asked)
+    if found is None or sum(sign.confidence for sign in found.digits) < LEAST_CERTAIN * len(found.digits):
+        return None
+    return found if asked.separators else Line(found.digits)
+
+
+def is_date(text: str) -> bool:
+    """Tell whether a text is a date with slashes: 31/12/25, 12/31/2025, 2025/12/31."""
+    match = _DATE.fullmatch(text)
+    if match is None:
+        return False
+    low, high = sorted(int(number) for number in match.groups() if number is not None)
+    return 1 <= low <= MONTHS and 1 <= high <= DAYS
+
+
+def _best(parted: Parted, slash: float, asked: Asked) -> Line | None:
+    """Return the best way through a line, where slashes have so many times the height of its digits at least."""
+    ways = best_ways(parted.strip, parted.candidates, parted.answers, slash, asked.digits)
     if not ways or not ways[0].text:
         return None
-    found = Line(tuple(_signs(strip, candidates, answers, ways, asked)))
-    certain = sum(sign.confidence for sign in found.digits) / len(found.digits)
-    return found if certain >= LEAST_CERTAIN else None
-
-
-def _signs(
-    strip: Strip, candidates: list[Candidate], answers: Answers, ways: list[Way], asked: Asked
-) -> list[Sign]:
-    """Return the digits of the best way, and what separates them."""
     lead = _lead(ways[1].cost - ways[0].cost) if len(ways) > 1 else LARGEST_STEP
-    measures = measures_of(candidates, answers)
     signs: list[Sign] = []
     between: list[Sign] = []
     for is_digit, steps in groupby(ways[0].steps(), lambda step: step.digit is not None):
         if is_digit:
-            signs += [*between, *(_digit(strip, step, answers, lead, asked.min_margin) for step in steps)]
+            signs += [*between, *(_digit(parted, step, lead, asked.min_margin) for step in steps)]
             between = []
-        elif signs and asked.separators:
-            pieces = [strip.pieces[step.first] for step in steps]
-            found = separator_of(pieces, measures)
-            if found is not None:
-                text, parts = found
-                places = [strip.pieces.index(piece) for piece in parts]
-                box = strip.box_in_picture(min(places), max(places))
-                between = [Sign(text, box, 1.0, LARGEST_STEP, asked.min_margin <= LARGEST_STEP)]
-    return signs
+        elif signs:
+            pieces = [parted.strip.pieces[step.first] for step in steps]
+            between = _separator(parted, pieces, slash, asked.min_margin)
+    return Line(tuple(signs))
 
 
-def _digit(strip: Strip, step: Step, answers: Answers, lead: int, min_margin: int) -> Sign:
-    row = answers[step.candidate]
+def _separator(parted: Parted, pieces: list[Piece], slash: float, min_margin: int) -> list[Sign]:
+    """Return what separates two digits, if anything does."""
+    found = separator_of(pieces, parted.measures, slash)
+    if found is None:
+        return []
+    text, parts = found
+    places = [parted.strip.pieces.index(piece) for piece in parts]
+    box = parted.strip.box_in_picture(min(places), max(places))
+    return [Sign(text, box, 1.0, LARGEST_STEP, min_margin <= LARGEST_STEP)]
+
+
+def _digit(parted: Parted, step: Step, lead: int, min_margin: int) -> Sign:
+    row = parted.answers[step.candidate]
     margin = min(lead, lead_in_steps(row.tolist()))
-    box = strip.box_in_picture(step.first, step.last)
+    box = parted.strip.box_in_picture(step.first, step.last)
     return Sign(str(step.digit), box, float(row[step.digit]), margin, margin >= min_margin)
 
 

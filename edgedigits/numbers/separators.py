@@ -1,6 +1,6 @@
 """What stands between two digits and is none: a point, a comma, a dash, a slash, a colon."""
 
-from edgedigits.numbers.path import SLASH_TILT, Measures
+from edgedigits.numbers.path import Measures, is_slash
 from edgedigits.numbers.pieces import Piece
 
 SEPARATORS = ".,-/:"
@@ -23,18 +23,19 @@ LARGEST_POINT = 0.4
 """Height of a point or comma, at most."""
 
 
-def separator_of(pieces: list[Piece], measures: Measures) -> tuple[str, list[Piece]] | None:
+def separator_of(pieces: list[Piece], measures: Measures, slash: float) -> tuple[str, list[Piece]] | None:
     """Tell what pieces between two digits are.
 
     Args:
         pieces: from left to right, at least one.
         measures: of the line's digits.
+        slash: height of a slash, in theirs, at least.
 
     Returns:
         The character and the pieces that make it up; None where they are litter.
     """
     for piece in pieces:
-        if piece.tilt >= SLASH_TILT:
+        if is_slash(piece, measures, slash):
             return "/", [piece]
     points = [piece for piece in pieces if _is_point(piece, measures)]
     low = [piece for piece in points if _middle(piece, measures) <= LOW_MIDDLE]
