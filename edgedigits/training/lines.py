@@ -35,10 +35,16 @@ MOST_NON_DIGITS = 1.5
 """Candidates that are no digit, for each that is one, at most."""
 DRAWN, DRAWN_AGAIN, FEWEST_DRAWN = 0.4, 10, 100
 """Share of a line's digits that are drawn; candidates for each one that is drawn, and how many are drawn at least."""
+GAPS, GAP_SHARES = ((0.08, 0.5), (-0.05, 0.15), (-0.3, 0.05)), (0.3, 0.3, 0.4)
+"""Gaps between the digits of a line, in their heights: apart, near, touching; and how many lines have them."""
+ALIKE = 0.25
+"""Share of the lines that end in digits of one kind, mostly zeros, as amounts do."""
 LITTER = 4
 """Strokes of a form's print in a line, at most."""
-FOREIGN = 255
-"""Owner of ink that belongs to no digit."""
+JOINT, FOREIGN = 254, 255
+"""Owners of ink that belongs to no digit: of strokes from one to the next, and of all else."""
+MOST_FOREIGN = 0.05
+"""Share of foreign ink in a digit, at most: a point beside it is to be told from it."""
 
 
 class Written(NamedTuple):
@@ -102,11 +108,18 @@ def _candidates(line: Written, generator: np.random.Generator) -> Iterator[tuple
         ids = strip.ids[rows, columns]
         inside = (ids >= candidate.first) & (ids <= candidate.last)
         counts = np.bincount(owners[rows, columns][inside & is_ink[rows, columns]], minlength=FOREIGN + 1)
-        owner = int(counts[1:FOREIGN].argmax()) + 1
-        share, purity = counts[owner] / max(1, totals[owner]), counts[owner] / max(1, counts.sum())
-        if share >= WHOLE and purity >= PURE:
+        owner = int(counts[1:JOINT].argmax()) + 1
+        share, purity, foreign = (
+            part / max(1, whole)
+            for part, whole in (
+                (counts[owner], totals[owner]),
+                (counts[owner], counts.sum()),
+                (counts[FOREIGN], counts.sum()),
+            )
+        )
+        if share >= WHOLE and purity >= PURE and foreign <= MOST_FOREIGN:
             digits.append((candidate, line.digits[owner - 1]))
-        elif share < BROKEN or purity < MIXED:
+        elif share < BROKEN or purity < MIXED or foreign > MOST_FOREIGN:
             others.append((candidate, NO_DIGIT))
     most = round(MOST_NON_DIGITS * max(1, len(digits)))
     chosen = generator.permutation(len(others))[:most]
@@ -131,11 +144,16 @@ def write(generator: np.random.Generator, images: Pixels, labels: npt.NDArray[np
     size, slant = uniform(*SIZES), normal(0.12, 0.2)
     pen = int(generator.choice([-1, 0, 0, 0, 1])) if size > 26 else int(generator.choice([0, 0, 0, 1]))
     chosen = generator.integers(len(images), size=count)
+    if generator.random() < ALIKE:
+        same = np.flatnonzero(labels == labels[chosen[-1]] if generator.random() < 0.5 else labels == 0)
+        chosen[count // 2 :] = (
+            generator.choice(same, count - count // 2) if len(same) else chosen[count // 2 :]
+        )
     drawn = [
         _digit(images[index], size * float(np.exp(normal(0, 0.13))), slant + normal(0, 0.06), pen, generator)
         for index in chosen
     ]
-    gap = size * float(generator.choice([uniform(0.08, 0.5), uniform(-0.05, 0.15), uniform(-0.2, 0.05)]))
+    gap = size * uniform(*GAPS[generator.choice(len(GAPS), p=GAP_SHARES)])
     height = round(2.2 * size) + 8
     levels = np.zeros((height, round(sum(one.shape[1] for one in drawn) + (count + 1) * size + 20)), np.uint8)
     owners = np.zeros_like(levels)
@@ -205,14 +223,16 @@ def _put(levels: Pixels, owners: Pixels, ink: Pixels, top: int, left: int, owner
     np.maximum(levels[rows, columns], ink, out=levels[rows, columns])
 
 
-def _stroke(levels: Pixels, owners: Pixels, ends: npt.NDArray[np.float64], radius: float) -> None:
+def _stroke(
+    levels: Pixels, owners: Pixels, ends: npt.NDArray[np.float64], radius: float, owner: int = FOREIGN
+) -> None:
     """Draw a straight stroke of ink that belongs to no digit, between two points (column, row)."""
     rows, columns = np.indices(levels.shape)
     (x, y), (dx, dy) = ends[0], ends[1] - ends[0]
     along = np.clip(((columns - x) * dx + (rows - y) * dy) / max(dx * dx + dy * dy, 1e-6), 0, 1)
     distance = np.hypot(columns - x - along * dx, rows - y - along * dy)
     ink = (np.clip(radius + 0.5 - distance, 0, 1) * PIXEL_MAX).astype(np.uint8)
-    _put(levels, owners, ink, 0, 0, FOREIGN)
+    _put(levels, owners, ink, 0, 0, owner)
 
 
 def _separate(
@@ -239,7 +259,7 @@ def _join(
     half = size * uniform(0.05, 0.25)
     heights = base - size * np.array([uniform(0.0, 1.0), uniform(0.3, 1.0)])
     ends = np.array([[middle - half, heights[0]], [middle + half, heights[1]]])
-    _stroke(levels, owners, ends, size * uniform(0.025, 0.05))
+    _stroke(levels, owners, ends, size * uniform(0.025, 0.05), JOINT)
 
 
 def _litter(levels: Pixels, owners: Pixels, size: float, generator: np.random.Generator) -> None:
