@@ -85,8 +85,6 @@ def pattern_of(text: object) -> Pattern:
     wanted = (
         f'd for each digit, 1 to {MOST_DIGITS}, and the separators . , - / : and space, like "dd.dd.dddd"'
     )
-    if isinstance(text, Pattern):
-        return text
     if not isinstance(text, str):
         raise ArgumentTypeError(f"pattern: expected {wanted}, got {type(text).__name__}")
     shown = repr(text if len(text) <= 2 * MOST_DIGITS else f"{text[:MOST_DIGITS]}...")
