@@ -82,6 +82,12 @@ class Line:
         )
 
 
+def _scaled(start: int, stop: int, ratio: float, length: int) -> tuple[int, int]:
+    """Scale a stretch, and cut it to a length; it has at least a pixel, as a thin stroke has that fell between two."""
+    start = min(max(int(start * ratio), 0), length - 1)
+    return start, max(min(math.ceil(stop * ratio), length), start + 1)
+
+
 @dataclass(frozen=True)
 class Reading:
     """The numbers of a picture."""
@@ -92,18 +98,13 @@ class Reading:
     """Width and height of the picture, upright, in pixels: what the boxes are in."""
 
     def at(self, size: tuple[int, int]) -> "Reading":
-        """Return the same of a picture of another size, width and height: the boxes are scaled, and cut to it."""
+        """Return the same of a picture of another size, width and height: the boxes are scaled, and lie within it."""
         across, down = (new / old for new, old in zip(size, self.size, strict=True))
 
         def scaled(sign: Sign) -> Sign:
-            left, top, right, bottom = sign.box
-            box = Box(
-                max(0, int(left * across)),
-                max(0, int(top * down)),
-                min(size[0], math.ceil(right * across)),
-                min(size[1], math.ceil(bottom * down)),
-            )
-            return replace(sign, box=box)
+            left, right = _scaled(sign.box.left, sign.box.right, across, size[0])
+            top, bottom = _scaled(sign.box.top, sign.box.bottom, down, size[1])
+            return replace(sign, box=Box(left, top, right, bottom))
 
         return Reading(tuple(Line(tuple(map(scaled, line.signs))) for line in self.lines), size)
 
