@@ -25,10 +25,10 @@ READ_ONE = """
 import sys, time
 from edgedigits import DigitPredictor, ImageError
 from edgedigits.measuring.cold_start import peak_mib
-predictor = DigitPredictor(sys.argv[1])
+predictor = DigitPredictor(*sys.argv[2:])
 start = time.perf_counter()
 try:
-    lines = len(predictor.read(sys.argv[2]).lines)
+    lines = len(predictor.read(sys.argv[1]).lines)
 except ImageError:
     lines = -1
 print(time.perf_counter() - start, peak_mib(), lines)
@@ -62,14 +62,14 @@ def photo_of(digits: Digits, generator: np.random.Generator) -> bytes:
     return encoded(Image.fromarray(np.clip(sheet, 0, 255).astype(np.uint8)).convert("RGB"), "JPEG")
 
 
-def keep_bounds(digits: Digits, model: Path) -> Part:
+def keep_bounds(digits: Digits, model: Path | None) -> Part:
     """Measure what pictures of noise and print take, in a process of their own."""
     results = {}
     with tempfile.TemporaryDirectory() as folder:
         for name, pixels in pictures(digits).items():
             path = Path(folder, "picture.png")
             Image.fromarray(pixels).save(path, compress_level=1)
-            command = [sys.executable, "-c", READ_ONE, str(model), str(path)]
+            command = [sys.executable, "-c", READ_ONE, str(path), *([str(model)] if model else [])]
             done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
             seconds, peak, lines = map(float, done.stdout.split())
             shown = "refused" if lines < 0 else f"{lines:.0f} lines"

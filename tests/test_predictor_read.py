@@ -168,7 +168,7 @@ def test_a_form_that_is_none_is_told(
 
 
 def test_a_network_of_other_classes_reads_no_numbers(number: Number, monkeypatch: pytest.MonkeyPatch) -> None:
-    predictor = DigitPredictor()
+    predictor = DigitPredictor(shipped.default_model())
     labels = tuple("abcdefghij")
     monkeypatch.setattr(
         predictor, "metadata", ModelMetadata(**{**vars(predictor.metadata), "labels": labels})

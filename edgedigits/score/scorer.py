@@ -24,7 +24,7 @@ from edgedigits.picture.reading import Picture, picture_name
 from edgedigits.predictor import DigitPredictor
 from edgedigits.score.columns import Rows, record_batch
 from edgedigits.score.options import Options
-from edgedigits.shipped import default_model, named_model
+from edgedigits.shipped import NUMBERS, default_model, named_model
 from edgedigits.sources.parts import Batch
 
 COUNTED = ("sure", "error")
@@ -46,8 +46,8 @@ class Scorer:
         """Take a model, which is opened when it is first needed, here or wherever this is sent.
 
         Args:
-            model: the ONNX file, or the name of one that came along; None for the default. What came along is looked
-                for in the edgedigits of each machine.
+            model: the ONNX file, or the name of one that came along; None for the default, of digits or of numbers.
+                What came along is looked for in the edgedigits of each machine.
             options: what is chosen of the run.
             fail_fast: whether the first picture that cannot be read ends all.
 
@@ -55,6 +55,8 @@ class Scorer:
             ModelNotFoundError, ModelFileError: there is no such file, or it cannot be read.
         """
         self.options = options
+        if model is None and options.numbers is not None:
+            model = Path(NUMBERS)
         self._model = None if model is None else model if named_model(model) != model else model.absolute()
         self.sha256 = _sha256_of(_file_of(self._model))
         self._fail_fast = fail_fast
