@@ -155,11 +155,11 @@ def _figures(found: Comparison) -> Iterable[Row]:
             _times(latency.ratio),
         )
         is_same = "" if latency.is_significant else "~ "
-        yield "95 % interval", "", "", f"{is_same}{latency.low:.2f} to {latency.high:.2f}"
+        yield "95 % interval", "", "", f"{is_same}{latency.low:.3g} to {latency.high:.3g}"
 
 
 def _times(ratio: float) -> str:
-    return f"{ratio:.2f} times"
+    return f"{ratio:.2f} times" if ratio >= 0.1 else f"{ratio:.2g} times"
 
 
 def _class_row(change: ClassChange) -> Row:
