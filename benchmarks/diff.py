@@ -193,19 +193,19 @@ def unequal_models() -> dict[str, dict[str, Any]]:
 
 
 def whole_commands(models: Path) -> dict[str, float]:
-    """Return seconds from start to end of `edgedigits diff`, latency and all, the slower of two runs."""
+    """Return seconds from start to end of `edgedigits diff`, latency and all: the median of three runs."""
     seconds = {}
     for old, new in FILES:
         runs = []
-        for _ in range(2):
+        for _ in range(3):
             started = time.perf_counter()
             subprocess.run(
                 [sys.executable, "-m", "edgedigits", "diff", str(models / old), str(models / new), "--json"],
                 check=True, capture_output=True,
             )  # fmt: skip
             runs.append(time.perf_counter() - started)
-        seconds[f"{old} {new}"] = max(runs)
-        print(f"{old} {new}: {max(runs):.1f} s", flush=True)
+        seconds[f"{old} {new}"] = statistics.median(runs)
+        print(f"{old} {new}: {statistics.median(runs):.1f} s", flush=True)
     return seconds
 
 
@@ -232,8 +232,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--models", type=Path, default=ROOT / "models")
     models = parser.parse_args().models
-    equal, unequal = equal_models(), unequal_models()
     seconds = whole_commands(models)
+    equal, unequal = equal_models(), unequal_models()
     gates = [row["gate_fails"] for row in equal.values()]
     return conclude(
         "diff",

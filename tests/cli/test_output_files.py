@@ -81,6 +81,10 @@ COMMANDS = {
     "report": ("report", "--models", MODELS, "-q", "--out"),
     "report in Markdown": ("report", "--models", MODELS, "--no-bench", "--format", "markdown", "-q", "--out"),
     "bench": ("bench", MODELS / "digits.onnx", "-q", "--plot"),
+    **{
+        f"diff {option}": ("diff", MODELS / "digits.onnx", MODELS / "digits.onnx", "-q", option)
+        for option in ("--markdown", "--junit", "--sheet")
+    },
 }
 
 
