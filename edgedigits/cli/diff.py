@@ -21,6 +21,7 @@ from edgedigits.cli.options import (
     terminal_progress,
     threads_option,
 )
+from edgedigits.cli.receipts import leave_receipt, receipt_option, records_beside
 from edgedigits.cli.terminal import complain, echo
 
 if TYPE_CHECKING:
@@ -90,6 +91,7 @@ class Found:
 @output_option("--markdown", "File to write for a pull request.")
 @output_option("--junit", "XML file to write for a CI server.")
 @output_option("--sheet", "PNG file to write: the images that were broken and fixed.")
+@receipt_option()
 @quiet_option
 def command(
     files: tuple[Path, ...],
@@ -140,6 +142,13 @@ def command(
     found = list(_found(files, against, asked))
     _print(found, as_json=as_json)
     _write(found, asked, markdown, junit, sheet)
+    leave_receipt(
+        subjects=files[-1:] if against is None else files,
+        inputs=[*(files[:1] if against is None else ()), *records_beside(files)],
+        data=data,
+        reads_data=not _is_manifest(files[0]),
+        results=lambda: [pair.comparison.to_dict() for pair in found],
+    )
     if not all(pair.comparison.passed for pair in found):
         raise SystemExit(1)
 
