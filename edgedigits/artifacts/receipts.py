@@ -99,17 +99,17 @@ def new_receipt(
         ValueError: there is no subject.
         OSError: a file cannot be read.
     """
-    named = [_named(place, path) for path in _unique(subjects)]
-    if not named:
+    about = list(dict.fromkeys(subjects))
+    if not about:
         raise ValueError("expected a file that the receipt is about, found none")
     statement: Statement = {
         "_type": "https://in-toto.io/Statement/v1",
-        "subject": named,
+        "subject": [_named(place, path) for path in about],
         "predicateType": "urn:edgedigits:receipt:v1",
         "predicate": {
             "command": command,
             "options": dict(options),
-            "inputs": [_named(place, path) for path in _unique(inputs)],
+            "inputs": [_named(place, path) for path in dict.fromkeys(inputs) if path not in about],
             "data": [] if data is None else [_named(place, data)],
             "machine": {
                 "system": f"{platform.system()} {platform.release()} {platform.machine()}",
@@ -227,10 +227,6 @@ def _raise(error: OSError) -> None:
 def _sha256(path: Path) -> str:
     with open_file(path, LARGEST_FILE) as file:
         return sha256_opened(file, LARGEST_FILE)[0]
-
-
-def _unique(paths: Iterable[Path]) -> list[Path]:
-    return list(dict.fromkeys(paths))
 
 
 def _to_bytes(statement: Statement) -> bytes:

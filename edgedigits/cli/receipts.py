@@ -8,6 +8,7 @@ import click
 
 from edgedigits.cli.options import Callback, echo_json
 from edgedigits.cli.terminal import complain, echo
+from edgedigits.errors import OutputError
 
 _PLACE = "edgedigits.receipt"
 
@@ -58,24 +59,30 @@ def leave_receipt(
         results: returns what was found, as JSON values.
 
     Raises:
-        OutputError: it cannot be written.
+        OutputError: it cannot be written, or a file that it names cannot be read.
     """
     place = receipt_place()
     if place is None:
         return
     from edgedigits.artifacts.receipts import new_receipt
     from edgedigits.artifacts.staging import write_atomically
+    from edgedigits.files import reason
 
     ctx = click.get_current_context()
-    content = new_receipt(
-        place,
-        _words(ctx),
-        {name: _plain(value) for name, value in ctx.params.items() if value is not None},
-        subjects=subjects,
-        inputs=inputs,
-        data=_place_of_data(data) if reads_data else None,
-        results=results(),
-    )
+    try:
+        content = new_receipt(
+            place,
+            _words(ctx),
+            {name: _plain(value) for name, value in ctx.params.items() if value is not None},
+            subjects=subjects,
+            inputs=inputs,
+            data=_place_of_data(data) if reads_data else None,
+            results=results(),
+        )
+    except OSError as error:
+        raise OutputError(
+            f"{place}: not written, for {error.filename} cannot be read ({reason(error)}); all else is done"
+        ) from error
     write_atomically(place, content)
     echo(f"receipt: {place}", err=True)
 

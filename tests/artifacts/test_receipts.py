@@ -52,7 +52,7 @@ def test_a_receipt_is_an_in_toto_statement(folder: Path) -> None:
 
 
 def test_keys_that_are_numbers_sort_as_the_texts_that_they_become(folder: Path) -> None:
-    receipt = write(folder, results={batch: 1.0 for batch in (1, 4, 16, 64, 256)})
+    receipt = write(folder, results=dict.fromkeys((1, 4, 16, 64, 256), 1.0))
     assert list(read_receipt(receipt)["predicate"]["results"]) == ["1", "16", "256", "4", "64"]
 
 

@@ -141,6 +141,34 @@ def test_a_place_that_cannot_be_written_is_found_before_anything_is_done(folder:
     assert "is a pipe and would be replaced; name a file" in result.stderr
 
 
+def test_a_source_that_went_away_is_told_and_the_rest_is_done(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    shutil.copy(MODELS / "plots" / "curves.png", tmp_path / "images")
+    (tmp_path / "images" / "gone.txt").symlink_to(tmp_path / "nowhere")
+    receipt = tmp_path / "score.json"
+    result = run("score", tmp_path / "images", "--out", tmp_path / "read", "-q", "--receipt", receipt)
+    assert result.exit_code == 1
+    assert result.stderr.endswith("gone.txt cannot be read (No such file or directory); all else is done\n")
+    assert list((tmp_path / "read").glob("part-*"))
+    assert not receipt.exists()
+
+
+def test_every_command_that_makes_something_leaves_a_receipt() -> None:
+    for words in (
+        "train",
+        "fit",
+        "export",
+        "verify",
+        "bench",
+        "diff",
+        "score",
+        "page",
+        "report",
+        "data convert",
+    ):
+        assert "--receipt" in run(*words.split(), "--help").stdout, words
+
+
 def test_what_is_no_receipt_is_refused(folder: Path) -> None:
     result = run("verify", "--receipt", folder / "manifest.json")
     assert (result.exit_code, result.stdout) == (1, "")

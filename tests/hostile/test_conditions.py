@@ -49,6 +49,7 @@ PLACES: dict[str, tuple[str, ...]] = {
     "info c": ("info", "NAME.c"),
     "verify": ("verify", "NAME.tflite"),
     "verify --reference": ("verify", str(MODELS / "digits.onnx"), "--reference", "NAME"),
+    "verify --receipt": ("verify", "--receipt", "NAME"),
     "verify --data": ("verify", str(MODELS / "digits.onnx"), "--data", "NAME"),
     "diff": ("diff", "NAME.onnx", str(MODELS / "digits.onnx")),
     "diff manifests": ("diff", "NAME.json", str(MODELS / "manifest.json")),
