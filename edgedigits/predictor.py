@@ -31,7 +31,7 @@ from edgedigits.margins import DEFAULT_MIN_MARGIN, lead_in_steps
 from edgedigits.numbers.reading import Reading
 from edgedigits.picture.levels import Pixels
 from edgedigits.picture.prepare import as_it_is, prepare
-from edgedigits.picture.reading import Picture, read_picture
+from edgedigits.picture.reading import Picture, picture_name, read_sized
 from edgedigits.runtimes.onnx_session import open_session
 from edgedigits.shipped import default_model, named_model
 
@@ -39,6 +39,9 @@ BATCH = 4096
 """Pictures in one run, so that memory stays flat however many there are; more at once are not quicker either."""
 BATCH_OF_MAPS = 512
 """The same of networks with maps, which take 100 MB for 4,096, and longer."""
+
+MOST_DIGITS = 64
+"""Of a line, that can be asked for."""
 
 _ARRAYS = (np.ndarray, np.memmap)
 """Other subclasses hold more than pixels: a mask, a matrix' own arithmetic."""
@@ -190,22 +193,31 @@ class DigitPredictor:
         row = self.probabilities(self.prepare(picture)[np.newaxis])[0]
         return self.prediction(row)
 
-    def read(self, picture: Picture) -> Reading:
+    def read(self, picture: Picture, *, separators: bool = True, digits: int | None = None) -> Reading:
         """Read the numbers in a picture: any number of digits, in any number of lines.
 
         Args:
             picture: as ``predict`` takes it.
+            separators: whether points, commas, dashes, slashes and colons between digits are kept.
+            digits: how many digits each line has, at least 1; by default any number.
 
         Returns:
-            No line where there is no digit.
+            No line where there is no digit, or none of so many.
 
         Raises:
-            ImageError: the picture cannot be read.
+            ArgumentError: the number of digits is none of these.
+            ImageError: the picture cannot be read, or shows too many marks.
             ModelFileError: what the model answers are no probabilities.
         """
-        from edgedigits.numbers.read import read_numbers
+        from edgedigits.numbers.read import Asked, read_numbers
 
-        return read_numbers(read_picture(picture), self.probabilities)
+        count = None if digits is None else count_of("digits", digits, most=MOST_DIGITS)
+        asked = Asked(self.min_margin, count, separators)
+        try:
+            gray, size = read_sized(picture)
+            return read_numbers(gray, size, self.probabilities, asked)
+        except ImageError as error:
+            raise type(error)(f"{picture_name(picture)}: {error}") from error
 
     def prediction(self, row: npt.NDArray[np.float32]) -> Prediction:
         """Build a prediction from one row, shape (10,), of what ``probabilities`` returns.
