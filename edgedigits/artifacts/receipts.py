@@ -8,6 +8,7 @@ receipt, so that both can be moved together.
 Sources: in-toto Attestation Framework, Statement v1 and DigestSet (``sha256``, ``dirHash1``).
 """
 
+import errno
 import json
 import os
 import platform
@@ -26,6 +27,8 @@ LARGEST_RECEIPT = 64 << 20
 """Bytes: the samples of a bench of all formats take one."""
 LARGEST_FILE = 1 << 42
 """Bytes of a file that a receipt names; a dataset may be large."""
+MOST_FILES = 1_000_000
+"""In a folder: a receipt from elsewhere may name any."""
 TOOLS = ("numpy", "onnxruntime", "ai-edge-litert", "tensorflow", "keras", "onnx", "pillow", "pyarrow")
 ADVICE = "ask for it again where it comes from, or let the command write it anew"
 
@@ -211,8 +214,10 @@ def _digest(path: Path, receipt: Path) -> dict[str, str]:
 
 def _names_in(folder: Path) -> Sequence[str]:
     """Return the files in a folder and in those inside, sorted; not what is hidden."""
-    found = []
+    found: list[str] = []
     for where, folders, files in os.walk(folder, onerror=_raise):
+        if len(found) > MOST_FILES:
+            raise OSError(errno.EFBIG, f"a folder of more than {MOST_FILES:,} files", str(folder))
         folders[:] = [name for name in folders if not name.startswith(".")]
         found += [
             (Path(where) / name).relative_to(folder).as_posix() for name in files if not name.startswith(".")

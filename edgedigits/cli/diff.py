@@ -295,7 +295,7 @@ def _write(
             )
             for pair in found
         ]
-        contents[markdown] = "\n".join(pages).encode()
+        contents[markdown] = "\n".join(pages or ["Nothing to compare: every file is new."]).encode()
     if junit is not None:
         cases = [
             Case(pair.comparison.name, "; ".join(pair.comparison.failures()) or None, pair.page.verdicts)

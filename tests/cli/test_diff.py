@@ -153,6 +153,17 @@ def test_files_are_compared_with_a_revision(tmp_path: Path) -> None:
     (found,) = json.loads(result.stdout)
     assert found["old"]["file"] == f"HEAD:{tmp_path / 'net.int8.onnx'}"
     assert (found["old"]["bytes"], found["new"]["bytes"]) == (OLD.stat().st_size, WORSE.stat().st_size)
+    new = diff(
+        "--against",
+        "HEAD",
+        tmp_path / "another.int8.onnx",
+        "--markdown",
+        tmp_path / "a.md",
+        "--max-loss",
+        "0",
+    )
+    assert (new.exit_code, new.stdout) == (0, "")
+    assert (tmp_path / "a.md").read_text() == "Nothing to compare: every file is new."
 
 
 @pytest.mark.parametrize(
