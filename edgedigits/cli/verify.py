@@ -97,7 +97,7 @@ def command(
         if (receipt := receipt_place()) is not None:
             print_checked(receipt, data, as_json=as_json)
         raise click.UsageError(
-            "expected files to verify, --foreign FILE, or --receipt FILE, got none of them"
+            "expected files to verify, or --foreign FILE, got neither; --receipt FILE alone checks a receipt"
         )
     from edgedigits.artifacts.recovery import finish_commits
     from edgedigits.datasets.read import read_split

@@ -6,9 +6,11 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from click.testing import CliRunner
 from onnx import TensorProto, helper, numpy_helper
 
 from edgedigits.artifacts.manifest import read_manifest
+from edgedigits.cli import cli
 from edgedigits.comparing.files import compare_models, open_model_file, read_images
 from edgedigits.comparing.result import Comparison
 from edgedigits.datasets.places import Source
@@ -182,3 +184,15 @@ def test_a_model_of_another_tool_is_opened_only_where_that_is_asked(
     found = compare(open_model(shipped / "digits.int8.onnx"), theirs, some)
     assert found.difference.images == len(some.labels)
     assert 0 < found.new.accuracy.correct < len(some.labels)
+    words = [
+        str(shipped / "digits.int8.onnx"),
+        str(foreign_file),
+        "--no-latency",
+        "-q",
+        "--input-scale",
+        "0..1",
+    ]
+    assert CliRunner().invoke(cli, ["diff", *words]).exit_code == 1
+    result = CliRunner().invoke(cli, ["diff", *words, "--foreign"])
+    assert result.exit_code == 0, result.stderr
+    assert "worse by " in result.stdout
