@@ -218,17 +218,23 @@ def _found_in_revision(path: Path, revision: str, asked: Asked) -> Iterator[Foun
 
 
 def _found_in_manifests(old: Path, new: Path, asked: Asked) -> Found:
-    from edgedigits.comparing.manifests import compare_manifests
-    from edgedigits.reporting.diff_tables import manifest_page
+    from edgedigits.extras import extra
+
+    with extra("bench", "comparing"):
+        from edgedigits.comparing.manifests import compare_manifests
+        from edgedigits.reporting.diff_tables import manifest_page
 
     comparison = compare_manifests(old, new, max_loss=asked.max_loss, is_strict=asked.is_strict)
     return Found(comparison, manifest_page(comparison))
 
 
 def _found_in_files(old: Path, new: Path, names: tuple[str, str], asked: Asked) -> Found:
-    from edgedigits.comparing.files import compare_models, open_model_file, read_images
-    from edgedigits.reporting.changed_sheet import difference_sheet
-    from edgedigits.reporting.diff_tables import page
+    from edgedigits.extras import extra
+
+    with extra("bench", "comparing"):
+        from edgedigits.comparing.files import compare_models, open_model_file, read_images
+        from edgedigits.reporting.changed_sheet import difference_sheet
+        from edgedigits.reporting.diff_tables import page
 
     before, after = (
         open_model_file(
