@@ -63,6 +63,8 @@ class Measures(NamedTuple):
     height: float
     foot: float
     """Row at which they end."""
+    unevenness: float
+    """Median distance of their heights from that one, in it."""
 
 
 class Way(NamedTuple):
@@ -168,7 +170,7 @@ def _edges(
     width, height = right - left, bottom - top
     ranked = probabilities.argsort(axis=1)[:, :-3:-1]
     first, second = np.take_along_axis(probabilities, ranked, axis=1).astype(np.float64).T
-    usual, foot = (side / HEIGHT for side in measures)
+    usual, foot = (side / HEIGHT for side in measures[:2])
     shape = DIGIT_COST + LOW_COST * np.maximum(0, LOW - height / usual)
     shape += WIDE_COST * np.maximum(0, width / usual - WIDE)
     shape += ASTRAY_COST * np.maximum(0, np.abs(bottom - foot) / usual - ASTRAY)
@@ -197,7 +199,9 @@ def measures_of(
         [strip.pieces[one.first].tilt is not None and one.first == one.last for one in candidates]
     )
     weight = np.where(is_stroke, STROKE_WEIGHT * weight, weight)
-    return Measures(_weighted_median(height, weight), _weighted_median(boxes[:, 3], weight))
+    usual = _weighted_median(height, weight)
+    unevenness = _weighted_median(np.abs(height / usual - 1), weight)
+    return Measures(usual, _weighted_median(boxes[:, 3], weight), unevenness)
 
 
 def _weighted_median(values: Floats, weights: Floats) -> float:

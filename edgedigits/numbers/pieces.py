@@ -32,6 +32,8 @@ MOST_WIDENED = 3
 
 SMALL_HEIGHT, SMALL_WIDTH = 0.4, 0.5
 """Sides below which a part is a point, or a piece of a broken digit."""
+COMMA_HEIGHT, COMMA_WIDTH = 0.5, 0.3
+"""Likewise of a comma."""
 DASH_HEIGHT = 0.35
 """Height below which a part that is wider than it is high is a dash, or the stroke of a 5."""
 STRAIGHT = 0.06
@@ -61,6 +63,10 @@ class Piece(NamedTuple):
     """Number of the connected part that it is, or was cut from."""
     is_small: bool
     """Whether it is no digit by itself: a point, a dash, a stroke of a broken digit."""
+    is_whole: bool
+    """Whether it is all of what is connected."""
+    elongation: float
+    """How many times as long as it is wide, by the spread of its pixels along and across."""
     tilt: float | None
     """Of one straight stroke, as it was written: columns to the right per row up; None of anything else."""
 
@@ -192,7 +198,8 @@ def _pieces(ink: Pixels, parts: Components, slant: float) -> tuple[Ids, tuple[Pi
             tilt = None if is_small or cuts else _tilt(rows, columns)
             if tilt is not None:
                 tilt += slant
-            found.append((Piece(box, len(rows), int(number), is_small, tilt), inner))
+            piece = Piece(box, len(rows), int(number), is_small, not cuts, _elongation(rows, columns), tilt)
+            found.append((piece, inner))
     found.sort(key=lambda one: one[0].middle)
     for index, (piece, mask) in enumerate(found):
         box = piece.box
@@ -212,6 +219,13 @@ def _mask_of(parts: Components, number: int) -> Mask:
     return mask
 
 
+def _elongation(rows: Integers, columns: Integers) -> float:
+    """Return the ratio of the standard deviations of pixels along and across; a pixel has some of its own."""
+    spread = np.cov(np.stack([rows, columns]), bias=True) + np.eye(2) / 12
+    across, along = np.linalg.eigvalsh(spread)
+    return float(np.sqrt(along / across))
+
+
 def _tilt(rows: Integers, columns: Integers) -> float | None:
     """Return the tilt of a straight stroke with pixels at these places; None where they are none."""
     down, across = rows - rows.mean(), columns - columns.mean()
@@ -223,6 +237,7 @@ def _tilt(rows: Integers, columns: Integers) -> float | None:
 def _is_small(height: int, width: int) -> bool:
     """Tell whether a part with these sides is no digit by itself."""
     is_dot = height < SMALL_HEIGHT * HEIGHT and width < SMALL_WIDTH * HEIGHT
+    is_dot |= height < COMMA_HEIGHT * HEIGHT and width < COMMA_WIDTH * HEIGHT
     is_dash = height < DASH_HEIGHT * HEIGHT and width > height
     return is_dot or is_dash
 

@@ -7,19 +7,17 @@ SEPARATORS = ".,-/:"
 
 LOW_MIDDLE = 0.35
 """Height of the middle of a point above the foot of the digits, in their heights, at most."""
-LOW_FOOT = -0.08
-"""Height of the lower end of a comma, at most; points end above."""
-TALL = 1.4
-"""Height of a comma, at least, in its widths."""
+LONG = 1.6
+"""Elongation of a comma, at least. Points that were drawn have up to 1.45, commas from 1.8."""
 FLAT = 1.3
 """Width of a dash, at least, in its heights."""
 DASH_WIDTH = 0.15
 """Width of a dash, at least."""
-DASH_MIDDLE = 0.15, 0.8
+DASH_MIDDLE = 0.25, 0.7
 """Height of the middle of a dash."""
 COLON_MIDDLE = 0.3, 0.95
 """Height of the middle of a colon's upper point."""
-LARGEST_POINT = 0.4
+LARGEST_POINT = 0.5
 """Height of a point or comma, at most."""
 
 
@@ -34,6 +32,7 @@ def separator_of(pieces: list[Piece], measures: Measures, slash: float) -> tuple
     Returns:
         The character and the pieces that make it up; None where they are litter.
     """
+    pieces = [piece for piece in pieces if piece.is_whole]
     for piece in pieces:
         if is_slash(piece, measures, slash):
             return "/", [piece]
@@ -49,7 +48,7 @@ def separator_of(pieces: list[Piece], measures: Measures, slash: float) -> tuple
             return "-", [piece]
     if low:
         largest = max(low, key=lambda piece: piece.area)
-        return ("," if _is_comma(largest, measures) else "."), [largest]
+        return ("," if largest.elongation >= LONG else "."), [largest]
     return None
 
 
@@ -61,12 +60,6 @@ def _middle(piece: Piece, measures: Measures) -> float:
 def _is_point(piece: Piece, measures: Measures) -> bool:
     sides = piece.box.bottom - piece.box.top, piece.box.right - piece.box.left
     return max(sides) <= LARGEST_POINT * measures.height and not _is_dash(piece, measures)
-
-
-def _is_comma(piece: Piece, measures: Measures) -> bool:
-    width, height = piece.box.right - piece.box.left, piece.box.bottom - piece.box.top
-    ends = (measures.foot - piece.box.bottom) / measures.height
-    return ends < LOW_FOOT and height >= TALL * width
 
 
 def _is_dash(piece: Piece, measures: Measures) -> bool:
