@@ -154,8 +154,9 @@ def command(
         options=ExportOptions(selftest=selftest, prepare=prepare, **choices),
         progress=progress,
     )
+    files = network_files(out or network.parent, network_name(network))
     leave_receipt(
-        subjects=network_files(out or network.parent, network_name(network)) or [network],
+        subjects=[path for path in files if path != network] or [network],
         inputs=[network],
         data=data,
         results=lambda: as_object(exported, failed),
