@@ -2,6 +2,7 @@
 
     python tests/install/locks.py record       write requires.json: what each locked package requires
     python tests/install/locks.py base         print the part of requirements.lock that the base install needs here
+    python tests/install/locks.py diff         print the part that action.yml installs, for every Python and system
     python tests/install/locks.py oldest       print the name of the lock with the oldest releases for this Python
 
 A lock is installed with `pip install --no-deps --require-hashes`, so that pip resolves nothing: what the lock does not
@@ -266,12 +267,26 @@ def print_base() -> None:
     )
 
 
+def diff_lock() -> str:
+    """The lines of requirements.lock that the extra [bench] needs on any Python and system; their markers choose."""
+    names: set[str] = set()
+    for python, system in itertools.product(PYTHONS, SYSTEMS):
+        for environment in environments(python, system):
+            found, wrong = closure(read_lock(), {"bench"}, environment, read_record())
+            if wrong:
+                sys.exit("\n".join(wrong))
+            names |= found
+    return "".join(locked.text for locked in read_lock() if locked.name in names)
+
+
 if __name__ == "__main__":
     match sys.argv[1:]:
         case ["record"]:
             write_record()
         case ["base"]:
             print_base()
+        case ["diff"]:
+            sys.stdout.write(diff_lock())
         case ["oldest"]:
             print(oldest_lock(f"{sys.version_info.major}.{sys.version_info.minor}").relative_to(ROOT))
         case _:
