@@ -28,7 +28,7 @@ from edgedigits.errors import (
 )
 from edgedigits.format_table import FORMATS, format_of
 from edgedigits.margins import DEFAULT_MIN_MARGIN, lead_in_steps
-from edgedigits.numbers.reading import Reading
+from edgedigits.numbers.reading import Box, Line, Reading, Sign
 from edgedigits.picture.levels import Pixels
 from edgedigits.picture.prepare import as_it_is, prepare
 from edgedigits.picture.reading import Picture, picture_name, read_sized
@@ -234,9 +234,28 @@ class DigitPredictor:
         asked = Asked(reader.min_margin, form.digits, separators)
         try:
             gray, size = read_sized(picture)
-            return form.of(read_numbers(gray, size, reader.probabilities, asked))
+            reading = read_numbers(gray, size, reader.probabilities, asked)
+            if form.digits in (None, 1) and len(reading.lines) <= 1 and len(reading.text) <= 1:
+                reading = self._single(gray, reading)
+            return form.of(reading)
         except ImageError as error:
             raise type(error)(f"{picture_name(picture)}: {error}") from error
+
+    def _single(self, gray: Pixels, reading: Reading) -> Reading:
+        """Return a picture of one digit, or of none that was found, as ``predict`` reads it, where that is sure.
+
+        What it does with one digit, strokes that lie apart and faint ones, goes further than what lines allow.
+        """
+        try:
+            found = self.predict(gray)
+        except ImageError:
+            return reading
+        if not found.sure:
+            return reading
+        whole = Box(0, 0, *reading.size)
+        box = reading.lines[0].box if reading.lines else whole
+        sign = Sign(str(found.digit), box, found.confidence, found.margin_steps, found.sure)
+        return Reading((Line((sign,)),), reading.size)
 
     def _reader(self) -> "DigitPredictor":
         """Return the predictor of the network that reads numbers: where none was named, another one."""
