@@ -110,7 +110,7 @@ class DigitPredictor:
     """Reads digits in pictures of any kind.
 
     One predictor can be shared by any number of threads without a lock: it never changes after it was made, but for the
-    network that reads numbers, which is opened when ``read`` is first called, and onnxruntime's
+    other network that ``read`` asks, which is opened when it is first called, and onnxruntime's
     ``InferenceSession.run`` is safe to call at the same time. Pickling one (for ``multiprocessing``)
     sends the path, and opens the file again on the other side.
 
@@ -148,7 +148,8 @@ class DigitPredictor:
         """
         threads = threads_of(threads)
         self._is_default = model is None
-        self._numbers: DigitPredictor | None = None
+        self._is_for_numbers = str(model) == NUMBERS
+        self._other: DigitPredictor | None = None
         self._asked = None if min_margin is None else min_margin_of(min_margin)
         self.model = default_model() if model is None else named_model(_path(model))
         row = format_of(self.model)
@@ -247,7 +248,7 @@ class DigitPredictor:
         What it does with one digit, strokes that lie apart and faint ones, goes further than what lines allow.
         """
         try:
-            found = self.predict(gray)
+            found = (self._companion(None) if self._is_for_numbers else self).predict(gray)
         except ImageError:
             return reading
         if not found.sure:
@@ -259,12 +260,14 @@ class DigitPredictor:
 
     def _reader(self) -> "DigitPredictor":
         """Return the predictor of the network that reads numbers: where none was named, another one."""
-        if not self._is_default:
-            return self
-        if self._numbers is None:
+        return self._companion(NUMBERS) if self._is_default else self
+
+    def _companion(self, model: str | None) -> "DigitPredictor":
+        """Return the predictor of the other of the two networks that read numbers together."""
+        if self._other is None:
             # Threads that come here at once each open it, and one of them is kept.
-            self._numbers = DigitPredictor(NUMBERS, threads=self._threads, min_margin=self._asked)
-        return self._numbers
+            self._other = DigitPredictor(model, threads=self._threads, min_margin=self._asked)
+        return self._other
 
     def prediction(self, row: npt.NDArray[np.float32]) -> Prediction:
         """Build a prediction from one row, shape (10,), of what ``probabilities`` returns.

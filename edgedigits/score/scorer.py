@@ -197,7 +197,7 @@ def _opened(model: Path | None, sha256: str, min_margin: int | float | None) -> 
             f"is another file (sha256 {found[:12]}) than the run began with ({sha256[:12]})",
             "put the same file in this place on every machine",
         )
-    return DigitPredictor(file, min_margin=min_margin)
+    return DigitPredictor(file if model is None else model, min_margin=min_margin)
 
 
 def _file_of(model: Path | None) -> Path:
