@@ -20,6 +20,8 @@ from edgedigits.version import __version__
 
 AT_ONCE = 64
 """Pictures that are prepared before it is said how many are done: a large photograph takes a quarter of a second."""
+ANSWERS_AHEAD = 16
+"""Batches of answers that may wait, 160 KB each: while a row group is written, the network goes on."""
 Advance = Callable[[int], None]
 """Say that so many more pictures are done."""
 
@@ -61,7 +63,7 @@ class Job:
             writer = table_writer(options.table, file, options.columns, self._metadata(shard))
         counts = _Counts()
         # A thread reads, one is at the network, and this one writes.
-        with contextlib.closing(ahead(self._rows(shard, counts.damaged))) as every:
+        with contextlib.closing(ahead(self._rows(shard, counts.damaged), ANSWERS_AHEAD)) as every:
             for answers in every:
                 rows = self.scorer.table(answers)
                 counts.add(rows)
