@@ -13,9 +13,7 @@ import pyarrow as pa
 Missing = npt.NDArray[np.bool_]
 
 
-def numbers(
-    values: "npt.NDArray[np.generic]", kind: pa.DataType, missing: Missing | None = None
-) -> pa.Array:
+def numbers(values: "npt.NDArray[np.generic]", kind: pa.DataType, missing: Missing | None = None) -> pa.Array:
     """Return numbers (n,) as a column, not copied where they are of this type.
 
     Args:
