@@ -1,9 +1,11 @@
 """The networks that come with edgedigits, and where they lie.
 
 A wheel carries them inside the package; a checkout (and an editable install of one) has them in ``models/``, beside the
-package. Looked for in this order.
+package. Looked for in this order. Where the package itself is imported from an archive, they are copied out of it.
 """
 
+import functools
+import sys
 from pathlib import Path
 
 from edgedigits.errors import ModelNotFoundError
@@ -11,6 +13,8 @@ from edgedigits.file_names import DEFAULT_NAME, file_name
 
 TINY = ("tiny-2k", "tiny-4k", "tiny-8k", "tiny-16k", "tiny-fast")
 """Names of the small ones, by the flash that they take on a microcontroller; ``tiny-fast`` takes few instructions."""
+FROZEN_ADVICE = "build the program with `pyinstaller --collect-data edgedigits`, or name a model file"
+"""A program that PyInstaller made has what is in packages besides code only where it is told so."""
 
 
 def default_model() -> Path:
@@ -41,4 +45,30 @@ def _found(inside: str, beside: str, name: str, advice: str) -> Path:
     for path in (package / inside / file, package.parent / "models" / beside / file):
         if path.is_file():
             return path
-    raise ModelNotFoundError(package / inside / file, advice)
+    if (path := _unpacked(inside, file)) is not None:
+        return path
+    raise ModelNotFoundError(package / inside / file, FROZEN_ADVICE if hasattr(sys, "frozen") else advice)
+
+
+@functools.cache
+def _unpacked(inside: str, file: str) -> Path | None:
+    """Copy a network out of the archive that the package is imported from; the copy goes when this process ends.
+
+    Returns:
+        None where it is in no archive.
+    """
+    import atexit
+    import shutil
+    import tempfile
+    from importlib.resources import files
+
+    found = files("edgedigits")
+    for name in filter(None, (inside, file)):
+        found = found.joinpath(name)
+    if not found.is_file():
+        return None
+    folder = Path(tempfile.mkdtemp(prefix="edgedigits-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    path = folder / file
+    path.write_bytes(found.read_bytes())
+    return path
