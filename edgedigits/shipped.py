@@ -13,8 +13,10 @@ from edgedigits.file_names import DEFAULT_NAME, file_name
 
 TINY = ("tiny-2k", "tiny-4k", "tiny-8k", "tiny-16k", "tiny-fast")
 """Names of the small ones, by the flash that they take on a microcontroller; ``tiny-fast`` takes few instructions."""
-FROZEN_ADVICE = "build the program with `pyinstaller --collect-data edgedigits`, or name a model file"
-"""A program that PyInstaller made has what is in packages besides code only where it is told so."""
+FROZEN_ADVICE = (
+    "put it there when the program is built (PyInstaller: --collect-data edgedigits), or name a model file"
+)
+"""A program that was frozen has what lies in packages besides code only where its builder is told so."""
 
 
 def default_model() -> Path:
@@ -45,8 +47,8 @@ def _found(inside: str, beside: str, name: str, advice: str) -> Path:
     for path in (package / inside / file, package.parent / "models" / beside / file):
         if path.is_file():
             return path
-    if (path := _unpacked(inside, file)) is not None:
-        return path
+    if (copy := _unpacked(inside, file)) is not None:
+        return copy
     raise ModelNotFoundError(package / inside / file, FROZEN_ADVICE if hasattr(sys, "frozen") else advice)
 
 

@@ -1,0 +1,11 @@
+# ruff: noqa: N999 - PyInstaller's own names
+"""For whoever imports ``edgedigits``: the networks that come along, which are no code."""
+
+from pathlib import Path
+
+from edgedigits.shipped import TINY, default_model, named_model
+
+datas = [
+    (str(default_model()), "edgedigits"),
+    *((str(named_model(Path(name))), "edgedigits/tiny") for name in TINY),
+]
