@@ -47,9 +47,15 @@ def conclude(name: str, results: dict[str, object], targets: dict[str, tuple[flo
     Returns:
         Exit status: 0, or 1 where a target was missed.
     """
-    missed = [what for what, (measured, limit) in targets.items() if not measured <= limit]
-    for what, (measured, limit) in targets.items():
-        print(f"{'MISSED' if what in missed else 'ok':6}  {what}: {measured:.3f}, target at most {limit:.3f}")
+    missed = show_targets(targets)
     table = {what: {"measured": measured, "at_most": limit} for what, (measured, limit) in targets.items()}
     write_result(name, {**results, "targets": table})
     return 1 if missed else 0
+
+
+def show_targets(targets: dict[str, tuple[float, float]]) -> list[str]:
+    """Print each target beside what was measured, as ``conclude`` takes them, and return those that were missed."""
+    missed = [what for what, (measured, limit) in targets.items() if not measured <= limit]
+    for what, (measured, limit) in targets.items():
+        print(f"{'MISSED' if what in missed else 'ok':6}  {what}: {measured:.3f}, target at most {limit:.3f}")
+    return missed

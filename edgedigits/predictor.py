@@ -31,14 +31,17 @@ from edgedigits.margins import DEFAULT_MIN_MARGIN, lead_in_steps
 from edgedigits.numbers.reading import Reading
 from edgedigits.picture.levels import Pixels
 from edgedigits.picture.prepare import as_it_is, prepare
-from edgedigits.picture.reading import Picture, read_picture
+from edgedigits.picture.reading import Picture, picture_name, read_sized
 from edgedigits.runtimes.onnx_session import open_session
-from edgedigits.shipped import default_model, named_model
+from edgedigits.shipped import NUMBERS, default_model, named_model
 
 BATCH = 4096
 """Pictures in one run, so that memory stays flat however many there are; more at once are not quicker either."""
 BATCH_OF_MAPS = 512
 """The same of networks with maps, which take 100 MB for 4,096, and longer."""
+
+MOST_DIGITS = 64
+"""Of a line, that can be asked for."""
 
 _ARRAYS = (np.ndarray, np.memmap)
 """Other subclasses hold more than pixels: a mask, a matrix' own arithmetic."""
@@ -109,8 +112,9 @@ class Prediction:
 class DigitPredictor:
     """Reads digits in pictures of any kind.
 
-    One predictor can be shared by any number of threads without a lock: it never changes after it was made, and
-    onnxruntime's ``InferenceSession.run`` is safe to call at the same time. Pickling one (for ``multiprocessing``)
+    One predictor can be shared by any number of threads without a lock: it never changes after it was made, but for the
+    network that reads numbers, which is opened when ``read`` is first called, and onnxruntime's
+    ``InferenceSession.run`` is safe to call at the same time. Pickling one (for ``multiprocessing``)
     sends the path, and opens the file again on the other side.
 
     Attributes:
@@ -131,8 +135,8 @@ class DigitPredictor:
 
         Args:
             model: an ``.onnx`` or ``.ort`` file that ``edgedigits export`` wrote, float or integers, or the name of a
-                small network that came along, ``tiny-4k`` (see ``shipped``), where there is no file of that name; by
-                default, the one that came with edgedigits.
+                network that came along, ``tiny-4k`` (see ``shipped``), where there is no file of that name; by
+                default, the one that came with edgedigits, and for ``read`` the one named ``numbers``.
             threads: threads of the runtime, 1 to 1,024, or 0 for one per core. More than one only helps with large
                 batches.
             min_margin: the least lead over the second digit from which on an answer is sure: an ``int`` in steps of
@@ -146,6 +150,8 @@ class DigitPredictor:
             ContractError: it is no edgedigits model, or takes or gives something else than the contract says.
         """
         threads = threads_of(threads)
+        self._is_default = model is None
+        self._numbers: DigitPredictor | None = None
         self._asked = None if min_margin is None else min_margin_of(min_margin)
         self.model = default_model() if model is None else named_model(_path(model))
         row = format_of(self.model)
@@ -162,7 +168,11 @@ class DigitPredictor:
         self._sum_tolerance = ANY_SUM if self.metadata.head == "sigmoid" else SUM_TOLERANCE
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"model": self.model, "threads": self._threads, "min_margin": self._asked}
+        return {
+            "model": None if self._is_default else self.model,
+            "threads": self._threads,
+            "min_margin": self._asked,
+        }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         DigitPredictor.__init__(
@@ -190,22 +200,41 @@ class DigitPredictor:
         row = self.probabilities(self.prepare(picture)[np.newaxis])[0]
         return self.prediction(row)
 
-    def read(self, picture: Picture) -> Reading:
+    def read(self, picture: Picture, *, separators: bool = True, digits: int | None = None) -> Reading:
         """Read the numbers in a picture: any number of digits, in any number of lines.
 
         Args:
             picture: as ``predict`` takes it.
+            separators: whether points, commas, dashes, slashes and colons between digits are kept.
+            digits: how many digits each line has, at least 1; by default any number.
 
         Returns:
-            No line where there is no digit.
+            No line where there is no digit, or none of so many.
 
         Raises:
-            ImageError: the picture cannot be read.
+            ArgumentError: the number of digits is none of these.
+            ImageError: the picture cannot be read, or shows too many marks.
             ModelFileError: what the model answers are no probabilities.
         """
-        from edgedigits.numbers.read import read_numbers
+        from edgedigits.numbers.read import Asked, read_numbers
 
-        return read_numbers(read_picture(picture), self.probabilities)
+        count = None if digits is None else count_of("digits", digits, most=MOST_DIGITS)
+        reader = self._reader()
+        asked = Asked(reader.min_margin, count, separators)
+        try:
+            gray, size = read_sized(picture)
+            return read_numbers(gray, size, reader.probabilities, asked)
+        except ImageError as error:
+            raise type(error)(f"{picture_name(picture)}: {error}") from error
+
+    def _reader(self) -> "DigitPredictor":
+        """Return the predictor of the network that reads numbers: where none was named, another one."""
+        if not self._is_default:
+            return self
+        if self._numbers is None:
+            # Threads that come here at once each open it, and one of them is kept.
+            self._numbers = DigitPredictor(NUMBERS, threads=self._threads, min_margin=self._asked)
+        return self._numbers
 
     def prediction(self, row: npt.NDArray[np.float32]) -> Prediction:
         """Build a prediction from one row, shape (10,), of what ``probabilities`` returns.

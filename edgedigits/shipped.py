@@ -13,6 +13,10 @@ from edgedigits.file_names import DEFAULT_NAME, file_name
 
 TINY = ("tiny-2k", "tiny-4k", "tiny-8k", "tiny-16k", "tiny-fast")
 """Names of the small ones, by the flash that they take on a microcontroller; ``tiny-fast`` takes few instructions."""
+NUMBERS = "numbers"
+"""Name of the network that reads numbers: it knows parts of digits, and several, for what they are."""
+FOLDERS = {NUMBERS: ("", NUMBERS), **dict.fromkeys(TINY, ("tiny", "tiny"))}
+"""Where a network lies that has a name: inside of the package, and in ``models/`` beside it."""
 FROZEN_ADVICE = (
     "put it there when the program is built (PyInstaller: --collect-data edgedigits), or name a model file"
 )
@@ -30,14 +34,14 @@ def default_model() -> Path:
 
 
 def named_model(path: Path) -> Path:
-    """Return the file of a small network for its name, ``tiny-4k``, where there is no file of that name; else the path.
+    """Return the file of a network for its name, ``tiny-4k``, where there is no file of that name; else the path.
 
     Raises:
         ModelNotFoundError: the name is that of such a network, which is in neither place.
     """
-    if str(path) not in TINY or path.exists():
+    if str(path) not in FOLDERS or path.exists():
         return path
-    return _found("tiny", "tiny", str(path), "reinstall edgedigits, or name a model file")
+    return _found(*FOLDERS[str(path)], str(path), "reinstall edgedigits, or name a model file")
 
 
 def _found(inside: str, beside: str, name: str, advice: str) -> Path:

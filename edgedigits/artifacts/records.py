@@ -143,6 +143,7 @@ class CompleteArguments(CompleteArgumentsRecord, total=False):
     warp_stages: list[float]
     drawn: Count
     non_digits: Count
+    candidates: Count
     spoilt: float
     teachers: list[str]
     teacher_share: float

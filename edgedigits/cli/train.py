@@ -140,6 +140,13 @@ zeros around the map, .bare a bias and no batch normalization.
     "not sure of them. [default: as the recipe has it]",
 )
 @click.option(
+    "--candidates",
+    type=click.IntRange(0, MOST_IMAGES),
+    metavar="N",
+    help="What reading a number cuts out of its line, besides these, for `edgedigits read`: digits, and parts of "
+    "digits and several, taught as every digit alike. [default: as the recipe has it]",
+)
+@click.option(
     "--spoilt",
     type=Amount(0, 1),
     metavar="SHARE",

@@ -1,21 +1,26 @@
 """Pieces in a row -> images that the network is asked about: each may be a digit, a part of one, or more than one."""
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
-from edgedigits.contract import IMAGE_SIDE
-from edgedigits.numbers.pieces import HEIGHT, INK_LEVEL, PAPER, Strip, box_around
+from edgedigits.contract import IMAGE_SIDE, PIXEL_MAX
+from edgedigits.numbers.pieces import HEIGHT, PAPER, Strip, box_around, widened
 from edgedigits.numbers.reading import Box
-from edgedigits.picture.form import centred, cropped, fitted
+from edgedigits.picture.form import CENTRE, DIGIT_SIDE
 from edgedigits.picture.levels import Pixels
 
-MOST_PIECES = 4
+MOST_PIECES = 7
 """In a digit."""
 LARGEST_WIDTH = 1.5
 """Of a digit of several pieces, in heights."""
 LEAST_HEIGHT = 0.45
 """Of a digit."""
+
+
+Floats = npt.NDArray[np.float32]
 
 
 class Candidate(NamedTuple):
@@ -43,17 +48,49 @@ def candidates_of(strip: Strip) -> list[Candidate]:
 
 
 def images_of(strip: Strip, candidates: list[Candidate]) -> Pixels:
-    """Bring candidates into MNIST's form.
+    """Bring candidates into MNIST's form, as ``form.fitted`` and ``form.centred`` bring a digit, some dozens at once.
 
     Returns:
         uint8 (n, 28, 28).
     """
-    images = np.empty((len(candidates), IMAGE_SIDE, IMAGE_SIDE), np.uint8)
-    for index, (first, last, box) in enumerate(candidates):
-        # The soft edge of strokes belongs to them.
-        rows, columns = slice(max(box.top - 1, 0), box.bottom + 1), slice(max(box.left - 1, 0), box.right + 1)
+    images = np.zeros((len(candidates), IMAGE_SIDE, IMAGE_SIDE), np.uint8)
+    grown = strip.widening
+    for image, (first, last, box) in zip(images, candidates, strict=True):
+        rows = slice(box.top - grown, box.bottom + grown)
+        columns = slice(box.left - grown, box.right + grown)
         ids = strip.ids[rows, columns]
-        is_other = (ids != PAPER) & ((ids < first) | (ids > last))
-        ink = np.where(is_other, np.uint8(0), strip.ink[rows, columns])
-        images[index] = centred(fitted(cropped(ink, INK_LEVEL)))
+        # The soft edge of strokes is paper, and belongs to them.
+        ink = strip.ink[rows, columns] * ((ids == PAPER) | ((ids >= first) & (ids <= last)))
+        _put_centred(image, _fitted(widened(ink, grown)))
     return images
+
+
+def _fitted(ink: Pixels) -> Floats:
+    """Bring the longer side to 20 by averaging, and the lightest pixel to 255; float32 (h, w)."""
+    ratio = DIGIT_SIDE / max(ink.shape)
+    down, across = (_averaging(side, max(1, round(side * ratio))) for side in ink.shape)
+    small: Floats = down @ ink.astype(np.float32) @ across.T
+    return small * np.float32(PIXEL_MAX / small.max())
+
+
+@lru_cache(maxsize=1024)
+def _averaging(length: int, shorter: int) -> Floats:
+    """Return what averages so many pixels to fewer: float32 (shorter, length), rows of the sum 1."""
+    edges = np.arange(shorter + 1) * (length / shorter)
+    covered = np.clip(np.arange(1, length + 1), edges[:-1, np.newaxis], edges[1:, np.newaxis])
+    before = np.clip(np.arange(length), edges[:-1, np.newaxis], edges[1:, np.newaxis])
+    return ((covered - before) * (shorter / length)).astype(np.float32)
+
+
+def _put_centred(image: Pixels, ink: Floats) -> None:
+    """Put ink, (h, w), into an empty image, its centre of mass in the middle, or as near as the frame allows."""
+    height, width = ink.shape
+    mass = float(ink.sum())
+    row = float(ink.sum(axis=1) @ _INDEX[:height]) / mass
+    column = float(ink.sum(axis=0) @ _INDEX[:width]) / mass
+    top = min(max(round(CENTRE - row), 0), IMAGE_SIDE - height)
+    left = min(max(round(CENTRE - column), 0), IMAGE_SIDE - width)
+    image[top : top + height, left : left + width] = ink + np.float32(0.5)
+
+
+_INDEX = np.arange(DIGIT_SIDE, dtype=np.float32)

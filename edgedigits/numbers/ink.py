@@ -20,7 +20,7 @@ LIGHT_SHARE = 0.7
 """Place of the tone of a block among its levels, from the inkmost: strokes are thin and cover less."""
 MEDIAN_BLOCKS = 11
 """Side of the square of blocks whose median the paper is."""
-THRESHOLD = 0.42
+THRESHOLD = 0.38
 """Contrast, in the mean contrast of the ink, from which on a pixel is ink."""
 SPREAD = 0.25, 0.9
 """Contrasts, in the mean contrast of the ink, at which the paper ends, and from which on all is as dark; as

@@ -1,4 +1,14 @@
-"""The likeliest way through a line: which pieces make digits, which separate them, and which are nothing."""
+"""The likeliest way through a line: which pieces make digits, and which are none.
+
+A way costs what its digits cost, and what is left out of them. A digit costs the more the less probable it is, by the
+negative logarithm of its probability; it counts by its width, or ways of few digits would always be the cheapest. Size
+and place count as well: digits of a line are about as high, and stand on one line. The best ways are found piece by
+piece (dynamic programming), a few at each, so that the answer knows by how much it is ahead of the next one.
+
+Source: F. Kimura and M. Shridhar, "Segmentation-recognition algorithm for zip code field recognition", Machine Vision
+and Applications 5, 1992; weights by width: X.-D. Zhou et al., "Handwritten Chinese/Japanese text recognition using
+semi-Markov conditional random fields", IEEE PAMI 35, 2013.
+"""
 
 from typing import NamedTuple
 
@@ -6,12 +16,35 @@ import numpy as np
 import numpy.typing as npt
 
 from edgedigits.numbers.candidates import Candidate
-from edgedigits.numbers.pieces import HEIGHT, Strip
+from edgedigits.numbers.pieces import HEIGHT, Piece, Strip
 
-DIGIT_COST = 0.6
-LOW_COST, WIDE_COST = 3.0, 3.0
-SMALL_COST, LARGE_COST = 0.2, 3.0
 LEAST_PROBABILITY = 1e-4
+PROBABILITY_COST, BARE_WIDTH = 1.5, 0.4
+"""Cost of a probability of 1/e, for a digit of the width of its height less the second."""
+DIGIT_COST = 0.6
+"""Of each digit."""
+LOW, LOW_COST = 0.8, 3.0
+"""Height, in that of the line's digits, below which a digit costs more, and how much for a whole one."""
+WIDE, WIDE_COST = 0.8, 3.0
+"""The same of a width above."""
+ASTRAY, ASTRAY_COST = 0.15, 2.0
+"""The same of the distance of its foot from those of the others."""
+SMALL_COST = 0.0
+"""Of a small piece that is left out: points and dashes are expected."""
+LARGE_COST = 2.0
+"""Of a piece that is left out, for each stroke of a digit's height, four pixels wide."""
+SLASH_TILT = 0.05
+"""Tilt of a straight stroke from which on it may be a slash."""
+CERTAIN = 4
+"""Power of a candidate's probability by which it counts in the height and foot of the line's digits."""
+STROKE_WEIGHT = 0.01
+"""Of a straight stroke in these, in that of others."""
+WAYS = 3
+"""Best ways that are kept at each piece."""
+SECOND = 1e-3
+"""Probability of a candidate's second digit from which on it is a way of its own."""
+
+Floats = npt.NDArray[np.float64]
 
 
 class Step(NamedTuple):
@@ -21,39 +54,157 @@ class Step(NamedTuple):
     last: int
     candidate: int | None
     """Index of it; None for a piece that is no digit."""
+    digit: int | None
 
 
-def best_path(
-    strip: Strip, candidates: list[Candidate], probabilities: npt.NDArray[np.float32]
-) -> list[Step]:
-    """Return the way of least cost."""
-    pieces = strip.pieces
-    costs = [0.0] + [np.inf] * len(pieces)
-    steps: list[Step | None] = [None] * (len(pieces) + 1)
-    ending: list[list[int]] = [[] for _ in pieces]
-    for index, candidate in enumerate(candidates):
-        ending[candidate.last].append(index)
-    likely = np.log(np.maximum(probabilities.max(axis=1), LEAST_PROBABILITY))
-    for place, piece in enumerate(pieces):
-        skipped = SMALL_COST if piece.is_small else LARGE_COST * piece.area / (HEIGHT * 4)
-        costs[place + 1] = costs[place] + skipped
-        steps[place + 1] = Step(place, place, None)
-        for index in ending[place]:
-            first, _, box = candidates[index]
-            high, wide = (box.bottom - box.top) / HEIGHT, (box.right - box.left) / HEIGHT
-            cost = (
-                costs[first]
-                - float(likely[index])
-                + DIGIT_COST
-                + LOW_COST * max(0.0, 0.8 - high)
-                + WIDE_COST * max(0.0, wide - 1.0)
+class Measures(NamedTuple):
+    """Of the digits of a line, in pixels of its strip."""
+
+    height: float
+    foot: float
+    """Row at which they end."""
+    unevenness: float
+    """Median distance of their heights from that one, in it."""
+
+
+class Way(NamedTuple):
+    """A way through a line."""
+
+    cost: float
+    text: str
+    """Its digits."""
+    step: Step | None
+    """The last; None where it has none."""
+    before: "Way | None"
+
+    def steps(self) -> list[Step]:
+        """Return all steps from the first to the last."""
+        found = []
+        way: Way | None = self
+        while way is not None and way.step is not None:
+            found.append(way.step)
+            way = way.before
+        return found[::-1]
+
+
+def best_ways(
+    strip: Strip,
+    candidates: list[Candidate],
+    probabilities: npt.NDArray[np.float32],
+    slash: float,
+    digits: int | None = None,
+) -> list[Way]:
+    """Return the ways of least cost that read differently, the best first, at most ``WAYS``.
+
+    Args:
+        strip: the line.
+        candidates: of it, at least one.
+        probabilities: of each candidate, for each digit; (n, 10).
+        slash: height of a slash, in that of the line's digits, at least.
+        digits: how many there have to be; None for any number.
+
+    Returns:
+        None at all where no way has so many digits.
+    """
+    measures = measures_of(strip, candidates, probabilities)
+    edges = _edges(strip, candidates, probabilities, measures)
+    start = Way(0.0, "", None, None)
+    places: list[dict[int, list[Way]]] = [{0: [start]}]
+    for place, piece in enumerate(strip.pieces):
+        found: dict[int, list[Way]] = {}
+        _extend(
+            found, places[place], Step(place, place, None, None), _left_out(piece, measures, slash), digits
+        )
+        for step, cost in edges[place]:
+            _extend(found, places[step.first], step, cost, digits)
+        places.append({count: _best(ways) for count, ways in found.items()})
+    return places[-1].get(digits or 0, [])
+
+
+def _extend(
+    found: dict[int, list[Way]], before: dict[int, list[Way]], step: Step, cost: float, digits: int | None
+) -> None:
+    """Add the ways that go on with a step, by their number of digits where that counts."""
+    for count, ways in before.items():
+        further = count + (digits is not None and step.digit is not None)
+        if digits is None or further <= digits:
+            text = "" if step.digit is None else str(step.digit)
+            found.setdefault(further, []).extend(
+                Way(way.cost + cost, way.text + text, step, way) for way in ways
             )
-            if cost < costs[place + 1]:
-                costs[place + 1] = cost
-                steps[place + 1] = Step(first, place, index)
-    way: list[Step] = []
-    place = len(pieces)
-    while (step := steps[place]) is not None:
-        way.append(step)
-        place = step.first
-    return way[::-1]
+
+
+def _best(ways: list[Way]) -> list[Way]:
+    """Return the cheapest ways of different texts."""
+    kept: list[Way] = []
+    for way in sorted(ways, key=lambda way: way.cost):
+        if all(way.text != other.text for other in kept):
+            kept.append(way)
+            if len(kept) == WAYS:
+                break
+    return kept
+
+
+def is_slash(piece: Piece, measures: Measures, least: float) -> bool:
+    """Tell whether a piece is a straight stroke, tilted and at least so many times as high as the line's digits."""
+    height = (piece.box.bottom - piece.box.top) / measures.height
+    return piece.tilt is not None and piece.tilt >= SLASH_TILT and height >= least
+
+
+def _left_out(piece: Piece, measures: Measures, slash: float) -> float:
+    """Return what it costs that a piece is no part of a digit."""
+    if is_slash(piece, measures, slash):
+        return 0.0
+    return SMALL_COST if piece.is_small else LARGE_COST * piece.area / (4 * HEIGHT)
+
+
+def _edges(
+    strip: Strip,
+    candidates: list[Candidate],
+    probabilities: npt.NDArray[np.float32],
+    measures: Measures,
+) -> list[list[tuple[Step, float]]]:
+    """Return by the last piece what may be a digit, and what it costs."""
+    boxes = np.array([candidate.box for candidate in candidates], np.float64) / HEIGHT
+    left, top, right, bottom = boxes.T
+    width, height = right - left, bottom - top
+    ranked = probabilities.argsort(axis=1)[:, :-3:-1]
+    first, second = np.take_along_axis(probabilities, ranked, axis=1).astype(np.float64).T
+    usual, foot = (side / HEIGHT for side in measures[:2])
+    shape = DIGIT_COST + LOW_COST * np.maximum(0, LOW - height / usual)
+    shape += WIDE_COST * np.maximum(0, width / usual - WIDE)
+    shape += ASTRAY_COST * np.maximum(0, np.abs(bottom - foot) / usual - ASTRAY)
+    scale = -PROBABILITY_COST * (BARE_WIDTH + width)
+    edges: list[list[tuple[Step, float]]] = [[] for _ in strip.pieces]
+    for rank, probability in enumerate((first, second)):
+        cost = shape + scale * np.log(np.maximum(probability, LEAST_PROBABILITY))
+        for index, candidate in enumerate(candidates):
+            if rank == 0 or probability[index] >= SECOND:
+                step = Step(candidate.first, candidate.last, index, int(ranked[index, rank]))
+                edges[candidate.last].append((step, float(cost[index])))
+    return edges
+
+
+def measures_of(
+    strip: Strip, candidates: list[Candidate], probabilities: npt.NDArray[np.float32]
+) -> Measures:
+    """Return how high the digits of a line are, and where they stand: medians, the certain ones before all.
+
+    Straight strokes, which may be slashes, count only where there is nothing else.
+    """
+    boxes = np.array([candidate.box for candidate in candidates], np.float64)
+    height = boxes[:, 3] - boxes[:, 1]
+    weight = probabilities.max(axis=1).astype(np.float64) ** CERTAIN * height
+    is_stroke = np.array(
+        [strip.pieces[one.first].tilt is not None and one.first == one.last for one in candidates]
+    )
+    weight = np.where(is_stroke, STROKE_WEIGHT * weight, weight)
+    usual = _weighted_median(height, weight)
+    unevenness = _weighted_median(np.abs(height / usual - 1), weight)
+    return Measures(usual, _weighted_median(boxes[:, 3], weight), unevenness)
+
+
+def _weighted_median(values: Floats, weights: Floats) -> float:
+    order = values.argsort()
+    below = weights[order].cumsum()
+    return float(values[order][below.searchsorted(below[-1] / 2)])

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from edgedigits.numbers.reading import Box
-from edgedigits.picture.components import Components, Mask, connected_components
+from edgedigits.picture.components import Components, Integers, Mask, connected_components
 from edgedigits.picture.form import DIGIT_SIDE, STROKE_WIDTH, dilated
 from edgedigits.picture.levels import Pixels, stroke_width
 from edgedigits.picture.scaling import scaled_size
@@ -25,15 +25,19 @@ SPECK = 0.08
 """Side of a square, in digits' heights, that a part has the area of, at least."""
 SLANTS = np.arange(-0.3, 1.05, 0.1)
 """Columns to the right per row up, of writing."""
-UPRIGHTED = 0.8
+UPRIGHTED = 0.65
 """Share of the slant that is undone: people write digits with some."""
 MOST_WIDENED = 3
 """Steps of a pixel to each side by which a strip's strokes are widened, at most."""
 
 SMALL_HEIGHT, SMALL_WIDTH = 0.4, 0.5
 """Sides below which a part is a point, or a piece of a broken digit."""
+COMMA_HEIGHT, COMMA_WIDTH = 0.5, 0.3
+"""Likewise of a comma."""
 DASH_HEIGHT = 0.35
 """Height below which a part that is wider than it is high is a dash, or the stroke of a 5."""
+STRAIGHT = 0.06
+"""How far a straight stroke's pixels are from its middle, in the root of the mean square, at most."""
 CUT_WIDTH = 0.55
 """Width from which on a part is cut."""
 CUT_INK = 0.35
@@ -42,7 +46,8 @@ LEAST_PIECE = 0.22
 """Width of what is cut off, at least."""
 CUT_DISTANCE = 0.18
 """Distance of cuts, at least."""
-MOST_CUTS = 12
+MOST_CUTS = 24
+WIDE, FILL = 0.9, 0.16
 
 PAPER, SPECKS = -1, -2
 """In the place of the index of a piece."""
@@ -58,6 +63,12 @@ class Piece(NamedTuple):
     """Number of the connected part that it is, or was cut from."""
     is_small: bool
     """Whether it is no digit by itself: a point, a dash, a stroke of a broken digit."""
+    is_whole: bool
+    """Whether it is all of what is connected."""
+    elongation: float
+    """How many times as long as it is wide, by the spread of its pixels along and across."""
+    tilt: float | None
+    """Of one straight stroke, as it was written: columns to the right per row up; None of anything else."""
 
     @property
     def middle(self) -> float:
@@ -69,11 +80,13 @@ class Strip(NamedTuple):
     """A line, upright, with digits of ``HEIGHT``."""
 
     ink: Pixels
-    """(h, w) uint8, 0 = paper, 255 = ink, strokes at least as wide as MNIST's."""
+    """(h, w) uint8, 0 = paper, 255 = ink."""
     ids: Ids
     """(h, w): index of the piece that a pixel belongs to, or ``PAPER``, or ``SPECKS``."""
     pieces: tuple[Piece, ...]
     """From left to right."""
+    widening: int
+    """Steps of a pixel by which strokes grow before the network sees them."""
     slant: float
     """Columns to the right per row up that were undone."""
     ratio: float
@@ -118,10 +131,8 @@ def strip_of(levels: Pixels, height: float, origin: tuple[float, float]) -> Stri
     even = np.pad(np.asarray(Image.fromarray(levels).resize(size, method)), MARGIN)
     slant = UPRIGHTED * slant_of(even)
     upright = sheared(even, slant)
-    ink = widened(upright)
-    # As wide as it was by the ratio of sides, which were rounded.
-    ids, pieces = _pieces(ink, connected_components(ink > INK_LEVEL))
-    return Strip(ink, ids, pieces, slant, ratio, origin)
+    ids, pieces = _pieces(upright, connected_components(upright > INK_LEVEL), slant)
+    return Strip(upright, ids, pieces, widening_of(upright), slant, ratio, origin)
 
 
 def slant_of(levels: Pixels) -> float:
@@ -136,7 +147,7 @@ def slant_of(levels: Pixels) -> float:
     return slant
 
 
-def sheared(levels: Pixels, slant: float) -> Pixels:
+def sheared(levels: Pixels, slant: float, method: Image.Resampling = Image.Resampling.BILINEAR) -> Pixels:
     """Undo a slant, in columns to the right per row up; the middle row stays."""
     if abs(slant) < 0.04:
         return levels
@@ -145,21 +156,23 @@ def sheared(levels: Pixels, slant: float) -> Pixels:
     # A place of the result comes from that much further right, the higher it is.
     shift = (1, -slant, -pad + slant * height / 2, 0, 1, 0)
     image = Image.fromarray(levels)
-    return np.asarray(
-        image.transform((width + 2 * pad, height), Image.Transform.AFFINE, shift, Image.Resampling.BILINEAR)
-    )
+    return np.asarray(image.transform((width + 2 * pad, height), Image.Transform.AFFINE, shift, method))
 
 
-def widened(ink: Pixels) -> Pixels:
-    """Bring thin strokes to the width that MNIST's have, in proportion to ``HEIGHT``; see ``form.thickened``."""
+def widening_of(ink: Pixels) -> int:
+    """Return how many steps bring thin strokes to the width that MNIST's have; see ``form.thickened``."""
     wanted = STROKE_WIDTH * HEIGHT / DIGIT_SIDE
-    steps = min(round((wanted - stroke_width(ink)) / 2), MOST_WIDENED)
+    return max(0, min(round((wanted - stroke_width(ink)) / 2), MOST_WIDENED))
+
+
+def widened(ink: Pixels, steps: int) -> Pixels:
+    """Let strokes grow by so many pixels to each side, for which there is room."""
     for step in range(steps):
         ink = dilated(ink, diagonally=step % 2 == 0)
     return ink
 
 
-def _pieces(ink: Pixels, parts: Components) -> tuple[Ids, tuple[Piece, ...]]:
+def _pieces(ink: Pixels, parts: Components, slant: float) -> tuple[Ids, tuple[Piece, ...]]:
     """Part what is connected further, where digits may touch."""
     is_speck = parts.area < (SPECK * HEIGHT) ** 2
     ids: Ids = np.where(parts.mask(is_speck), np.int16(SPECKS), np.int16(PAPER))
@@ -182,7 +195,11 @@ def _pieces(ink: Pixels, parts: Components) -> tuple[Ids, tuple[Piece, ...]]:
                 top + int(rows.max()) + 1,
             )
             inner = inside[box.top - top : box.bottom - top, box.left - left : box.right - left]
-            found.append((Piece(box, len(rows), int(number), is_small), inner))
+            tilt = None if is_small or cuts else _tilt(rows, columns)
+            if tilt is not None:
+                tilt += slant
+            piece = Piece(box, len(rows), int(number), is_small, not cuts, _elongation(rows, columns), tilt)
+            found.append((piece, inner))
     found.sort(key=lambda one: one[0].middle)
     for index, (piece, mask) in enumerate(found):
         box = piece.box
@@ -202,9 +219,25 @@ def _mask_of(parts: Components, number: int) -> Mask:
     return mask
 
 
+def _elongation(rows: Integers, columns: Integers) -> float:
+    """Return the ratio of the standard deviations of pixels along and across; a pixel has some of its own."""
+    spread = np.cov(np.stack([rows, columns]), bias=True) + np.eye(2) / 12
+    across, along = np.linalg.eigvalsh(spread)
+    return float(np.sqrt(along / across))
+
+
+def _tilt(rows: Integers, columns: Integers) -> float | None:
+    """Return the tilt of a straight stroke with pixels at these places; None where they are none."""
+    down, across = rows - rows.mean(), columns - columns.mean()
+    slope = float(down @ across) / max(float(down @ down), 1.0)
+    away = across - slope * down
+    return -slope if float(np.sqrt((away * away).mean())) < STRAIGHT * HEIGHT else None
+
+
 def _is_small(height: int, width: int) -> bool:
     """Tell whether a part with these sides is no digit by itself."""
     is_dot = height < SMALL_HEIGHT * HEIGHT and width < SMALL_WIDTH * HEIGHT
+    is_dot |= height < COMMA_HEIGHT * HEIGHT and width < COMMA_WIDTH * HEIGHT
     is_dash = height < DASH_HEIGHT * HEIGHT and width > height
     return is_dot or is_dash
 
@@ -229,6 +262,12 @@ def cuts_of(ink: Pixels) -> list[int]:
             abs(column - cut) >= CUT_DISTANCE * HEIGHT for cut in cuts
         ):
             cuts.append(column)
+    if width >= WIDE * HEIGHT:
+        for column in sorted(
+            np.arange(least, width - least).astype(int).tolist(), key=lambda one: smooth[one]
+        ):
+            if all(abs(column - cut) >= FILL * HEIGHT for cut in cuts):
+                cuts.append(column)
     return sorted(cuts[:MOST_CUTS])
 
 

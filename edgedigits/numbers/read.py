@@ -1,46 +1,171 @@
-"""Gray levels -> the numbers in them."""
+"""Gray levels -> the numbers in them.
 
+ink_of          in ``ink.py``: what stands out from the paper
+lines_of        in ``lines.py``: which of it stands beside each other, without a form's own lines (``rules.py``)
+strip_of        in ``pieces.py``: a line of one height, upright, in pieces
+candidates_of   in ``candidates.py``: pieces in a row that may be a digit, as images for the network
+best_ways       in ``path.py``: which of them are digits
+separator_of    in ``separators.py``: what stands between two of them
+"""
+
+import re
 from collections.abc import Callable
+from itertools import groupby
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from edgedigits.numbers.candidates import candidates_of, images_of
+from edgedigits.margins import LARGEST_STEP, STEPS, lead_in_steps
+from edgedigits.numbers.candidates import Candidate, candidates_of, images_of
 from edgedigits.numbers.ink import ink_of
-from edgedigits.numbers.lines import lines_of
-from edgedigits.numbers.path import best_path
-from edgedigits.numbers.pieces import strip_of
-from edgedigits.numbers.reading import Line, Reading, Sign
+from edgedigits.numbers.lines import LineInk, lines_of
+from edgedigits.numbers.path import Measures, Step, best_ways, is_slash, measures_of
+from edgedigits.numbers.pieces import Piece, Strip, strip_of
+from edgedigits.numbers.reading import Box, Line, Reading, Sign
+from edgedigits.numbers.separators import separator_of
 from edgedigits.picture.levels import Pixels
+from edgedigits.picture.ruling import without_ruling
 
-Probabilities = Callable[[Pixels], npt.NDArray[np.float32]]
+Answers = npt.NDArray[np.float32]
+Probabilities = Callable[[Pixels], Answers]
+
+LEAST_CERTAIN, LARGEST_COST = 0.75, 3.0
+"""Mean probability of a line's digits, at least, and cost of its way for each of them, at most; else it is none. Of the
+lines of cheques and pages nine in ten have more than 0.85 and less than 2, of what is found on empty paper nine in ten
+less than 0.65 and more than 1.3."""
 
 
-def read_numbers(gray: Pixels, probabilities: Probabilities) -> Reading:
+SLASH, UNEVEN = 1.14, 4.0
+"""Height of a slash, in that of its line's digits, at least, where these are all alike, and how much more it has where
+they are not, in their unevenness: there, a 1 may be as high."""
+SLASH_IN_DATE, DATE_SLASHES = 1.05, 2
+"""Height of the slashes of a date, of which there are so many."""
+DAYS, MONTHS = 31, 12
+_DATE = re.compile(r"(\d\d?)/(\d\d?)/(?:\d\d|\d{4})|\d{4}/(\d\d?)/(\d\d?)")
+
+
+class Parted(NamedTuple):
+    """A line in pieces, and what the network says of them."""
+
+    strip: Strip
+    candidates: list[Candidate]
+    answers: Answers
+    """(n, 10), of each candidate."""
+    measures: Measures
+
+
+class Asked(NamedTuple):
+    """How numbers are read."""
+
+    min_margin: int
+    """The least lead of a sure digit, in steps of 1/256; 256 for none."""
+    digits: int | None = None
+    """How many each line has; None for any number."""
+    separators: bool = True
+    """Whether points, commas, dashes, slashes and colons between digits are kept."""
+
+
+def read_numbers(gray: Pixels, size: tuple[int, int], probabilities: Probabilities, asked: Asked) -> Reading:
     """Read the numbers in a picture.
 
     Args:
         gray: (h, w) uint8, ink dark or light.
+        size: width and height of the picture before it was brought to that size.
         probabilities: of images, uint8 (n, 28, 28), for each digit; (n, 10).
+        asked: what for.
+
+    Raises:
+        ImageError: there are too many marks for a picture of numbers.
     """
-    height, width = gray.shape
-    ink = ink_of(gray)
-    lines = []
-    for line in [] if ink is None else lines_of(ink):
-        rows, columns = line.levels.shape
-        strip = strip_of(line.levels, line.height, (line.left + columns / 2, line.top + rows / 2))
-        candidates = candidates_of(strip)
-        if not candidates:
-            continue
-        answers = probabilities(images_of(strip, candidates))
-        signs = []
-        for step in best_path(strip, candidates, answers):
-            if step.candidate is None:
-                continue
-            row = answers[step.candidate]
-            digit = int(row.argmax())
-            box = strip.box_in_picture(step.first, step.last)
-            signs.append(Sign(str(digit), box, float(row[digit]), 0, False))
-        if signs:
-            lines.append(Line(tuple(signs)))
-    return Reading(tuple(lines), (width, height))
+    ink = ink_of(without_ruling(gray))
+    lines = [] if ink is None else [_read(line, probabilities, asked) for line in lines_of(ink)]
+    ratios = size[0] / gray.shape[1], size[1] / gray.shape[0]
+    return Reading(tuple(_scaled(line, ratios, size) for line in lines if line is not None), size)
+
+
+def _read(line: LineInk, probabilities: Probabilities, asked: Asked) -> Line | None:
+    """Read one line; None where it is none of digits."""
+    rows, columns = line.levels.shape
+    strip = strip_of(line.levels, line.height, (line.left + columns / 2, line.top + rows / 2))
+    candidates = candidates_of(strip)
+    if not candidates:
+        return None
+    answers = probabilities(images_of(strip, candidates))
+    parted = Parted(strip, candidates, answers, measures_of(strip, candidates, answers))
+    slashes = sum(is_slash(piece, parted.measures, SLASH_IN_DATE) for piece in strip.pieces)
+    found = _best(parted, SLASH_IN_DATE, asked) if slashes == DATE_SLASHES else None
+    if found is None or not is_date(found.text):
+        found = _best(parted, max(SLASH, 1 + UNEVEN * parted.measures.unevenness), asked)
+    if found is None:
+        return None
+    return found if asked.separators else Line(found.digits)
+
+
+def is_date(text: str) -> bool:
+    """Tell whether a text is a date with slashes: 31/12/25, 12/31/2025, 2025/12/31."""
+    match = _DATE.fullmatch(text)
+    if match is None:
+        return False
+    low, high = sorted(int(number) for number in match.groups() if number is not None)
+    return 1 <= low <= MONTHS and 1 <= high <= DAYS
+
+
+def _best(parted: Parted, slash: float, asked: Asked) -> Line | None:
+    """Return the best way through a line, where slashes have so many times the height of its digits at least."""
+    ways = best_ways(parted.strip, parted.candidates, parted.answers, slash, asked.digits)
+    if not ways or not ways[0].text:
+        return None
+    lead = _lead(ways[1].cost - ways[0].cost) if len(ways) > 1 else LARGEST_STEP
+    signs: list[Sign] = []
+    between: list[Sign] = []
+    for is_digit, steps in groupby(ways[0].steps(), lambda step: step.digit is not None):
+        if is_digit:
+            signs += [*between, *(_digit(parted, step, lead, asked.min_margin) for step in steps)]
+            between = []
+        elif signs:
+            pieces = [parted.strip.pieces[step.first] for step in steps]
+            between = _separator(parted, pieces, slash, asked.min_margin)
+    found = Line(tuple(signs))
+    count = len(found.digits)
+    is_certain = sum(sign.confidence for sign in found.digits) >= LEAST_CERTAIN * count
+    return found if is_certain and ways[0].cost <= LARGEST_COST * count else None
+
+
+def _separator(parted: Parted, pieces: list[Piece], slash: float, min_margin: int) -> list[Sign]:
+    """Return what separates two digits, if anything does."""
+    found = separator_of(pieces, parted.measures, slash)
+    if found is None:
+        return []
+    text, parts = found
+    places = [parted.strip.pieces.index(piece) for piece in parts]
+    box = parted.strip.box_in_picture(min(places), max(places))
+    return [Sign(text, box, 1.0, LARGEST_STEP, min_margin <= LARGEST_STEP)]
+
+
+def _digit(parted: Parted, step: Step, lead: int, min_margin: int) -> Sign:
+    row = parted.answers[step.candidate]
+    margin = min(lead, lead_in_steps(row.tolist()))
+    box = parted.strip.box_in_picture(step.first, step.last)
+    return Sign(str(step.digit), box, float(row[step.digit]), margin, margin >= min_margin)
+
+
+def _lead(difference: float) -> int:
+    """Return the lead of a way over the next one, as one of probabilities: 1 - exp(-difference), in steps."""
+    return min(LARGEST_STEP, int(STEPS * -np.expm1(-difference)))
+
+
+def _scaled(line: Line, ratios: tuple[float, float], size: tuple[int, int]) -> Line:
+    """Bring boxes to the picture's own pixels."""
+    across, down = ratios
+    signs = []
+    for sign in line.signs:
+        left, top, right, bottom = sign.box
+        box = Box(
+            max(0, int(left * across)),
+            max(0, int(top * down)),
+            min(size[0], int(np.ceil(right * across))),
+            min(size[1], int(np.ceil(bottom * down))),
+        )
+        signs.append(Sign(sign.text, box, sign.confidence, sign.margin_steps, sign.sure))
+    return Line(tuple(signs))

@@ -38,6 +38,8 @@ _UPRIGHT = {
 }
 """What undoes each value of the EXIF orientation tag (EXIF 2.32, section 4.6.4 A)."""
 _ORIENTATION_TAG = 0x0112
+_FIRST_LYING = 5
+"""Value of it from which on an image lies on its side."""
 _EXIF_IN_TEXT = "Raw profile type exif"
 """Name of a text in PNG files that holds Exif in hexadecimal figures."""
 
@@ -144,9 +146,7 @@ def gray_of_array(array: npt.NDArray[Any]) -> Pixels:
     Raises:
         ImageError: its shape or its numbers are none of a picture.
     """
-    array = np.asarray(array)
-    if array.ndim in (3, 4) and array.shape[0] == 1 and min(array.shape[1:3]) > _MOST_CHANNELS:
-        array = array[0]
+    array = picture_in(array)
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[:, :, 0]
     if array.ndim != 2 and not (array.ndim == 3 and array.shape[2] in (2, 3, 4)):
@@ -156,6 +156,20 @@ def gray_of_array(array: npt.NDArray[Any]) -> Pixels:
     if levels.ndim == 2 and max(levels.shape) <= DETAIL_SIDE:
         return levels
     return gray_of_image(Image.fromarray(np.ascontiguousarray(levels)))
+
+
+def picture_in(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return the picture in a batch of one; any other array as it is."""
+    array = np.asarray(array)
+    is_batch = array.ndim in (3, 4) and array.shape[0] == 1 and min(array.shape[1:3]) > _MOST_CHANNELS
+    return array[0] if is_batch else array
+
+
+def upright_size(image: Image.Image) -> tuple[int, int]:
+    """Return width and height of an image as people see it."""
+    _check_exif(image)
+    width, height = image.size
+    return (height, width) if image.getexif().get(_ORIENTATION_TAG, 1) >= _FIRST_LYING else (width, height)
 
 
 def on_paper(image: Image.Image) -> Pixels:

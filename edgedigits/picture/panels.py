@@ -228,7 +228,7 @@ def _outline(mask: Mask, side: int) -> Floats | None:
 def _area(quad: Floats) -> float:
     """Return the area between four corners, (4, 2)."""
     (x0, y0), (x1, y1), (x2, y2), (x3, y3) = quad.tolist()
-    return abs((x0 * y1 + x1 * y2 + x2 * y3 + x3 * y0) - (y0 * x1 + y1 * x2 + y2 * x3 + y3 * x0)) / 2.0
+    return float(abs((x0 * y1 + x1 * y2 + x2 * y3 + x3 * y0) - (y0 * x1 + y1 * x2 + y2 * x3 + y3 * x0))) / 2
 
 
 def _ends(starts: Integers, stops: Integers) -> tuple[int, int, int, int]:

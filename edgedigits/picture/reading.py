@@ -17,7 +17,7 @@ from PIL import Image, UnidentifiedImageError
 from edgedigits.errors import ImageError, ImageFileError, ImageNotFoundError, ImageTypeError
 from edgedigits.files import read_file
 from edgedigits.picture import limits
-from edgedigits.picture.gray import gray_of_array, gray_of_image
+from edgedigits.picture.gray import gray_of_array, gray_of_image, picture_in, upright_size
 from edgedigits.picture.levels import Pixels
 from edgedigits.picture.limits import (
     DETAIL_SIDE,
@@ -119,6 +119,30 @@ def read_picture(picture: Picture) -> Pixels:
         ) from error
 
 
+def read_sized(picture: Picture) -> tuple[Pixels, tuple[int, int]]:
+    """Read any picture as ``read_picture`` does; also return its own width and height, upright.
+
+    Raises:
+        ImageError: it cannot be read. The message does not name the picture.
+    """
+    if isinstance(picture, (np.ndarray, memoryview)) and not (
+        isinstance(picture, memoryview) and picture.ndim == 1
+    ):
+        gray = read_picture(picture)
+        height, width = picture_in(np.asarray(picture)).shape[:2]
+        return gray, (width, height)
+    source = picture if isinstance(picture, Image.Image) else read_bytes(picture)
+    gray = read_picture(source)
+    try:
+        with _PILLOW_QUIET:
+            if isinstance(source, Image.Image):
+                return gray, upright_size(source)
+            with decode(source, whole=True) as image:
+                return gray, upright_size(image)
+    except _DECODE_ERRORS as error:
+        raise ImageError(f"cannot be read: {error}; save it again") from error
+
+
 def read_bytes(
     picture: "str | os.PathLike[str] | os.PathLike[bytes] | bytes | bytearray | memoryview | BinaryIO",
 ) -> bytes:
@@ -186,10 +210,11 @@ def _path_text(path: "str | os.PathLike[Any]") -> str:
         raise ImageTypeError(f"cannot be read: expected a path, got {_type(path)}, which is none") from error
 
 
-def decode(data: bytes) -> Image.Image:
+def decode(data: bytes, *, whole: bool = False) -> Image.Image:
     """Open the bytes of a picture file, whatever its suffix says. Pixels are not decoded yet.
 
-    A large JPEG is asked for at a fraction of its size, which its format gives almost for nothing.
+    A large JPEG is asked for at a fraction of its size, which its format gives almost for nothing, unless it is wanted
+    whole.
     """
     from edgedigits.picture.containers import check_container, check_room_of_webp
 
@@ -212,7 +237,7 @@ def decode(data: bytes) -> Image.Image:
     check_size(image.size, MAX_JPEG_PIXELS if kind == "JPEG" else MAX_PIXELS)
     if kind == "JPEG" and image.width * image.height * scans > MAX_SCANNED_PIXELS:
         raise ImageError(f"cannot be read: {scans:,} passes over its pixels; save it again")
-    if image.width * image.height > DRAFT_PIXELS:
+    if image.width * image.height > DRAFT_PIXELS and not whole:
         image.draft(image.mode, (DETAIL_SIDE // 2, DETAIL_SIDE // 2))
     return image
 

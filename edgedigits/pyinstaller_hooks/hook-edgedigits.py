@@ -3,9 +3,12 @@
 
 from pathlib import Path
 
-from edgedigits.shipped import TINY, default_model, named_model
+from edgedigits.shipped import FOLDERS, default_model, named_model
 
 datas = [
     (str(default_model()), "edgedigits"),
-    *((str(named_model(Path(name))), "edgedigits/tiny") for name in TINY),
+    *(
+        (str(named_model(Path(name))), str(Path("edgedigits", inside)))
+        for name, (inside, _) in FOLDERS.items()
+    ),
 ]

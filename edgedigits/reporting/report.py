@@ -24,6 +24,7 @@ PLOTS = {
     "mistakes.png": "The most confident mistakes.",
     "warps.png": "Training images and what warps made of them.",
     "drawn.png": "Digits drawn from strokes, as they were mixed into the training images of every epoch.",
+    "candidates.png": "Cut out of written lines: digits, and what is none and was taught as every digit alike.",
     "non_digits.png": "What is no digit and was taught as every digit alike.",
     "weights.png": "Weights of the first layer as pictures: red adds to a unit, blue takes away.",
 }

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -25,6 +26,7 @@ from edgedigits.picture.levels import Pixels
 from edgedigits.training.augmentation import warp_epoch
 from edgedigits.training.drawn import draw_digits
 from edgedigits.training.learned_steps import deploy_into, learning_steps, leave_out_still_inputs
+from edgedigits.training.lines import draw_candidates
 from edgedigits.training.non_digits import draw_non_digits
 from edgedigits.training.recipe import Recipe
 from edgedigits.training.renewal import Renewed
@@ -98,10 +100,16 @@ class Fitter:
         self.recipe = recipe
         self._data = data
         self._teacher = teacher
-        made = ((draw_digits, recipe.drawn, b"drawn"), (draw_non_digits, recipe.non_digits, b"no digit"))
+        self.cut = partial(draw_candidates, images=data.train_images, labels=data.train_labels)
+        """Cuts so many candidates out of lines of training images; see ``draw_candidates``."""
+        made = (
+            (draw_digits, recipe.drawn, b"drawn"),
+            (draw_non_digits, recipe.non_digits, b"no digit"),
+            (self.cut, recipe.candidates, b"candidates"),
+        )
         self._made = [Renewed(draw, count, recipe.seed, name) for draw, count, name in made if count]
-        self._digits = len(data.train_images) + recipe.drawn
-        self._steps = -(-(self._digits + recipe.non_digits) // recipe.batch_size)
+        images = len(data.train_images) + sum(count for _, count, _ in made)
+        self._steps = -(-images // recipe.batch_size)
         spec = trained_spec(recipe.arch)
         self._input_shape = spec.input_shape
         # A product of all images at once is what it always was; maps of all of them would take gigabytes.
@@ -178,9 +186,9 @@ class Fitter:
             advance: told how many steps are done, several times per epoch.
         """
         started = time.perf_counter()
-        images, labels, targets = (
-            None if part is None else tf.constant(part) for part in self.images_of(epoch)
-        )
+        ready = self.images_of(epoch)
+        digits = int((ready.labels < CLASSES).sum())
+        images, labels, targets = (None if part is None else tf.constant(part) for part in ready)
         edges = np.linspace(0, self._steps, min(SLICES, self._steps) + 1).astype(np.int32)
         loss = correct = 0.0
         for start, stop in pairwise(edges):
@@ -190,8 +198,8 @@ class Fitter:
         val_loss, val_accuracy = self.score_validation()
         return Epoch(
             epoch=epoch,
-            loss=loss / self._digits,
-            accuracy=correct / self._digits,
+            loss=loss / digits,
+            accuracy=correct / digits,
             val_loss=val_loss,
             val_accuracy=val_accuracy,
             learning_rate=float(self._optimizer.learning_rate),
@@ -307,7 +315,7 @@ class Fitter:
         self, labels: tf.Tensor, taught: tf.Tensor | None, probabilities: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Return the mean loss of a batch, which is made less, and the sum of that of its digits, which is told."""
-        if taught is None and not self.recipe.non_digits:
+        if taught is None and not (self.recipe.non_digits or self.recipe.candidates):
             mean = self._loss(self._targets(labels), probabilities)
             return mean, mean * tf.cast(tf.size(labels), tf.float32)
         targets = tf.gather(TARGETS, labels) if taught is None else taught

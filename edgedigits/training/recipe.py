@@ -54,6 +54,9 @@ class Recipe:
     """Digits drawn from strokes, as MNIST's writers seldom wrote them, that every epoch has besides its images."""
     non_digits: int = 0
     """Pictures of no digit, taught as every digit alike, that every epoch has besides."""
+    candidates: int = 0
+    """What reading a number cuts out of written lines, that every epoch has besides: digits with what is left of their
+    neighbours, and parts of digits or several, taught as every digit alike."""
     spoilt: float = 0.0
     """Share of the images of an epoch, 0..1, that are spoilt after the warp: by specks, blur, lines and others.
 
@@ -88,7 +91,7 @@ class Recipe:
         count_of("epochs", self.epochs, most=MOST_EPOCHS)
         for name in ("batch_size", "validation"):
             count_of(name, getattr(self, name), most=MOST_IMAGES)
-        for name in ("drawn", "non_digits"):
+        for name in ("drawn", "non_digits", "candidates"):
             count_of(name, getattr(self, name), 0, MOST_IMAGES)
         count_of("seed", self.seed, 0, LARGEST_SEED)
         if isinstance(self.arch, str):

@@ -15,7 +15,7 @@ from edgedigits.artifacts.manifest import file_receipt, network_entry, read_mani
 from edgedigits.artifacts.records import Network, Training
 from edgedigits.artifacts.staging import locked, staged
 from edgedigits.artifacts.versions import versions
-from edgedigits.contract import CLASSES, IMAGE_SIDE, class_title
+from edgedigits.contract import CLASSES, IMAGE_SIDE, LABELS, class_title
 from edgedigits.datasets.split import Split
 from edgedigits.file_names import file_name, sidecar_name
 from edgedigits.measuring import metrics
@@ -294,6 +294,15 @@ def _training_pictures(fitter: Fitter, split: Split) -> dict[str, bytes]:
         cells = [sheets.Cell(image, ("no digit",)) for image in images]
         pictures["non_digits.png"] = sheets.draw_sheet(
             "samples of what is no digit: every epoch draws an eighth of them anew", cells
+        )
+    if fitter.recipe.candidates:
+        images, labels = fitter.cut(
+            CLASSES * SHEET_DRAWN_PER_CLASS, np.random.default_rng(fitter.recipe.seed)
+        )
+        names = [*LABELS, "no digit"]
+        cells = [sheets.Cell(image, (names[label],)) for image, label in zip(images, labels, strict=True)]
+        pictures["candidates.png"] = sheets.draw_sheet(
+            "samples of what was cut out of written lines: every epoch writes an eighth of them anew", cells
         )
     return pictures
 

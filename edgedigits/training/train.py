@@ -115,7 +115,8 @@ def _teacher(paths: Sequence[Path]) -> Teacher | None:
 def _check_classes(recipe: Recipe, split: Split) -> None:
     if split.class_names == LABELS:
         return
-    for field, option in (("drawn", "--drawn"), ("non_digits", "--non-digits")):
+    options = {"drawn": "--drawn", "non_digits": "--non-digits", "candidates": "--candidates"}
+    for field, option in options.items():
         if count := getattr(recipe, field):
             raise ArgumentError(
                 f"{field}: expected 0 where the classes are no digits ({', '.join(split.class_names)}), got "

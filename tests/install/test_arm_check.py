@@ -46,7 +46,7 @@ def test_a_picture_that_is_prepared_to_other_bytes_is_wrong() -> None:
 
 def test_every_shipped_file_that_runs_there_is_asked() -> None:
     files = arm_check.shipped_files([])
-    assert {Path(file).parent.name for file in files} == {"models", "hands", "tiny"}
+    assert {Path(file).parent.name for file in files} >= {"models", "hands", "tiny"}
     assert {Path(file).suffix for file in files} == set(arm_check.FILES)
     assert arm_check.shipped_files(["tiny-2k"]) == [
         "models/tiny/tiny-2k.int8.onnx", "models/tiny/tiny-2k.int8.tflite",

@@ -9,12 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from edgedigits.shipped import FOLDERS
+
 ROOT = Path(__file__).resolve().parents[2]
 PICTURE = ROOT / "tests" / "golden" / "pictures" / "1-photo.jpg"
-NETWORKS = {
-    "digits": "hands",
-    **dict.fromkeys(("tiny-2k", "tiny-4k", "tiny-8k", "tiny-16k", "tiny-fast"), "tiny"),
-}
+NETWORKS = {"digits": ("", "hands"), **FOLDERS}
 
 
 @pytest.fixture(scope="module")
@@ -24,11 +23,9 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with zipfile.ZipFile(path, "w") as opened:
         for file in (ROOT / "edgedigits").rglob("*.py"):
             opened.write(file, file.relative_to(ROOT))
-        for name, beside in NETWORKS.items():
+        for name, (inside, beside) in NETWORKS.items():
             file = f"{name}.int8.onnx"
-            opened.write(
-                ROOT / "models" / beside / file, f"edgedigits/{'tiny/' if beside == 'tiny' else ''}{file}"
-            )
+            opened.write(ROOT / "models" / beside / file, Path("edgedigits", inside, file))
     return path
 
 
@@ -87,7 +84,6 @@ def test_pyinstaller_is_told_of_every_network_by_an_entry_point() -> None:
     (folder,) = entry.load()()
     hooked = runpy.run_path(str(Path(folder, "hook-edgedigits.py")))
     assert {(Path(file).name, place) for file, place in hooked["datas"]} == {
-        (f"{name}.int8.onnx", "edgedigits/tiny" if beside == "tiny" else "edgedigits")
-        for name, beside in NETWORKS.items()
+        (f"{name}.int8.onnx", str(Path("edgedigits", inside))) for name, (inside, _) in NETWORKS.items()
     }
     assert all(Path(file).is_file() for file, _ in hooked["datas"])
