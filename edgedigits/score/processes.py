@@ -55,11 +55,12 @@ def run_here(job: Job, shards: Iterator[Shard], advance: Advance) -> Generator[O
             except SourceError as error:
                 yield Outcome(shard, error=error)
                 continue
-            if last is not None:
-                yield Outcome(last[0], last[1].result())
             # As in ``ahead``: no Ctrl-C while the thread is started.
             with interrupts_later():
-                last = shard, executor.submit(written.finish)
+                this = shard, executor.submit(written.finish)
+            if last is not None:
+                yield Outcome(last[0], last[1].result())
+            last = this
         if last is not None:
             yield Outcome(last[0], last[1].result())
 
