@@ -23,11 +23,14 @@ AMOUNT_SIZE = (180, 45)
 
 READ_ONE = """
 import sys, time
-from edgedigits import DigitPredictor
+from edgedigits import DigitPredictor, ImageError
 from edgedigits.measuring.cold_start import peak_mib
-predictor = DigitPredictor(sys.argv[1])
+predictor = DigitPredictor(*sys.argv[2:])
 start = time.perf_counter()
-lines = len(predictor.read(sys.argv[2]).lines)
+try:
+    lines = len(predictor.read(sys.argv[1]).lines)
+except ImageError:
+    lines = -1
 print(time.perf_counter() - start, peak_mib(), lines)
 """
 
@@ -59,17 +62,18 @@ def photo_of(digits: Digits, generator: np.random.Generator) -> bytes:
     return encoded(Image.fromarray(np.clip(sheet, 0, 255).astype(np.uint8)).convert("RGB"), "JPEG")
 
 
-def keep_bounds(digits: Digits, model: Path) -> Part:
+def keep_bounds(digits: Digits, model: Path | None) -> Part:
     """Measure what pictures of noise and print take, in a process of their own."""
     results = {}
     with tempfile.TemporaryDirectory() as folder:
         for name, pixels in pictures(digits).items():
             path = Path(folder, "picture.png")
             Image.fromarray(pixels).save(path, compress_level=1)
-            command = [sys.executable, "-c", READ_ONE, str(model), str(path)]
+            command = [sys.executable, "-c", READ_ONE, str(path), *([str(model)] if model else [])]
             done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
             seconds, peak, lines = map(float, done.stdout.split())
-            print(f"{name:30} {seconds:6.2f} s   {peak:6.0f} MiB   {lines:.0f} lines", flush=True)
+            shown = "refused" if lines < 0 else f"{lines:.0f} lines"
+            print(f"{name:30} {seconds:6.2f} s   {peak:6.0f} MiB   {shown}", flush=True)
             results[name] = {"seconds": seconds, "peak_mib": peak, "lines": lines}
     return results, {
         "longest, seconds": (max(row["seconds"] for row in results.values()), MOST_SECONDS),

@@ -36,7 +36,6 @@ from wild import read_manifest
 from edgedigits.errors import ImageError
 from edgedigits.picture.reading import Picture, read_picture
 from edgedigits.predictor import DigitPredictor
-from edgedigits.shipped import default_model
 
 Targets = dict[str, tuple[float, float]]
 Part = tuple[dict[str, Any], Targets]
@@ -261,7 +260,7 @@ def main() -> int:
     parser.add_argument("--strings", type=int, default=1200, help="apart, and as many touching")
     parser.add_argument("--pages", type=int, default=150, help="of each kind, and papers of each kind")
     parser.add_argument("--only", help="parts with commas between them; their results are not written")
-    parser.add_argument("--model", type=Path, default=default_model())
+    parser.add_argument("--model", type=Path, help="for read and predict [default: those that came along]")
     arguments = parser.parse_args()
 
     predictor = DigitPredictor(arguments.model)

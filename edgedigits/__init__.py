@@ -43,6 +43,7 @@ from edgedigits.errors import (
 from edgedigits.version import __version__
 
 if TYPE_CHECKING:
+    from edgedigits.numbers.reading import Box, Line, Reading, Sign
     from edgedigits.predictor import DigitPredictor, Prediction
 
 
@@ -50,6 +51,7 @@ __all__ = [
     "AccuracyError",
     "ArgumentError",
     "ArgumentTypeError",
+    "Box",
     "ClusterError",
     "ContractError",
     "DatasetError",
@@ -62,12 +64,15 @@ __all__ = [
     "ImageFileError",
     "ImageNotFoundError",
     "ImageTypeError",
+    "Line",
     "MissingExtraError",
     "ModelFileError",
     "ModelNotFoundError",
     "OutputError",
     "Prediction",
     "QuantizationError",
+    "Reading",
+    "Sign",
     "SourceError",
     "SourceNotFoundError",
     "__version__",
@@ -80,6 +85,10 @@ def __getattr__(name: str) -> Any:
         from edgedigits import predictor
 
         return getattr(predictor, name)
+    if name in {"Box", "Line", "Reading", "Sign"}:
+        from edgedigits.numbers import reading
+
+        return getattr(reading, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

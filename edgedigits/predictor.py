@@ -40,9 +40,6 @@ BATCH = 4096
 BATCH_OF_MAPS = 512
 """The same of networks with maps, which take 100 MB for 4,096, and longer."""
 
-MOST_DIGITS = 64
-"""Of a line, that can be asked for."""
-
 _ARRAYS = (np.ndarray, np.memmap)
 """Other subclasses hold more than pixels: a mask, a matrix' own arithmetic."""
 _UINT8 = np.dtype(np.uint8)
@@ -200,30 +197,44 @@ class DigitPredictor:
         row = self.probabilities(self.prepare(picture)[np.newaxis])[0]
         return self.prediction(row)
 
-    def read(self, picture: Picture, *, separators: bool = True, digits: int | None = None) -> Reading:
+    def read(
+        self,
+        picture: Picture,
+        *,
+        separators: bool = True,
+        digits: int | None = None,
+        pattern: str | None = None,
+    ) -> Reading:
         """Read the numbers in a picture: any number of digits, in any number of lines.
 
         Args:
             picture: as ``predict`` takes it.
             separators: whether points, commas, dashes, slashes and colons between digits are kept.
-            digits: how many digits each line has, at least 1; by default any number.
+            digits: how many digits each line has, 1 to 64; by default any number.
+            pattern: in place of ``digits``, the form of each line, ``"dd.dd.dddd"``: ``d`` for a digit, and separators,
+                one of ``. , - / :`` or a space, which are put where they are in the form.
 
         Returns:
             No line where there is no digit, or none of so many.
 
         Raises:
-            ArgumentError: the number of digits is none of these.
+            ArgumentError: the number of digits or the pattern is none, or both are given.
             ImageError: the picture cannot be read, or shows too many marks.
-            ModelFileError: what the model answers are no probabilities.
+            ModelFileError: what the model answers are no probabilities, or its classes are no digits.
         """
+        from edgedigits.numbers.pattern import form_of
         from edgedigits.numbers.read import Asked, read_numbers
 
-        count = None if digits is None else count_of("digits", digits, most=MOST_DIGITS)
+        form = form_of(digits=digits, pattern=pattern, separators=separators)
         reader = self._reader()
-        asked = Asked(reader.min_margin, count, separators)
+        if reader.metadata.labels != LABELS:
+            raise ModelFileError(
+                self.model, "its classes are no digits", "use predict, or read with a network of digits"
+            )
+        asked = Asked(reader.min_margin, form.digits, separators)
         try:
             gray, size = read_sized(picture)
-            return read_numbers(gray, size, reader.probabilities, asked)
+            return form.of(read_numbers(gray, size, reader.probabilities, asked))
         except ImageError as error:
             raise type(error)(f"{picture_name(picture)}: {error}") from error
 

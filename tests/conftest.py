@@ -1,6 +1,8 @@
 """Nouns that many tests need: MNIST, a dataset that is always there, and a trained and exported network."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
@@ -9,6 +11,9 @@ from edgedigits.datasets import mnist, places
 from edgedigits.datasets.places import Source
 from edgedigits.datasets.split import Split
 from edgedigits.runtimes.c_compiler import find_compiler
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 try:
     import fcntl
@@ -57,6 +62,27 @@ def mnist_train(mnist_source: Source) -> Split:
 @pytest.fixture(scope="session")
 def mnist_test(mnist_source: Source) -> Split:
     return mnist.read_split(mnist_source, "test")
+
+
+@pytest.fixture(scope="session")
+def number() -> "Callable[[str], Image.Image]":
+    """What puts golden digits beside each other, dark on light paper: 56 pixels a digit and around all, 112 high."""
+    import numpy as np
+    from PIL import Image
+
+    from edgedigits.picture.prepare import prepare
+
+    golden, side = Path(__file__).parent / "golden" / "pictures", 56
+
+    def draw(digits: str) -> Image.Image:
+        sheet = Image.new("L", (side * (len(digits) + 1), 2 * side), 0)
+        for place, digit in enumerate(digits):
+            pixels = prepare(min(golden.glob(f"{digit}-*")))
+            enlarged = Image.fromarray(pixels).resize((side, side), Image.Resampling.BICUBIC)
+            sheet.paste(enlarged, (side // 2 + place * side, side // 2))
+        return Image.fromarray(240 - np.minimum(np.asarray(sheet), 220))
+
+    return draw
 
 
 @pytest.fixture(scope="session")

@@ -67,6 +67,8 @@ def test_the_predictor_needs_onnxruntime_numpy_and_pillow_only():
                 "model_files.onnx_graph",
                 "model_files.onnx_operators",
                 "model_files.onnx_tensors",
+                "numbers",
+                "numbers.reading",
                 "picture",
                 "picture.components",
                 "picture.contrast",

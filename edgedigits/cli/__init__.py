@@ -20,6 +20,7 @@ COMMANDS = (
     "verify",
     "bench",
     "predict",
+    "read",
     "score",
     "info",
     "report",
@@ -67,6 +68,7 @@ def cli() -> None:
       edgedigits verify models/*.tflite models/*.onnx   # all 10,000 test images, exit status 1 on a loss
       edgedigits bench                                  # latency, throughput, memory, side by side
       edgedigits predict photo.png                      # needs no TensorFlow
+      edgedigits read amount.png                        # numbers: 1250.50
       edgedigits score scans/ --out read/               # millions of pictures, as a table
     """
 

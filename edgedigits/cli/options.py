@@ -130,6 +130,19 @@ def read_margin(ctx: click.Context, param: click.Parameter, value: str | None) -
     return lead
 
 
+def read_pattern(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """Check a pattern; what is none is wrong usage."""
+    from edgedigits.errors import ArgumentError
+    from edgedigits.numbers.pattern import pattern_of
+
+    if value is not None:
+        try:
+            pattern_of(value)
+        except ArgumentError as error:
+            raise click.BadParameter(str(error).removeprefix("pattern: "), ctx, param) from error
+    return value
+
+
 def read_labels(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[str, ...] | None:
     """Read the names of the classes: with commas between them, or one per line of a file that is there."""
     if value is None:

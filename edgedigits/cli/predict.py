@@ -1,17 +1,17 @@
 """``edgedigits predict``: the digit and its confidence for pictures, folders of pictures, or standard input."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from edgedigits.cli.options import echo_json, json_option, read_margin
+from edgedigits.cli.pictures import NOT_SURE, PictureFolder, find_pictures
 from edgedigits.cli.terminal import complain, echo, encoding_of
 from edgedigits.contract import CLASSES
-from edgedigits.errors import ImageError, ImageFileError, ImageNotFoundError
-from edgedigits.file_names import PICTURE_SUFFIXES
+from edgedigits.errors import ImageError
 from edgedigits.printable import printable
 from edgedigits.shipped import TINY
 
@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 
 SHADES = " ░▒▓█"
 ASCII_SHADES = " .:-=+*#%@"
-
-STANDARD_INPUT = "-"
-NOT_SURE = "not sure"
 
 
 @click.command(short_help="Read the digits in pictures.")
@@ -86,7 +83,7 @@ def command(
     if predictor.metadata.head == "sigmoid" and not as_json:
         said = "ends in ten sigmoids; a percentage is that of its own digit alone, and they do not sum to 100"
         echo(f"{predictor.model.name}: {said}", err=True)
-    save = None if save_prepared is None else PreparedFolder(save_prepared).save
+    save = None if save_prepared is None else PictureFolder(save_prepared).save
     results: list[dict[str, object]] = []
     failed = False
     for name, picture in find_pictures(images):
@@ -113,45 +110,6 @@ def command(
         click.get_current_context().exit(1)
 
 
-def find_pictures(images: tuple[str, ...]) -> "Iterator[tuple[str, Picture | ImageError]]":
-    """Name the pictures that the arguments stand for, with where to read them.
-
-    A folder stands for its picture files in order of name, without those of folders inside. One that holds none is
-    yielded as the error that says so.
-    """
-    for image in images:
-        if image == STANDARD_INPUT:
-            yield image, sys.stdin.buffer
-        elif Path(image).is_dir():
-            yield from pictures_in(Path(image))
-        else:
-            yield image, image
-
-
-def pictures_in(folder: Path) -> "Iterator[tuple[str, Picture | ImageError]]":
-    """Name the picture files of a folder as ``find_pictures`` does."""
-    name = printable(str(folder))
-    try:
-        paths = sorted(
-            path for path in folder.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES and path.is_file()
-        )
-    except OSError as error:
-        yield (
-            str(folder),
-            ImageFileError(f"{name}: cannot be read: {error.strerror}; name a folder that you may read"),
-        )
-        return
-    if not paths:
-        yield (
-            str(folder),
-            ImageNotFoundError(
-                f"{name}: no pictures in this folder; looked for {', '.join(PICTURE_SUFFIXES)}"
-            ),
-        )
-    for path in paths:
-        yield str(path), str(path)
-
-
 def read_digit(picture: "Picture | ImageError", predictor: "DigitPredictor") -> "tuple[Pixels, Prediction]":
     """Return what the network saw and what it read. An error that was found on the way to the picture is raised."""
     from edgedigits.native_output import discarded_native_output
@@ -162,40 +120,6 @@ def read_digit(picture: "Picture | ImageError", predictor: "DigitPredictor") -> 
         pixels = predictor.prepare(picture)
     row = predictor.probabilities(pixels[None])[0]
     return pixels, predictor.prediction(row)
-
-
-class PreparedFolder:
-    """A folder that takes the prepared pictures, each under the name of the picture that it was made from."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._taken: set[str] = set()
-
-    def save(self, name: str, pixels: "Pixels") -> None:
-        """Write one picture as PNG, whole or not at all. A name that was taken before gets a number.
-
-        Args:
-            name: of the picture; its stem is the file's.
-            pixels: (28, 28) uint8.
-
-        Raises:
-            OutputError: it cannot be written.
-        """
-        import io
-
-        from PIL import Image
-
-        from edgedigits.artifacts.staging import write_atomically
-
-        stem = "standard-input" if name == STANDARD_INPUT else Path(name).stem
-        number, file = 1, f"{stem}.png"
-        while file in self._taken:
-            number += 1
-            file = f"{stem}-{number}.png"
-        self._taken.add(file)
-        buffer = io.BytesIO()
-        Image.fromarray(pixels).save(buffer, "PNG")
-        write_atomically(self._folder / file, buffer.getvalue())
 
 
 def as_line(name: str, prediction: "Prediction", top: int, labels: Sequence[str]) -> str:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edgedigits.cli.options import echo_json, json_option, quiet_option, read_margin
+from edgedigits.cli.options import echo_json, json_option, quiet_option, read_margin, read_pattern
 from edgedigits.cli.process import Interrupted
 from edgedigits.cli.terminal import complain, echo
 from edgedigits.shipped import TINY
@@ -46,7 +46,8 @@ def read_columns(ctx: click.Context, param: click.Parameter, value: str | None) 
     callback=read_columns,
     metavar="NAMES",
     help="Columns, with commas between, out of source, key, digit, confidence, margin, sure, error, margin_steps, "
-    "probabilities, target (the label that the source has). [default: the first seven]",
+    "probabilities, target (the label that the source has); with --read text in place of digit, and no probabilities. "
+    "[default: the first seven]",
 )
 @click.option("--probabilities", is_flag=True, help="Add a column of ten probabilities.")
 @click.option(
@@ -56,6 +57,21 @@ def read_columns(ctx: click.Context, param: click.Parameter, value: str | None) 
     help="Least lead over the second digit of an answer that is sure: steps of 1/256 (0 to 256), or a fraction with a "
     "point (0.9). [default: what the file says]",
 )
+@click.option(
+    "--read", "numbers", is_flag=True, help="Read the numbers in the pictures, as `edgedigits read`: text."
+)
+@click.option(
+    "--digits",
+    type=click.IntRange(1, 64),
+    help="With --read: digits that each number has, where that is known.",
+)
+@click.option(
+    "--pattern",
+    callback=read_pattern,
+    metavar="FORM",
+    help='With --read: form that each number has ("dd.dd.dddd").',
+)
+@click.option("--no-separators", is_flag=True, help="With --read: digits alone.")
 @click.option("--as-is", is_flag=True, help="Pictures are 28x28 in MNIST form: bring none into form.")
 @click.option("--prepare", is_flag=True, help="Bring 28x28 arrays into MNIST form as well.")
 @click.option(
@@ -90,6 +106,10 @@ def command(
     columns: tuple[str, ...] | None,
     probabilities: bool,
     min_margin: int | float | None,
+    numbers: bool,
+    digits: int | None,
+    pattern: str | None,
+    no_separators: bool,
     as_is: bool,
     prepare: bool,
     workers: int | None,
@@ -106,16 +126,24 @@ def command(
     A SOURCE is a folder of pictures, with those in folders inside, or a file that holds many: Parquet, .npy, .npz, IDX,
     tar (WebDataset), CSV. Interrupted, by whatever: the same command goes on where it stopped. A picture that cannot be
     read is a row with its error. 28x28 arrays are read as they are, all other pictures are brought into MNIST form. The
-    exit status is 1 where rows are missing or a source is damaged.
+    exit status is 1 where rows are missing or a source is damaged. With --read a row is a picture with its numbers:
+    `text`, and confidence and margin of the least certain digit.
 
     \b
     Examples:
       edgedigits score scans/ --out read/
       edgedigits score train.parquet x_test.npy --out read/ --model models/digits.int8.onnx
       edgedigits score scans/ --out read/ --columns key,digit,sure --format csv
+      edgedigits score meters/ --out read/ --read --digits 5
       edgedigits score scans/ --out read/ --probabilities --min-margin 0.9 --json
       edgedigits score /shared/scans --out /shared/read --dask tcp://scheduler:8786
     """
+    if not numbers and (digits is not None or pattern is not None or no_separators):
+        raise click.UsageError("--digits, --pattern and --no-separators are of numbers: add --read")
+    if numbers and (as_is or prepare or probabilities):
+        raise click.UsageError(
+            "--as-is, --prepare and --probabilities are of single digits: leave out --read"
+        )
     if as_is and prepare:
         raise click.UsageError("--as-is brings nothing into MNIST form, --prepare everything: choose one")
     if dask is not None and dask != "local" and workers is not None:
@@ -128,10 +156,11 @@ def command(
         from edgedigits.score.options import COLUMNS, PREPARATIONS, Options
         from edgedigits.score.run import score
 
-    chosen = columns or COLUMNS
+    chosen = columns or COLUMNS  # of numbers, options choose others
     if probabilities and "probabilities" not in chosen:
         chosen = (*chosen, "probabilities")
     from edgedigits.errors import ArgumentError
+    from edgedigits.numbers.pattern import form_of
     from edgedigits.progress import SILENT, LineProgress
 
     by_shape, as_they_are, prepared = PREPARATIONS
@@ -143,6 +172,9 @@ def command(
             table=table,
             batch=batch,
             shard_rows=shard,
+            numbers=form_of(digits=digits, pattern=pattern, separators=not no_separators)
+            if numbers
+            else None,
         )
     except ArgumentError as error:
         raise click.UsageError(str(error)) from error

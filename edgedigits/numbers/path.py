@@ -19,7 +19,7 @@ from edgedigits.numbers.candidates import Candidate
 from edgedigits.numbers.pieces import HEIGHT, Piece, Strip
 
 LEAST_PROBABILITY = 1e-4
-PROBABILITY_COST, BARE_WIDTH = 1.5, 0.4
+PROBABILITY_COST, BARE_WIDTH = 2.25, 0.07
 """Cost of a probability of 1/e, for a digit of the width of its height less the second."""
 DIGIT_COST = 0.6
 """Of each digit."""
@@ -27,7 +27,7 @@ LOW, LOW_COST = 0.8, 3.0
 """Height, in that of the line's digits, below which a digit costs more, and how much for a whole one."""
 WIDE, WIDE_COST = 0.8, 3.0
 """The same of a width above."""
-ASTRAY, ASTRAY_COST = 0.15, 2.0
+ASTRAY, ASTRAY_COST = 0.15, 4.0
 """The same of the distance of its foot from those of the others."""
 SMALL_COST = 0.0
 """Of a small piece that is left out: points and dashes are expected."""

@@ -22,7 +22,7 @@ from edgedigits.numbers.ink import ink_of
 from edgedigits.numbers.lines import LineInk, lines_of
 from edgedigits.numbers.path import Measures, Step, best_ways, is_slash, measures_of
 from edgedigits.numbers.pieces import Piece, Strip, strip_of
-from edgedigits.numbers.reading import Box, Line, Reading, Sign
+from edgedigits.numbers.reading import Line, Reading, Sign
 from edgedigits.numbers.separators import separator_of
 from edgedigits.picture.levels import Pixels
 from edgedigits.picture.ruling import without_ruling
@@ -30,7 +30,7 @@ from edgedigits.picture.ruling import without_ruling
 Answers = npt.NDArray[np.float32]
 Probabilities = Callable[[Pixels], Answers]
 
-LEAST_CERTAIN, LARGEST_COST = 0.75, 3.0
+LEAST_CERTAIN, LARGEST_COST = 0.6, 4.0
 """Mean probability of a line's digits, at least, and cost of its way for each of them, at most; else it is none. Of the
 lines of cheques and pages nine in ten have more than 0.85 and less than 2, of what is found on empty paper nine in ten
 less than 0.65 and more than 1.3."""
@@ -80,8 +80,8 @@ def read_numbers(gray: Pixels, size: tuple[int, int], probabilities: Probabiliti
     """
     ink = ink_of(without_ruling(gray))
     lines = [] if ink is None else [_read(line, probabilities, asked) for line in lines_of(ink)]
-    ratios = size[0] / gray.shape[1], size[1] / gray.shape[0]
-    return Reading(tuple(_scaled(line, ratios, size) for line in lines if line is not None), size)
+    height, width = gray.shape
+    return Reading(tuple(line for line in lines if line is not None), (width, height)).at(size)
 
 
 def _read(line: LineInk, probabilities: Probabilities, asked: Asked) -> Line | None:
@@ -153,19 +153,3 @@ def _digit(parted: Parted, step: Step, lead: int, min_margin: int) -> Sign:
 def _lead(difference: float) -> int:
     """Return the lead of a way over the next one, as one of probabilities: 1 - exp(-difference), in steps."""
     return min(LARGEST_STEP, int(STEPS * -np.expm1(-difference)))
-
-
-def _scaled(line: Line, ratios: tuple[float, float], size: tuple[int, int]) -> Line:
-    """Bring boxes to the picture's own pixels."""
-    across, down = ratios
-    signs = []
-    for sign in line.signs:
-        left, top, right, bottom = sign.box
-        box = Box(
-            max(0, int(left * across)),
-            max(0, int(top * down)),
-            min(size[0], int(np.ceil(right * across))),
-            min(size[1], int(np.ceil(bottom * down))),
-        )
-        signs.append(Sign(sign.text, box, sign.confidence, sign.margin_steps, sign.sure))
-    return Line(tuple(signs))

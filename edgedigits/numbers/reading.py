@@ -1,6 +1,7 @@
 """What was read in a picture of numbers: lines of digits and separators, each with its place."""
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -21,7 +22,7 @@ class Sign:
     """A digit or a separator."""
 
     text: str
-    """One character: a digit, or one of ``. , - / :``."""
+    """One character: a digit, or one of ``. , - / :``; a space where a pattern has one."""
     box: Box
     """Where it stands."""
     confidence: float
@@ -81,6 +82,12 @@ class Line:
         )
 
 
+def _scaled(start: int, stop: int, ratio: float, length: int) -> tuple[int, int]:
+    """Scale a stretch, and cut it to a length; it has at least a pixel, as a thin stroke has that fell between two."""
+    start = min(max(int(start * ratio), 0), length - 1)
+    return start, max(min(math.ceil(stop * ratio), length), start + 1)
+
+
 @dataclass(frozen=True)
 class Reading:
     """The numbers of a picture."""
@@ -89,6 +96,17 @@ class Reading:
     """From top to bottom, those beside each other from left to right; none where there is no digit."""
     size: tuple[int, int]
     """Width and height of the picture, upright, in pixels: what the boxes are in."""
+
+    def at(self, size: tuple[int, int]) -> "Reading":
+        """Return the same of a picture of another size, width and height: the boxes are scaled, and lie within it."""
+        across, down = (new / old for new, old in zip(size, self.size, strict=True))
+
+        def scaled(sign: Sign) -> Sign:
+            left, right = _scaled(sign.box.left, sign.box.right, across, size[0])
+            top, bottom = _scaled(sign.box.top, sign.box.bottom, down, size[1])
+            return replace(sign, box=Box(left, top, right, bottom))
+
+        return Reading(tuple(Line(tuple(map(scaled, line.signs))) for line in self.lines), size)
 
     @property
     def text(self) -> str:

@@ -185,7 +185,7 @@ def check_alone(finding: Finding) -> None:
         places = ", ".join(f"{100 * middle:.0f}" for middle in finding.digits)
         raise no_digit(
             f"there are {len(finding.digits)} parts of a digit's size beside each other, at {places} % of the width; "
-            "cut out one digit"
+            "cut out one digit, or read them all with `edgedigits read`"
         )
 
 
@@ -220,6 +220,11 @@ def check_digit(finding: Finding) -> None:
     if finding.thickness > LARGEST_THICKNESS:
         raise no_digit("there is a blot, no strokes; show a digit, with some paper around it")
     if right - left > WIDEST * (bottom - top):
-        raise no_digit("there is a dash, no digit; show one digit, upright")
+        raise no_digit(
+            "there is a dash, or digits that touch; show one digit, upright, or read a number with `edgedigits read`"
+        )
     if finding.share < MIN_SHARE:
-        raise no_digit("there are many small marks and none stands out; show one digit, larger")
+        raise no_digit(
+            "there are many small marks and none stands out; show one digit, larger, or read numbers with "
+            "`edgedigits read`"
+        )

@@ -10,19 +10,21 @@ first asked for.
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from edgedigits.numbers.pattern import form_of
     from edgedigits.score.options import Options
     from edgedigits.score.pieces import ScoreBatches, make_predict_fn
     from edgedigits.score.run import Summary, batches, score
 
-__all__ = ["Options", "ScoreBatches", "Summary", "batches", "make_predict_fn", "score"]
+__all__ = ["Options", "ScoreBatches", "Summary", "batches", "form_of", "make_predict_fn", "score"]
 
 _PLACES = {
-    "Options": "options",
-    "ScoreBatches": "pieces",
-    "Summary": "run",
-    "batches": "run",
-    "make_predict_fn": "pieces",
-    "score": "run",
+    "Options": "score.options",
+    "ScoreBatches": "score.pieces",
+    "Summary": "score.run",
+    "batches": "score.run",
+    "form_of": "numbers.pattern",
+    "make_predict_fn": "score.pieces",
+    "score": "score.run",
 }
 
 
@@ -31,7 +33,7 @@ def __getattr__(name: str) -> Any:
     if name in _PLACES:
         from importlib import import_module
 
-        return getattr(import_module(f"edgedigits.score.{_PLACES[name]}"), name)
+        return getattr(import_module(f"edgedigits.{_PLACES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

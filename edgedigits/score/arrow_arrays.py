@@ -13,7 +13,9 @@ import pyarrow as pa
 Missing = npt.NDArray[np.bool_]
 
 
-def numbers(values: "npt.NDArray[np.generic]", kind: pa.DataType, missing: Missing | None = None) -> pa.Array:
+def number_array(
+    values: "npt.NDArray[np.generic]", kind: pa.DataType, missing: Missing | None = None
+) -> pa.Array:
     """Return numbers (n,) as a column, not copied where they are of this type.
 
     Args:
@@ -25,12 +27,12 @@ def numbers(values: "npt.NDArray[np.generic]", kind: pa.DataType, missing: Missi
     return pa.Array.from_buffers(kind, len(content), [_validity(missing), pa.py_buffer(content)])
 
 
-def flags(values: "npt.NDArray[np.bool_]", missing: Missing | None = None) -> pa.Array:
+def flag_array(values: "npt.NDArray[np.bool_]", missing: Missing | None = None) -> pa.Array:
     """Return bool (n,) as a column, null where ``missing`` is true."""
     return pa.Array.from_buffers(pa.bool_(), len(values), [_validity(missing), _bits(values)])
 
 
-def texts(values: Sequence[str | None]) -> pa.Array:
+def text_array(values: Sequence[str | None]) -> pa.Array:
     """Return texts as a column, null where there is None.
 
     Args:

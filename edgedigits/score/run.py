@@ -104,7 +104,7 @@ def score(
     scorer = Scorer(_model_of(model), options, fail_fast=fail_fast)
     predictor = scorer.predictor
     planned = plan(sources, options)
-    for line in told_of(planned):
+    for line in told_of(planned, options):
         progress.note(line)
     count, pictures = 0, 0
     for shard in shards(planned, options):
@@ -153,11 +153,13 @@ def batches(
                 raise SourceError(damaged[0])
 
 
-def told_of(planned: Sequence[Planned]) -> list[str]:
-    """Say of each source what is in it, and whether its pictures are prepared; of many the first, and how many more."""
+def told_of(planned: Sequence[Planned], options: Options) -> list[str]:
+    """Say of each source what is in it, and how its pictures are read; of many the first, and how many more."""
     lines = []
     for one in planned[:MOST_TOLD]:
-        if one.prepared:
+        if options.numbers is not None:
+            how = "read as numbers"
+        elif one.prepared:
             how = "brought into MNIST form"
         else:
             how = "28x28 arrays, read as they are" if one.source.in_mnist_form else "read as they are"

@@ -81,6 +81,7 @@ COMMANDS = {
     "report": ("report", "--models", MODELS, "-q", "--out"),
     "report in Markdown": ("report", "--models", MODELS, "--no-bench", "--format", "markdown", "-q", "--out"),
     "bench": ("bench", MODELS / "digits.onnx", "-q", "--plot"),
+    "read": ("read", PICTURE, "--boxes"),
 }
 
 

@@ -22,6 +22,7 @@ import numpy as np
 import source_readers
 import structure_data
 import structure_models
+import structure_numbers
 import structure_pictures
 import structure_tags
 from mutations import with_png_checksums
@@ -69,6 +70,20 @@ def pictures(*suffixes: str) -> Callable[[], list[bytes]]:
 
 def picture_reader(*suffixes: str, repair: Callable[[bytes], bytes] | None = None) -> Callable[[], Reader]:
     return lambda: Reader(prepare, pictures(*suffixes), repair)
+
+
+def numbers_reader() -> Reader:
+    """Return what reads the numbers in a picture, and finds a reading that is none."""
+    from edgedigits.predictor import DigitPredictor
+
+    predictor = DigitPredictor()
+
+    def read(content: bytes) -> object:
+        reading = predictor.read(content)
+        structure_numbers.check_reading(reading)
+        return reading
+
+    return Reader(read, pictures(".png", ".jpg", ".pgm", ".gif"))
 
 
 # --- Datasets ------------------------------------------------------------------------------------------------------
@@ -366,6 +381,7 @@ READERS: dict[str, Callable[[], Reader]] = {
     "tiff": picture_reader(".tif"),
     "webp": picture_reader(".webp"),
     "pnm": picture_reader(".pgm", ".pbm", ".ppm"),
+    "numbers": numbers_reader,
     "idx": idx_reader,
     "npz": npz_reader,
     **{name: source_reader(name) for name in source_readers.FORMS},
@@ -385,6 +401,7 @@ READERS: dict[str, Callable[[], Reader]] = {
     "built-tiff": built(picture_reader(".tif"), structure_tags.tiff_maker),
     "built-webp": built(picture_reader(".webp"), structure_pictures.webp_maker),
     "built-pnm": built(picture_reader(".pgm", ".pbm", ".ppm"), structure_pictures.pnm_maker),
+    "built-numbers": built(numbers_reader, structure_numbers.sheet_maker),
     "built-idx": built(idx_reader, structure_data.idx_maker),
     "built-npz": built(npz_reader, _npz_maker),
     "built-manifest": built(

@@ -43,6 +43,7 @@ NAMES = {
 PLACES: dict[str, tuple[str, ...]] = {
     "predict": ("predict", "NAME"),
     "predict --model": ("predict", "--model", "NAME", str(SEVEN)),
+    "read": ("read", "NAME"),
     "info": ("info", "NAME"),
     "info onnx": ("info", "NAME.onnx"),
     "info keras": ("info", "NAME.keras"),
@@ -136,6 +137,7 @@ OPTIONS = [
 REQUIRED = {
     "export": ("--format", "onnx"),
     "predict": (str(SEVEN),),
+    "read": (str(SEVEN),),
     "score": (str(SEVEN.parent), "--out", "out"),
     "verify": (str(MODELS / "digits.onnx"),),
 }
@@ -261,6 +263,7 @@ CLOSED = {
     "export": ("export", "--format", "onnx", "--models", "closed"),
     "train --labels": ("train", "--labels", "closed/labels", "--data", "closed"),
     "predict --save-prepared": ("predict", SEVEN, "--save-prepared", "closed/seen"),
+    "read --boxes": ("read", SEVEN, "--boxes", "closed/seen.png"),
 }
 
 
@@ -447,6 +450,7 @@ def test_a_search_that_is_interrupted_keeps_what_it_has_and_says_how_to_go_on(
         ("bench", "nowhere.onnx", "--plot", "out/plot.png"),
         ("data", "--data", "nowhere", "show", "--out", "out/sheet.png"),
         ("predict", "nowhere.png", "--save-prepared", "out"),
+        ("read", "nowhere.png", "--boxes", "out"),
         ("demo", "--data", "nowhere", "--out", "out"),
     ],
     ids=lambda words: " ".join(words[:3]).replace(str(CHECKOUT), ""),

@@ -112,6 +112,8 @@ READERS = {
     "report in Markdown": ("report", "--models", ".", "--no-bench", "--format", "markdown", "--out", "../out/r.md"),
     "predict": ("predict", "--model", "digits.onnx", PICTURE_FILE),
     "predict a folder": ("predict", "--model", "digits.int8.onnx", "."),
+    "read": ("read", "--model", "digits.onnx", PICTURE_FILE),
+    "read a folder": ("read", "--model", "digits.int8.onnx", "--boxes", "../out/seen", "."),
     "data": ("data", "--data", "."),
     "data show": ("data", "--data", ".", "show", "--out", "../out/samples.png"),
 }  # fmt: skip
@@ -132,13 +134,14 @@ def test_a_reading_command_changes_nothing_in_a_hostile_folder(
     before = snapshot(models), snapshot(victim)
     done = command(*READERS[reader], where=models)
     assert (snapshot(models), snapshot(victim)) == before
-    if reader.startswith(("info", "verify", "bench", "report")) or reader == "predict":
+    if reader.startswith(("info", "verify", "bench", "report")) or reader in ("predict", "read"):
         assert done.returncode == 0, done.stderr
 
 
 WRITERS = {
     "report": (("report", "--models", ".", "--no-bench", "-q"), {"report.html"}),
     "predict": (("predict", "--model", "digits.onnx", "--save-prepared", ".", PICTURE_FILE), {"0-paint.png"}),
+    "read": (("read", "--model", "digits.onnx", "--boxes", ".", PICTURE_FILE), {"0-paint.png"}),
     "verify": (("verify", "digits.onnx", "--sheet", ".", "-q"), {"digits.onnx.png"}),
     "data show": (("data", "show", "--out", "samples.png"), {"samples.png"}),
 }  # fmt: skip

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 from score_runs import MODEL
 
-from edgedigits.score.arrow_arrays import flags, numbers, texts
+from edgedigits.score.arrow_arrays import flag_array, number_array, text_array
 
 MISSING = np.array([False, True, False, False, True, False, False, True, True])
 
@@ -18,17 +18,17 @@ MISSING = np.array([False, True, False, False, True, False, False, True, True])
 @pytest.mark.parametrize("kind", [pa.int8(), pa.int32(), pa.int64(), pa.float32(), pa.float64()], ids=str)
 def test_numbers_and_flags_are_those_of_pyarrow(kind: pa.DataType, missing: np.ndarray | None) -> None:
     values = np.arange(18)[::2]
-    found = numbers(values, kind, missing)
+    found = number_array(values, kind, missing)
     found.validate(full=True)
     assert found.equals(pa.array(values, kind, mask=missing))
-    found = flags(values > 6, missing)
+    found = flag_array(values > 6, missing)
     found.validate(full=True)
     assert found.equals(pa.array(values > 6, mask=missing))
 
 
 @pytest.mark.parametrize("values", [[], ["a", "", "é中"], ["a", None, "b"], [None]], ids=repr)
 def test_texts_are_those_of_pyarrow(values: list[str | None]) -> None:
-    found = texts(values)
+    found = text_array(values)
     found.validate(full=True)
     assert found.equals(pa.array(values, pa.string()))
 
