@@ -151,6 +151,7 @@ lock: env ## write requirements.lock for pyproject.toml (newest versions: make l
 	@! grep -n '://' requirements.lock tests/install/oldest-*.lock || { echo "make lock: a lock must name no host" >&2; exit 1; }
 	$(BIN)/python $(LOCKED) requirements.lock
 	$(BIN)/python tests/install/locks.py record
+	$(BIN)/python tests/install/locks.py diff > .github/diff.lock
 
 wheel: env ## build the wheel into dist/
 	@rm -f dist/*.whl

@@ -86,7 +86,7 @@ class ForeignModelError(ContractError, ValueError):
             expected,
             f"{found}: the model was not made by edgedigits",
             "export the Keras network that it comes from: `edgedigits export NETWORK.keras --format all`; or measure "
-            "it as it is with `verify --foreign` or `bench --foreign`",
+            "it as it is with `verify --foreign`, `bench --foreign` or `diff --foreign`",
         )
 
 

@@ -41,7 +41,7 @@ EXAMPLES = [
         (
             "models/digits.onnx: expected a file that we wrote, found another one: the model was not made by "
             "edgedigits; export the Keras network that it comes from: `edgedigits export NETWORK.keras --format all`; "
-            "or measure it as it is with `verify --foreign` or `bench --foreign`"
+            "or measure it as it is with `verify --foreign`, `bench --foreign` or `diff --foreign`"
         ),
     ),
     (errors.ImageError("seven.png: no ink"), ValueError, "seven.png: no ink"),

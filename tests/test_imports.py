@@ -111,6 +111,8 @@ def test_a_dense_network_is_opened_without_the_rules_of_other_layers(file):
     "module",
     [
         "artifacts.manifest",
+        "comparing.files",
+        "comparing.manifests",
         "datasets.mnist",
         "datasets.read",
         "measuring.bench",

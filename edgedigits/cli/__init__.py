@@ -18,6 +18,7 @@ COMMANDS = (
     "fit",
     "export",
     "verify",
+    "diff",
     "bench",
     "predict",
     "read",
@@ -66,6 +67,7 @@ def cli() -> None:
       edgedigits train                                  # MNIST -> models/digits.keras
       edgedigits export --format all                    # -> .tflite, .float16, .dynamic, .int8, .onnx
       edgedigits verify models/*.tflite models/*.onnx   # all 10,000 test images, exit status 1 on a loss
+      edgedigits diff old.onnx new.onnx --max-loss 0.2  # worse, or only unlucky?
       edgedigits bench                                  # latency, throughput, memory, side by side
       edgedigits predict photo.png                      # needs no TensorFlow
       edgedigits read amount.png                        # numbers: 1250.50

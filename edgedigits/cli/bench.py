@@ -18,6 +18,7 @@ from edgedigits.cli.options import (
     terminal_progress,
     threads_option,
 )
+from edgedigits.cli.receipts import leave_receipt, receipt_option, records_beside
 from edgedigits.cli.terminal import complain, echo
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
     type=click.Path(dir_okay=False, path_type=Path),
     help="PNG file to write: accuracy beside latency and size.",
 )
+@receipt_option()
 @quiet_option
 def command(
     files: "Sequence[Path]",
@@ -114,6 +116,9 @@ def command(
     split = read_test_split(subjects, data, progress)
     options = BenchOptions(threads, min_seconds, min_samples, rounds=rounds, cold_starts=cold_starts)
     result = bench(subjects, split, options, progress)
+    leave_receipt(
+        subjects=[*files, *foreign], inputs=records_beside(files), data=data, results=result.summary
+    )
     print_result(result, as_json=as_json, as_csv=as_csv, as_markdown=as_markdown)
     if plot is not None:
         _draw(result, plot)

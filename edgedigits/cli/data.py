@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 from edgedigits.arguments import LARGEST_SEED
 from edgedigits.cli.options import data_option, echo_json, json_option, quiet_option, terminal_progress
+from edgedigits.cli.receipts import leave_receipt, receipt_option
 from edgedigits.cli.terminal import echo
 from edgedigits.printable import printable
 
@@ -115,6 +116,7 @@ def show(ctx: click.Context, out: Path, part: str, seed: int) -> None:
     help="Only this part of a dataset; or what images are whose names do not tell.",
 )
 @click.option("--as-is", is_flag=True, help="Refuse pictures that are not of 28x28; prepare none.")
+@receipt_option()
 @json_option
 @quiet_option
 def convert_command(
@@ -138,6 +140,7 @@ def convert_command(
     from edgedigits.datasets.convert import convert
 
     converted = convert(sources, out, part=part, as_is=as_is, progress=terminal_progress(quiet))
+    leave_receipt(subjects=converted.files, inputs=sources, reads_data=False, results=converted.to_dict)
     if as_json:
         echo_json(converted.to_dict())
         return

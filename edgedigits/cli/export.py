@@ -18,8 +18,9 @@ from edgedigits.cli.options import (
     quiet_option,
     terminal_progress,
 )
+from edgedigits.cli.receipts import leave_receipt, network_files, receipt_option
 from edgedigits.cli.terminal import complain, echo
-from edgedigits.file_names import file_name
+from edgedigits.file_names import file_name, network_name
 from edgedigits.format_table import FORMATS, PRECISIONS, Precision
 
 if TYPE_CHECKING:
@@ -93,6 +94,7 @@ if TYPE_CHECKING:
 @data_option
 @models_option()
 @name_option
+@receipt_option()
 @json_option
 @quiet_option
 def command(
@@ -151,6 +153,13 @@ def command(
         graph=graph,
         options=ExportOptions(selftest=selftest, prepare=prepare, **choices),
         progress=progress,
+    )
+    files = network_files(out or network.parent, network_name(network))
+    leave_receipt(
+        subjects=[path for path in files if path != network] or [network],
+        inputs=[network],
+        data=data,
+        results=lambda: as_object(exported, failed),
     )
     print_exports(exported, failed, as_json=as_json)
     if failed:
@@ -212,15 +221,18 @@ def _targets(
     return targets
 
 
+def as_object(exported: list["ExportedFile"], failed: list["Verification"]) -> dict[str, Any]:
+    """Return what became of an export as ``--json`` prints it."""
+    return {
+        "exported": [file.to_dict() for file in exported],
+        "failed": [verification.to_dict() for verification in failed],
+    }
+
+
 def print_exports(exported: list["ExportedFile"], failed: list["Verification"], *, as_json: bool) -> None:
     """Print the files that are in place, and say of each other one why it is not."""
     if as_json:
-        echo_json(
-            {
-                "exported": [file.to_dict() for file in exported],
-                "failed": [verification.to_dict() for verification in failed],
-            }
-        )
+        echo_json(as_object(exported, failed))
     else:
         for file in exported:
             change = file.verification.comparison.difference

@@ -26,6 +26,7 @@ from edgedigits.cli.options import (
     terminal_progress,
 )
 from edgedigits.cli.process import Interrupted
+from edgedigits.cli.receipts import leave_receipt, network_files, receipt_option
 from edgedigits.cli.terminal import echo
 from edgedigits.contract import LABELS
 from edgedigits.errors import AccuracyError
@@ -111,6 +112,7 @@ class Bytes(click.ParamType[int]):
 )
 @models_option("--out", help_text="Folder to write to.")
 @name_option
+@receipt_option()
 @json_option
 @quiet_option
 def command(
@@ -166,6 +168,7 @@ def command(
             data_words=_data_words(data, labels),
             progress=progress,
         )
+    leave_receipt(subjects=network_files(models, name), data=data, results=result.to_dict)
     _print(result, models, name, data if train_split.dataset != MNIST_NAME else None, as_json)
     reached = result.chosen.trial.accuracy.percent
     if min_accuracy is not None and reached < min_accuracy:

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from edgedigits.cli.options import data_option, models_option, name_option, quiet_option, terminal_progress
+from edgedigits.cli.receipts import leave_receipt, receipt_option
 from edgedigits.cli.terminal import complain, echo
 
 
@@ -13,6 +14,7 @@ from edgedigits.cli.terminal import complain, echo
 @data_option
 @models_option()
 @name_option
+@receipt_option()
 @quiet_option
 def command(is_opened: bool, data: Path | None, models: Path, name: str, quiet: bool) -> None:
     """Make sure that a network has its page, and print where it is.
@@ -33,6 +35,12 @@ def command(is_opened: bool, data: Path | None, models: Path, name: str, quiet: 
     finish_commits(models)
     if not _is_of_the_network(page, name) and not _export(page, models, name, data, quiet=quiet):
         raise SystemExit(1)
+    leave_receipt(
+        subjects=[page],
+        inputs=[network] if (network := models / file_name(name, "keras")).is_file() else [],
+        reads_data=False,
+        results=lambda: {"page": str(page)},
+    )
     echo(page)
     if is_opened:
         click.launch(page.resolve().as_uri())

@@ -12,6 +12,7 @@ from edgedigits.cli.options import (
     terminal_progress,
     threads_option,
 )
+from edgedigits.cli.receipts import leave_receipt, network_files, receipt_option
 from edgedigits.cli.terminal import echo
 
 
@@ -31,6 +32,7 @@ from edgedigits.cli.terminal import echo
 @data_option
 @models_option()
 @name_option
+@receipt_option()
 @quiet_option
 def command(
     page_format: str,
@@ -74,4 +76,11 @@ def command(
         split = read_test_split(subjects, data, progress)
         result = bench(subjects, split, BenchOptions(threads=threads), progress)
     write_atomically(page, render(models, name, result).encode())
+    leave_receipt(
+        subjects=[page],
+        inputs=network_files(models, name),
+        data=data,
+        reads_data=measure,
+        results=lambda: {"report": str(page), "bench": None if result is None else result.summary()},
+    )
     echo(page)

@@ -7,6 +7,7 @@ import click
 
 from edgedigits.cli.options import echo_json, json_option, quiet_option, read_margin, read_pattern
 from edgedigits.cli.process import Interrupted
+from edgedigits.cli.receipts import leave_receipt, receipt_option
 from edgedigits.cli.terminal import complain, echo
 from edgedigits.shipped import TINY
 
@@ -96,6 +97,7 @@ def read_columns(ctx: click.Context, param: click.Parameter, value: str | None) 
 )
 @click.option("--fail-fast", is_flag=True, help="End with the first picture that cannot be read.")
 @click.option("--restart", is_flag=True, help="Remove what another run left in the folder, and begin anew.")
+@receipt_option()
 @json_option
 @quiet_option
 def command(
@@ -192,6 +194,12 @@ def command(
         )
     except KeyboardInterrupt as stop:
         raise Interrupted("what is done is kept, and the same command goes on") from stop
+    leave_receipt(
+        subjects=[out],
+        inputs=[*map(Path, sources), *([model] if model is not None and model.is_file() else [])],
+        reads_data=False,
+        results=lambda: as_object(summary),
+    )
     if quiet:
         for line in (*summary.damaged, *summary.failed):
             complain(line)

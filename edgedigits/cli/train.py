@@ -27,6 +27,7 @@ from edgedigits.cli.options import (
     terminal_progress,
 )
 from edgedigits.cli.process import Interrupted
+from edgedigits.cli.receipts import leave_receipt, network_files, receipt_option
 from edgedigits.cli.terminal import echo
 from edgedigits.contract import LABELS, PIXEL_MAX
 from edgedigits.file_names import CHECKPOINT, sidecar_name
@@ -178,6 +179,7 @@ zeros around the map, .bare a bias and no batch normalization.
 )
 @models_option("--out", help_text="Folder to write to.")
 @name_option
+@receipt_option()
 @json_option
 @quiet_option
 def command(
@@ -240,6 +242,7 @@ def command(
             resume=resume,
             progress=progress,
         )
+    leave_receipt(subjects=network_files(models, name), inputs=teachers, data=data, results=result.to_dict)
     if as_json:
         echo_json(result.to_dict())
         return

@@ -18,6 +18,13 @@ from edgedigits.cli.options import (
     terminal_progress,
     threads_option,
 )
+from edgedigits.cli.receipts import (
+    leave_receipt,
+    print_checked,
+    receipt_option,
+    receipt_place,
+    records_beside,
+)
 from edgedigits.cli.terminal import complain
 from edgedigits.contract import LABELS
 from edgedigits.errors import EdgeDigitsError
@@ -54,6 +61,7 @@ if TYPE_CHECKING:
 @foreign_option
 @input_scale_option("networks of Keras and models of other tools among them were")
 @threads_option
+@receipt_option("With files, a receipt to write; alone, one to check, with all files that it names.")
 @data_option
 @json_option
 @quiet_option
@@ -83,9 +91,14 @@ def command(
       edgedigits verify models/digits.int8.tflite --max-drop 0.05 --json
       edgedigits verify models/digits.int8.tflite --sheet changed/
       edgedigits verify models/digits.onnx --foreign theirs.onnx
+      edgedigits verify --receipt models/export.json
     """
     if not files and not foreign:
-        raise click.UsageError("expected files to verify, or --foreign FILE, got neither")
+        if (receipt := receipt_place()) is not None:
+            print_checked(receipt, data, as_json=as_json)
+        raise click.UsageError(
+            "expected files to verify, or --foreign FILE, got neither; --receipt FILE alone checks a receipt"
+        )
     from edgedigits.artifacts.recovery import finish_commits
     from edgedigits.datasets.read import read_split
 
@@ -112,6 +125,15 @@ def command(
         if sheet is not None:
             _draw(sheet, verification, model, split, answers, progress)
     measured = _measured(others, split, reference, progress)
+    leave_receipt(
+        subjects=[model.path for model in (*models, *others)],
+        inputs=[
+            *([reference] if reference is not None else ()),
+            *records_beside([model.path for model in models]),
+        ],
+        data=data,
+        results=lambda: as_objects(verifications, measured),
+    )
     _print_findings(verifications, measured, as_json=as_json)
     failed = [*(found.failures for found in verifications), *(found.failures for found in measured)]
     if broken or any(failed):
@@ -206,13 +228,21 @@ def _verified(
     return verify_model(model, split, answers, max_drop=max_drop, progress=progress), answers
 
 
+def as_objects(
+    verifications: list["Verification"], measured: list["ForeignFindings"]
+) -> list[dict[str, object]]:
+    """Return what was found as ``--json`` prints it."""
+    findings: list[Verification | ForeignFindings] = [*verifications, *measured]
+    return [found.to_dict() for found in findings]
+
+
 def _print_findings(
     verifications: list["Verification"], measured: list["ForeignFindings"], *, as_json: bool
 ) -> None:
     """Print what the gate found and what was measured, and each failure on standard error."""
     findings: list[Verification | ForeignFindings] = [*verifications, *measured]
     if as_json:
-        echo_json([found.to_dict() for found in findings])
+        echo_json(as_objects(verifications, measured))
     else:
         print_verifications(verifications)
         print_measured(measured)

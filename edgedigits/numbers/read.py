@@ -30,7 +30,7 @@ from edgedigits.picture.ruling import without_ruling
 Answers = npt.NDArray[np.float32]
 Probabilities = Callable[[Pixels], Answers]
 
-LEAST_CERTAIN, LARGEST_COST = 0.6, 4.0
+LEAST_CERTAIN, LARGEST_COST = 0.4, 6.0
 """Mean probability of a line's digits, at least, and cost of its way for each of them, at most; else it is none. Of the
 lines of cheques and pages nine in ten have more than 0.85 and less than 2, of what is found on empty paper nine in ten
 less than 0.65 and more than 1.3."""

@@ -82,6 +82,10 @@ COMMANDS = {
     "report in Markdown": ("report", "--models", MODELS, "--no-bench", "--format", "markdown", "-q", "--out"),
     "bench": ("bench", MODELS / "digits.onnx", "-q", "--plot"),
     "read": ("read", PICTURE, "--boxes"),
+    **{
+        f"diff {option}": ("diff", MODELS / "digits.onnx", MODELS / "digits.onnx", "-q", option)
+        for option in ("--markdown", "--junit", "--sheet")
+    },
 }
 
 

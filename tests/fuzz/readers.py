@@ -6,6 +6,7 @@ A reader takes the bytes of a damaged file. It may return, or raise an ``EdgeDig
 import atexit
 import dataclasses
 import gzip
+import hashlib
 import io
 import json
 import os
@@ -29,6 +30,7 @@ from mutations import with_png_checksums
 
 from edgedigits.archives import ARCHIVE_ERRORS
 from edgedigits.artifacts.manifest import MANIFEST_NAME, read_manifest, trained_labels
+from edgedigits.artifacts.receipts import new_receipt, read_receipt
 from edgedigits.datasets import mnist_files
 from edgedigits.datasets.idx import IdxForm
 from edgedigits.datasets.read import read_split
@@ -239,6 +241,38 @@ def reference_reader() -> Reader:
     return Reader(read, seeds, with_zip_checksums)
 
 
+def receipt_reader() -> Reader:
+    path = scratch("receipt.json")
+
+    def read(content: bytes) -> object:
+        path.write_bytes(content)
+        return read_receipt(path)
+
+    def seeds() -> list[bytes]:
+        folder = ROOT / "models"
+        results = {"rows": [{"accuracy": 99.4, "name": "digits.onnx", "none": None}]}
+        return [
+            new_receipt(
+                folder / "receipt.json", "edgedigits verify", {"threads": 1, "files": ["digits.onnx"]},
+                subjects=[folder / "digits.onnx"], inputs=[folder / MANIFEST_NAME], data=None, results=results,
+            )
+        ]  # fmt: skip
+
+    return Reader(read, seeds, with_receipt_hash)
+
+
+def with_receipt_hash(content: bytes) -> bytes:
+    """Write a receipt in its form and with its hash again; what is none is left as it is."""
+    try:
+        statement = json.loads(content)
+        statement["predicate"]["sha256"] = ""
+        blank = json.dumps(statement, indent=2, sort_keys=True, allow_nan=False) + "\n"
+        statement["predicate"]["sha256"] = hashlib.sha256(blank.encode()).hexdigest()
+        return (json.dumps(statement, indent=2, sort_keys=True, allow_nan=False) + "\n").encode()
+    except (ValueError, TypeError, LookupError, RecursionError):
+        return content
+
+
 # --- Models --------------------------------------------------------------------------------------------------------
 
 
@@ -386,6 +420,7 @@ READERS: dict[str, Callable[[], Reader]] = {
     "npz": npz_reader,
     **{name: source_reader(name) for name in source_readers.FORMS},
     "manifest": manifest_reader,
+    "receipt": receipt_reader,
     "metadata": metadata_reader,
     "reference": reference_reader,
     "keras": keras_reader,

@@ -18,7 +18,7 @@ SHORT = 0.2
 SHORT_READERS = (
     "png", "jpeg", "gif", "bmp", "tiff", "webp", "pnm", "numbers",
     "idx", "npz", "source-npy", "source-npz", "source-idx", "source-csv", "source-tar", "source-tgz", "source-parquet",
-    "manifest", "metadata", "reference", "keras", "weights", "h5", "onnx", "ort", "tflite",
+    "manifest", "receipt", "metadata", "reference", "keras", "weights", "h5", "onnx", "ort", "tflite",
     "built-png", "built-jpeg", "built-gif", "built-bmp", "built-tiff", "built-webp", "built-pnm",
     "built-numbers", "built-idx", "built-npz", "built-manifest", "built-metadata", "built-keras", "built-onnx",
     "built-ort", "built-tflite",

@@ -50,7 +50,12 @@ PLACES: dict[str, tuple[str, ...]] = {
     "info c": ("info", "NAME.c"),
     "verify": ("verify", "NAME.tflite"),
     "verify --reference": ("verify", str(MODELS / "digits.onnx"), "--reference", "NAME"),
+    "verify --receipt": ("verify", "--receipt", "NAME"),
     "verify --data": ("verify", str(MODELS / "digits.onnx"), "--data", "NAME"),
+    "diff": ("diff", "NAME.onnx", str(MODELS / "digits.onnx")),
+    "diff manifests": ("diff", "NAME.json", str(MODELS / "manifest.json")),
+    "diff --against": ("diff", "--against", "NAME", str(MODELS / "digits.onnx")),
+    "diff --data": ("diff", str(MODELS / "digits.onnx"), str(MODELS / "digits.onnx"), "--data", "NAME"),
     "bench": ("bench", "NAME.ort"),
     "bench --models": ("bench", "--models", "NAME"),
     "data": ("data", "--data", "NAME"),
@@ -135,6 +140,7 @@ OPTIONS = [
     if isinstance(option.type, (click.types.IntRange, click.types.FloatRange, click.types.IntParamType))
 ]
 REQUIRED = {
+    "diff": (str(MODELS / "digits.onnx"), str(MODELS / "digits.onnx")),
     "export": ("--format", "onnx"),
     "predict": (str(SEVEN),),
     "read": (str(SEVEN),),

@@ -2,6 +2,7 @@
 
     python tests/install/locks.py record       write requires.json: what each locked package requires
     python tests/install/locks.py base         print the part of requirements.lock that the base install needs here
+    python tests/install/locks.py diff         print the part that action.yml installs, for every Python and system
     python tests/install/locks.py oldest       print the name of the lock with the oldest releases for this Python
     python tests/install/locks.py aarch64 3.11 [EXTRA...]
                                                print what is needed on a Raspberry Pi, for that Python
@@ -267,6 +268,15 @@ def needed(extras: set[str], environment: dict[str, str]) -> list[Locked]:
     return [locked for locked in read_lock() if locked.name in names and locked.holds_in(environment)]
 
 
+def diff_lock() -> str:
+    """The lines of requirements.lock that the extra [bench] needs on any Python and system; their markers choose."""
+    names: set[str] = set()
+    for python, system in itertools.product(PYTHONS, SYSTEMS):
+        for environment in environments(python, system):
+            names |= {locked.name for locked in needed({"bench"}, environment)}
+    return "".join(locked.text for locked in read_lock() if locked.name in names)
+
+
 if __name__ == "__main__":
     match sys.argv[1:]:
         case ["record"]:
@@ -276,6 +286,8 @@ if __name__ == "__main__":
         case ["aarch64", python, *extras]:
             *_, environment = environments(python, "linux-aarch64")
             sys.stdout.write("".join(map(without_marker, needed(set(extras), environment))))
+        case ["diff"]:
+            sys.stdout.write(diff_lock())
         case ["oldest"]:
             print(oldest_lock(f"{sys.version_info.major}.{sys.version_info.minor}").relative_to(ROOT))
         case _:

@@ -237,3 +237,12 @@ def test_the_base_lock_is_what_the_wheel_needs_here() -> None:
     assert {"numpy", "onnxruntime", "pillow", "click"} <= names
     assert names.isdisjoint({"tensorflow", "keras", "onnx", "pytest"})
     assert "--hash=sha256:" in printed
+
+
+def test_the_lock_of_the_action_is_the_part_that_its_extra_needs() -> None:
+    lock = (locks.ROOT / ".github" / "diff.lock").read_text(encoding="utf-8")
+    assert lock == locks.diff_lock(), "make lock"
+    # None of it is what training needs, which would take minutes to install.
+    assert not {"tensorflow", "keras", "matplotlib"} & {
+        locked.name for locked in locks.read_lock(locks.ROOT / ".github" / "diff.lock")
+    }

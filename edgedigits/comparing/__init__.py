@@ -1,0 +1,1 @@
+"""Two models that answered the same images: what differs, and whether it is more than chance."""
