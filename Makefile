@@ -12,7 +12,7 @@ LOCKED := $(PIP) install --quiet --no-deps --only-binary=:all: --require-hashes 
 
 .DEFAULT_GOAL := help
 .PHONY: help env install-locked demo test lint types imports pytest mcu mcu-tools mcu-packages wasm scripts page-packages fuzz stress format lock wheel \
-    wheel-check oldest-check newest-check clean distclean
+    wheel-check oldest-check newest-check frozen-check arm-check arm-packages clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -183,6 +183,22 @@ oldest-check: wheel ## the same with the oldest base dependencies that there are
 	    echo "oldest-check: $$model opens and reads a 0"; \
 	done; \
 	"$$python" -I tests/install/check_wheel.py tests/golden/pictures
+
+# No part of `make test`, and of no lock: PyInstaller is what somebody else brings.
+frozen-check: wheel ## programs that PyInstaller makes of the wheel find their network and read digits
+	@$(FRESH); \
+	$(BIN)/python tests/install/locks.py base > "$$clean/base.lock"; \
+	"$$python" $(LOCKED) "$$clean/base.lock"; \
+	"$$python" $(PIP) install --quiet --no-deps --no-index dist/*.whl; \
+	"$$python" $(PIP) install --quiet pyinstaller; \
+	"$$python" -I tests/install/frozen_check.py tests/golden/pictures/1-photo.jpg
+
+ARM_PACKAGES := qemu-user-static debootstrap debian-archive-keyring dpkg
+arm-check: wheel ## the wheel on an emulated Raspberry Pi 4: every shipped file on the test images, five minutes (`make arm-packages` names what it needs)
+	$(BIN)/python tests/install/arm_check.py dist/*.whl
+
+arm-packages: ## name Debian's packages for `make arm-check`
+	@echo $(ARM_PACKAGES)
 
 # What a user who installs today gets. No part of `make test`: a release of today is no fault of the change under test.
 newest-check: wheel ## the wheel with [train] and the newest releases there are: train, export, verify, bench

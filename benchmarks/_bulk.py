@@ -83,23 +83,57 @@ class RayReader:
 
         self._predictor = DigitPredictor(MODEL)
 
+    def answers(self, found: list[Any]) -> dict[str, Any]:
+        """Return the columns of a batch."""
+        return {"digit": [one.digit for one in found], "confidence": [one.confidence for one in found]}
+
+
+class RayFiles(RayReader):
+    """Picture files of a folder."""
+
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
-        """Read a batch of picture files."""
-        found = self._predictor.predict_batch(list(batch["bytes"]))
-        return {
-            "path": batch["path"],
-            "digit": [one.digit for one in found],
-            "confidence": [one.confidence for one in found],
-        }
+        """Read a batch."""
+        return {"path": batch["path"], **self.answers(self._predictor.predict_batch(list(batch["bytes"])))}
 
 
-def ray(source: Path, out: Path, _option: str) -> None:
-    """Read a folder of pictures with Ray Data, two actors."""
+class RayColumn(RayReader):
+    """Picture files in a column, as Hugging Face's datasets keep them."""
+
+    def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
+        """Read a batch."""
+        pictures = [image["bytes"] for image in batch["image"]]
+        return self.answers(self._predictor.predict_batch(pictures))
+
+
+class RayArrays(RayReader):
+    """Images in MNIST form, 784 bytes each."""
+
+    def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
+        """Read a batch."""
+        pixels = np.frombuffer(b"".join(batch["image"]), np.uint8).reshape(-1, 28, 28)
+        probabilities = self._predictor.probabilities(pixels)
+        return {"digit": probabilities.argmax(axis=1), "confidence": probabilities.max(axis=1)}
+
+
+def ray(source: Path, out: Path, option: str) -> None:
+    """Read what is in a folder with Ray Data, two actors.
+
+    Args:
+        source: the folder.
+        out: of the table.
+        option: ``files`` for pictures, ``column`` for pictures in Parquet, ``arrays`` for images in MNIST form.
+    """
     import ray
 
     ray.init(num_cpus=4, include_dashboard=False, log_to_driver=False)
-    data = ray.data.read_binary_files(str(source), include_paths=True, file_extensions=["png"])
-    data.map_batches(RayReader, batch_size=256, concurrency=2).write_parquet(str(out))
+    reader: type[RayReader]
+    if option == "files":
+        data = ray.data.read_binary_files(str(source), include_paths=True, file_extensions=["png"])
+        reader, rows = RayFiles, 256
+    else:
+        data = ray.data.read_parquet(str(source))
+        reader, rows = (RayColumn, 256) if option == "column" else (RayArrays, BATCH)
+    data.map_batches(reader, batch_size=rows, concurrency=2).write_parquet(str(out))
 
 
 MEASURED: dict[str, Callable[[Path, Path, str], None]] = {"bare": bare, "ours": ours, "ray": ray}

@@ -1,9 +1,11 @@
 """The networks that come with edgedigits, and where they lie.
 
 A wheel carries them inside the package; a checkout (and an editable install of one) has them in ``models/``, beside the
-package. Looked for in this order.
+package. Looked for in this order. Where the package itself is imported from an archive, they are copied out of it.
 """
 
+import functools
+import sys
 from pathlib import Path
 
 from edgedigits.errors import ModelNotFoundError
@@ -13,8 +15,12 @@ TINY = ("tiny-2k", "tiny-4k", "tiny-8k", "tiny-16k", "tiny-fast")
 """Names of the small ones, by the flash that they take on a microcontroller; ``tiny-fast`` takes few instructions."""
 NUMBERS = "numbers"
 """Name of the network that reads numbers: it knows parts of digits, and several, for what they are."""
-_FOLDERS = {NUMBERS: ("", NUMBERS), **dict.fromkeys(TINY, ("tiny", "tiny"))}
+FOLDERS = {NUMBERS: ("", NUMBERS), **dict.fromkeys(TINY, ("tiny", "tiny"))}
 """Where a network lies that has a name: inside of the package, and in ``models/`` beside it."""
+FROZEN_ADVICE = (
+    "put it there when the program is built (PyInstaller: --collect-data edgedigits), or name a model file"
+)
+"""A program that was frozen has what lies in packages besides code only where its builder is told so."""
 
 
 def default_model() -> Path:
@@ -33,9 +39,9 @@ def named_model(path: Path) -> Path:
     Raises:
         ModelNotFoundError: the name is that of such a network, which is in neither place.
     """
-    if str(path) not in _FOLDERS or path.exists():
+    if str(path) not in FOLDERS or path.exists():
         return path
-    return _found(*_FOLDERS[str(path)], str(path), "reinstall edgedigits, or name a model file")
+    return _found(*FOLDERS[str(path)], str(path), "reinstall edgedigits, or name a model file")
 
 
 def _found(inside: str, beside: str, name: str, advice: str) -> Path:
@@ -45,4 +51,30 @@ def _found(inside: str, beside: str, name: str, advice: str) -> Path:
     for path in (package / inside / file, package.parent / "models" / beside / file):
         if path.is_file():
             return path
-    raise ModelNotFoundError(package / inside / file, advice)
+    if (copy := _unpacked(inside, file)) is not None:
+        return copy
+    raise ModelNotFoundError(package / inside / file, FROZEN_ADVICE if hasattr(sys, "frozen") else advice)
+
+
+@functools.cache
+def _unpacked(inside: str, file: str) -> Path | None:
+    """Copy a network out of the archive that the package is imported from; the copy goes when this process ends.
+
+    Returns:
+        None where it is in no archive.
+    """
+    import atexit
+    import shutil
+    import tempfile
+    from importlib.resources import files
+
+    found = files("edgedigits")
+    for name in filter(None, (inside, file)):
+        found = found.joinpath(name)
+    if not found.is_file():
+        return None
+    folder = Path(tempfile.mkdtemp(prefix="edgedigits-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    path = folder / file
+    path.write_bytes(found.read_bytes())
+    return path

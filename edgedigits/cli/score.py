@@ -93,7 +93,7 @@ def read_columns(ctx: click.Context, param: click.Parameter, value: str | None) 
     "--shard",
     type=click.IntRange(1, 100_000_000),
     metavar="ROWS",
-    help="Pictures in a file of the table, about. [default: 1,000,000 arrays, or 2,000 pictures]",
+    help="Pictures in a file of the table, about. [default: 500,000 arrays, or 2,000 pictures, fewer of large ones]",
 )
 @click.option("--fail-fast", is_flag=True, help="End with the first picture that cannot be read.")
 @click.option("--restart", is_flag=True, help="Remove what another run left in the folder, and begin anew.")

@@ -156,7 +156,8 @@ def stroke_width(ink: Pixels) -> float:
     The perimeter of a soft-edged shape is the total variation of its levels (coarea formula), so no threshold is
     needed.
     """
-    padded = np.pad(ink, 1).astype(np.float32)
+    padded = np.zeros((ink.shape[0] + 2, ink.shape[1] + 2), np.float32)
+    padded[1:-1, 1:-1] = ink
     down = padded[1:, :-1] - padded[:-1, :-1]
     across = padded[:-1, 1:] - padded[:-1, :-1]
     perimeter = float(np.sqrt(down * down + across * across).sum())

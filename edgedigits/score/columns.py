@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from edgedigits.contract import CLASSES
 from edgedigits.margins import STEPS, leads_of_two, two_largest
 from edgedigits.numbers.reading import Reading
+from edgedigits.score.arrow_arrays import flag_array, number_array, text_array
 
 TYPES: Mapping[str, pa.DataType] = {
     "source": pa.dictionary(pa.int32(), pa.string()),
@@ -115,27 +116,27 @@ class _Answers(_Batch):
 
     def numbers(self, values: npt.NDArray[np.generic], kind: pa.DataType) -> pa.Array:
         """Return numbers as a column, null where a picture could not be read."""
-        return pa.array(values, kind, mask=self.missing)
+        return number_array(values, kind, self.missing)
 
 
 def _source(answers: _Batch) -> pa.Array:
-    indices = pa.array(np.zeros(answers.rows.count, np.int32))
-    return pa.DictionaryArray.from_arrays(indices, pa.array([writable(answers.rows.source)], pa.string()))
+    indices = number_array(np.zeros(answers.rows.count, np.int32), pa.int32())
+    return pa.DictionaryArray.from_arrays(indices, text_array([writable(answers.rows.source)]))
 
 
 def _key(answers: _Batch) -> pa.Array:
     rows = answers.rows
     if rows.keys is not None:
-        return pa.array([writable(key) for key in rows.keys], pa.string())
-    return pc.cast(pa.array(np.arange(rows.start, rows.start + rows.count)), pa.string())
+        return text_array([writable(key) for key in rows.keys])
+    return pc.cast(number_array(np.arange(rows.start, rows.start + rows.count), pa.int64()), pa.string())
 
 
 def _digit(answers: _Answers) -> pa.Array:
-    return answers.numbers(answers.probabilities.argmax(axis=1).astype(np.int8), pa.int8())
+    return answers.numbers(answers.probabilities.argmax(axis=1), pa.int8())
 
 
 def _confidence(answers: _Answers) -> pa.Array:
-    return answers.numbers(answers.largest[1].astype(np.float32), pa.float32())
+    return answers.numbers(answers.largest[1], pa.float32())
 
 
 def _margin(answers: _Answers) -> pa.Array:
@@ -143,26 +144,26 @@ def _margin(answers: _Answers) -> pa.Array:
 
 
 def _margin_steps(answers: _Answers) -> pa.Array:
-    return answers.numbers(answers.steps.astype(np.int16), pa.int16())
+    return answers.numbers(answers.steps, pa.int16())
 
 
 def _sure(answers: _Answers) -> pa.Array:
-    return answers.numbers(answers.steps >= answers.min_margin, pa.bool_())
+    return flag_array(answers.steps >= answers.min_margin, answers.missing)
 
 
 def _error(answers: _Batch) -> pa.Array:
     errors = answers.rows.errors
     if not errors:
         return pa.nulls(answers.rows.count, pa.string())
-    texts = [None] * answers.rows.count
+    said: list[str | None] = [None] * answers.rows.count
     for position, text in errors.items():
-        texts[position] = writable(text)  # type: ignore[call-overload]
-    return pa.array(texts, pa.string())
+        said[position] = writable(text)
+    return text_array(said)
 
 
 def _probabilities(answers: _Answers) -> pa.Array:
-    values = pa.array(np.ascontiguousarray(answers.probabilities).reshape(-1))
-    mask = None if answers.missing is None else pa.array(answers.missing)
+    values = number_array(answers.probabilities.reshape(-1), pa.float32())
+    mask = None if answers.missing is None else flag_array(answers.missing)
     return pa.FixedSizeListArray.from_arrays(values, CLASSES, mask=mask)
 
 
@@ -170,7 +171,7 @@ def _target(answers: _Batch) -> pa.Array:
     targets = answers.rows.targets
     if targets is None:
         return pa.nulls(answers.rows.count, pa.int64())
-    return pa.array(targets, pa.int64(), mask=targets < 0)
+    return number_array(targets, pa.int64(), targets < 0)
 
 
 _ARRAYS: Mapping[str, Callable[[_Answers], pa.Array]] = {

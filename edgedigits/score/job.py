@@ -20,6 +20,8 @@ from edgedigits.version import __version__
 
 AT_ONCE = 64
 """Pictures that are prepared before it is said how many are done: a large photograph takes a quarter of a second."""
+ANSWERS_AHEAD = 16
+"""Batches of answers that may wait, 160 KB each: while a row group is written, the network goes on."""
 Advance = Callable[[int], None]
 """Say that so many more pictures are done."""
 
@@ -47,21 +49,29 @@ class Job:
             OutputError: the file cannot be written.
             ModelFileError: the model is another one here, or gives no probabilities.
         """
+        return self.write(shard, advance).finish()
+
+    def write(self, shard: Shard, advance: Advance) -> "Written":
+        """Read a shard's pictures and write them under a hidden name; what comes back has to be finished.
+
+        Raises:
+            SourceError, ImageError, OutputError, ModelFileError: as ``run``. Nothing is left.
+        """
         with told(self.folder):
             unfinished = Unfinished(self.folder, shard.number)
         try:
-            return self._write(shard, unfinished, advance)
-        finally:
+            return Written(self, shard, unfinished, self._counted(shard, unfinished, advance))
+        except BaseException:
             unfinished.drop()
+            raise
 
-    def _write(self, shard: Shard, unfinished: Unfinished, advance: Advance) -> Done:
-        options, file = self.scorer.options, unfinished.file
-        name = shard_name(shard.number, options.table)
+    def _counted(self, shard: Shard, unfinished: Unfinished, advance: Advance) -> "_Counts":
+        options = self.scorer.options
         with told(self.folder):
-            writer = table_writer(options.table, file, options.columns, self._metadata(shard))
+            writer = table_writer(options.table, unfinished.file, options.columns, self._metadata(shard))
         counts = _Counts()
         # A thread reads, one is at the network, and this one writes.
-        with contextlib.closing(ahead(self._rows(shard, counts.damaged))) as every:
+        with contextlib.closing(ahead(self._rows(shard, counts.damaged), ANSWERS_AHEAD)) as every:
             for answers in every:
                 rows = self.scorer.table(answers)
                 counts.add(rows)
@@ -70,20 +80,7 @@ class Job:
                 advance(rows.num_rows)
         with told(self.folder):
             writer.close()
-            unfinished.finish(name)
-            done = Done(
-                self.receipt,
-                name,
-                file.size,
-                file.sha256(),
-                counts.rows,
-                counts.errors,
-                counts.sure,
-                shard.contents(),
-                counts.damaged,
-            )
-            write_record(self.folder, shard.number, done)
-        return done
+        return counts
 
     def _rows(self, shard: Shard, damaged: list[str]) -> Iterator[Rows]:
         for piece in shard.pieces:
@@ -95,6 +92,43 @@ class Job:
             "edgedigits.model": self.scorer.sha256,
             "edgedigits.shard": str(shard.number),
         }
+
+
+@dataclass(frozen=True)
+class Written:
+    """A shard whose file is whole, and still has a hidden name."""
+
+    job: Job
+    shard: Shard
+    unfinished: Unfinished
+    counts: "_Counts"
+
+    def finish(self) -> Done:
+        """Bring the file to the disk, give it its name, and write its record.
+
+        Raises:
+            OutputError: that cannot be done. Nothing is left.
+        """
+        job, file, counts = self.job, self.unfinished.file, self.counts
+        name = shard_name(self.shard.number, job.scorer.options.table)
+        try:
+            with told(job.folder):
+                self.unfinished.finish(name)
+                done = Done(
+                    job.receipt,
+                    name,
+                    file.size,
+                    file.sha256(),
+                    counts.rows,
+                    counts.errors,
+                    counts.sure,
+                    self.shard.contents(),
+                    counts.damaged,
+                )
+                write_record(job.folder, self.shard.number, done)
+        finally:
+            self.unfinished.drop()
+        return done
 
 
 class _Counts:

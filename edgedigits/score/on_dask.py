@@ -11,7 +11,7 @@ import logging
 import os
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING, Any
 
 from edgedigits.errors import ClusterError, SourceError
@@ -43,7 +43,7 @@ def do_shard(job: Job, shard: Shard) -> Done:
 
 def run_on_dask(
     job: Job, shards: Iterator[Shard], advance: Advance, address: str, workers: int
-) -> Iterator[Outcome]:
+) -> Generator[Outcome, None, None]:
     """Do shards on a cluster, in any order.
 
     Args:

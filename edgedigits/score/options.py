@@ -23,8 +23,10 @@ BATCH = 4096
 """Pictures that are read and answered at once."""
 MOST_AT_ONCE = 65_536
 """Of a batch: 51 MB of pixels."""
-ARRAYS_IN_A_SHARD, PICTURES_IN_A_SHARD = 1_000_000, 2_000
+ARRAYS_IN_A_SHARD, PICTURES_IN_A_SHARD = 500_000, 2_000
 """Rows of a shard where none are chosen: a second or a few of work, which is what an interruption costs."""
+BYTES_IN_A_SHARD = 128 << 20
+"""Of pictures that are prepared, about: forty photographs of a telephone, ten seconds."""
 MOST_IN_A_SHARD = 100_000_000
 
 
@@ -39,7 +41,8 @@ class Options:
         min_margin: least lead of an answer that is sure, as ``DigitPredictor`` takes it; None for the file's own.
         table: one of ``TABLES``.
         batch: pictures that are read and answered at once, 1 to 65,536.
-        shard_rows: pictures in a shard, about; None for 1,000,000 arrays or 2,000 pictures that are prepared.
+        shard_rows: pictures in a shard, about; None for 500,000 arrays, or 2,000 pictures that are prepared, fewer
+            where they are large.
         numbers: what the numbers are like that are read in place of single digits; None for single digits.
 
     Raises:
@@ -88,9 +91,18 @@ class Options:
             return True
         return self.preparation == "prepare" or (self.preparation == "by-shape" and not in_mnist_form)
 
-    def rows_in_a_shard(self, prepared: bool) -> int:
-        """Return how many pictures a shard has, about."""
-        return self.shard_rows or (PICTURES_IN_A_SHARD if prepared else ARRAYS_IN_A_SHARD)
+    def rows_in_a_shard(self, prepared: bool, mean_bytes: float = 0) -> int:
+        """Return how many pictures a shard has, about.
+
+        Args:
+            prepared: whether they are brought into MNIST form.
+            mean_bytes: of a picture, as it lies in its source.
+        """
+        if self.shard_rows is not None:
+            return self.shard_rows
+        if not prepared:
+            return ARRAYS_IN_A_SHARD
+        return max(1, min(PICTURES_IN_A_SHARD, int(BYTES_IN_A_SHARD / max(1, mean_bytes))))
 
     def as_object(self) -> dict[str, Any]:
         """Return the choices as a receipt keeps them."""

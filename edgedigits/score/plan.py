@@ -6,6 +6,7 @@ import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,24 @@ class Planned:
     """Whether its pictures are brought into MNIST form."""
     stamps: "tuple[Stamp, ...]"
     """Of its files; none of the pictures in a folder."""
+
+    @cached_property
+    def fingerprint(self) -> dict[str, Any]:
+        """By what the source is known again: ``size`` in bytes and a hash of its files, or of a folder's list.
+
+        A whole hash of 10 GB would take as long as its pictures. So of a file of more than 64 MiB sixteen places are
+        hashed, and its time must be the same as well. Of a folder of pictures the hash is of names, sizes and times.
+
+        Raises:
+            SourceError: it is not there any more.
+        """
+        return _of_files(self) if self.stamps else _of_folder(self)
+
+    def rows_in_a_shard(self, options: Options) -> int:
+        """Return how many of its pictures a shard has, about."""
+        if not self.prepared or options.shard_rows is not None:
+            return options.rows_in_a_shard(self.prepared)
+        return options.rows_in_a_shard(self.prepared, self.fingerprint["size"] / max(1, self.source.rows))
 
 
 @dataclass(frozen=True)
@@ -103,6 +122,12 @@ def plan(sources: Sequence[str | os.PathLike[str]], options: Options) -> list[Pl
     return planned
 
 
+def pieces_of(one: Planned, rows: int = PART_ROWS) -> Iterator[Piece]:
+    """Cut a source into pieces of at most so many rows, about, in order."""
+    for part in one.source.parts(min(PART_ROWS, rows)):
+        yield Piece(one.name, part, one.stamps, one.prepared)
+
+
 def shards(planned: Sequence[Planned], options: Options) -> Iterator[Shard]:
     """Yield the shards in their order: parts one after the other until a shard is full.
 
@@ -113,30 +138,20 @@ def shards(planned: Sequence[Planned], options: Options) -> Iterator[Shard]:
     number, filled = 0, 0.0
     pieces: list[Piece] = []
     for one in planned:
-        most = options.rows_in_a_shard(one.prepared)
-        for part in one.source.parts(min(PART_ROWS, most)):
-            share = part.count / most
+        most = one.rows_in_a_shard(options)
+        for piece in pieces_of(one, most):
+            share = piece.part.count / most
             # A millionth, because the shares of a hundred parts do not quite sum to 1.
             if pieces and filled + share > 1 + 1e-6:
                 yield Shard(number, tuple(pieces))
                 number, filled, pieces = number + 1, 0.0, []
-            pieces.append(Piece(one.name, part, one.stamps, one.prepared))
+            pieces.append(piece)
             filled += share
     if pieces:
         yield Shard(number, tuple(pieces))
 
 
-def fingerprint(one: Planned) -> dict[str, Any]:
-    """Return by what a source is known again: sizes and a hash of its files, or of the list of a folder's pictures.
-
-    A whole hash of 10 GB would take as long as its pictures. So of a file of more than 64 MiB sixteen places are
-    hashed, and its time must be the same as well. Of a folder of pictures the hash is of names, sizes and times.
-
-    Raises:
-        SourceError: it is not there any more.
-    """
-    if not one.stamps:
-        return _of_folder(one)
+def _of_files(one: Planned) -> dict[str, Any]:
     digest, sampled = hashlib.sha256(), False
     for stamp in one.stamps:
         whole = stamp.size <= WHOLE_UP_TO

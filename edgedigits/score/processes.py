@@ -11,11 +11,13 @@ import queue
 import subprocess
 import threading
 from collections.abc import Generator, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 from edgedigits.child_processes import run_module
 from edgedigits.errors import EdgeDigitsError, SourceError
+from edgedigits.interrupts import interrupts_later
 from edgedigits.score.job import Advance, Job
 from edgedigits.score.plan import Shard
 from edgedigits.score.shards import Done
@@ -34,8 +36,8 @@ class Outcome:
     error: EdgeDigitsError | None = None
 
 
-def run_here(job: Job, shards: Iterator[Shard], advance: Advance) -> Iterator[Outcome]:
-    """Do shards one after the other in this process.
+def run_here(job: Job, shards: Iterator[Shard], advance: Advance) -> Generator[Outcome, None, None]:
+    """Do shards one after the other in this process. While one is brought to the disk, the next is read.
 
     Args:
         job: what they have in common.
@@ -45,18 +47,27 @@ def run_here(job: Job, shards: Iterator[Shard], advance: Advance) -> Iterator[Ou
     Raises:
         OutputError, ModelFileError, ImageError: no other shard could be done either.
     """
-    for shard in shards:
-        yield _done_here(job, shard, advance)
+    with ThreadPoolExecutor(1, thread_name_prefix="edgedigits-finisher") as executor:
+        last: tuple[Shard, Future[Done]] | None = None
+        for shard in shards:
+            try:
+                written = job.write(shard, advance)
+            except SourceError as error:
+                yield Outcome(shard, error=error)
+                continue
+            # As in ``ahead``: no Ctrl-C while the thread is started.
+            with interrupts_later():
+                this = shard, executor.submit(written.finish)
+            if last is not None:
+                yield Outcome(last[0], last[1].result())
+            last = this
+        if last is not None:
+            yield Outcome(last[0], last[1].result())
 
 
-def _done_here(job: Job, shard: Shard, advance: Advance) -> Outcome:
-    try:
-        return Outcome(shard, job.run(shard, advance))
-    except SourceError as error:
-        return Outcome(shard, error=error)
-
-
-def run_in_processes(job: Job, shards: Iterator[Shard], advance: Advance, workers: int) -> Iterator[Outcome]:
+def run_in_processes(
+    job: Job, shards: Iterator[Shard], advance: Advance, workers: int
+) -> Generator[Outcome, None, None]:
     """Do shards in processes of their own, in any order.
 
     Args:

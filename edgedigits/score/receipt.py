@@ -18,7 +18,7 @@ from edgedigits.artifacts.versions import versions
 from edgedigits.errors import OutputError
 from edgedigits.files import read_inside, reason
 from edgedigits.score.options import Options
-from edgedigits.score.plan import Planned, fingerprint
+from edgedigits.score.plan import Planned
 from edgedigits.score.shards import RECORDS, SHARD_NAME, UNFINISHED, find_file, told, write_whole
 from edgedigits.version import __version__
 
@@ -88,7 +88,7 @@ def new_receipt(
             "rows": one.source.rows,
             "prepared": one.prepared,
             "notes": list(one.source.notes),
-            **fingerprint(one),
+            **one.fingerprint,
         }
         for one in planned
     ]

@@ -1,8 +1,9 @@
 """``score``: pictures from any sources, as a table in a folder that can be gone on with, or as batches of rows."""
 
+import contextlib
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -14,7 +15,7 @@ from edgedigits.errors import SourceError
 from edgedigits.progress import SILENT, Progress
 from edgedigits.score.job import Advance, Job, piece_rows
 from edgedigits.score.options import Options
-from edgedigits.score.plan import Planned, Shard, plan, shards
+from edgedigits.score.plan import Planned, Shard, pieces_of, plan, shards
 from edgedigits.score.processes import Outcome, run_here, run_in_processes
 from edgedigits.score.receipt import new_receipt, opened_folder
 from edgedigits.score.scorer import Scorer
@@ -115,7 +116,9 @@ def score(
         run = _Run(job)
         with progress.task("pictures", pictures) as advance:
             left = run.left(shards(planned, options), advance)
-            run.take(_outcomes(job, left, advance, _workers(workers, planned, count, dask), dask), progress)
+            outcomes = _outcomes(job, left, advance, _workers(workers, planned, count, dask), dask)
+            with contextlib.closing(outcomes):
+                run.take(outcomes, progress)
         summary = run.summary(folder, pictures, count, time.monotonic() - started)
         receipt.write(folder, outcome_of(summary))
     return summary
@@ -142,8 +145,8 @@ def batches(
     options = options or Options()
     scorer = Scorer(_model_of(model), options, fail_fast=fail_fast)
     damaged: list[str] = []
-    for shard in shards(plan(sources, options), options):
-        for piece in shard.pieces:
+    for one in plan(sources, options):
+        for piece in pieces_of(one):
             for rows in piece_rows(scorer, piece, damaged):
                 yield scorer.table(rows).select(options.columns)
             if damaged:
@@ -230,7 +233,7 @@ class _Run:
 
 def _outcomes(
     job: Job, left: Iterator[Shard], advance: Advance, workers: int, dask: str | None
-) -> Iterator[Outcome]:
+) -> Generator[Outcome, None, None]:
     if dask is not None:
         from edgedigits.score.on_dask import run_on_dask
 

@@ -1,9 +1,11 @@
-"""What requirements.lock and its kin hold, for `make lock`, `make wheel-check`, `make oldest-check` and the tests.
+"""What requirements.lock and its kin hold, for `make lock`, the tests, and the checks of wheels.
 
     python tests/install/locks.py record       write requires.json: what each locked package requires
     python tests/install/locks.py base         print the part of requirements.lock that the base install needs here
     python tests/install/locks.py diff         print the part that action.yml installs, for every Python and system
     python tests/install/locks.py oldest       print the name of the lock with the oldest releases for this Python
+    python tests/install/locks.py aarch64 3.11 [EXTRA...]
+                                               print what is needed on a Raspberry Pi, for that Python
 
 A lock is installed with `pip install --no-deps --require-hashes`, so that pip resolves nothing: what the lock does not
 name is not installed. Whether it names everything is a question about every Python and every system at once, which
@@ -232,8 +234,7 @@ def metadata_of(lock: list[Locked], python: str, system: str) -> Record:
     """What pip finds in the metadata of locked releases for one Python and one system."""
     with tempfile.TemporaryDirectory() as folder:
         requirements, report = Path(folder, "requirements.txt"), Path(folder, "report.json")
-        # pip would judge the markers by the system that it runs on.
-        requirements.write_text("".join(re.sub(r" ; [^\\\n]*", " ", locked.text) for locked in lock))
+        requirements.write_text("".join(map(without_marker, lock)))
         options = ["--quiet", "--disable-pip-version-check", "--dry-run", "--ignore-installed", "--no-deps"]
         options += [
             "--require-hashes",
@@ -254,17 +255,17 @@ def metadata_of(lock: list[Locked], python: str, system: str) -> Record:
     }
 
 
-def print_base() -> None:
-    """The lines of requirements.lock that the base install needs on this Python and system."""
-    environment = this_environment()
-    names, wrong = closure(read_lock(), set(), environment, read_record())
+def without_marker(locked: Locked) -> str:
+    """The lines of a package without its marker, which pip would judge by the system that it runs on."""
+    return re.sub(r" ; [^\\\n]*", " ", locked.text)
+
+
+def needed(extras: set[str], environment: dict[str, str]) -> list[Locked]:
+    """The packages of requirements.lock that an install with these extras needs."""
+    names, wrong = closure(read_lock(), extras, environment, read_record())
     if wrong:
         sys.exit("\n".join(wrong))
-    sys.stdout.write(
-        "".join(
-            locked.text for locked in read_lock() if locked.name in names and locked.holds_in(environment)
-        )
-    )
+    return [locked for locked in read_lock() if locked.name in names and locked.holds_in(environment)]
 
 
 def diff_lock() -> str:
@@ -272,10 +273,7 @@ def diff_lock() -> str:
     names: set[str] = set()
     for python, system in itertools.product(PYTHONS, SYSTEMS):
         for environment in environments(python, system):
-            found, wrong = closure(read_lock(), {"bench"}, environment, read_record())
-            if wrong:
-                sys.exit("\n".join(wrong))
-            names |= found
+            names |= {locked.name for locked in needed({"bench"}, environment)}
     return "".join(locked.text for locked in read_lock() if locked.name in names)
 
 
@@ -284,7 +282,10 @@ if __name__ == "__main__":
         case ["record"]:
             write_record()
         case ["base"]:
-            print_base()
+            sys.stdout.write("".join(locked.text for locked in needed(set(), this_environment())))
+        case ["aarch64", python, *extras]:
+            *_, environment = environments(python, "linux-aarch64")
+            sys.stdout.write("".join(map(without_marker, needed(set(extras), environment))))
         case ["diff"]:
             sys.stdout.write(diff_lock())
         case ["oldest"]:

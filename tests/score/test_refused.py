@@ -29,7 +29,7 @@ def test_another_model_or_other_choices_are_refused_with_what_differs(array, tmp
         score([array], out, model="tiny-16k", options=PART)
     refused(array, out, "min margin 2.., not 3", Options(shard_rows=4_000, min_margin=3))
     refused(array, out, "columns source,.*, not digit;", Options(shard_rows=4_000, columns=("digit",)))
-    refused(array, out, "arrays in a shard 4000, not 1000000; pictures in a shard", Options())
+    refused(array, out, "arrays in a shard 4000, not 500000; pictures in a shard", Options())
     refused(array, out, "table parquet, not csv.*--restart", Options(shard_rows=4_000, table="csv"))
 
 

@@ -18,6 +18,7 @@ from edgedigits.margins import leads_in_steps
 from edgedigits.predictor import DigitPredictor
 from edgedigits.score import Options, batches
 from edgedigits.score.job import Job
+from edgedigits.score.plan import plan, shards
 
 
 def test_arrays_are_read_as_they_are_and_every_image_has_its_row(array: Path, tmp_path: Path) -> None:
@@ -119,6 +120,17 @@ def test_small_sources_share_a_shard_and_each_keeps_its_name(digits, tmp_path: P
     ]
 
 
+def test_of_large_pictures_fewer_make_a_shard(tmp_path: Path) -> None:
+    for rows, side in ((300, 1_000), (2_500, 100)):
+        np.lib.format.open_memmap(tmp_path / f"{side}.npy", "w+", np.uint8, (rows, side, side))
+    for name, options, rows in (
+        ("1000.npy", Options(), [134, 134, 32]),  # 128 MiB of 1 MB each
+        ("1000.npy", Options(shard_rows=200), [200, 100]),
+        ("100.npy", Options(), [2_000, 500]),
+    ):
+        assert [shard.rows for shard in shards(plan([tmp_path / name], options), options)] == rows
+
+
 def test_csv_and_json_lines_hold_the_same_as_parquet(digits, scans: Path, tmp_path: Path) -> None:
     np.save(tmp_path / "few.npy", digits[0][:300])
     columns = ("source", "key", "digit", "confidence", "margin", "sure", "error", "probabilities")
@@ -181,9 +193,9 @@ def test_the_same_call_does_only_what_is_missing_and_the_table_is_the_same(
     (out / ".parts" / "00003.json").unlink()
     (out / ".part-00004-0123456789abcdef.tmp").write_bytes(b"half")
     done = []
-    real = Job.run
+    real = Job.write
     monkeypatch.setattr(
-        Job, "run", lambda job, shard, advance: done.append(shard.number) or real(job, shard, advance)
+        Job, "write", lambda job, shard, advance: done.append(shard.number) or real(job, shard, advance)
     )
     summary = run(array, out)
     assert done == [1, 2, 3]

@@ -2,15 +2,17 @@
 
 import gzip
 import json
+import os
 import shutil
 import struct
+import subprocess
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from score_runs import MODEL, PART, Watched, read_table, run, shard_bytes
+from score_runs import MAIN, MODEL, PART, Watched, read_table, run, shard_bytes
 
 from edgedigits.errors import ModelFileError, OutputError, SourceError
 from edgedigits.predictor import DigitPredictor
@@ -83,15 +85,19 @@ def test_a_source_that_changes_or_goes_away_on_the_way_fails_and_the_others_are_
     for source in sources:
         np.save(source, images[:8_000])
 
-    def change(_units: int) -> None:
-        if (out / "part-00000.parquet").exists() and not progress.is_changed:
+    counts: list[int] = []
+
+    def change(units: int) -> None:
+        counts.append(units)
+        # In the second shard, of which some batches have still to be read.
+        if sum(counts) > 2_000 and not progress.is_changed:
             progress.is_changed = True
             sources[0].unlink()
             if is_replaced:
                 np.save(sources[0], images[8_000:16_000])
 
     progress = Watched(change)
-    summary = run(sources, out, Options(shard_rows=2_000, batch=500), progress=progress)
+    summary = run(sources, out, Options(shard_rows=2_000, batch=50), progress=progress)
     assert not summary.complete
     assert len(summary.failed) == 1
     assert said in summary.failed[0]
@@ -142,6 +148,45 @@ def test_a_full_disk_is_one_line_and_what_was_done_is_kept(array: Path, tmp_path
     assert not [path for path in out.iterdir() if UNFINISHED.match(path.name)]
     run(array, out)
     assert shard_bytes(out) == whole
+
+
+FULL_DISK = """
+mount -t tmpfs -o size="$ROOM" none "$1" || exit 77
+shift
+"$@" && exit 78
+ls -A "$OUT" >"$KEPT/names"
+mount -o remount,size=10m "$OUT" || exit 79
+"$@" && cp "$OUT"/part-* "$KEPT"
+"""
+
+
+@pytest.mark.skipif(shutil.which("unshare") is None, reason="needs unshare, of util-linux")
+def test_a_disk_that_is_really_full_keeps_what_was_done_and_the_rest_is_done_when_there_is_room(
+    array: Path, tmp_path: Path
+) -> None:
+    out, kept = tmp_path / "out", tmp_path / "kept"
+    out.mkdir()
+    kept.mkdir()
+    run(array, tmp_path / "whole")
+    whole = shard_bytes(tmp_path / "whole")
+    room = 2.5 * len(whole["part-00000.parquet"]) + 40_000  # and pages for receipt, lock and records
+    command = [*MAIN, array, "--out", out, "--model", MODEL, "--shard", "4000", "--quiet"]
+    child = subprocess.run(
+        ["unshare", "--map-root-user", "--mount", "sh", "-c", FULL_DISK, "sh", out, *command],
+        env={**os.environ, "OUT": str(out), "KEPT": str(kept), "ROOM": str(int(room))},
+        capture_output=True,
+        text=True,
+    )
+    if child.returncode in (1, 77) and "edgedigits" not in child.stderr and "score" not in child.stderr:
+        pytest.skip(f"no disk of its own may be mounted here: {child.stderr.strip()}")
+    assert child.returncode == 0, child.stderr
+    assert child.stderr.count("\n") == 1
+    assert f"{out}: cannot be written to (No space left on device); what was done is kept" in child.stderr
+    names = (kept / "names").read_text().split()
+    assert 0 < len([name for name in names if name.startswith("part-")]) < 5
+    assert not list(filter(UNFINISHED.match, names))
+    (kept / "names").unlink()
+    assert {path.name: path.read_bytes() for path in kept.iterdir()} == whole
 
 
 def test_another_model_of_the_same_name_is_refused_where_the_work_is_done(
