@@ -7,14 +7,17 @@ import numpy as np
 import numpy.typing as npt
 
 from edgedigits.contract import IMAGE_SIDE, PIXEL_MAX
+from edgedigits.errors import ImageError
 from edgedigits.numbers.pieces import HEIGHT, PAPER, Strip, box_around, widened
 from edgedigits.numbers.reading import Box
 from edgedigits.picture.form import CENTRE, DIGIT_SIDE
 from edgedigits.picture.levels import Pixels
 
-MOST_PIECES = 7
+MOST_PIECES = 9
 """In a digit."""
-LARGEST_WIDTH = 1.5
+MOST_CANDIDATES = 5_000
+"""In a line, at most: a digit has some ten."""
+LARGEST_WIDTH = 1.3
 """Of a digit of several pieces, in heights."""
 LEAST_HEIGHT = 0.45
 """Of a digit."""
@@ -34,7 +37,11 @@ class Candidate(NamedTuple):
 
 
 def candidates_of(strip: Strip) -> list[Candidate]:
-    """Return what may be a digit in a strip."""
+    """Return what may be a digit in a strip.
+
+    Raises:
+        ImageError: there is more than in a line of numbers.
+    """
     found = []
     pieces = strip.pieces
     for first in range(len(pieces)):
@@ -44,6 +51,8 @@ def candidates_of(strip: Strip) -> list[Candidate]:
                 break
             if box.bottom - box.top >= LEAST_HEIGHT * HEIGHT:
                 found.append(Candidate(first, last, box))
+        if len(found) > MOST_CANDIDATES:
+            raise ImageError("shows too many marks beside each other for a number; cut out the numbers")
     return found
 
 

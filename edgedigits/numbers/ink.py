@@ -22,6 +22,10 @@ MEDIAN_BLOCKS = 11
 """Side of the square of blocks whose median the paper is."""
 THRESHOLD = 0.38
 """Contrast, in the mean contrast of the ink, from which on a pixel is ink."""
+FAINTEST = 0.1
+"""Mean contrast of ink, at least: a pencil on gray paper has 0.15, the grain of plain paper 0.03."""
+MOST_INK = 0.36
+"""Share of the pixels that are ink, at most: of cheques' amounts up to 0.29, of grain from 0.37."""
 SPREAD = 0.25, 0.9
 """Contrasts, in the mean contrast of the ink, at which the paper ends, and from which on all is as dark; as
 ``Finding.ink`` spreads that of a single digit."""
@@ -65,8 +69,8 @@ def ink_of(gray: Pixels) -> Ink | None:
     highest = int(np.asarray(Image.fromarray(levels).filter(ImageFilter.BoxBlur(1))).max())
     if highest < MIN_CONTRAST * PIXEL_MAX:
         return None
-    level = float(contrast[levels > otsu_threshold(levels)].mean())
-    return Ink(contrast, level)
+    ink = Ink(contrast, float(contrast[levels > otsu_threshold(levels)].mean()))
+    return ink if ink.level >= FAINTEST and ink.mask.mean() <= MOST_INK else None
 
 
 def paper_of(toned: Pixels) -> Contrast:

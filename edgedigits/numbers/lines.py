@@ -18,6 +18,8 @@ LEAST_HEIGHT = 7
 """Pixels of a digit, at least."""
 LOWEST, HIGHEST = 0.4, 2.5
 """Height of a part that is, or has, a digit, in those of most ink."""
+LEAST_SHARE = 0.5
+"""Share of the ink that is in parts of a digit's size, at least; else these are some of a pattern's."""
 BESIDE = 2.5
 """Gap between digits of a line, at most, in their heights."""
 OVERLAP = 0.35
@@ -26,6 +28,8 @@ AROUND = 0.35
 """Heights above and below its digits within which points and pieces belong to a line."""
 SMALLEST_LINE = 0.5
 """Height of a line's digits, at least, in those of the largest ones."""
+MOST_LINES = 200
+"""In a picture, at most, single digits among them."""
 MOST_PARTS = 1_500
 """Parts of a digit's size in a picture, at most."""
 
@@ -55,11 +59,15 @@ def lines_of(ink: Ink) -> list[LineInk]:
     usual = usual_height(parts)
     is_digit = (heights >= max(LOWEST * usual, LEAST_HEIGHT)) & (heights <= HIGHEST * usual)
     count = int(is_digit.sum())
+    if parts.area[is_digit].sum() < LEAST_SHARE * parts.area.sum():
+        return []
     if count > MOST_PARTS:
         raise ImageError(
             f"shows {count:,} marks of a digit's size, at most {MOST_PARTS:,} are read; cut out the numbers"
         )
     groups = _groups(parts, is_digit)
+    if len(groups) > MOST_LINES:
+        raise ImageError(f"shows {len(groups):,} lines, at most {MOST_LINES} are read; cut out the numbers")
     lines = [_line(levels, parts, group, is_digit) for group in groups]
     largest = max((line.height for line in lines), default=0.0)
     return _in_order([line for line in lines if line.height >= SMALLEST_LINE * largest])

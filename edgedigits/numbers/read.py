@@ -8,6 +8,7 @@ best_ways       in ``path.py``: which of them are digits
 separator_of    in ``separators.py``: what stands between two of them
 """
 
+import math
 import re
 from collections.abc import Callable
 from itertools import groupby
@@ -16,11 +17,11 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from edgedigits.margins import LARGEST_STEP, STEPS, lead_in_steps
+from edgedigits.margins import LARGEST_STEP, in_steps
 from edgedigits.numbers.candidates import Candidate, candidates_of, images_of
 from edgedigits.numbers.ink import ink_of
 from edgedigits.numbers.lines import LineInk, lines_of
-from edgedigits.numbers.path import Measures, Step, best_ways, is_slash, measures_of
+from edgedigits.numbers.path import Measures, Step, Way, best_ways, is_slash, measures_of
 from edgedigits.numbers.pieces import Piece, Strip, strip_of
 from edgedigits.numbers.reading import Line, Reading, Sign
 from edgedigits.numbers.separators import separator_of
@@ -30,7 +31,7 @@ from edgedigits.picture.ruling import without_ruling
 Answers = npt.NDArray[np.float32]
 Probabilities = Callable[[Pixels], Answers]
 
-LEAST_CERTAIN, LARGEST_COST = 0.6, 4.0
+LEAST_CERTAIN, LARGEST_COST = 0.4, 6.0
 """Mean probability of a line's digits, at least, and cost of its way for each of them, at most; else it is none. Of the
 lines of cheques and pages nine in ten have more than 0.85 and less than 2, of what is found on empty paper nine in ten
 less than 0.65 and more than 1.3."""
@@ -43,6 +44,14 @@ SLASH_IN_DATE, DATE_SLASHES = 1.05, 2
 """Height of the slashes of a date, of which there are so many."""
 DAYS, MONTHS = 31, 12
 _DATE = re.compile(r"(\d\d?)/(\d\d?)/(?:\d\d|\d{4})|\d{4}/(\d\d?)/(\d\d?)")
+
+
+RIGHT = (-0.986, 1.986, -0.84, -0.547)
+"""Weights of what tells whether a line was read right, by logistic regression on 1,080 amounts of cheques but for those
+whose label the picture contradicts: 1; how much less the way costs than the next one; its cost for each digit; the
+logarithm of the doubt in the least certain one."""
+MOST_AHEAD, LEAST_DOUBT = 4.0, 0.01
+"""More of the one and less of the other tell nothing more."""
 
 
 class Parted(NamedTuple):
@@ -116,7 +125,7 @@ def _best(parted: Parted, slash: float, asked: Asked) -> Line | None:
     ways = best_ways(parted.strip, parted.candidates, parted.answers, slash, asked.digits)
     if not ways or not ways[0].text:
         return None
-    lead = _lead(ways[1].cost - ways[0].cost) if len(ways) > 1 else LARGEST_STEP
+    lead = _lead(parted, ways)
     signs: list[Sign] = []
     between: list[Sign] = []
     for is_digit, steps in groupby(ways[0].steps(), lambda step: step.digit is not None):
@@ -144,12 +153,21 @@ def _separator(parted: Parted, pieces: list[Piece], slash: float, min_margin: in
 
 
 def _digit(parted: Parted, step: Step, lead: int, min_margin: int) -> Sign:
-    row = parted.answers[step.candidate]
-    margin = min(lead, lead_in_steps(row.tolist()))
     box = parted.strip.box_in_picture(step.first, step.last)
-    return Sign(str(step.digit), box, float(row[step.digit]), margin, margin >= min_margin)
+    confidence = float(parted.answers[step.candidate, step.digit])
+    return Sign(str(step.digit), box, confidence, lead, lead >= min_margin)
 
 
-def _lead(difference: float) -> int:
-    """Return the lead of a way over the next one, as one of probabilities: 1 - exp(-difference), in steps."""
-    return min(LARGEST_STEP, int(STEPS * -np.expm1(-difference)))
+def _lead(parted: Parted, ways: list[Way]) -> int:
+    """Return how likely a line is as it was read, in steps of 1/256: see ``RIGHT``."""
+    digits = [step for step in ways[0].steps() if step.digit is not None]
+    ahead = ways[1].cost - ways[0].cost if len(ways) > 1 else MOST_AHEAD
+    least = min(float(parted.answers[step.candidate, step.digit]) for step in digits)
+    known = (
+        1.0,
+        min(ahead, MOST_AHEAD),
+        ways[0].cost / len(digits),
+        math.log(max(1 - least, LEAST_DOUBT)),
+    )
+    odds = sum(weight * value for weight, value in zip(RIGHT, known, strict=True))
+    return in_steps(1 / (1 + math.exp(-odds)))

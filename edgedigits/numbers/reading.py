@@ -28,8 +28,8 @@ class Sign:
     confidence: float
     """Probability of the digit, 0 to 1; of a separator 1."""
     margin_steps: int
-    """How far the digit is ahead of the second, and the line as it was read of the next way to read it, whichever is
-    less; steps of 1/256, 0 to 255. Of a separator 255."""
+    """How far the line as it was read, this digit in it, is ahead of the next way to read it: the same for all digits
+    of a line; steps of 1/256, 0 to 255. Of a separator 255."""
     sure: bool
     """Whether ``margin_steps`` reaches what was asked for."""
 
