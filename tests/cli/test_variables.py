@@ -1,4 +1,5 @@
 import json
+import os
 from pathlib import Path
 
 import click
@@ -28,6 +29,10 @@ def options() -> list[tuple[str, click.Option]]:
 
 
 OPTIONS = options()
+
+
+def command_of(name: str) -> click.Command:
+    return cli.get_command(cli.make_context("edgedigits", ["data"]), name)
 
 
 def run(*arguments: object, **variables: str) -> Result:
@@ -67,6 +72,26 @@ def test_a_variable_is_the_default() -> None:
 
 def test_an_empty_variable_is_none() -> None:
     assert run("info", MODEL, EDGEDIGITS_INFO_JSON="").stdout.startswith("file ")
+
+
+@pytest.mark.parametrize(
+    ("words", "name", "value", "parameter", "expected"),
+    [
+        ("data", "EDGEDIGITS_DATA_MIRROR", "a b", "mirror", ("a", "b")),
+        ("verify", "EDGEDIGITS_VERIFY_FOREIGN", f"a{os.pathsep}b c", "foreign", (Path("a"), Path("b c"))),
+    ],
+    ids=["texts", "files"],
+)
+def test_a_variable_holds_several_values(
+    words: str,
+    name: str,
+    value: str,
+    parameter: str,
+    expected: tuple[object, ...],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(name, value)
+    assert command_of(words).make_context(words, []).params[parameter] == expected
 
 
 def test_the_command_line_goes_before_a_variable() -> None:
