@@ -26,9 +26,15 @@ def extra(name: str, purpose: str) -> Iterator[None]:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.split(".")[0] == "edgedigits":
             raise
-        where = ""
-        if name == "train" and sys.version_info[:2] > NEWEST_PYTHON_OF_TENSORFLOW:
-            where = " with Python 3.10 to 3.13 (TensorFlow has no release for {}.{})".format(
-                *sys.version_info
-            )
-        raise MissingExtraError(purpose, name, where) from error
+        raise MissingExtraError(purpose, name, _where(name)) from error
+
+
+def install_line(name: str) -> str:
+    """Return the line that installs an extra, as ``MissingExtraError`` has it."""
+    return f"pip install 'edgedigits[{name}]'{_where(name)}"
+
+
+def _where(name: str) -> str:
+    if name == "train" and sys.version_info[:2] > NEWEST_PYTHON_OF_TENSORFLOW:
+        return " with Python 3.10 to 3.13 (TensorFlow has no release for {}.{})".format(*sys.version_info)
+    return ""

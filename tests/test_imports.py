@@ -127,7 +127,14 @@ def test_what_runs_on_a_device_loads_nothing_heavy(module):
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--help"], ["--version"], ["predict", "--help"], ["train", "--help"], ["data", "show", "--help"]],
+    [
+        ["--help"],
+        ["--version"],
+        ["predict", "--help"],
+        ["train", "--help"],
+        ["data", "show", "--help"],
+        ["completion", "bash"],
+    ],
     ids=" ".join,
 )
 def test_help_loads_neither_numpy_nor_onnxruntime(arguments):
@@ -138,6 +145,17 @@ result = CliRunner().invoke(cli, {arguments!r})
 assert result.exit_code == 0, result.output
 """
     assert not loaded_by(code) & NOT_FOR_HELP
+
+
+def test_doctor_imports_none_of_what_it_looks_for():
+    code = """
+from click.testing import CliRunner
+from edgedigits.cli import cli
+result = CliRunner().invoke(cli, ["doctor"])
+assert result.exit_code == 0, result.output
+"""
+    # Of what it shows it needs but numpy, for the place of MNIST.
+    assert not loaded_by(code) & (NOT_FOR_HELP - {"numpy"} | {"dask", "pyarrow", "wasmtime"})
 
 
 def test_the_module_is_the_command():

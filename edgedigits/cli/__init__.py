@@ -11,6 +11,7 @@ import click
 
 from edgedigits import __version__
 from edgedigits.cli.process import errors_told, run
+from edgedigits.cli.variables import name_variables
 
 COMMANDS = (
     "data",
@@ -27,6 +28,8 @@ COMMANDS = (
     "report",
     "page",
     "demo",
+    "doctor",
+    "completion",
 )
 
 
@@ -38,10 +41,11 @@ class LazyGroup(click.Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import the module of a command."""
+        """Import the module of a command, whose options then have defaults from the environment."""
         if cmd_name not in COMMANDS:
             return None
         command: click.Command = importlib.import_module(f"edgedigits.cli.{cmd_name}").command
+        name_variables(command, cmd_name)
         return command
 
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
@@ -72,6 +76,10 @@ def cli() -> None:
       edgedigits predict photo.png                      # needs no TensorFlow
       edgedigits read amount.png                        # numbers: 1250.50
       edgedigits score scans/ --out read/               # millions of pictures, as a table
+      edgedigits doctor                                 # what is here, and the lines that install the rest
+
+    Every option has its default from the environment where a variable of its name is set:
+    EDGEDIGITS_TRAIN_EPOCHS=20 is --epochs 20 of train.
     """
 
 

@@ -172,7 +172,7 @@ def _network_path(network: Path | None, models: Path, name: str) -> Path:
         return models / file_name(name, "keras")
     for option in ("models", "name"):
         source = click.get_current_context().get_parameter_source(option)
-        if source is not click.core.ParameterSource.DEFAULT:
+        if source is click.core.ParameterSource.COMMANDLINE:
             raise click.UsageError(f"expected a network or --{option}, got both")
     return network
 

@@ -62,6 +62,7 @@ def test_the_trap_closes(trap: Path) -> None:
 COMMANDS = {
     "info tflite": ("info", "{models}/digits.tflite"),
     "predict": ("predict", SEVEN),
+    "doctor": ("doctor",),
     "diff": ("diff", "{models}/digits.int8.tflite", "{models}/digits.onnx", "--no-latency", "--quiet"),
     # One process for all that import TensorFlow.
     "train, export, verify, bench": (
