@@ -60,7 +60,7 @@ def test_every_option_stands_in_the_manifest(tmp_path: Path) -> None:
     result = train(
         "--arch", "17-5-3", "--epochs", "1", "--batch-size", "50", "--learning-rate", "0.01",
         "--loss", "categorical_crossentropy", "--validation", "60", "--seed", "42", "--drawn", "30",
-        "--non-digits", "20", "--spoilt", "0.2", "--warp-stages", "1-0.25",
+        "--non-digits", "20", "--candidates", "40", "--spoilt", "0.2", "--warp-stages", "1-0.25",
         "--out", tmp_path, "--name", "small", "--json", "--quiet",
     )  # fmt: skip
     assert result.exit_code == 0, result.stderr
@@ -69,7 +69,7 @@ def test_every_option_stands_in_the_manifest(tmp_path: Path) -> None:
     arguments = {
         "arch": [17, 5, 3], "epochs": 1, "batch_size": 50, "learning_rate": 0.01,
         "loss": "categorical_crossentropy", "validation": 60, "seed": 42, "drawn": 30,
-        "non_digits": 20, "spoilt": 0.2, "warp_stages": [1.0, 0.25],
+        "non_digits": 20, "candidates": 40, "spoilt": 0.2, "warp_stages": [1.0, 0.25],
     }  # fmt: skip
     training = read_manifest(tmp_path)["networks"]["small"]["training"]
     assert fields["recipe"].items() >= arguments.items()
@@ -81,12 +81,13 @@ def test_every_option_stands_in_the_manifest(tmp_path: Path) -> None:
     assert load_network(tmp_path / "small.keras")[1].arch == "17-5-3"
     assert [epoch["epoch"] for epoch in fields["history"]] == [1]
     markdown = render_markdown(tmp_path, "small")
-    for plot in ("drawn", "non_digits"):
+    for plot in ("drawn", "non_digits", "candidates"):
         assert (tmp_path / "plots" / f"small.{plot}.png").read_bytes().startswith(b"\x89PNG")
         assert f"plots/small.{plot}.png" in markdown
     card = render_model_card("small", read_manifest(tmp_path)["networks"]["small"])
     assert "30 digits drawn from strokes" in card
     assert "20 letters, signs, scribbles and textures" in card
+    assert "40 candidates cut out of written lines" in card
     assert "a share of 0.2 of all spoilt by specks, blur, lines and others" in card
 
 

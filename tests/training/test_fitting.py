@@ -79,7 +79,7 @@ def test_the_learning_rate_falls_in_a_line_to_zero(data: TrainingData) -> None:
     assert rates == pytest.approx([RECIPE.learning_rate / 2, 0.0])
 
 
-EDGE = edge((8,), epochs=4, batch_size=64, drawn=70, non_digits=30, spoilt=0.2)
+EDGE = edge((8,), epochs=4, batch_size=64, drawn=70, non_digits=30, candidates=20, spoilt=0.2)
 
 
 @pytest.mark.parametrize("recipe", [RECIPE, EDGE], ids=["plain", "edge"])

@@ -7,7 +7,7 @@ from edgedigits.training.recipe import Recipe, edge, plain
 
 RECIPES = [
     Recipe(arch=(256, 128, 32), epochs=7, loss="categorical_crossentropy", seed=11),
-    edge(drawn=30_000, non_digits=6_000, spoilt=0.1),
+    edge(drawn=30_000, non_digits=6_000, candidates=50_000, spoilt=0.1),
     *(edge(budget=budget) for budget in ("fast", "standard", "long")),
 ]
 
@@ -17,14 +17,14 @@ def test_a_recipe_comes_back_from_json(recipe: Recipe) -> None:
     assert Recipe.from_dict(json.loads(json.dumps(recipe.to_dict()))) == recipe
 
 
-@pytest.mark.parametrize("field", ["drawn", "non_digits", "spoilt"])
+@pytest.mark.parametrize("field", ["drawn", "non_digits", "candidates", "spoilt"])
 def test_a_recipe_of_a_time_without_drawn_pictures_has_none(field: str) -> None:
     fields = edge().to_dict()
     del fields[field]
     assert Recipe.from_dict(fields) == edge()
 
 
-@pytest.mark.parametrize("field", ["drawn", "non_digits"])
+@pytest.mark.parametrize("field", ["drawn", "non_digits", "candidates"])
 @pytest.mark.parametrize("number", [-1, 500_001, 1.5, True, "many"])
 def test_numbers_of_drawn_pictures_that_cannot_be_are_refused(field: str, number: object) -> None:
     with pytest.raises(ArgumentError, match=field):
