@@ -85,7 +85,6 @@ def _print(label: str, text: str, width: int) -> None:
 
     from edgedigits.printable import one_line
 
-    first = textwrap.wrap(one_line(text), width - LABEL - 2, break_on_hyphens=False)
-    for part in first:
+    for part in textwrap.wrap(one_line(text), width - LABEL - 2, break_on_hyphens=False):
         echo(f"{label:{LABEL}}  {part}")
         label = ""
