@@ -21,7 +21,7 @@ from edgedigits.numbers.pieces import HEIGHT, Piece, Strip
 LEAST_PROBABILITY = 1e-4
 PROBABILITY_COST, BARE_WIDTH = 2.25, 0.07
 """Cost of a probability of 1/e, for a digit of the width of its height less the second."""
-DIGIT_COST = 0.6
+DIGIT_COST = 0.4
 """Of each digit."""
 LOW, LOW_COST = 0.8, 3.0
 """Height, in that of the line's digits, below which a digit costs more, and how much for a whole one."""

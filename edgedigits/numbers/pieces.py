@@ -38,16 +38,16 @@ DASH_HEIGHT = 0.35
 """Height below which a part that is wider than it is high is a dash, or the stroke of a 5."""
 STRAIGHT = 0.06
 """How far a straight stroke's pixels are from its middle, in the root of the mean square, at most."""
-CUT_WIDTH = 0.35
+CUT_WIDTH = 0.55
 """Width from which on a part is cut."""
 CUT_INK = 0.35
 """Ink of a column at which a part is cut, at most."""
-LEAST_PIECE = 0.13
+LEAST_PIECE = 0.22
 """Width of what is cut off, at least."""
 CUT_DISTANCE = 0.18
 """Distance of cuts, at least."""
 MOST_CUTS = 24
-WIDE, FILL = 0.5, 0.12
+WIDE, FILL = 0.9, 0.13
 """Width from which on a part is cut everywhere, and distance of those cuts from others, at least: where strokes lie
 side by side there is more ink, not less."""
 
