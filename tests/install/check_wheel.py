@@ -14,6 +14,7 @@ import tempfile
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 BASE = {"click", "numpy", "onnxruntime", "pillow"}
 HEAVY = ("tensorflow", "keras", "onnx", "tf2onnx", "ai_edge_litert", "matplotlib", "sklearn")
@@ -57,6 +58,10 @@ def main(pictures: Path) -> None:
         expect(set(found.values()) == {0}, f"expected {name} to read a 0, found {found}")
     say(f"the small networks {', '.join(TINY)} came along and read a 0")
 
+    (found,) = answers("read", easy)
+    expect(found["text"] == "0", f"expected edgedigits read to read a 0, found {found}")
+    say("the network numbers came along, and edgedigits read read a 0")
+
 
 def base_requirements() -> set[str]:
     """Names that the wheel requires without any extra."""
@@ -80,12 +85,17 @@ def package_folder(name: str) -> Path | None:
 
 
 def predicted_digits(pictures: list[str], *options: str) -> dict[str, int]:
-    """What the installed command prints for pictures, run in an empty folder and without PYTHON* variables."""
-    command = Path(sysconfig.get_path("scripts"), "edgedigits")
+    """Return what `edgedigits predict` reads in pictures."""
+    return {row["picture"]: row["digit"] for row in answers("predict", pictures, *options)}
+
+
+def answers(command: str, pictures: list[str], *options: str) -> list[dict[str, Any]]:
+    """What an installed command prints for pictures, run in an empty folder and without PYTHON* variables."""
+    program = Path(sysconfig.get_path("scripts"), "edgedigits")
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     with tempfile.TemporaryDirectory() as elsewhere:
         run = subprocess.run(
-            [command, "predict", "--json", *options, *pictures],
+            [program, command, "--json", *options, *pictures],
             cwd=elsewhere,
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -93,8 +103,9 @@ def predicted_digits(pictures: list[str], *options: str) -> dict[str, int]:
             text=True,
             check=False,
         )
-    expect(run.returncode == 0, f"expected exit status 0 from edgedigits predict, found {run.returncode}")
-    return {row["picture"]: row["digit"] for row in json.loads(run.stdout)}
+    expect(run.returncode == 0, f"expected exit status 0 from edgedigits {command}, found {run.returncode}")
+    found: list[dict[str, Any]] = json.loads(run.stdout)
+    return found
 
 
 def expect(holds: bool, otherwise: str) -> None:
