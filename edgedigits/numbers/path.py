@@ -20,7 +20,7 @@ from edgedigits.numbers.pieces import HEIGHT, Piece, Strip
 
 LEAST_PROBABILITY = 1e-4
 PROBABILITY_COST, BARE_WIDTH = 2.25, 0.07
-"""Cost of a probability of 1/e, for a digit of the width of its height less the second."""
+"""Cost of a probability of 1/e for each of its heights that a digit is wide, and what is added to that width."""
 DIGIT_COST = 0.4
 """Of each digit."""
 LOW, LOW_COST = 0.8, 3.0

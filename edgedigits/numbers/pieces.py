@@ -25,6 +25,8 @@ SPECK = 0.08
 """Side of a square, in digits' heights, that a part has the area of, at least."""
 SLANTS = np.arange(-0.3, 1.05, 0.1)
 """Columns to the right per row up, of writing."""
+LEAST_SLANT = 0.04
+"""Slant below which writing is upright."""
 UPRIGHTED = 0.65
 """Share of the slant that is undone: people write digits with some."""
 MOST_WIDENED = 3
@@ -47,6 +49,7 @@ LEAST_PIECE = 0.22
 CUT_DISTANCE = 0.18
 """Distance of cuts, at least."""
 MOST_CUTS = 24
+"""In a part."""
 WIDE, FILL = 0.9, 0.13
 """Width from which on a part is cut everywhere, and distance of those cuts from others, at least: where strokes lie
 side by side there is more ink, not less."""
@@ -151,14 +154,19 @@ def slant_of(levels: Pixels) -> float:
 
 def sheared(levels: Pixels, slant: float, method: Image.Resampling = Image.Resampling.BILINEAR) -> Pixels:
     """Undo a slant, in columns to the right per row up; the middle row stays."""
-    if abs(slant) < 0.04:
-        return levels
     height, width = levels.shape
-    pad = int(abs(slant) * height / 2) + 1
+    pad = room_for(slant, height)
+    if pad == 0:
+        return levels
     # A place of the result comes from that much further right, the higher it is.
     shift = (1, -slant, -pad + slant * height / 2, 0, 1, 0)
     image = Image.fromarray(levels)
     return np.asarray(image.transform((width + 2 * pad, height), Image.Transform.AFFINE, shift, method))
+
+
+def room_for(slant: float, height: int) -> int:
+    """Return how many columns a picture of that height grows by on each side where a slant is undone."""
+    return int(abs(slant) * height / 2) + 1 if abs(slant) >= LEAST_SLANT else 0
 
 
 def widening_of(ink: Pixels) -> int:

@@ -16,7 +16,7 @@ from PIL import Image, ImageFilter
 
 from edgedigits.contract import IMAGE_SIDE, PIXEL_MAX
 from edgedigits.numbers.candidates import candidates_of, images_of
-from edgedigits.numbers.pieces import INK_LEVEL, MARGIN, Strip, sheared, strip_of
+from edgedigits.numbers.pieces import INK_LEVEL, MARGIN, Strip, room_for, sheared, strip_of
 from edgedigits.picture.form import DIGIT_SIDE
 from edgedigits.picture.levels import Pixels
 from edgedigits.training.drawn import draw_digits
@@ -53,7 +53,7 @@ class Written(NamedTuple):
     levels: Pixels
     """(h, w) uint8, 0 = paper, 255 = ink."""
     owners: Pixels
-    """(h, w) uint8: of which digit the ink of a pixel is, counted from 1; 0 for none, or ``FOREIGN``."""
+    """(h, w) uint8: of which digit the ink of a pixel is, counted from 1; 0 for none, ``JOINT`` or ``FOREIGN``."""
     digits: list[int]
     height: float
     """Pixels of a digit in it."""
@@ -132,7 +132,7 @@ def _candidates(line: Written, generator: np.random.Generator) -> Iterator[tuple
 def _owners_in(strip: Strip, line: Written) -> Pixels:
     """Return whose the pixels of a strip are."""
     size = tuple(side - 2 * MARGIN for side in strip.ink.shape)
-    pad = int(abs(strip.slant) * strip.ink.shape[0] / 2) + 1 if abs(strip.slant) >= 0.04 else 0
+    pad = room_for(strip.slant, strip.ink.shape[0])
     even = Image.fromarray(line.owners).resize((size[1] - 2 * pad, size[0]), Image.Resampling.NEAREST)
     return sheared(np.pad(np.asarray(even), MARGIN), strip.slant, Image.Resampling.NEAREST)
 
