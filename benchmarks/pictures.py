@@ -19,7 +19,7 @@ from PIL import Image, ImageDraw
 
 from edgedigits.picture.levels import Pixels
 from edgedigits.picture.prepare import prepare
-from edgedigits.picture.reading import decode
+from edgedigits.picture.reading import at_a_fraction, opened
 
 
 def seven(width: int, height: int, pen: int) -> Image.Image:
@@ -50,7 +50,7 @@ def encoded(picture: Image.Image, kind: str) -> bytes:
 
 def decoded(data: bytes) -> None:
     """Decode a picture file as ``prepare`` does, and nothing else."""
-    with decode(data) as image:
+    with at_a_fraction(opened(data)) as image:
         image.load()
 
 

@@ -147,11 +147,10 @@ class DigitPredictor:
             ContractError: it is no edgedigits model, or takes or gives something else than the contract says.
         """
         threads = threads_of(threads)
-        self._is_default = model is None
-        self._is_for_numbers = str(model) == NUMBERS
         self._other: DigitPredictor | None = None
         self._asked = None if min_margin is None else min_margin_of(min_margin)
-        self.model = default_model() if model is None else named_model(_path(model))
+        self._given = None if model is None else _path(model)
+        self.model = default_model() if self._given is None else named_model(self._given)
         row = format_of(self.model)
         if row is not None and row.runtime != FORMATS["onnx"].runtime:
             raise ModelFileError(
@@ -167,7 +166,7 @@ class DigitPredictor:
 
     def __getstate__(self) -> dict[str, Any]:
         return {
-            "model": None if self._is_default else self.model,
+            "model": self._given,
             "threads": self._threads,
             "min_margin": self._asked,
         }
@@ -232,7 +231,7 @@ class DigitPredictor:
             raise ModelFileError(
                 self.model, "its classes are no digits", "use predict, or read with a network of digits"
             )
-        asked = Asked(reader.min_margin, form.digits, separators)
+        asked = Asked(reader.min_margin, form.digits)
         try:
             gray, size = read_sized(picture)
             reading = read_numbers(gray, size, reader.probabilities, asked)
@@ -248,7 +247,7 @@ class DigitPredictor:
         What it does with one digit, strokes that lie apart and faint ones, goes further than what lines allow.
         """
         try:
-            found = (self._companion(None) if self._is_for_numbers else self).predict(gray)
+            found = (self._companion(None) if self._reads_numbers_only else self).predict(gray)
         except ImageError:
             return reading
         if not found.sure:
@@ -258,9 +257,14 @@ class DigitPredictor:
         sign = Sign(str(found.digit), box, found.confidence, found.margin_steps, found.sure)
         return Reading((Line((sign,)),), reading.size)
 
+    @property
+    def _reads_numbers_only(self) -> bool:
+        """Whether this is the network that came along for numbers, by its name."""
+        return str(self._given) == NUMBERS and self._given != self.model
+
     def _reader(self) -> "DigitPredictor":
         """Return the predictor of the network that reads numbers: where none was named, another one."""
-        return self._companion(NUMBERS) if self._is_default else self
+        return self._companion(NUMBERS) if self._given is None else self
 
     def _companion(self, model: str | None) -> "DigitPredictor":
         """Return the predictor of the other of the two networks that read numbers together."""

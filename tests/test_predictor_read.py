@@ -198,3 +198,11 @@ def test_threads_and_pickled_predictors_read_the_same(predictor: DigitPredictor,
     assert found == [alone] * 4
     assert [pickle.loads(pickle.dumps(predictor)).read(image) for image in images] == alone  # noqa: S301 - ours
     assert pickle.loads(pickle.dumps(alone)) == alone  # noqa: S301 - ours
+
+
+def test_the_network_for_numbers_by_its_name_reads_as_the_default_does(number: Number) -> None:
+    by_name = DigitPredictor("numbers")
+    again = pickle.loads(pickle.dumps(by_name))  # noqa: S301 - ours
+    for text in ("8", "0728"):
+        expected = DigitPredictor().read(number(text))
+        assert by_name.read(number(text)) == again.read(number(text)) == expected

@@ -16,6 +16,7 @@ from edgedigits.cli.pictures import (
 from edgedigits.cli.terminal import complain, echo
 from edgedigits.errors import ImageError
 from edgedigits.file_names import PICTURE_SUFFIXES
+from edgedigits.numbers.pattern import MOST_DIGITS
 from edgedigits.printable import printable
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class Known(NamedTuple):
     help="ONNX file of a network of digits. [default: the one that came along for reading]",
 )
 @click.option(
-    "--digits", type=click.IntRange(1, 64), help="Digits that each number has, where that is known."
+    "--digits", type=click.IntRange(1, MOST_DIGITS), help="Digits that each number has, where that is known."
 )
 @click.option(
     "--pattern",
@@ -60,8 +61,8 @@ class Known(NamedTuple):
     "--min-margin",
     callback=read_margin,
     metavar="LEAD",
-    help="Least lead over the second digit, and the second way to read the line, of a digit that is sure: steps of "
-    "1/256 (0 to 256), or a fraction with a point (0.9). [default: what the file says]",
+    help="Least lead of a line that is sure over the next way to read it: steps of 1/256 (0 to 256), or a fraction "
+    "with a point (0.9). [default: what the file says]",
 )
 @click.option(
     "--boxes",
@@ -172,7 +173,11 @@ def read_numbers(
             gray, size = read_sized(picture)
     except ImageError as error:
         raise type(error)(f"{picture_name(picture)}: {error}") from error
-    reading = predictor.read(gray, **known._asdict()).at(size)
+    try:
+        reading = predictor.read(gray, **known._asdict()).at(size)
+    except ImageError as error:
+        what = str(error).removeprefix(f"{picture_name(gray)}: ")
+        raise type(error)(f"{picture_name(picture)}: {what}") from error
     if draw is not None:
         from edgedigits.numbers.drawing import drawn
 

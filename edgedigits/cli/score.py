@@ -9,6 +9,7 @@ from edgedigits.cli.options import echo_json, json_option, quiet_option, read_ma
 from edgedigits.cli.process import Interrupted
 from edgedigits.cli.receipts import leave_receipt, receipt_option
 from edgedigits.cli.terminal import complain, echo
+from edgedigits.numbers.pattern import MOST_DIGITS
 from edgedigits.shipped import TINY
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def read_columns(ctx: click.Context, param: click.Parameter, value: str | None) 
 )
 @click.option(
     "--digits",
-    type=click.IntRange(1, 64),
+    type=click.IntRange(1, MOST_DIGITS),
     help="With --read: digits that each number has, where that is known.",
 )
 @click.option(

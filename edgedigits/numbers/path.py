@@ -91,6 +91,7 @@ def best_ways(
     strip: Strip,
     candidates: list[Candidate],
     probabilities: npt.NDArray[np.float32],
+    measures: Measures,
     slash: float,
     digits: int | None = None,
 ) -> list[Way]:
@@ -100,13 +101,13 @@ def best_ways(
         strip: the line.
         candidates: of it, at least one.
         probabilities: of each candidate, for each digit; (n, 10).
+        measures: of the line's digits; see ``measures_of``.
         slash: height of a slash, in that of the line's digits, at least.
         digits: how many there have to be; None for any number.
 
     Returns:
         None at all where no way has so many digits.
     """
-    measures = measures_of(strip, candidates, probabilities)
     edges = _edges(strip, candidates, probabilities, measures)
     start = Way(0.0, "", None, None)
     places: list[dict[int, list[Way]]] = [{0: [start]}]

@@ -74,8 +74,6 @@ class Asked(NamedTuple):
     """The least lead of a sure digit, in steps of 1/256; 256 for none."""
     digits: int | None = None
     """How many each line has; None for any number."""
-    separators: bool = True
-    """Whether points, commas, dashes, slashes and colons between digits are kept."""
 
 
 def read_numbers(gray: Pixels, size: tuple[int, int], probabilities: Probabilities, asked: Asked) -> Reading:
@@ -108,10 +106,8 @@ def _read(line: LineInk, probabilities: Probabilities, asked: Asked) -> Line | N
     slashes = sum(is_slash(piece, parted.measures, SLASH_IN_DATE) for piece in strip.pieces)
     found = _best(parted, SLASH_IN_DATE, asked) if slashes == DATE_SLASHES else None
     if found is None or not is_date(found.text):
-        found = _best(parted, max(SLASH, 1 + UNEVEN * parted.measures.unevenness), asked)
-    if found is None:
-        return None
-    return found if asked.separators else Line(found.digits)
+        return _best(parted, max(SLASH, 1 + UNEVEN * parted.measures.unevenness), asked)
+    return found
 
 
 def is_date(text: str) -> bool:
@@ -125,7 +121,7 @@ def is_date(text: str) -> bool:
 
 def _best(parted: Parted, slash: float, asked: Asked) -> Line | None:
     """Return the best way through a line, where slashes have so many times the height of its digits at least."""
-    ways = best_ways(parted.strip, parted.candidates, parted.answers, slash, asked.digits)
+    ways = best_ways(*parted, slash, asked.digits)
     if not ways or not ways[0].text:
         return None
     lead = _lead(parted, ways)

@@ -3,8 +3,6 @@
 from edgedigits.numbers.path import Measures, is_slash
 from edgedigits.numbers.pieces import Piece
 
-SEPARATORS = ".,-/:"
-
 LOW_MIDDLE = 0.35
 """Height of the middle of a point above the foot of the digits, in their heights, at most."""
 LONG = 1.6

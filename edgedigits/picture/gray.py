@@ -38,8 +38,8 @@ _UPRIGHT = {
 }
 """What undoes each value of the EXIF orientation tag (EXIF 2.32, section 4.6.4 A)."""
 _ORIENTATION_TAG = 0x0112
-_FIRST_LYING = 5
-"""Value of it from which on an image lies on its side."""
+_LYING = (5, 6, 7, 8)
+"""Values of the tag of images that lie on their side."""
 _EXIF_IN_TEXT = "Raw profile type exif"
 """Name of a text in PNG files that holds Exif in hexadecimal figures."""
 
@@ -165,11 +165,9 @@ def picture_in(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return array[0] if is_batch else array
 
 
-def upright_size(image: Image.Image) -> tuple[int, int]:
-    """Return width and height of an image as people see it."""
-    _check_exif(image)
-    width, height = image.size
-    return (height, width) if image.getexif().get(_ORIENTATION_TAG, 1) >= _FIRST_LYING else (width, height)
+def lies_on_its_side(image: Image.Image) -> bool:
+    """Tell whether an image, whose Exif was checked as it was made gray, is turned by a quarter to be upright."""
+    return bool(image.getexif().get(_ORIENTATION_TAG, 1) in _LYING)
 
 
 def on_paper(image: Image.Image) -> Pixels:

@@ -17,7 +17,7 @@ from PIL import Image, UnidentifiedImageError
 from edgedigits.errors import ImageError, ImageFileError, ImageNotFoundError, ImageTypeError
 from edgedigits.files import read_file
 from edgedigits.picture import limits
-from edgedigits.picture.gray import gray_of_array, gray_of_image, picture_in, upright_size
+from edgedigits.picture.gray import gray_of_array, gray_of_image, lies_on_its_side, picture_in
 from edgedigits.picture.levels import Pixels
 from edgedigits.picture.limits import (
     DETAIL_SIDE,
@@ -96,16 +96,28 @@ def read_picture(picture: Picture) -> Pixels:
     Raises:
         ImageError: it cannot be read. The message does not name the picture.
     """
+    return read_sized(picture)[0]
+
+
+def read_sized(picture: Picture) -> tuple[Pixels, tuple[int, int]]:
+    """Read any picture as ``read_picture`` does; also return its own width and height, upright.
+
+    Raises:
+        ImageError: it cannot be read. The message does not name the picture.
+    """
     if isinstance(picture, memoryview) and picture.ndim > 1:
-        return gray_of_array(np.asarray(picture))
+        picture = np.asarray(picture)
     if isinstance(picture, np.ndarray):
-        return gray_of_array(picture)
+        gray = gray_of_array(picture)
+        height, width = picture_in(picture).shape[:2]
+        return gray, (width, height)
     try:
         with _PILLOW_QUIET:
             if isinstance(picture, Image.Image):
-                return gray_of_image(picture)
-            with decode(read_bytes(picture)) as image:
-                return gray_of_image(image)
+                return gray_of_image(picture), _upright(picture, picture.size)
+            with opened(read_bytes(picture)) as image:
+                size = image.size
+                return gray_of_image(at_a_fraction(image)), _upright(image, size)
     except Image.DecompressionBombError as error:
         raise ImageError(too_large("more than Pillow allows")) from error
     except UnidentifiedImageError as error:
@@ -119,28 +131,9 @@ def read_picture(picture: Picture) -> Pixels:
         ) from error
 
 
-def read_sized(picture: Picture) -> tuple[Pixels, tuple[int, int]]:
-    """Read any picture as ``read_picture`` does; also return its own width and height, upright.
-
-    Raises:
-        ImageError: it cannot be read. The message does not name the picture.
-    """
-    if isinstance(picture, (np.ndarray, memoryview)) and not (
-        isinstance(picture, memoryview) and picture.ndim == 1
-    ):
-        gray = read_picture(picture)
-        height, width = picture_in(np.asarray(picture)).shape[:2]
-        return gray, (width, height)
-    source = picture if isinstance(picture, Image.Image) else read_bytes(picture)
-    gray = read_picture(source)
-    try:
-        with _PILLOW_QUIET:
-            if isinstance(source, Image.Image):
-                return gray, upright_size(source)
-            with decode(source, whole=True) as image:
-                return gray, upright_size(image)
-    except _DECODE_ERRORS as error:
-        raise ImageError(f"cannot be read: {error}; save it again") from error
+def _upright(image: Image.Image, size: tuple[int, int]) -> tuple[int, int]:
+    """Return width and height as people see an image that was made gray, of the size that it was stored with."""
+    return size[::-1] if lies_on_its_side(image) else size
 
 
 def read_bytes(
@@ -210,12 +203,8 @@ def _path_text(path: "str | os.PathLike[Any]") -> str:
         raise ImageTypeError(f"cannot be read: expected a path, got {_type(path)}, which is none") from error
 
 
-def decode(data: bytes, *, whole: bool = False) -> Image.Image:
-    """Open the bytes of a picture file, whatever its suffix says. Pixels are not decoded yet.
-
-    A large JPEG is asked for at a fraction of its size, which its format gives almost for nothing, unless it is wanted
-    whole.
-    """
+def opened(data: bytes) -> Image.Image:
+    """Open the bytes of a picture file, whatever its suffix says. Pixels are not decoded yet."""
     from edgedigits.picture.containers import check_container, check_room_of_webp
 
     if not data:
@@ -237,7 +226,12 @@ def decode(data: bytes, *, whole: bool = False) -> Image.Image:
     check_size(image.size, MAX_JPEG_PIXELS if kind == "JPEG" else MAX_PIXELS)
     if kind == "JPEG" and image.width * image.height * scans > MAX_SCANNED_PIXELS:
         raise ImageError(f"cannot be read: {scans:,} passes over its pixels; save it again")
-    if image.width * image.height > DRAFT_PIXELS and not whole:
+    return image
+
+
+def at_a_fraction(image: Image.Image) -> Image.Image:
+    """Ask a large JPEG for a fraction of its size, which its format gives almost for nothing; other images stay."""
+    if image.width * image.height > DRAFT_PIXELS:
         image.draft(image.mode, (DETAIL_SIDE // 2, DETAIL_SIDE // 2))
     return image
 

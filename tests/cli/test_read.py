@@ -277,3 +277,13 @@ def test_the_process_is_light(picture: Path, tmp_path: Path) -> None:
     assert {"numpy", "onnxruntime", "edgedigits.predictor"} <= loaded
     assert not {"tensorflow", "keras", "onnx", "matplotlib", "sklearn", "rich", "pyarrow", "dask"} & loaded
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_picture_of_too_many_marks_is_named_as_it_was_given(tmp_path: Path) -> None:
+    marks = np.full((1000, 1000), 255, np.uint8)
+    for row in range(4, 980, 20):
+        marks[row : row + 12, 4::20] = marks[row : row + 12, 5::20] = 0
+    Image.fromarray(marks).save(tmp_path / "many.png")
+    done = read(tmp_path / "many.png")
+    assert done.exit_code == 1
+    assert f"{tmp_path / 'many.png'}: shows 2,4" in done.stderr

@@ -10,7 +10,7 @@ from edgedigits.numbers import candidates as candidates_module
 from edgedigits.numbers.candidates import Candidate, candidates_of, images_of
 from edgedigits.numbers.ink import ink_of, paper_of
 from edgedigits.numbers.lines import lines_of, without_rules
-from edgedigits.numbers.path import Measures, best_ways
+from edgedigits.numbers.path import Measures, Way, best_ways, measures_of
 from edgedigits.numbers.pieces import HEIGHT, PAPER, Piece, Strip, cuts_of, sheared, slant_of, strip_of
 from edgedigits.numbers.reading import Box
 from edgedigits.numbers.rules import rules_in, run_lengths
@@ -144,12 +144,16 @@ BOTH = [
 ]
 
 
+def ways_of(answers: npt.NDArray[np.float32], digits: int | None = None) -> list[Way]:
+    return best_ways(HALVES, BOTH, answers, measures_of(HALVES, BOTH, answers), slash=9.0, digits=digits)
+
+
 @pytest.mark.parametrize(
     ("halves", "whole", "text"), [(0.2, 0.95, "8"), (0.97, 0.15, "11")], ids=["one digit", "two digits"]
 )
 def test_the_likelier_way_is_taken(halves: float, whole: float, text: str) -> None:
     answers = likely((1, halves), (8, whole), (1, halves))
-    ways = best_ways(HALVES, BOTH, answers, slash=9.0)
+    ways = ways_of(answers)
     assert ways[0].text == text
     assert [way.cost for way in ways] == sorted(way.cost for way in ways)
     assert len({way.text for way in ways}) == len(ways)
@@ -157,9 +161,9 @@ def test_the_likelier_way_is_taken(halves: float, whole: float, text: str) -> No
 
 @pytest.mark.parametrize("digits", [1, 2])
 def test_there_are_as_many_digits_as_were_asked_for(digits: int) -> None:
-    ways = best_ways(HALVES, BOTH, likely((1, 0.6), (8, 0.6), (1, 0.6)), slash=9.0, digits=digits)
+    ways = ways_of(likely((1, 0.6), (8, 0.6), (1, 0.6)), digits)
     assert {len(way.text) for way in ways} == {digits}
-    assert best_ways(HALVES, BOTH, likely((1, 0.6), (8, 0.6), (1, 0.6)), slash=9.0, digits=3) == []
+    assert ways_of(likely((1, 0.6), (8, 0.6), (1, 0.6)), 3) == []
 
 
 MEASURES = Measures(height=48.0, foot=54.0, unevenness=0.05)

@@ -27,7 +27,7 @@ from edgedigits.picture.gray import on_paper
 from edgedigits.picture.levels import Pixels, as_levels, stroke_width
 from edgedigits.picture.limits import DETAIL_SIDE
 from edgedigits.picture.prepare import prepare
-from edgedigits.picture.reading import decode, read_picture
+from edgedigits.picture.reading import at_a_fraction, opened, read_picture
 from edgedigits.picture.scaling import shrunk_image
 
 
@@ -111,8 +111,8 @@ def test_shrunk_brings_the_longer_side_to_1024() -> None:
 
 def test_read_picture_decodes_a_large_jpeg_at_a_fraction_of_its_size() -> None:
     photo = encoded(seven((6000, 4000), pen=200), "JPEG")
-    with decode(photo) as image:
-        assert image.size == (1500, 1000)
+    with opened(photo) as image:
+        assert at_a_fraction(image).size == (1500, 1000)
     assert read_picture(photo).shape == (683, 1024)
 
 
