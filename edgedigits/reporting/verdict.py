@@ -1,0 +1,193 @@
+"""The verdict of a report, in words: which files pass, which one to take, and why."""
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from edgedigits.reporting.standing import Standing, State
+
+USES = {
+    "onnx": "Python, servers, a Raspberry Pi",
+    "tflite": "Android, iOS, and where LiteRT runs",
+    "ort": "Small builds of onnxruntime",
+    "c": "Microcontrollers, in plain C",
+    "tflm": "Microcontrollers with TensorFlow Lite Micro",
+    "page": "Browsers, without a server",
+}
+"""What files of each format are for, the most common use first: a file of the first that has one is recommended."""
+
+QUICK_ENOUGH = 1.5
+"""Times the latency of the quickest file of its format that a smaller one may have and still be taken."""
+MOST_NAMES = 3
+"""File names in one sentence."""
+_SAID: dict[State, tuple[str, str]] = {
+    "fails": ("fails the gate", "fail the gate"),
+    "changed": ("is not the file that was judged", "are not the files that were judged"),
+    "missing": ("is no longer in the folder", "are no longer in the folder"),
+    "outdated": (
+        "was made from an earlier network of this name",
+        "were made from an earlier network of this name",
+    ),
+}
+"""What is said of one file in a state, and of several."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The file to take for one use."""
+
+    use: str
+    standing: Standing
+    why: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a reader should do, and on what grounds."""
+
+    kind: Literal["good", "mixed", "bad"]
+    """All files pass; some do; none does, or there is none."""
+    sentence: str
+    why: str
+    command: str
+    """What to do where no file can be taken; else empty."""
+    notices: tuple[str, ...]
+    """What is wrong with the other files, and which gates were widened."""
+    choices: tuple[Choice, ...]
+    """A file for each use, the recommended one first; empty where none can be recommended."""
+
+
+def judge(name: str, standings: Sequence[Standing]) -> Verdict:
+    """Say of the exported files of a network which pass and which one to take.
+
+    Args:
+        name: of the network.
+        standings: of its exported files.
+    """
+    if not standings:
+        why = "Make some; each is judged on all test images before it is put in place:"
+        sentence = "No file has been exported yet; there is none to take."
+        return Verdict("bad", sentence, why, _export(name), (), ())
+    choices = _choices([standing for standing in standings if standing.passes])
+    passing = sum(standing.passes for standing in standings)
+    taken = f"take {choices[0].standing.name}" if choices else "take none"
+    return Verdict(
+        kind="good" if passing == len(standings) else "mixed" if choices else "bad",
+        sentence=f"{_counted(standings, passing)}; {taken}.",
+        why=choices[0].why if choices else _advice(name, standings),
+        command="" if choices else f"{_export(name)} --force",
+        notices=_notices(standings),
+        choices=choices,
+    )
+
+
+def _counted(standings: Sequence[Standing], passing: int) -> str:
+    """Say how many files pass, and what is wrong with the others."""
+    count = len(standings)
+    if count == 1:
+        (only,) = standings
+        return f"The only file{' passes' if only.passes else f', {only.name}, {_SAID[only.state][0]}'}"
+    if passing == count:
+        return "Both files pass" if count == 2 else f"All {count} files pass"
+    if passing:
+        start = f"{passing} of {count} files {'passes' if passing == 1 else 'pass'}"
+    else:
+        start = f"{'Neither' if count == 2 else 'None'} of the {count} files passes"
+    return "; ".join([start, *_wrong(standings)])
+
+
+def _wrong(standings: Sequence[Standing]) -> list[str]:
+    """Say in a clause for each state but the good one which files are in it."""
+    clauses = []
+    for state, (one, several) in _SAID.items():
+        names = [standing.name for standing in standings if standing.state == state]
+        if names:
+            clauses.append(f"{_listed(names)} {one if len(names) == 1 else several}")
+    return clauses
+
+
+def _listed(names: Sequence[str]) -> str:
+    if len(names) > MOST_NAMES:
+        names = [*names[: MOST_NAMES - 1], f"{len(names) - MOST_NAMES + 1} others"]
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def _choices(passing: Sequence[Standing]) -> tuple[Choice, ...]:
+    """Choose a file for each use that one passes for."""
+    found = []
+    for file_format, use in USES.items():
+        candidates = [
+            standing for standing in passing if standing.format and standing.format.name == file_format
+        ]
+        if candidates:
+            chosen = _smallest_of_the_quick(candidates)
+            found.append(Choice(use, chosen, _why(chosen, candidates)))
+    return tuple(found)
+
+
+def _smallest_of_the_quick(candidates: Sequence[Standing]) -> Standing:
+    measured = [standing.row.latency.p50 for standing in candidates if standing.row]
+    if len(measured) == len(candidates):
+        limit = QUICK_ENOUGH * min(measured)
+        candidates = [
+            standing for standing in candidates if standing.row and standing.row.latency.p50 <= limit
+        ]
+    return min(candidates, key=lambda standing: (standing.receipt["bytes"], standing.name))
+
+
+def _why(chosen: Standing, candidates: Sequence[Standing]) -> str:
+    """Say what speaks for a file: how small, how accurate, how quick it is."""
+    accuracy, points = chosen.accuracy, chosen.verification["difference_points"]
+    parts = [
+        f"{chosen.receipt['bytes']:,} bytes",
+        f"{accuracy.percent:.2f} % of {accuracy.images:,} test images right ({points:+.2f} points)",
+    ]
+    if chosen.row is not None:
+        parts.append(f"{chosen.row.latency.p50:,.1f} µs an image (p50)")
+    if (board := _board(chosen)) is not None:
+        parts.append(board)
+    of_these = ""
+    if len(candidates) > 1:
+        smaller = any(each.receipt["bytes"] < chosen.receipt["bytes"] for each in candidates)
+        of_these = (
+            f": the smallest of the {len(candidates)} files of its format that pass"
+            f"{f' and are no more than {QUICK_ENOUGH} times as slow as the quickest' if smaller else ''}"
+        )
+    return f"{'; '.join(parts)}{of_these}."
+
+
+def _board(standing: Standing) -> str | None:
+    """Say what a C file takes of the smallest board; None where nothing was measured."""
+    firmware = standing.receipt.get("firmware")
+    if not firmware:
+        return None
+    least = min(firmware, key=lambda each: each["flash"])
+    return f"{least['flash']:,} bytes of flash and {least['ram']:,} of RAM on {least['cpu']} ({least['optimization']})"
+
+
+def _advice(name: str, standings: Sequence[Standing]) -> str:
+    """Say what to do where no file may be taken."""
+    if any(standing.state == "fails" for standing in standings):
+        return (
+            f"Until then {name}.keras itself is what reads as it was trained; a file of more bits loses less. "
+            "To make them anew, each judged again:"
+        )
+    return "To make them anew, each judged on all test images:"
+
+
+def _export(name: str) -> str:
+    return f"edgedigits export --format all --name {shlex.quote(name)}"
+
+
+def _notices(standings: Sequence[Standing]) -> tuple[str, ...]:
+    wrong = [f"{standing.name}: {standing.why}." for standing in standings if not standing.passes]
+    widened = [standing for standing in standings if standing.passes and standing.gate_was_widened]
+    if widened:
+        most = max(standing.verification["max_drop_points"] for standing in widened)
+        judged = "was judged" if len(widened) == 1 else "were judged"
+        wrong.append(
+            f"{_listed([standing.name for standing in widened])} {judged} by a wider gate than usual: "
+            f"a loss of up to {most:.2f} points was allowed (--max-drop)."
+        )
+    return tuple(wrong)
