@@ -142,8 +142,7 @@ def _draw(result: "BenchResult", plot: Path) -> None:
     from edgedigits.artifacts.staging import write_atomically
     from edgedigits.reporting.plots import TradeOffPoint, trade_off
 
-    points = [TradeOffPoint(row.name, row.accuracy, row.latency.p50, row.bytes) for row in result.rows]
-    write_atomically(plot, trade_off(points))
+    write_atomically(plot, trade_off([TradeOffPoint.of(row) for row in result.rows]))
 
 
 def _own_subjects(

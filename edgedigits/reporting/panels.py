@@ -136,18 +136,22 @@ def share_dot(name: str, correct: int, images: int, series: str = PLAIN) -> Dot 
 
 def latency_dot(row: BenchRow) -> Dot:
     """Make a dot of a file's median latency in microseconds, with the middle nine tenths of its calls."""
-    low, high = middle(row)
-    spread = "" if low is None or high is None else f", {number(low)} to {number(high)}"
-    return Dot(row.name, row.latency.p50, f"{number(row.latency.p50)} µs{spread}", low, high, row.precision)
+    text, spread = f"{number(row.latency.p50)} µs", middle(row)
+    if spread is None:
+        return Dot(row.name, row.latency.p50, text, series=row.precision)
+    low, high = spread
+    return Dot(
+        row.name, row.latency.p50, f"{text}, {number(low)} to {number(high)}", low, high, row.precision
+    )
 
 
-def middle(row: BenchRow) -> tuple[float, float] | tuple[None, None]:
+def middle(row: BenchRow) -> tuple[float, float] | None:
     """Return between which latencies in microseconds the middle nine tenths of a file's calls lie, if they are kept."""
     ordered = sorted(row.latency_samples_ns)
     if not ordered:
-        return None, None
+        return None
     low, high = (ordered[min(len(ordered) - 1, len(ordered) * share // 100)] / 1000 for share in MIDDLE)
-    # Between two samples the median is interpolated, and these are not.
+    # Of few calls the median, which is interpolated, may lie beyond them.
     return min(low, row.latency.p50), max(high, row.latency.p50)
 
 

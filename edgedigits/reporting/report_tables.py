@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from edgedigits.artifacts.records import CompleteTraining
 from edgedigits.measuring.bench import BATCHES
@@ -12,6 +12,8 @@ from edgedigits.reporting.standing import GATE_WORDS, Standing
 
 MOST_NARROW = 3
 """Columns of a table that a phone shows as it is; of a wider one each row becomes a card there."""
+MOST_WIDE = 6
+"""Columns of a table that a tablet shows as it is."""
 
 
 @dataclass(frozen=True)
@@ -26,9 +28,11 @@ class Table:
     """``good`` or ``bad`` for each row, where its second column is a judgement."""
 
     @property
-    def is_narrow(self) -> bool:
-        """Whether a phone shows it as it is."""
-        return len(self.header) <= MOST_NARROW
+    def width(self) -> Literal["narrow", "wide", "wider"]:
+        """How much room it takes."""
+        if len(self.header) <= MOST_NARROW:
+            return "narrow"
+        return "wide" if len(self.header) <= MOST_WIDE else "wider"
 
 
 def judged_files(standings: Sequence[Standing]) -> Table:

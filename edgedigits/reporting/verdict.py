@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from edgedigits.format_table import PRECISIONS
 from edgedigits.reporting.standing import Standing, State
 
 USES = {
@@ -19,8 +20,11 @@ USES = {
 
 QUICK_ENOUGH = 1.5
 """Times the latency of the quickest file of its format that a smaller one may have and still be taken."""
+AS_SMALL = 1.05
+"""Times the bytes of the smallest file that one may have and be as small."""
 MOST_NAMES = 3
 """File names in one sentence."""
+MOST_NOTICES = 4
 _SAID: dict[State, tuple[str, str]] = {
     "fails": ("fails the gate", "fail the gate"),
     "changed": ("is not the file that was judged", "are not the files that were judged"),
@@ -127,13 +131,25 @@ def _choices(passing: Sequence[Standing]) -> tuple[Choice, ...]:
 
 
 def _smallest_of_the_quick(candidates: Sequence[Standing]) -> Standing:
-    measured = [standing.row.latency.p50 for standing in candidates if standing.row]
-    if len(measured) == len(candidates):
-        limit = QUICK_ENOUGH * min(measured)
-        candidates = [
-            standing for standing in candidates if standing.row and standing.row.latency.p50 <= limit
-        ]
-    return min(candidates, key=lambda standing: (standing.receipt["bytes"], standing.name))
+    """Choose the smallest file that is not much slower than the quickest; of those that are as small, the quickest."""
+    latencies = _latencies(candidates)
+    quick = [
+        standing
+        for standing in candidates
+        if not latencies or latencies[standing.name] <= QUICK_ENOUGH * min(latencies.values())
+    ]
+    least = min(standing.receipt["bytes"] for standing in quick)
+    small = [standing for standing in quick if standing.receipt["bytes"] <= AS_SMALL * least]
+    # Where nothing was measured, files of fewer bits come first: they are quicker nearly everywhere.
+    return min(
+        small, key=lambda each: (latencies.get(each.name, 0.0), -PRECISIONS.index(each.precision), each.name)
+    )
+
+
+def _latencies(candidates: Sequence[Standing]) -> dict[str, float]:
+    """Return the median latencies of files by name; none unless all were measured."""
+    found = {standing.name: standing.row.latency.p50 for standing in candidates if standing.row is not None}
+    return found if len(found) == len(candidates) else {}
 
 
 def _why(chosen: Standing, candidates: Sequence[Standing]) -> str:
@@ -147,14 +163,22 @@ def _why(chosen: Standing, candidates: Sequence[Standing]) -> str:
         parts.append(f"{chosen.row.latency.p50:,.1f} µs an image (p50)")
     if (board := _board(chosen)) is not None:
         parts.append(board)
-    of_these = ""
-    if len(candidates) > 1:
-        smaller = any(each.receipt["bytes"] < chosen.receipt["bytes"] for each in candidates)
-        of_these = (
-            f": the smallest of the {len(candidates)} files of its format that pass"
-            f"{f' and are no more than {QUICK_ENOUGH} times as slow as the quickest' if smaller else ''}"
+    return f"{'; '.join(parts)}{_rule(chosen, candidates)}."
+
+
+def _rule(chosen: Standing, candidates: Sequence[Standing]) -> str:
+    """Say by which rule a file was chosen of several."""
+    if len(candidates) == 1:
+        return ""
+    least = min(standing.receipt["bytes"] for standing in candidates)
+    of_these = f"of the {len(candidates)} files of its format that pass"
+    if chosen.receipt["bytes"] <= least:
+        return f": the smallest {of_these}"
+    if chosen.receipt["bytes"] <= AS_SMALL * least:
+        return (
+            f": within {AS_SMALL - 1:.0%} of the smallest {of_these}{', and quicker' if chosen.row else ''}"
         )
-    return f"{'; '.join(parts)}{of_these}."
+    return f": the smallest {of_these} and are at most {QUICK_ENOUGH} times as slow as the quickest"
 
 
 def _board(standing: Standing) -> str | None:
@@ -181,13 +205,23 @@ def _export(name: str) -> str:
 
 
 def _notices(standings: Sequence[Standing]) -> tuple[str, ...]:
-    wrong = [f"{standing.name}: {standing.why}." for standing in standings if not standing.passes]
+    """Say why files may not be taken, and which of the others were judged less strictly than usual."""
+    by_reason: dict[str, list[str]] = {}
+    for standing in standings:
+        if not standing.passes:
+            by_reason.setdefault(standing.why, []).append(standing.name)
+    notices = [f"{_listed(names)}: {why}." for why, names in by_reason.items()]
+    if len(notices) > MOST_NOTICES:
+        others = sum(map(len, list(by_reason.values())[MOST_NOTICES - 1 :]))
+        notices = [*notices[: MOST_NOTICES - 1], f"{others} others: see the table of the files."]
     widened = [standing for standing in standings if standing.passes and standing.gate_was_widened]
     if widened:
         most = max(standing.verification["max_drop_points"] for standing in widened)
-        judged = "was judged" if len(widened) == 1 else "were judged"
-        wrong.append(
-            f"{_listed([standing.name for standing in widened])} {judged} by a wider gate than usual: "
-            f"a loss of up to {most:.2f} points was allowed (--max-drop)."
+        names = _listed([standing.name for standing in widened])
+        judged = f"{names} {'was' if len(widened) == 1 else 'were'} judged"
+        if len(widened) == len(standings) > 1:
+            judged = "All were judged"
+        notices.append(
+            f"{judged} by a wider gate than usual: a loss of up to {most:.2f} points was allowed (--max-drop)."
         )
-    return tuple(wrong)
+    return tuple(notices)
