@@ -92,7 +92,7 @@ def draw_curves(history: Sequence[EpochRecord]) -> tuple[Curve, ...]:
     """
     shown = sorted(history, key=lambda record: record["epoch"])
     # All of 1,500 epochs in 300 pixels are no more to be seen than each seventh; the last one is the result.
-    every = -(-len(shown) // MOST_POINTS)
+    every = max(1, -(-len(shown) // MOST_POINTS))
     shown = [*shown[:-1:every], *shown[-1:]]
     if len({record["epoch"] for record in shown}) < 2:
         return ()

@@ -167,7 +167,7 @@ def trade_off(points: Sequence[TradeOffPoint]) -> bytes:
     accuracy.margins(x=0.12)
     _intervals(latency, [point.spread for point in ordered])
     for axes, label, costs in (
-        (latency, "one image, p50 and middle 90 % (µs)", [point.p50_microseconds for point in ordered]),
+        (latency, "one image, p5 | p50 | p95 (µs)", [point.p50_microseconds for point in ordered]),
         (size, "file size (KB)", [point.bytes / 1000 for point in ordered]),
     ):
         _dots(axes, ordered, costs, [f"{cost:,.1f}" if cost >= 1 else f"{cost:.2g}" for cost in costs])

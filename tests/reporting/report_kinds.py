@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from edgedigits.file_names import sidecar_name
+from edgedigits.format_table import PRECISIONS
 from edgedigits.measuring import bench, metrics
 from edgedigits.measuring.bench_result import BenchOptions, BenchResult, BenchRow, ColdStart, Latency
 from edgedigits.measuring.machine import MachineCard
@@ -19,23 +20,21 @@ WORDS = tuple(f"{word} and all that one wears with it" for word in "abcdefghij")
 LONG_DATASET = "garments of a catalogue that has a name as long as this one, photographed from the front"
 
 
-def measurement(names: dict[str, float], precision: str = "float32", correct: float = 1.0) -> BenchResult:
-    """Return what a bench of these files might have found: medians in microseconds, shares of right answers."""
-    generator = np.random.default_rng(0)
+def measurement(names: dict[str, float], correct: int = 10_000, images: int = 10_000) -> BenchResult:
+    """Return what a bench of these files might have found: medians in microseconds, right answers."""
     rows = []
+    noise = np.random.default_rng(0).lognormal(0, 0.2, 501)
     for name, median in names.items():
-        samples = tuple(int(each) for each in 1_000 * median * generator.lognormal(0, 0.2, 500))
+        samples = tuple(int(each) for each in 1_000 * median * noise / np.median(noise))
         rows.append(
             BenchRow(
                 name=name,
                 arch="128-32",
                 weights_sha256="0123456789abcdef" * 4,
-                precision=next((each for each in ("int8", "dynamic", "float16") if each in name), precision),  # type: ignore[arg-type]
+                precision=next((each for each in PRECISIONS if f".{each}." in name), "float32"),
                 runtime="test 1",
                 bytes=100_000,
-                accuracy=metrics.Accuracy(
-                    round(10_000 * correct), 10_000, *metrics.wilson_interval(round(10_000 * correct), 10_000)
-                ),
+                accuracy=metrics.Accuracy(correct, images, *metrics.wilson_interval(correct, images)),
                 latency=Latency.of(samples),
                 throughput=dict.fromkeys(bench.BATCHES, 1e6 / median),
                 cold_start=ColdStart(0.1, 0.2, 55.0),
