@@ -19,7 +19,7 @@ from edgedigits.reporting import comparison, report_tables
 from edgedigits.reporting.facts import network_facts, parameters, read_presets
 from edgedigits.reporting.mistakes import mistakes
 from edgedigits.reporting.panels import MARKS
-from edgedigits.reporting.standing import Standing, find_standings, reference_correct
+from edgedigits.reporting.standing import Standing, find_standings, missing_files, reference_correct
 from edgedigits.reporting.usage import snippets
 from edgedigits.reporting.verdict import judge
 from edgedigits.version import __version__
@@ -72,6 +72,7 @@ def gather(folder: Path, name: str, result: BenchResult | None) -> dict[str, Any
         "panels": panels,
         "marks": marks,
         "marks_text": ", ".join(f"{MARKS[each]} {each}" for each in marks),
+        "absent": missing_files(name, standings),
         "unjudged": _unjudged(folder, manifest),
         "networks": report_tables.trained_networks(_networks(manifest)),
         "presets": read_presets(),

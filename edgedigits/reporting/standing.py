@@ -12,6 +12,7 @@ from typing import Literal
 from edgedigits.artifacts.hashes import sha256_file
 from edgedigits.artifacts.manifest import read_manifest
 from edgedigits.artifacts.records import File, Network, Verification
+from edgedigits.file_names import file_name
 from edgedigits.format_table import FORMATS, GATES, PRECISIONS, Format, Precision, format_of
 from edgedigits.measuring.bench_result import BenchResult, BenchRow
 from edgedigits.measuring.metrics import Accuracy
@@ -96,6 +97,22 @@ def find_standings(folder: Path, network: Network, result: BenchResult | None) -
             state, why = _state(folder, name, receipt, weights, rows.get(name))
             found.append(Standing(name, receipt, state, why, rows.get(name)))
     return tuple(sorted(found, key=_order))
+
+
+def missing_files(name: str, standings: Sequence[Standing]) -> tuple[str, ...]:
+    """Return the files that ``export --format all`` makes of most networks and that were never judged here.
+
+    They were not asked for, the network has layers that they cannot hold, or their gate dropped them: the manifest
+    keeps nothing of a file that was not written.
+    """
+    judged = {standing.name for standing in standings}
+    possible = [
+        file_name(name, row.name, precision)
+        for row in FORMATS.values()
+        if row.exporter is not None and row.is_listed
+        for precision in row.gates
+    ]
+    return tuple(file for file in possible if file not in judged)
 
 
 def changed_files(folder: Path, name: str) -> dict[Path, str]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from edgedigits.format_table import PRECISIONS
-from edgedigits.reporting.standing import Standing, State
+from edgedigits.reporting.standing import Standing, State, missing_files
 
 USES = {
     "onnx": "Python, servers, a Raspberry Pi",
@@ -81,7 +81,7 @@ def judge(name: str, standings: Sequence[Standing]) -> Verdict:
         sentence=f"{_counted(standings, passing)}; {taken}.",
         why=choices[0].why if choices else _advice(name, standings),
         command="" if choices else f"{_export(name)} --force",
-        notices=_notices(standings),
+        notices=(*_notices(standings), *_absent(name, standings)),
         choices=choices,
     )
 
@@ -202,6 +202,14 @@ def _advice(name: str, standings: Sequence[Standing]) -> str:
 
 def _export(name: str) -> str:
     return f"edgedigits export --format all --name {shlex.quote(name)}"
+
+
+def _absent(name: str, standings: Sequence[Standing]) -> tuple[str, ...]:
+    """Name files that are not among those that were judged, where most are: a gate may have dropped them."""
+    absent = missing_files(name, standings)
+    if not 0 < len(absent) < len(standings):
+        return ()
+    return (f"Not among them, because it was never exported or its gate dropped it: {_listed(absent)}.",)
 
 
 def _notices(standings: Sequence[Standing]) -> tuple[str, ...]:

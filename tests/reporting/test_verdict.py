@@ -129,3 +129,21 @@ def test_a_gate_that_was_widened_is_said_to_be() -> None:
     (notice,) = verdict.notices
     assert notice.startswith("a.onnx was judged by a wider gate than usual: a loss of up to 5.00 points")
     assert judge("a", [standing("a.onnx"), standing("a.int8.onnx", max_drop=0.2)]).notices == ()
+
+
+def test_a_file_that_its_gate_may_have_dropped_is_named_where_most_are_there() -> None:
+    rows = (
+        "tflite",
+        "float16.tflite",
+        "dynamic.tflite",
+        "onnx",
+        "float16.onnx",
+        "dynamic.onnx",
+        "ort",
+        "c",
+        "tflm.c",
+    )
+    there = [standing(f"a.{row}") for row in rows]
+    (notice,) = judge("a", there).notices
+    assert notice.endswith(": a.int8.tflite, a.int8.onnx and a.int8.ort.")
+    assert judge("a", there[:3]).notices == ()
