@@ -57,7 +57,7 @@ class Verdict:
     command: str
     """What to do where no file can be taken; else empty."""
     notices: tuple[str, ...]
-    """What is wrong with the other files, and which gates were widened."""
+    """By what other files failed, which gates were widened, and what is not there."""
     choices: tuple[Choice, ...]
     """A file for each use, the recommended one first; empty where none can be recommended."""
 
@@ -175,9 +175,8 @@ def _rule(chosen: Standing, candidates: Sequence[Standing]) -> str:
     if chosen.receipt["bytes"] <= least:
         return f": the smallest {of_these}"
     if chosen.receipt["bytes"] <= AS_SMALL * least:
-        return (
-            f": within {AS_SMALL - 1:.0%} of the smallest {of_these}{', and quicker' if chosen.row else ''}"
-        )
+        quicker = ", and quicker" if chosen.row is not None else ""
+        return f": within {100 * (AS_SMALL - 1):.0f} % of the smallest {of_these}{quicker}"
     return f": the smallest {of_these} and are at most {QUICK_ENOUGH} times as slow as the quickest"
 
 
@@ -194,8 +193,8 @@ def _advice(name: str, standings: Sequence[Standing]) -> str:
     """Say what to do where no file may be taken."""
     if any(standing.state == "fails" for standing in standings):
         return (
-            f"Until then {name}.keras itself is what reads as it was trained; a file of more bits loses less. "
-            "To make them anew, each judged again:"
+            f"Until one does, {name}.keras is the network itself; a file of more bits loses less. To make them anew, "
+            "each judged again:"
         )
     return "To make them anew, each judged on all test images:"
 
@@ -213,10 +212,10 @@ def _absent(name: str, standings: Sequence[Standing]) -> tuple[str, ...]:
 
 
 def _notices(standings: Sequence[Standing]) -> tuple[str, ...]:
-    """Say why files may not be taken, and which of the others were judged less strictly than usual."""
+    """Say by what files failed, and which of the others were judged less strictly than usual."""
     by_reason: dict[str, list[str]] = {}
     for standing in standings:
-        if not standing.passes:
+        if standing.state == "fails":  # Of the other states the sentence has said all.
             by_reason.setdefault(standing.why, []).append(standing.name)
     notices = [f"{_listed(names)}: {why}." for why, names in by_reason.items()]
     if len(notices) > MOST_NOTICES:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from markdown_it import MarkdownIt
 from PIL import Image
-from report_kinds import all_measured, changed, edit, measurement, verified
+from report_kinds import all_measured, changed, edit, keep, measurement, verified
 
 from edgedigits.artifacts.manifest import network_entry, read_manifest
 from edgedigits.datasets.split import Split
@@ -395,3 +396,24 @@ def test_a_folder_of_large_pictures_is_still_a_small_page(models: Path, tmp_path
     html = render_report(folder, "digits", all_measured(models, "digits"))
     assert len(html.encode()) < LARGEST_PAGE
     assert "Too large for one page: plots/samples.png, plots/weights.png." in Page(html).words
+
+
+@pytest.mark.parametrize(
+    "change", [None, keep("digits.int8.tflite"), keep()], ids=["all", "one file", "no files"]
+)
+def test_markdown_is_read_as_it_is_meant(change, models: Path, tmp_path: Path) -> None:
+    folder = changed(models, tmp_path / "models", change) if change else models
+    measured = all_measured(models, "digits") if change is None else None
+    page = Page(render_report(folder, "digits", measured))
+    html = (
+        MarkdownIt("commonmark", {"xhtmlOut": False})
+        .enable("table")
+        .render(render_markdown(folder, "digits", measured))
+    )  # raw HTML is left as it is, as GitHub does
+    read = Page(html)
+    # The confusion matrix is a picture here.
+    assert read.tags.count("table") == page.tags.count("table") - 1
+    assert read.tags.count("h2") == page.tags.count("h2")
+    assert read.tags.count("details") >= 3
+    outside = re.sub("(?s)<pre>.*?</pre>", "", html)
+    assert not re.search(r"[|`]|\*\*|\]\(", re.sub("<[^>]*>", "", outside))
