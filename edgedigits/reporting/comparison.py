@@ -1,16 +1,17 @@
 """The panels of a report: files by accuracy, size and latency, and how classes and changed images fare."""
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 from edgedigits.artifacts.records import CompleteTraining
-from edgedigits.format_table import is_keras
 from edgedigits.measuring.bench_result import BenchResult
+from edgedigits.measuring.subjects import KERAS_CALLS
 from edgedigits.printable import one_line
 from edgedigits.reporting.panels import MARKS, Dot, Panel, latency_dot, number, panel, share_dot
 from edgedigits.reporting.standing import Standing, reference_correct
 
 INTERVAL = "The lines are 95 % intervals."
+KERAS_ENDINGS = tuple(f" {call}" for call in KERAS_CALLS)
+"""What the names of rows end in that are calls of a network of Keras."""
 STRIP = 36
 """Characters between the ends of a panel in text."""
 LONGEST_NAME = 40
@@ -84,7 +85,7 @@ def _latencies(result: BenchResult | None) -> Panel | None:
     """Show latencies; Keras' calls take a thousand times as long and would press all others into one place."""
     if result is None:
         return None
-    keras = [row for row in result.rows if is_keras(Path(row.name.split(" ")[0]))]
+    keras = [row for row in result.rows if row.name.endswith(KERAS_ENDINGS)]
     others = [row for row in result.rows if row not in keras]
     lines = (
         "The lines are the middle nine tenths of the calls."

@@ -84,10 +84,10 @@ def test_a_latency_has_the_middle_nine_tenths_of_its_calls() -> None:
 
 
 def test_keras_is_told_beside_an_axis_that_shows_the_files() -> None:
-    result = measurement({"a.onnx": 7.0, "a.ort": 9.0, "a.keras predict": 40_000.0})
+    result = measurement({"a.onnx": 7.0, "a.ort": 9.0, "my net.keras predict": 40_000.0})
     (shown,) = comparison.file_panels((), result)
     assert [dot.name for dot in shown.dots] == ["a.onnx", "a.ort"]
-    assert "Beyond this axis: a.keras predict 40,000 µs." in shown.about
+    assert "Beyond this axis: my net.keras predict 40,000 µs." in shown.about
     (alone,) = comparison.file_panels((), measurement({"a.keras predict": 40_000.0}))
     assert [dot.name for dot in alone.dots] == ["a.keras predict"]
 

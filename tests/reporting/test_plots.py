@@ -14,7 +14,8 @@ from PIL import Image
 from edgedigits.format_table import Precision
 from edgedigits.measuring import metrics
 from edgedigits.reporting import plots
-from edgedigits.reporting.plots import TradeOffPoint
+from edgedigits.reporting import trade_off as trade_offs
+from edgedigits.reporting.trade_off import TradeOffPoint
 
 
 @pytest.fixture
@@ -69,7 +70,7 @@ every_plot = pytest.mark.parametrize(
 
 def trade_off(points: list[TradeOffPoint], drawn: list[Figure]) -> tuple[Figure, list[TradeOffPoint]]:
     """Draw the plot, and return it with the points in the order of their lines, from the top."""
-    plots.trade_off(points)
+    trade_offs.trade_off(points)
     figure = drawn[-1]
     by_name = {point.name: point for point in points}
     names = [label.get_text() for label in figure.axes[0].get_yticklabels()]
@@ -88,7 +89,7 @@ def values(axes: Axes) -> dict[int, tuple[float, str]]:
     """Return on which line which value is drawn, and with which marker."""
     return {
         line: (value, marker)
-        for marker, _ in plots.MARKERS.values()
+        for marker, _ in trade_offs.MARKERS.values()
         for xs, ys in marks(axes, marker)
         for value, line in zip(xs, ys, strict=True)
     }
@@ -99,7 +100,7 @@ def test_every_file_stands_at_its_figures_on_a_line_of_its_own(
     points: list[TradeOffPoint], drawn: list[Figure]
 ) -> None:
     figure, ordered = trade_off(points, drawn)
-    drawn_as = [plots.MARKERS[point.precision][0] for point in ordered]
+    drawn_as = [trade_offs.MARKERS[point.precision][0] for point in ordered]
     for axes, expected in zip(
         figure.axes,
         (
@@ -137,15 +138,15 @@ def test_every_interval_has_its_ends(points: list[TradeOffPoint], drawn: list[Fi
 
 
 def test_files_whose_calls_are_not_kept_have_no_interval(drawn: list[Figure]) -> None:
-    plots.trade_off([dataclasses.replace(MANY[0], spread=None), MANY[1]])
+    trade_offs.trade_off([dataclasses.replace(MANY[0], spread=None), MANY[1]])
     assert [len(xs) for xs, _ in marks(drawn[0].axes[1], "|")] == [1, 1]
 
 
 def test_the_legend_names_the_precisions_that_are_there(drawn: list[Figure]) -> None:
-    plots.trade_off(MANY[:2])
+    trade_offs.trade_off(MANY[:2])
     (legend,) = drawn[0].legends
     assert [text.get_text() for text in legend.get_texts()] == ["float32", "int8"]
-    assert len({marker for marker, _ in plots.MARKERS.values()}) == len(plots.MARKERS)
+    assert len({marker for marker, _ in trade_offs.MARKERS.values()}) == len(trade_offs.MARKERS)
 
 
 @every_plot
@@ -207,25 +208,25 @@ def test_ticks_say_where_they_are(points: list[TradeOffPoint], drawn: list[Figur
 
 
 def test_of_a_long_path_the_end_is_kept(drawn: list[Figure]) -> None:
-    plots.trade_off([dataclasses.replace(MANY[0], name="/a/very/long/way" * 20 + "/digits.onnx")])
+    trade_offs.trade_off([dataclasses.replace(MANY[0], name="/a/very/long/way" * 20 + "/digits.onnx")])
     (label,) = [label.get_text() for label in drawn[0].axes[0].get_yticklabels()]
-    assert len(label) == plots.LONGEST_NAME
+    assert len(label) == trade_offs.LONGEST_NAME
     assert label.startswith("…")
     assert label.endswith("/digits.onnx")
 
 
 @every_plot
 def test_the_trade_off_is_the_same_picture_every_time(points: list[TradeOffPoint]) -> None:
-    png = plots.trade_off(points)
+    png = trade_offs.trade_off(points)
     width, height = size_of(png)
     assert width == 1_210
     assert height > 100 + 30 * len(points)
-    assert png == plots.trade_off(points)
+    assert png == trade_offs.trade_off(points)
 
 
 def test_no_points_are_an_error() -> None:
     with pytest.raises(ValueError, match="at least one file to plot, found none"):
-        plots.trade_off([])
+        trade_offs.trade_off([])
 
 
 def test_the_curves_are_the_history(drawn: list[Figure]) -> None:
