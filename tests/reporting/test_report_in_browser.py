@@ -115,11 +115,18 @@ def test_paper_has_what_is_folded_on_the_screen(kinds: dict[str, Kind], tab: Tab
     tab.resize(1280, 900)
     heights = "[...document.querySelectorAll('details')].map(each => each.getBoundingClientRect().height)"
     folded = tab.run(heights)
-    tab.ask("Emulation.setEmulatedMedia", media="print")
+    dark = [{"name": "prefers-color-scheme", "value": "dark"}]
+    tab.ask("Emulation.setEmulatedMedia", media="print", features=dark)
     try:
+        tab.resize(718, 900)  # A4 with the margins that browsers give it
         printed = tab.run(heights)
+        assert tab.run(CUT_OFF) == []
+        paper = tab.run(
+            "[document.body, document.querySelector('pre')].map(e => getComputedStyle(e).backgroundColor)"
+        )
+        assert paper == ["rgb(255, 255, 255)", "rgb(246, 248, 250)"]
     finally:
-        tab.ask("Emulation.setEmulatedMedia", media="")
+        tab.ask("Emulation.setEmulatedMedia", media="", features=[])
     assert len(printed) == len(folded) >= 8
     assert all(after > before + 20 for before, after in zip(folded, printed, strict=True))
 
