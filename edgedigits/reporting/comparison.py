@@ -89,7 +89,7 @@ def _latencies(result: BenchResult | None) -> Panel | None:
     others = [row for row in result.rows if row not in keras]
     lines = (
         "The lines are the middle nine tenths of the calls."
-        if others and others[0].latency_samples_ns
+        if any(row.latency_samples_ns for row in others)
         else ""
     )
     beyond = ", ".join(f"{row.name} {number(row.latency.p50)} µs" for row in keras) if others else ""

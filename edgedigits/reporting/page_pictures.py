@@ -108,7 +108,7 @@ def find_pictures(folder: Path, name: str) -> list[Picture]:
     return found
 
 
-def for_a_page(pictures: Sequence[Picture], room: int = LARGEST_TOTAL) -> tuple[list[Picture], list[Picture]]:
+def for_a_page(pictures: Sequence[Picture], room: int) -> tuple[list[Picture], list[Picture]]:
     """Return pictures made small, as many as a page has room for, and those for which there is none.
 
     Args:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from edgedigits.measuring.bench_result import BenchRow
 from edgedigits.measuring.metrics import wilson_interval
 
-FEW_DECADES = 20.0
+WIDEST_LINEAR = 20.0
 """Largest ratio of two values that a linear axis still shows."""
 MARGIN = 4.0
 """Percent of the width that stay free at both ends."""
@@ -113,7 +113,7 @@ def panel(
     if not dots or not all(map(math.isfinite, values)):
         return None
     low, high = min(values), max(values)
-    is_log = starts_at_zero and low > 0 and high > FEW_DECADES * low
+    is_log = starts_at_zero and low > 0 and high > WIDEST_LINEAR * low
     if starts_at_zero and not is_log:
         low = min(low, 0.0)
     if not high > low:

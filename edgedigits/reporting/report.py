@@ -11,7 +11,13 @@ from edgedigits.files import LeftAloneWarning, read_file, reason
 from edgedigits.measuring.bench_result import BenchResult
 from edgedigits.reporting.curves import Curve, draw_curves, read_history
 from edgedigits.reporting.facts import MARKDOWN, PAGES
-from edgedigits.reporting.page_pictures import LARGEST_PICTURE, data_uri, find_pictures, for_a_page
+from edgedigits.reporting.page_pictures import (
+    LARGEST_PICTURE,
+    LARGEST_TOTAL,
+    data_uri,
+    find_pictures,
+    for_a_page,
+)
 from edgedigits.reporting.report_facts import gather
 
 
@@ -54,8 +60,9 @@ def render_report(
     facts["curves"] = _curves(folder, name, facts)
     drawn = {"curves.png": facts["curves"], "confusion.png": facts.get("mistakes")}
     found = [each for each in find_pictures(folder, name) if not drawn.get(each.plot.name)]
-    facts["pictures"], facts["left_out"] = for_a_page(found)
     facts["samples"] = [(sample, data_uri(read_file(sample.path, LARGEST_PICTURE))) for sample in samples]
+    room = LARGEST_TOTAL - sum(len(uri) for _, uri in facts["samples"])
+    facts["pictures"], facts["left_out"] = for_a_page(found, room)
     facts["sections"] = _sections(facts)
     return str(PAGES.get_template("report.html.j2").render(facts))
 

@@ -111,7 +111,7 @@ def _exported(name: str, entry: Network) -> dict[str, Any]:
             "export it again with `edgedigits export --force`",
         ) from error
     exported = [receipt for receipt in entry["files"].values() if "verification" in receipt]
-    dataset = exported[0]["verification"].get("dataset", "the")
+    dataset = exported[0]["verification"].get("dataset", "unnamed")
     return {
         "training": None,
         "about_digits": True,

@@ -77,7 +77,7 @@ def judge(name: str, standings: Sequence[Standing]) -> Verdict:
     passing = sum(standing.passes for standing in standings)
     taken = f"take {choices[0].standing.name}" if choices else "take none"
     return Verdict(
-        kind="good" if passing == len(standings) else "mixed" if choices else "bad",
+        kind="bad" if not choices else "good" if passing == len(standings) else "mixed",
         sentence=f"{_counted(standings, passing)}; {taken}.",
         why=choices[0].why if choices else _advice(name, standings),
         command="" if choices else f"{_export(name)} --force",
@@ -200,7 +200,8 @@ def _advice(name: str, standings: Sequence[Standing]) -> str:
 
 
 def _export(name: str) -> str:
-    return f"edgedigits export --format all --name {shlex.quote(name)}"
+    """Return the line that exports a network, in its folder."""
+    return f"edgedigits export {shlex.quote(f'./{name}.keras')} --format all"
 
 
 def _absent(name: str, standings: Sequence[Standing]) -> tuple[str, ...]:
@@ -208,7 +209,7 @@ def _absent(name: str, standings: Sequence[Standing]) -> tuple[str, ...]:
     absent = missing_files(name, standings)
     if not 0 < len(absent) < len(standings):
         return ()
-    return (f"Not among them, because it was never exported or its gate dropped it: {_listed(absent)}.",)
+    return (f"Not among them, never exported or dropped by the gate: {_listed(absent)}.",)
 
 
 def _notices(standings: Sequence[Standing]) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from PIL import Image
 
 from edgedigits.files import LeftAloneWarning
 from edgedigits.reporting import sheets
-from edgedigits.reporting.page_pictures import find_pictures, for_a_page
+from edgedigits.reporting.page_pictures import LARGEST_TOTAL, find_pictures, for_a_page
 from edgedigits.reporting.sheets import Cell, cell_boxes, draw_sheet
 
 
@@ -42,7 +42,7 @@ def test_cells_without_a_digit_are_left_out(tmp_path: Path) -> None:
     put(tmp_path, "mistakes.png", draw_sheet("title", cells))
     (found,) = find_pictures(tmp_path, "digits")
     assert len(found.cells) == 20
-    ((shown,), left) = for_a_page([found])
+    ((shown,), left) = for_a_page([found], LARGEST_TOTAL)
     assert (len(shown.cells), left) == (13, [])
 
 
@@ -52,7 +52,7 @@ def test_pictures_are_smaller_and_look_the_same(tmp_path: Path) -> None:
     Image.fromarray(np.dstack([ramp, ramp[::-1], ramp, np.full_like(ramp, 255)])).save(stream, "PNG")
     put(tmp_path, "weights.png", stream.getvalue())
     found = find_pictures(tmp_path, "digits")
-    ((shown,), _) = for_a_page(found)
+    ((shown,), _) = for_a_page(found, LARGEST_TOTAL)
     assert len(shown.content) < len(found[0].content)
     before, after = (
         np.asarray(Image.open(io.BytesIO(each.content)).convert("RGB"), int) for each in (found[0], shown)
@@ -65,7 +65,7 @@ def test_what_does_not_fit_is_left_for_the_folder(tmp_path: Path) -> None:
     for plot in ("mistakes.png", "samples.png"):
         put(tmp_path, plot, draw_sheet("title", cells))
     found = find_pictures(tmp_path, "digits")
-    room = len(for_a_page(found)[0][0].uri)
+    room = len(for_a_page(found, LARGEST_TOTAL)[0][0].uri)
     shown, left = for_a_page(found, room)
     assert [each.plot.name for each in shown] == ["mistakes.png"]
     assert [each.plot.name for each in left] == ["samples.png"]
@@ -86,6 +86,6 @@ def test_what_is_no_picture_is_left_out_with_a_warning(content: bytes, tmp_path:
 def test_a_damaged_picture_stays_as_it_is(tmp_path: Path) -> None:
     whole = draw_sheet("title", [Cell(np.full((28, 28), 9, np.uint8), ("7", "is 1"))])
     put(tmp_path, "mistakes.png", whole[: len(whole) // 2])
-    ((shown,), _) = for_a_page(find_pictures(tmp_path, "digits"))
+    ((shown,), _) = for_a_page(find_pictures(tmp_path, "digits"), LARGEST_TOTAL)
     assert shown.content == whole[: len(whole) // 2]
     assert sheets.cell_boxes(shown.size, 2) == shown.cells
