@@ -33,6 +33,9 @@ from edgedigits import (
 MOST_BYTES = int(os.environ.get("MOST_BYTES", "10_000_000"))
 """Of a picture: enough for a phone's photo. How many pixels are decoded is limited by edgedigits itself."""
 
+THREADS = int(os.environ.get("THREADS", os.cpu_count() or 1))
+"""Pictures that are read at once. A container that may use fewer cores than the machine has does not see that."""
+
 predictor = DigitPredictor()  # one for all threads; a model file that is missing or damaged ends the start
 
 
@@ -87,13 +90,13 @@ class Numbers(BaseModel):
 
 @asynccontextmanager
 async def ready(_: FastAPI) -> AsyncIterator[None]:
-    """Prepare for requests: open the network that reads numbers, and take as many pictures at once as there are cores.
+    """Prepare for requests: open the network that reads numbers, and take so many pictures at once.
 
     Routes that are no coroutines run in a pool of 40 threads by default. Here a thread computes all the time, and holds
-    the decoded picture: more of them than cores answer no sooner, and hold forty large pictures at once.
+    the decoded picture: more of them than cores answer no sooner, and would hold forty large pictures at once.
     """
     predictor.read(Image.new("L", (28, 28)))
-    anyio.to_thread.current_default_thread_limiter().total_tokens = os.cpu_count() or 1
+    anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
     yield
 
 

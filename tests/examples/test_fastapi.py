@@ -5,6 +5,7 @@ import io
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 import sysconfig
@@ -168,3 +169,19 @@ def test_the_container_holds_what_it_needs_and_runs_as_nobody() -> None:
     assert ignored == ["*", f"!{wheel}", f"!{service}"]
     (user,) = re.findall(r"^USER (\d+)", DOCKERFILE, re.MULTILINE)
     assert int(user) > 0
+
+
+def test_the_page_about_applications_shows_what_it_answers(port: int, number: Any, tmp_path: Path) -> None:
+    number("3052").save(tmp_path / "amount.png")
+    (tmp_path / "photo.jpg").write_bytes((ROOT / "tests/golden/pictures/7-turned-by-exif.jpg").read_bytes())
+    page = (ROOT / "docs" / "application.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"^```console\n(\$ curl.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    shown = re.findall(r"^\$ curl -s --data-binary (.*)\n(.*)\n", block, re.MULTILINE)
+    assert len(shown) == 3
+    for words, expected in shown:
+        body, address, *jq = shlex.split(words)
+        content = (tmp_path / body[1:]).read_bytes() if body.startswith("@") else body.encode()
+        answer = ask(port, address.removeprefix("http://127.0.0.1:8000"), content)[1]
+        if jq:  # '| jq -c {digit, sure}'
+            answer = {name: answer[name] for name in re.findall(r"\w+", jq[-1])}
+        assert json.dumps(answer, separators=(",", ":")) == expected

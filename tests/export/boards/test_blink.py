@@ -3,44 +3,56 @@
 import io
 import os
 import pty
+import re
+import shutil
 import subprocess
 import sys
 import zipfile
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from arduino import MOST_FLASH, arduino, compiled, flash_of
+from arduino import MOST_FLASH, arduino, compiled, flash_of, sizes_of
 from on_boards import needs
 
 from edgedigits import DigitPredictor, Prediction
 from edgedigits.runtimes.c_compiler import find_compiler
 from edgedigits.runtimes.opening import open_model
-from edgedigits_export.boards.board import UNO
+from edgedigits_export.boards.board import M0, UNO
 from edgedigits_export.boards.tools import run_tool
 
 ROOT = Path(__file__).parents[3]
 EXAMPLE = ROOT / "examples" / "arduino"
 PICTURES = ROOT / "tests" / "golden" / "pictures"
 SIMULATOR = Path(__file__).with_name("uno_with_light.c")
+NETWORK = "tiny-fast"
+"""The one that 2 KB of RAM hold beside a picture, a serial port and what is called around it."""
 SECONDS = 12
 """Of the board's time after the last answer: three rounds of blinking a 4 and more."""
 
 pytestmark = pytest.mark.c_compiler
 
 
-@dataclass(frozen=True)
-class Board:
-    """A simulated Uno that runs Blink."""
+@pytest.fixture
+def switched_on() -> Iterator[Callable[[Path, int], "subprocess.Popen[str]"]]:
+    """What runs a program on a simulated Uno until it has answered so many pictures; it goes off with the test."""
+    boards = []
 
-    program: Path
-    simulator: Path
+    def run(program: Path, answers: int) -> "subprocess.Popen[str]":
+        compiler = find_compiler()
+        assert compiler is not None
+        simulator, folder = program.with_name("uno"), program.parent
+        strict = ("-O2", "-Wall", "-Werror", str(SIMULATOR), "-lsimavr", "-o", str(simulator))
+        run_tool(*compiler, *strict, folder=folder)
+        command = [simulator, program, str(answers), str(SECONDS)]
+        boards.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
+        return boards[-1]
 
-    def start(self, answers: int) -> "subprocess.Popen[str]":
-        """Switch it on, until it has answered so many pictures."""
-        command = [self.simulator, self.program, str(answers), str(SECONDS)]
-        return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    yield run
+    for board in boards:
+        board.kill()
+        board.communicate()
 
 
 def packed(network: str, picture: Path, folder: Path) -> bytes:
@@ -57,20 +69,23 @@ def packed(network: str, picture: Path, folder: Path) -> bytes:
     return (folder / "edgedigits.zip").read_bytes()
 
 
-def built(network: str, picture: Path, folder: Path) -> Board:
-    """Make the library, unpack it as the IDE does, and compile its sketch and the simulator."""
-    with zipfile.ZipFile(io.BytesIO(packed(network, picture, folder))) as archive:
+def built(picture: Path, folder: Path) -> Path:
+    """Make the library, unpack it as the IDE does, and compile its sketch; return the program."""
+    with zipfile.ZipFile(io.BytesIO(packed(NETWORK, picture, folder))) as archive:
         archive.extractall(folder)
     library = folder / "edgedigits"
     program = compiled(library / "examples" / "Blink", library=library / "src")
     assert flash_of(program) <= MOST_FLASH
-    compiler = find_compiler()
-    assert compiler is not None
-    simulator = folder / "uno"
-    run_tool(
-        *compiler, "-O2", "-Wall", "-Werror", str(SIMULATOR), "-lsimavr", "-o", str(simulator), folder=folder
-    )
-    return Board(program, simulator)
+    return program
+
+
+def ended(board: "subprocess.Popen[str]") -> list[str]:
+    """Wait for the end of a board; return what it did. Its stack has to have left the variables alone."""
+    *lines, last = board.communicate(timeout=60)[0].splitlines()
+    assert board.returncode == 0
+    assert last.startswith("room ")
+    assert int(last.split()[1]) > 0
+    return lines
 
 
 def flashes(lines: list[str]) -> list[list[int]]:
@@ -89,9 +104,9 @@ def flashes(lines: list[str]) -> list[list[int]]:
     return rounds[1:-1]
 
 
-def read_here(network: str, picture: Path) -> Prediction:
+def read_here(picture: Path) -> Prediction:
     """Return what the same C file answers on this computer."""
-    model = open_model(ROOT / "models" / "tiny" / f"{network}.c")
+    model = open_model(ROOT / "models" / "tiny" / f"{NETWORK}.c")
     row = model.probabilities(DigitPredictor().prepare(picture)[np.newaxis])[0]
     return Prediction.from_probabilities(row, min_margin=model.metadata.min_margin)
 
@@ -117,37 +132,32 @@ def check_rounds(found: Prediction, rounds: list[list[int]]) -> None:
 @arduino
 @needs(UNO)
 @pytest.mark.parametrize(
-    ("network", "picture"),
-    [("tiny-fast", "4-palette.gif"), ("tiny-fast", "1-photo.jpg"), ("tiny-2k", "0-paint.png")],
-    ids=["sure", "not-sure", "zero-by-the-smallest"],
+    "picture",
+    ["4-palette.gif", "1-photo.jpg", "0-paint.png"],
+    ids=["sure", "not-sure", "zero"],
 )
 def test_the_light_says_the_digit_of_the_picture_that_came_along(
-    network: str, picture: str, tmp_path: Path
+    picture: str, switched_on: Callable, tmp_path: Path
 ) -> None:
-    found = read_here(network, PICTURES / picture)
+    found = read_here(PICTURES / picture)
     assert found.digit == int(picture[0])
-    run = built(network, PICTURES / picture, tmp_path).start(1)
-    lines = run.communicate(timeout=60)[0].splitlines()
-    assert run.returncode == 0
-    check_rounds(found, flashes(lines))
+    check_rounds(found, flashes(ended(switched_on(built(PICTURES / picture, tmp_path), 1))))
 
 
 @arduino
 @needs(UNO)
-def test_pictures_that_are_sent_are_answered_and_blinked(tmp_path: Path) -> None:
-    board = built("tiny-fast", PICTURES / "7-turned-by-exif.jpg", tmp_path).start(4)
+def test_pictures_that_are_sent_are_answered_and_blinked(switched_on: Callable, tmp_path: Path) -> None:
+    board = switched_on(built(PICTURES / "7-turned-by-exif.jpg", tmp_path), 4)
     assert board.stdout is not None
     sent = [PICTURES / name for name in ("2-sixteen-bit.png", "3-marker.webp")]
     send = [sys.executable, EXAMPLE / "send.py", board.stdout.readline().strip(), *sent]
     sender = subprocess.run(send, capture_output=True, text=True, timeout=60)
     assert sender.returncode == 0, sender.stderr
-    answers = [read_here("tiny-fast", picture) for picture in sent]
+    answers = [read_here(picture) for picture in sent]
     assert sender.stdout.splitlines() == [
         f"{picture}: {line_of(found)}" for picture, found in zip(sent, answers, strict=True)
     ]
-    lines = board.communicate(timeout=60)[0].splitlines()
-    assert board.returncode == 0
-    check_rounds(answers[-1], flashes(lines))
+    check_rounds(answers[-1], flashes(ended(board)))
 
 
 @arduino
@@ -198,3 +208,66 @@ def test_what_cannot_be_packed_is_told_and_nothing_is_written(
     assert run.stderr.startswith("error: ")
     assert said in run.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+PAGE = (ROOT / "docs" / "microcontrollers.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def reader(tmp_path: Path) -> Path:
+    """The folder in which a reader of the page types its commands: as the repository, with a picture in it."""
+    for name in ("models", "export", "examples"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    shutil.copy(PICTURES / "7-turned-by-exif.jpg", tmp_path / "photo.jpg")
+    return tmp_path
+
+
+def typed(commands: str, folder: Path) -> str:
+    """Have a shell run commands of the page, with the Python of the tests; return what they print."""
+    path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
+    run = subprocess.run(
+        ["sh", "-eu", "-c", commands],
+        cwd=folder,
+        env={**os.environ, "PATH": path},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert run.returncode == 0, run.stderr
+    return run.stdout
+
+
+def test_the_page_shows_what_making_the_library_prints(reader: Path) -> None:
+    ((command, shown),) = re.findall(r"^\$ (python \S+make_library\.py .*)\n(.*\n)```", PAGE, re.MULTILINE)
+    assert typed(command, reader) == shown
+
+
+@needs(M0)
+def test_the_page_shows_how_a_chip_without_arduino_reads_a_picture(reader: Path) -> None:
+    ((commands, shown),) = re.findall(
+        r"^```sh\n(boards=.*?)```\n\n```text\n(.*?)```", PAGE, re.MULTILINE | re.DOTALL
+    )
+    assert typed(commands, reader) == shown
+
+
+@arduino
+@needs(UNO)
+def test_the_page_says_what_blink_takes_of_an_uno(reader: Path) -> None:
+    program = built(reader / "photo.jpg", reader)
+    sizes = sizes_of(program)
+    assert f"Blink takes {flash_of(program):,} bytes of flash" in PAGE
+    assert f" and {sizes['data'] + sizes['bss']:,} of RAM" in PAGE
+
+
+@arduino
+@needs(UNO)
+def test_the_page_shows_what_the_board_answers(switched_on: Callable, reader: Path) -> None:
+    for name, picture in (("scan.png", "2-sixteen-bit.png"), ("form.webp", "3-marker.webp")):
+        shutil.copy(PICTURES / picture, reader / name)
+    ((command, shown),) = re.findall(r"^\$ (python \S+send\.py .*)\n([^`]*)```", PAGE, re.MULTILINE)
+    board = switched_on(built(reader / "photo.jpg", reader), 4)
+    assert board.stdout is not None
+    answers = typed(command.replace("/dev/ttyACM0", board.stdout.readline().strip()), reader)
+    assert answers == shown
+    ended(board)

@@ -3,7 +3,8 @@
  *
  * Its first line is the name of the terminal. Then each change of the light is a line: the millisecond of the board's own
  * time since the last answer, and 1 or 0. Whoever opens the terminal resets the board, as the USB chip of an Uno does it.
- * The end is when the board has answered so many lines, and so many of its seconds have gone by since the last.
+ * The end is when the board has answered so many lines, and so many of its seconds have gone by since the last. The last
+ * line is the bytes of memory that lay between variables and stack when the stack was deepest.
  *
  * cc -O2 uno_with_light.c -lsimavr -o uno; ./uno sketch.elf ANSWERS SECONDS
  */
@@ -24,6 +25,7 @@
 
 #define CLOCK 16000000
 #define PICTURE_BYTES 784
+#define RAM_START 0x100
 #define STEP 20000 /* cycles between two looks at the terminal */
 
 static avr_t *avr;
@@ -131,6 +133,7 @@ int main(int count, char **arguments)
     avr_irq_t *input;
     uint32_t flags = 0;
     int was_open = 0;
+    uint16_t deepest = UINT16_MAX;
     int state = cpu_Running;
     avr_cycle_count_t looked = 0;
 
@@ -152,6 +155,11 @@ int main(int count, char **arguments)
     avr_irq_register_notify(avr_io_getirq(avr, AVR_IOCTL_UART_GETIRQ('0'), UART_IRQ_OUT_XOFF), stop, NULL);
     avr_irq_register_notify(avr_io_getirq(avr, AVR_IOCTL_IOPORT_GETIRQ('B'), 5), light, NULL);
     while (state != cpu_Done && state != cpu_Crashed) {
+        const uint16_t stack = (uint16_t)(avr->data[R_SPL] | avr->data[R_SPH] << 8);
+
+        if (stack > RAM_START && stack < deepest) { /* it is 0 until the program has set it */
+            deepest = stack;
+        }
         state = avr_run(avr);
         if (avr->cycle - looked < STEP) {
             continue;
@@ -163,6 +171,7 @@ int main(int count, char **arguments)
         was_open = is_open();
         pass_on(input);
         if (answers >= atoi(arguments[2]) && avr->cycle - answered > (avr_cycle_count_t)atoi(arguments[3]) * CLOCK) {
+            printf("room %d\n", deepest + 1 - (int)(RAM_START + firmware.datasize + firmware.bsssize));
             return 0;
         }
     }
