@@ -21,6 +21,7 @@ from edgedigits.runtimes.c_compiler import find_compiler
 from edgedigits.runtimes.opening import open_model
 from edgedigits_export.boards.board import M0, UNO
 from edgedigits_export.boards.tools import run_tool
+from edgedigits_export.page.prepare_source import prepare_header
 
 ROOT = Path(__file__).parents[3]
 EXAMPLE = ROOT / "examples" / "arduino"
@@ -271,3 +272,18 @@ def test_the_page_shows_what_the_board_answers(switched_on: Callable, reader: Pa
     answers = typed(command.replace("/dev/ttyACM0", board.stdout.readline().strip()), reader)
     assert answers == shown
     ended(board)
+
+
+def test_the_c_of_the_page_compiles(tmp_path: Path) -> None:
+    call, camera = re.findall(r"^```c\n(.*?)```", PAGE, re.MULTILINE | re.DOTALL)
+    include, _, body = call.partition("\n")
+    (tmp_path / "digits_prepare.h").write_text(prepare_header())
+    (tmp_path / "page.c").write_text(
+        f'{include}\n#include "digits_prepare.h"\n'
+        "void read(const uint8_t *gray, uint16_t width, uint16_t height, void *arena, uint8_t *image)\n"
+        f"{{\n{body}\n{camera}\n(void)digit;\n(void)sure;\n}}\n"
+    )
+    compiler = find_compiler()
+    assert compiler is not None
+    strict = ("-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-fsyntax-only")
+    run_tool(*compiler, *strict, "-I", str(ROOT / "models" / "tiny"), "page.c", folder=tmp_path)
