@@ -1,6 +1,6 @@
 """A web service that reads handwritten digits: a picture comes in, its digit or its numbers go out as JSON.
 
-    pip install edgedigits fastapi uvicorn
+    pip install fastapi uvicorn edgedigits
     uvicorn service:app --port 8000
     curl --data-binary @photo.jpg http://127.0.0.1:8000/predict
     curl --data-binary @amount.png "http://127.0.0.1:8000/read?pattern=d.ddd,dd"

@@ -16,6 +16,11 @@
 #define FLICKER 50u
 #define FLICKERS 4u
 
+#ifdef RAMEND /* an AVR: nothing stops its stack where the variables begin */
+static_assert(EDGEDIGITS_PIXELS + EDGEDIGITS_SCRATCH_BYTES + 450 <= RAMEND - RAMSTART + 1,
+              "the network takes more memory than this board has: make the library with tiny-fast");
+#endif
+
 static uint8_t image[EDGEDIGITS_PIXELS]; // 28 rows of 28 pixels, top row first: 0 is background, 255 is ink
 static unsigned int digit;
 static bool is_sure;

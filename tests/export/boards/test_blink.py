@@ -20,7 +20,7 @@ from edgedigits import DigitPredictor, Prediction
 from edgedigits.runtimes.c_compiler import find_compiler
 from edgedigits.runtimes.opening import open_model
 from edgedigits_export.boards.board import M0, UNO
-from edgedigits_export.boards.tools import run_tool
+from edgedigits_export.boards.tools import FirmwareError, run_tool
 from edgedigits_export.page.prepare_source import prepare_header
 
 ROOT = Path(__file__).parents[3]
@@ -70,9 +70,9 @@ def packed(network: str, picture: Path, folder: Path) -> bytes:
     return (folder / "edgedigits.zip").read_bytes()
 
 
-def built(picture: Path, folder: Path) -> Path:
+def built(picture: Path, folder: Path, network: str = NETWORK) -> Path:
     """Make the library, unpack it as the IDE does, and compile its sketch; return the program."""
-    with zipfile.ZipFile(io.BytesIO(packed(NETWORK, picture, folder))) as archive:
+    with zipfile.ZipFile(io.BytesIO(packed(network, picture, folder))) as archive:
         archive.extractall(folder)
     library = folder / "edgedigits"
     program = compiled(library / "examples" / "Blink", library=library / "src")
@@ -159,6 +159,15 @@ def test_pictures_that_are_sent_are_answered_and_blinked(switched_on: Callable, 
         f"{picture}: {line_of(found)}" for picture, found in zip(sent, answers, strict=True)
     ]
     check_rounds(answers[-1], flashes(ended(board)))
+
+
+@arduino
+@needs(UNO)
+def test_a_network_that_takes_more_memory_than_the_board_has_is_refused_by_the_compiler(
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(FirmwareError, match="takes more memory than this board has"):
+        built(PICTURES / "4-palette.gif", tmp_path, "tiny-2k")
 
 
 @arduino
