@@ -1,14 +1,17 @@
 """``examples/fastapi``: the service as its Dockerfile starts it, asked over HTTP by good and by bad callers."""
 
+import contextlib
 import http.client
 import io
 import json
 import os
 import re
 import shlex
+import socket
 import subprocess
 import sys
 import sysconfig
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -141,6 +144,29 @@ def test_other_mistakes_of_callers_have_their_own_answers(port: int) -> None:
     assert ask(port, "/read?digits=two", body)[0] == 422
     assert ask(port, "/predict", None, "GET")[0] == 405
     assert ask(port, "/nowhere", body)[0] == 404
+
+
+def test_more_callers_than_it_has_memory_for_are_sent_away(port: int) -> None:
+    words = words_of("CMD")
+    most = int(words[words.index("--limit-concurrency") + 1])
+    with contextlib.ExitStack() as callers:
+        for _ in range(most):
+            callers.enter_context(socket.create_connection(("127.0.0.1", port)))
+        assert status_of(port) == 503
+    deadline = time.monotonic() + 10
+    while (status := status_of(port)) == 503 and time.monotonic() < deadline:
+        time.sleep(0.05)  # until it has seen that they are gone
+    assert status == 200
+
+
+def status_of(port: int) -> int:
+    """Return the status of the answer to a good picture, which is no JSON where it is refused before it is looked at."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    try:
+        connection.request("POST", "/predict", PICTURES[0].read_bytes())
+        return connection.getresponse().status
+    finally:
+        connection.close()
 
 
 def test_it_says_that_it_is_well_and_what_it_takes(port: int) -> None:
