@@ -156,8 +156,8 @@ def read(
 
 
 @app.get("/healthz")
-def healthz() -> dict[str, str]:
-    """Say that the service answers, and with which network."""
+async def healthz() -> dict[str, str]:
+    """Say that the service answers, and with which network; a coroutine, so that it waits behind no picture."""
     return {
         "status": "ok",
         "edgedigits": __version__,

@@ -160,7 +160,7 @@ def test_more_callers_than_it_has_memory_for_are_sent_away(port: int) -> None:
 
 
 def status_of(port: int) -> int:
-    """Return the status of the answer to a good picture, which is no JSON where it is refused before it is looked at."""
+    """Return the status of the answer to a good picture; the answer is no JSON where nobody looked at the picture."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     try:
         connection.request("POST", "/predict", PICTURES[0].read_bytes())
