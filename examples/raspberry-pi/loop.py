@@ -197,12 +197,14 @@ def video(device: str) -> Iterator[Iterable[Frame]]:
         capture.set(cv2.CAP_PROP_FRAME_WIDTH, SIZE[0])
         capture.set(cv2.CAP_PROP_FRAME_HEIGHT, SIZE[1])
         yield from_opencv(capture)
+        if Path(device).is_char_device() or not Path(device).exists():
+            raise CameraError(f"{device} gives no more pictures: see whether it is plugged in")
     finally:
         capture.release()
 
 
 def from_opencv(capture: Any) -> Iterator[Frame]:
-    """Pass on the frames of a capture until it has no more."""
+    """Pass on the frames of a capture until it has no more: a video at its end, a camera when it is unplugged."""
     while True:
         is_there, frame = capture.read()
         if not is_there:
