@@ -143,17 +143,20 @@ def smaller(picture: Picture) -> Picture:
     """Return a picture in a few colours and without the cells that are empty; as it is where it cannot be read."""
     try:
         with Image.open(io.BytesIO(picture.content), formats=["PNG"]) as opened:
+            is_in_few_colours = opened.mode == "P"
             pixels = opened.convert("RGB")
     except (OSError, ValueError, SyntaxError):  # SyntaxError: what Pillow raises for a broken PNG.
         return picture
-    buffer = io.BytesIO()
-    pixels.quantize(COLOURS).save(buffer, "PNG", optimize=True)
     paper = tuple((tone, tone) for tone in sheets.PAPER)
     cells = tuple(
         (left, top, width, height)
         for left, top, width, height in picture.cells
         if pixels.crop((left, top, left + width, top + height)).getextrema() != paper
     )
+    if is_in_few_colours:
+        return dataclasses.replace(picture, cells=cells)
+    buffer = io.BytesIO()
+    pixels.quantize(COLOURS).save(buffer, "PNG", optimize=True)
     content = min(picture.content, buffer.getvalue(), key=len)
     return dataclasses.replace(picture, content=content, cells=cells)
 

@@ -389,13 +389,13 @@ def test_a_confusion_matrix_of_another_form_is_shown_as_the_plot(models: Path, t
 
 def test_a_folder_of_large_pictures_is_still_a_small_page(models: Path, tmp_path: Path) -> None:
     folder = changed(models, tmp_path / "models")
-    noise = np.random.default_rng(0).integers(0, 256, (1_000, 1_000, 3), dtype=np.uint8)
+    noise = np.random.default_rng(0).integers(0, 256, (700, 700, 3), dtype=np.uint8)
     for plot in ("weights.png", "samples.png"):
         (folder / "plots" / plot).unlink()
         Image.fromarray(noise).save(folder / "plots" / plot)
     html = render_report(folder, "digits", all_measured(models, "digits"))
     assert len(html.encode()) < LARGEST_PAGE
-    assert "Too large for one page: plots/samples.png, plots/weights.png." in Page(html).words
+    assert "Too large for one page: plots/weights.png." in Page(html).words
 
 
 @pytest.mark.parametrize(
