@@ -17,6 +17,12 @@ class Box(NamedTuple):
     bottom: int
 
 
+def box_around(boxes: list[Box]) -> Box:
+    """Return the smallest box around others, at least one."""
+    lefts, tops, rights, bottoms = zip(*boxes, strict=True)
+    return Box(min(lefts), min(tops), max(rights), max(bottoms))
+
+
 @dataclass(frozen=True)
 class Sign:
     """A digit or a separator."""
