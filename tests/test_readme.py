@@ -1,4 +1,4 @@
-"""The README shows real output: what can be repeated exactly is repeated here and compared."""
+"""README and the pages of docs/ show real output: what can be repeated exactly is repeated here and compared."""
 
 import re
 import shlex
@@ -12,12 +12,13 @@ from edgedigits.cli import COMMANDS, cli
 from edgedigits.format_table import PRECISIONS
 
 ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"```console\n\$ (edgedigits [^\n]*)\n(.*?)```", README, re.DOTALL)
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+TEXT = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
+BLOCKS = re.findall(r"```console\n\$ (edgedigits [^\n]*)\n(.*?)```", TEXT, re.DOTALL)
 
 
 def block(command: str) -> str:
-    """The output that the README shows for the one command that begins so."""
+    """The output that the pages show for the one command that begins so."""
     (shown,) = [output for line, output in BLOCKS if line.startswith(command)]
     return shown
 
@@ -46,7 +47,7 @@ def test_predict_prints_what_the_readme_shows() -> None:
     )
 
 
-def test_info_prints_what_the_readme_shows() -> None:
+def test_info_prints_what_its_page_shows() -> None:
     shown, printed = (
         [
             line for line in text.splitlines() if not line.startswith("runtime")
@@ -58,26 +59,33 @@ def test_info_prints_what_the_readme_shows() -> None:
 
 @pytest.mark.mnist
 @pytest.mark.usefixtures("mnist_source")
-def test_verify_prints_what_the_readme_shows() -> None:
+def test_verify_prints_what_its_page_shows() -> None:
     def figures(text: str) -> list[list[str]]:
         # All columns but the largest difference of a probability, which depends on the processor's instructions.
         rows = [line.split() for line in text.splitlines() if "digits." in line]
         return [[cell for cell in row if "e-" not in cell] for row in rows]
 
-    assert figures(run("edgedigits verify")) == figures(block("edgedigits verify"))
+    command = "edgedigits verify models/digits.onnx"
+    assert figures(run(command)) == figures(block(command))
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_stands_in_the_readme(command: str) -> None:
-    assert f"edgedigits {command}" in README
+def test_every_command_stands_in_a_page(command: str) -> None:
+    assert f"edgedigits {command}" in TEXT
 
 
 @pytest.mark.parametrize("precision", [precision for precision in PRECISIONS if precision != "float32"])
-def test_every_precision_stands_in_the_readme(precision: str) -> None:
-    assert precision in README
+def test_every_precision_stands_in_a_page(precision: str) -> None:
+    assert precision in TEXT
 
 
-@pytest.mark.parametrize("page", ["README.md", "export/README.md"])
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_to_files_of_the_repository_lead_somewhere(page: Path) -> None:
+    targets = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
+    assert [target for target in targets if not (page.parent / target).exists()] == []
+
+
+@pytest.mark.parametrize("page", ["docs/formats.md", "export/README.md"])
 def test_the_firmware_tables_are_those_of_the_manifest(page: str) -> None:
     measured = read_manifest(ROOT / "models")["networks"]["digits"]["files"]["digits.c"]["firmware"]
     rows = [

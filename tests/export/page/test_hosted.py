@@ -46,7 +46,7 @@ def test_it_passes_the_gate_and_says_its_accuracy(mnist_test: Split) -> None:
 
 
 def test_readers_find_it_and_it_stays_small() -> None:
-    assert re.search(r"\]\(docs/digits\.html\)", (ROOT / "README.md").read_text(encoding="utf-8"))
+    assert re.search(r"\]\(digits\.html\)", (ROOT / "docs" / "page.md").read_text(encoding="utf-8"))
     assert HOSTED.stat().st_size <= 160_000
 
 
