@@ -208,10 +208,10 @@ newest-check: wheel ## the wheel with [train] and the newest releases there are:
 	"$$python" $(PIP) check; \
 	"$$python" $(PIP) list | grep -iE '^(tensorflow|keras|numpy|onnx|onnxruntime|ai-edge-litert|pillow) '; \
 	cd "$$clean"; PATH="$$clean/venv/bin:$$PATH"; \
-	edgedigits train --budget fast --out models; \
+	edgedigits train --budget fast; \
 	edgedigits export --format all; \
-	edgedigits verify models/*.onnx models/*.ort models/*.tflite; \
-	edgedigits bench models/*.onnx models/*.ort models/*.tflite
+	edgedigits verify my-models/*.onnx my-models/*.ort my-models/*.tflite; \
+	edgedigits bench my-models/*.onnx my-models/*.ort my-models/*.tflite
 
 clean: ## remove what was built, and the caches
 	rm -rf build dist .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
