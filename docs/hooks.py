@@ -28,6 +28,8 @@ PAGES = {
     "export/README.md": "export.md",
 }
 """Files that are pages of the site, and their names there."""
+NOT_SEARCHED = "---\nsearch:\n  exclude: true\n---\n\n"
+"""Before a page that has a word on everything."""
 PICTURE = re.compile(r"(!\[[^\]]*\]\()\.\./([^)]+)\)")
 """Of the repository, in a page of ``docs/``."""
 LINK = re.compile(r"(\]\()([^)#:\s]+)(#[^)]*)?\)")
@@ -38,7 +40,8 @@ def on_files(files: "Files", config: "MkDocsConfig", **_: Any) -> "Files":
     """Add the pages that lie elsewhere, and the pictures that pages show from there."""
     for path, name in PAGES.items():
         text = (ROOT / path).read_text(encoding="utf-8")
-        files.append(File.generated(config, name, content=_absolute(text, path, config)))
+        head = NOT_SEARCHED if name == "changelog.md" else ""
+        files.append(File.generated(config, name, content=head + _absolute(text, path, config)))
     files.append(File.generated(config, "help.md", content=_help()))
     for page in (ROOT / "docs").glob("*.md"):
         for _before, path in PICTURE.findall(page.read_text(encoding="utf-8")):
@@ -53,7 +56,10 @@ def on_page_markdown(markdown: str, config: "MkDocsConfig", **_: Any) -> str:
     markdown = re.sub(r"\]\(\.\./", f"]({_address('', config)}", markdown)
     for path, name in PAGES.items():
         markdown = re.sub(rf"\]\({re.escape(_address(path, config))}(?=[)#])", f"]({name}", markdown)
-    raw = config.repo_url.replace("https://github.com/", "https://raw.githubusercontent.com/") + "/main/docs/"
+    raw = (
+        config.extra["repository"].replace("https://github.com/", "https://raw.githubusercontent.com/")
+        + "/main/docs/"
+    )
     return markdown.replace(f"]({_address('docs/', config)}", "](").replace(f"]({raw}", "](")
 
 
@@ -70,7 +76,7 @@ def _absolute(text: str, path: str, config: "MkDocsConfig") -> str:
 
 def _address(path: str, config: "MkDocsConfig") -> str:
     """Return where a file of the repository is on the web."""
-    return f"{config.repo_url.rstrip('/')}/blob/main/{path}"
+    return f"{config.extra['repository']}/blob/main/{path}"
 
 
 def _help() -> str:

@@ -273,7 +273,7 @@ def test_the_site_lists_every_page() -> None:
 
 
 def test_the_address_of_the_repository_is_the_same_everywhere() -> None:
-    site = re.search(r"^repo_url: (.*)$", (ROOT / "mkdocs.yml").read_text(encoding="utf-8"), re.MULTILINE)
+    site = re.search(r"^  repository: (\S+)", (ROOT / "mkdocs.yml").read_text(encoding="utf-8"), re.MULTILINE)
     assert site is not None
     assert site[1] == REPOSITORY
     assert all(address.startswith(REPOSITORY) for address in PROJECT["urls"].values())
