@@ -57,8 +57,9 @@ def on_page_markdown(markdown: str, config: "MkDocsConfig", **_: Any) -> str:
     for path, name in PAGES.items():
         markdown = re.sub(rf"\]\({re.escape(_address(path, config))}(?=[)#])", f"]({name}", markdown)
     raw = (
-        config.extra["repository"].replace("https://github.com/", "https://raw.githubusercontent.com/")
-        + "/main/docs/"
+        _address("docs/", config)
+        .replace("//github.com/", "//raw.githubusercontent.com/")
+        .replace("/blob/", "/")
     )
     return markdown.replace(f"]({_address('docs/', config)}", "](").replace(f"]({raw}", "](")
 
