@@ -1,6 +1,7 @@
 """Commands in the pages, and what they print: run and compared by the tests, and written anew by `make docs-output`.
 
-A ``console`` block holds commands behind ``$``, each with its output below. A comment before it says what is special:
+A ``console`` block holds commands behind ``$``, each with its output below; those of edgedigits are run here, others
+by the tests of what they are about. A comment before the block says what is special:
 
     <!-- block: figures vary -->           numbers are those of one run on one machine; all else is compared
     <!-- block: in a checkout -->          runs where the repository's own files are, and writes nothing there
@@ -40,6 +41,9 @@ VERSION = re.compile(r"\b(onnxruntime|ai-edge-litert) \d[\w.]*")
 TINY = re.compile(r"\b\d\.\d+e-\d\d\b")
 """Differences of probabilities in the last bits, which depend on the processor's instructions."""
 NUMBER = re.compile(r"[-+]?\d[\d,.]*(?:e[-+]\d+)?")
+RULE = re.compile(r"[─-]{2,}")
+OF_THE_MACHINE = re.compile(r"^.*(?:; edgedigits |machine (?:is|was) busy).*\n(?:  .*\n)*", re.MULTILINE)
+"""Lines, with those that go on below them."""
 HASH = re.compile(r"\b[0-9a-f]{12,64}\b")
 
 
@@ -73,11 +77,11 @@ class Block:
 
     @property
     def commands(self) -> tuple[Command, ...]:
-        """Those behind a ``$``; none where the block is not run."""
+        """Those of edgedigits behind a ``$``; none where the block is not run."""
         if self.language != "console" or self.note.startswith("not run: "):
             return ()
         parts = PROMPT.split(self.body)[1:]
-        return tuple(Command(*part.split("\n", 1)) for part in parts)
+        return tuple(Command(*part.split("\n", 1)) for part in parts if part.startswith("edgedigits "))
 
     @property
     def is_long(self) -> bool:
@@ -169,12 +173,14 @@ def without_versions(text: str) -> list[str]:
 
 
 def without_figures(text: str) -> list[str]:
-    """Return the lines of an output without what varies from run to run; of equal ones after each other the first."""
+    """Return the lines of an output without what varies from run to run; of equal ones after each other the first.
+
+    What varies are numbers, whether an answer is sure, the machine and its versions, and whether it was busy.
+    """
     lines: list[str] = []
-    for line in text.strip().splitlines():
-        words = line.replace("not sure", "")
-        words = "the machine" if "; edgedigits " in words else NUMBER.sub("0", HASH.sub("hash", words))
-        words = re.sub(r"─+", "─", " ".join(words.split()))
+    for line in OF_THE_MACHINE.sub("", f"{text.strip()}\n").splitlines():
+        words = NUMBER.sub("0", HASH.sub("hash", line.replace("not sure", "")))
+        words = RULE.sub("─", " ".join(words.split()))
         if lines[-1:] != [words]:
             lines.append(words)
     return lines

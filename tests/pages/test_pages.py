@@ -205,8 +205,13 @@ def test_outputs_are_compared_but_for_what_is_left_out(shown: str, printed: str,
 
 @pytest.mark.parametrize(
     ("printed", "is_same"),
-    [("epoch 1/1  loss 0.5\nfile: 9 %\n", True), ("epoch 1/1  loss 0.5\nfile 9 %\n", False)],
-    ids=["other figures", "other words"],
+    [
+        ("epoch 1/1  loss 0.5\nfile: 9 %\n", True),
+        ("epoch 1/1  loss 0.5\nfile: 9 %\nA processor; edgedigits 0.2.0,\n  python 3.10\n", True),
+        ("epoch 1/1  loss 0.5\nfile: the machine was busy\nfile: 9 %\n", True),
+        ("epoch 1/1  loss 0.5\nfile 9 %\n", False),
+    ],
+    ids=["other figures", "another machine", "a busy machine", "other words"],
 )
 def test_where_figures_vary_words_are_compared(printed: str, is_same: bool) -> None:
     block = Block(README, "console", "", "figures vary")
@@ -220,12 +225,15 @@ def test_where_figures_vary_words_are_compared(printed: str, is_same: bool) -> N
 
 def test_outputs_are_written_anew_in_their_place(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
-    text = "# A page\n\n```console\n$ printf '1\\n2\\n3\\n'\n1\n...\n4\n$ echo same\nsame\n```\n\nText.\n"
+    text = (
+        "# A page\n\n```console\n$ edgedigits predict --sample\n3-chalk.png: 3  100.0 %\n...\n7-photo.jpg: 9  100.0 %\n"
+        f"$ edgedigits --version\nedgedigits, version {edgedigits.__version__}\n$ false\nsame\n```\n\nText.\n"
+    )
     page.write_text(text, encoding="utf-8")
     for folder, changed in (("first", 1), ("second", 0)):
         (tmp_path / folder).mkdir()
         assert blocks.write_anew(page, tmp_path / folder, tmp_path) == changed
-        assert page.read_text(encoding="utf-8") == text.replace("4\n$", "3\n$")
+        assert page.read_text(encoding="utf-8") == text.replace("jpg: 9", "jpg: 7")
 
 
 @pytest.mark.parametrize("page", ["docs/formats.md", "export/README.md"])
