@@ -68,9 +68,9 @@ def cli() -> None:
 
     \b
     Examples:
-      edgedigits train                                  # MNIST -> models/digits.keras
+      edgedigits train                                  # MNIST -> my-models/digits.keras
       edgedigits export --format all                    # -> .tflite, .float16, .dynamic, .int8, .onnx
-      edgedigits verify models/*.tflite models/*.onnx   # all 10,000 test images, exit status 1 on a loss
+      edgedigits verify my-models/*.onnx                # all 10,000 test images, exit status 1 on a loss
       edgedigits diff old.onnx new.onnx --max-loss 0.2  # worse, or only unlucky?
       edgedigits bench                                  # latency, throughput, memory, side by side
       edgedigits predict photo.png                      # needs no TensorFlow

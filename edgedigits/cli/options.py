@@ -36,6 +36,9 @@ INPUT_SCALE_NAMES = (
 LARGEST_LABELS_FILE = 10_000
 """Bytes: ten names take far fewer, and a file named by mistake is not read."""
 
+MODELS = Path("my-models")
+"""Where networks are written to and looked for, unless a folder is named. Not ``models``: in a checkout these are the
+networks that come along, which nobody means to replace."""
 MOST_POINTS = 100.0
 """Of accuracy that can be lost."""
 
@@ -106,7 +109,7 @@ def print_next(
     """
     if stale:
         complain(f"{', '.join(stale)} hold the previous network: export again")
-    elsewhere = "" if models == Path("models") else f" --models {models}"
+    elsewhere = "" if models == MODELS else f" --models {models}"
     renamed = "" if name == DEFAULT_NAME else f" --name {name}"
     other_data = f" --data {data}" if data else ""
     echo(f"next: edgedigits export {words}{elsewhere}{renamed}{other_data}", err=True)
@@ -195,7 +198,7 @@ def models_option(
         flag,
         "models",
         type=click.Path(file_okay=False, path_type=Path),
-        default=Path("models"),
+        default=MODELS,
         show_default=True,
         help=help_text,
     )

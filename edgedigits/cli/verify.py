@@ -87,11 +87,11 @@ def command(
 
     \b
     Examples:
-      edgedigits verify models/*.tflite models/*.onnx
-      edgedigits verify models/digits.int8.tflite --max-drop 0.05 --json
-      edgedigits verify models/digits.int8.tflite --sheet changed/
-      edgedigits verify models/digits.onnx --foreign theirs.onnx
-      edgedigits verify --receipt models/export.json
+      edgedigits verify my-models/*.tflite my-models/*.onnx
+      edgedigits verify my-models/digits.int8.tflite --max-drop 0.05 --json
+      edgedigits verify my-models/digits.int8.tflite --sheet changed/
+      edgedigits verify my-models/digits.onnx --foreign theirs.onnx
+      edgedigits verify --receipt my-models/export.json
     """
     if not files and not foreign:
         if (receipt := receipt_place()) is not None:
