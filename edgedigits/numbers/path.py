@@ -34,7 +34,7 @@ JOINED_COST = 0.5
 """Of a digit whose first or last piece is small and not at its head: that is a point beside it, or a dash."""
 SMALL_COST = 0.0
 """Of a small piece that is left out: points and dashes are expected."""
-HIGH, HIGH_COST = 0.3, 0.25
+HIGH, HIGH_COST = 0.3, 0.1
 """Depth below the digits' heads, in their height, above which none is, and the cost of a small piece there."""
 LARGE_COST = 2.0
 """Of a piece that is left out, for each stroke of a digit's height, four pixels wide."""
