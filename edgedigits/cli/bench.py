@@ -17,9 +17,10 @@ from edgedigits.cli.options import (
     quiet_option,
     terminal_progress,
     threads_option,
+    wide_option,
 )
 from edgedigits.cli.receipts import leave_receipt, receipt_option, records_beside
-from edgedigits.cli.terminal import complain, echo
+from edgedigits.cli.terminal import complain, echo, print_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,8 +57,9 @@ if TYPE_CHECKING:
 @foreign_option
 @input_scale_option("networks of Keras and models of other tools among them were")
 @data_option
+@wide_option
 @json_option
-@click.option("--csv", "as_csv", is_flag=True, help="Print comma-separated values.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print comma-separated values, plain numbers.")
 @click.option("--markdown", "as_markdown", is_flag=True, help="Print a Markdown table.")
 @click.option(
     "--plot",
@@ -78,6 +80,7 @@ def command(
     foreign: tuple[Path, ...],
     input_scale: "InputScale | None",
     data: Path | None,
+    wide: bool,
     as_json: bool,
     as_csv: bool,
     as_markdown: bool,
@@ -119,7 +122,7 @@ def command(
     leave_receipt(
         subjects=[*files, *foreign], inputs=records_beside(files), data=data, results=result.summary
     )
-    print_result(result, as_json=as_json, as_csv=as_csv, as_markdown=as_markdown)
+    print_result(result, as_json=as_json, as_csv=as_csv, as_markdown=as_markdown, wide=wide)
     if plot is not None:
         _draw(result, plot)
         progress.note(f"drew {plot}")
@@ -193,24 +196,36 @@ def _check_something_left(subjects: "list[Subject]", keras: bool) -> None:
         )
 
 
-def print_result(result: "BenchResult", *, as_json: bool, as_csv: bool, as_markdown: bool) -> None:
+def print_result(
+    result: "BenchResult", *, as_json: bool, as_csv: bool, as_markdown: bool, wide: bool
+) -> None:
     """Print a measurement in the form that was asked for: tables of the terminal, if none was."""
     from edgedigits.measuring.bench_result import remarks, winners
-    from edgedigits.reporting.bench_tables import sweep_header, sweep_rows, table_header, table_rows
-    from edgedigits.reporting.tables import print_table, to_csv, to_markdown
+    from edgedigits.reporting.bench_tables import (
+        csv_header,
+        csv_rows,
+        sweep_header,
+        sweep_rows,
+        table_header,
+        table_rows,
+        tables,
+    )
+    from edgedigits.reporting.tables import to_csv, to_markdown
 
-    header, rows = table_header(result), table_rows(result)
     if as_json:
         echo_json(result.to_dict())
     elif as_csv:
-        wide = [(*row, *sweep[1:]) for row, sweep in zip(rows, sweep_rows(result), strict=True)]
-        echo(to_csv((*header, *sweep_header()[1:]), wide), nl=False)
+        echo(to_csv(csv_header(), csv_rows(result)), nl=False, as_is=True)
     elif as_markdown:
-        echo(f"{to_markdown(header, rows)}\n\nImages per second by batch size:\n")
-        echo(f"{to_markdown(sweep_header(), sweep_rows(result))}\n\n{result.machine}; {result.dataset}")
+        both = (
+            to_markdown(table_header(result), table_rows(result)),
+            to_markdown(sweep_header(), sweep_rows(result)),
+        )
+        echo("\n\nImages per second by batch size:\n\n".join(both), as_is=True)
+        echo(f"\n{result.machine}; {result.dataset}", as_is=True)
     else:
-        print_table(f"{result.dataset}, one image at a time and in batches", header, rows)
-        print_table("Images per second by batch size", sweep_header(), sweep_rows(result))
+        for table in tables(result, wide=wide):
+            print_table(table, wide=wide)
         echo(f"{result.machine}")
     if not as_json:
         if any(row.arch == "foreign" for row in result.rows):

@@ -34,7 +34,7 @@ def command(shell: str, install: bool) -> None:
     """
     script = completion_script(shell)
     if not install:
-        echo(script, nl=False)
+        echo(script, nl=False, as_is=True)
         return
     from edgedigits.artifacts.staging import write_atomically
 

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edgedigits.cli.options import data_option, terminal_progress
-from edgedigits.cli.terminal import complain, echo
+from edgedigits.cli.options import data_option, print_training, terminal_progress
+from edgedigits.cli.terminal import complain, echo, print_table
 from edgedigits.file_names import DEFAULT_NAME, file_name
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def command(out: Path, data: Path | None) -> None:
     echo(f"\n1. Train on {train_split.dataset}")
     validation = min(Recipe.validation, len(train_split.images) // 10)
     result = train(edge(validation=validation), train_split, test_split, out, progress=progress)
-    echo(result.describe())
+    print_training(result)
 
     echo("\n2. Export to every format, each verified before it is put in place")
     max_drop = None if test_split.dataset == MNIST_NAME else OFFLINE_MAX_DROP
@@ -76,9 +76,9 @@ def command(out: Path, data: Path | None) -> None:
     )
 
     echo("\n3. Verify on all test images")
-    from edgedigits.cli.verify import print_verifications
+    from edgedigits.reporting.verify_tables import verification_table
 
-    print_verifications([*(file.verification for file in exported), *failed])
+    print_table(verification_table([*(file.verification for file in exported), *failed]))
 
     echo("4. Measure")
     measured = _measured(out, test_split, progress)
@@ -100,13 +100,12 @@ def _measured(out: Path, test_split: "Split", progress: "Progress") -> "BenchRes
     from edgedigits.measuring.bench import bench
     from edgedigits.measuring.bench_result import BenchOptions, remarks, winners
     from edgedigits.measuring.subjects import find_subjects, model_files
-    from edgedigits.reporting.bench_tables import table_header, table_rows
-    from edgedigits.reporting.tables import print_table
+    from edgedigits.reporting.bench_tables import tables
 
     options = BenchOptions(min_seconds=BENCH_SECONDS, rounds=BENCH_ROUNDS, cold_starts=COLD_STARTS)
     subjects = find_subjects(model_files(out, "digits"), with_keras=True)
     measured = bench(subjects, test_split, options, progress)
-    print_table(f"{measured.dataset}", table_header(measured), table_rows(measured))
+    print_table(tables(measured)[0])
     echo("\n".join([str(measured.machine), *winners(measured.rows), *remarks(measured.rows)]))
     return measured
 

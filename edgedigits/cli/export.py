@@ -17,11 +17,26 @@ from edgedigits.cli.options import (
     name_option,
     quiet_option,
     terminal_progress,
+    wide_option,
 )
 from edgedigits.cli.receipts import leave_receipt, network_files, receipt_option
-from edgedigits.cli.terminal import complain, echo
-from edgedigits.file_names import file_name, network_name
+from edgedigits.cli.terminal import complain, echo, print_table
+from edgedigits.file_names import exported_names, file_name, network_name
 from edgedigits.format_table import FORMATS, PRECISIONS, Precision
+from edgedigits.margins import NEVER, STEPS
+
+FILES_HEADER = ("file", "bytes", "accuracy", "95 % interval", "points", "sure from", "sha256")
+FILES_BRIEF = FILES_HEADER[:-1]
+FILES_LEGEND = {
+    "points": "of accuracy, more (+) or less (-) than the network's own",
+    "sure from": "least lead over the second answer that makes one sure",
+}
+FIRMWARE_BRIEF = ("processor", "optimized", "flash", "RAM", "instructions")
+FIRMWARE_LEGEND = {
+    "flash": "code, tables and parameters",
+    "RAM": "variables and stack",
+    "optimized": "-Os for size, -O2 for speed",
+}
 
 if TYPE_CHECKING:
     from edgedigits.measuring.verify import Verification
@@ -36,7 +51,8 @@ if TYPE_CHECKING:
     "--format",
     "file_format",
     type=click.Choice([*(row.name for row in FORMATS.values() if row.exporter), "all"]),
-    required=True,
+    default="all",
+    show_default=True,
     help="c: C99 for microcontrollers. tflm: the int8 .tflite as a C array. page: one .html to draw digits on, and a "
     "module of the same for JavaScript. all: every format in every precision.",
 )
@@ -95,6 +111,7 @@ if TYPE_CHECKING:
 @models_option()
 @name_option
 @receipt_option()
+@wide_option
 @json_option
 @quiet_option
 def command(
@@ -107,6 +124,7 @@ def command(
     data: Path | None,
     models: Path,
     name: str,
+    wide: bool,
     as_json: bool,
     quiet: bool,
     **choices: Any,  # the fields of ExportOptions that have an option of their name
@@ -137,6 +155,7 @@ def command(
       edgedigits export theirs.keras --format tflite --input-scale -1..1
     """
     network = _network_path(network, models, name)
+    _check_files(network, exported_names(network_name(network), file_format, quantize), out, choices["force"])
     from edgedigits.datasets.read import read_splits
     from edgedigits.extras import extra
 
@@ -161,7 +180,7 @@ def command(
         data=data,
         results=lambda: as_object(exported, failed),
     )
-    print_exports(exported, failed, as_json=as_json)
+    print_exports(exported, failed, as_json=as_json, wide=wide)
     if failed:
         raise SystemExit(1)
 
@@ -175,6 +194,28 @@ def _network_path(network: Path | None, models: Path, name: str) -> Path:
         if source is click.core.ParameterSource.COMMANDLINE:
             raise click.UsageError(f"expected a network or --{option}, got both")
     return network
+
+
+def _check_files(network: Path, names: list[str], out: Path | None, force: bool) -> None:
+    """Find out, before TensorFlow is imported, whether there is a network and no file that must not be replaced.
+
+    Raises:
+        ModelNotFoundError: there is no network.
+        OutputError: a file is there that is to be written.
+    """
+    from edgedigits.errors import OutputError
+    from edgedigits.model_files.content import kind_there
+
+    kind_there(network, f"name one, or make it with `edgedigits train`{_others(network)}")
+    there = [str(path) for name in names if (path := (out or network.parent) / name).exists()]
+    if there and not force:
+        raise OutputError(f"{', '.join(there)}: exists already; give --force to replace it")
+
+
+def _others(network: Path) -> str:
+    """Name the networks that lie where one was looked for."""
+    names = sorted(path.name for path in network.parent.glob("*.keras") if path != network)
+    return f"; in {network.parent} there is {', '.join(names)}" if names else ""
 
 
 def _load(
@@ -229,31 +270,57 @@ def as_object(exported: list["ExportedFile"], failed: list["Verification"]) -> d
     }
 
 
-def print_exports(exported: list["ExportedFile"], failed: list["Verification"], *, as_json: bool) -> None:
+def print_exports(
+    exported: list["ExportedFile"], failed: list["Verification"], *, as_json: bool, wide: bool
+) -> None:
     """Print the files that are in place, and say of each other one why it is not."""
     if as_json:
         echo_json(as_object(exported, failed))
     else:
+        _print_files(exported, wide=wide)
         for file in exported:
-            change = file.verification.comparison.difference
-            echo(
-                f"{file.path}  {file.bytes:,} bytes  {file.verification.accuracy}, {change:+.2f} points"
-                f"\n  sha256 {file.sha256}"
-                f"\n  sure    {file.metadata.sure}"
-            )
             if file.firmware:
-                print_firmware(file)
+                print_firmware(file, wide=wide)
     for verification in failed:
         complain(f"{verification.file} was not written: {'; '.join(verification.failures)}")
 
 
-def print_firmware(file: "ExportedFile") -> None:
+def _print_files(exported: list["ExportedFile"], *, wide: bool) -> None:
+    """Print a few lines about a file, or a table of several."""
+    from edgedigits.reporting.tables import Table
+
+    if len(exported) == 1 and not wide:
+        (file,) = exported
+        change = file.verification.comparison.difference
+        echo(
+            f"{file.path}  {file.bytes:,} bytes  {file.verification.accuracy}, {change:+.2f} points"
+            f"\n  sha256 {file.sha256}"
+            f"\n  sure    {file.metadata.sure}"
+        )
+    elif exported:
+        rows = [_row(file) for file in exported]
+        title = f"{len(exported)} files in {exported[0].path.parent}, each as accurate as its gate demands"
+        print_table(Table(title, FILES_HEADER, rows, FILES_BRIEF, FILES_LEGEND), wide=wide)
+
+
+def _row(file: "ExportedFile") -> tuple[str, ...]:
+    accuracy, sure = file.verification.accuracy, file.metadata.sure
+    return (
+        file.path.name,
+        f"{file.bytes:,}",
+        f"{accuracy.percent:.2f} %",
+        f"{accuracy.low:.2f} to {accuracy.high:.2f}",
+        f"{file.verification.comparison.difference:+.2f}",
+        "-" if sure is None else "never" if sure.min_margin == NEVER else f"{sure.min_margin}/{STEPS}",
+        file.sha256,
+    )
+
+
+def print_firmware(file: "ExportedFile", *, wide: bool) -> None:
     """Print what a C file costs on microcontrollers, a row per processor and optimization."""
-    from edgedigits.reporting.tables import print_table
+    from edgedigits.reporting.tables import Table
     from edgedigits_export import FIRMWARE_HEADER, firmware_rows
 
-    print_table(
-        f"{file.path.name}: bytes of flash, bytes of RAM besides the picture, instructions (or cycles) for one picture",
-        FIRMWARE_HEADER,
-        firmware_rows(file.firmware),
-    )
+    title = f"{file.path.name}: bytes of flash, bytes of RAM besides the picture, instructions (or cycles) a picture"
+    rows = firmware_rows(file.firmware)
+    print_table(Table(title, FIRMWARE_HEADER, rows, FIRMWARE_BRIEF, FIRMWARE_LEGEND), wide=wide)

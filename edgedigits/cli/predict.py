@@ -103,7 +103,7 @@ def command(
         else:
             echo(as_line(name, prediction, top, predictor.metadata.labels))
             if show:
-                echo(drawing(pixels, encoding_of(sys.stdout)))
+                echo(drawing(pixels, encoding_of(sys.stdout)), as_is=True)
     if as_json:
         echo_json(results)
     if failed:

@@ -19,6 +19,7 @@ from edgedigits.cli.options import (
     models_option,
     name_option,
     print_next,
+    print_training,
     quiet_option,
     read_labels,
     read_layer_bits,
@@ -28,7 +29,6 @@ from edgedigits.cli.options import (
 )
 from edgedigits.cli.process import Interrupted
 from edgedigits.cli.receipts import leave_receipt, network_files, receipt_option
-from edgedigits.cli.terminal import echo
 from edgedigits.contract import LABELS, PIXEL_MAX
 from edgedigits.file_names import CHECKPOINT, sidecar_name
 
@@ -218,7 +218,6 @@ def command(
     if isinstance(arch, str):
         _share_out()
     with _told_how_to_go_on(models, name):
-        from edgedigits.datasets.mnist_files import MNIST_NAME
         from edgedigits.datasets.read import read_splits
         from edgedigits.extras import extra
 
@@ -246,8 +245,8 @@ def command(
     if as_json:
         echo_json(result.to_dict())
         return
-    echo(result.describe())
-    print_next(result.stale, models, name, data if train_split.dataset != MNIST_NAME else None)
+    print_training(result)
+    print_next(result.stale, models, name, data)
 
 
 def _share_out() -> None:

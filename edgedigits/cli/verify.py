@@ -1,6 +1,5 @@
 """``edgedigits verify``: the accuracy gate."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +16,7 @@ from edgedigits.cli.options import (
     quiet_option,
     terminal_progress,
     threads_option,
+    wide_option,
 )
 from edgedigits.cli.receipts import (
     leave_receipt,
@@ -25,7 +25,7 @@ from edgedigits.cli.receipts import (
     receipt_place,
     records_beside,
 )
-from edgedigits.cli.terminal import complain
+from edgedigits.cli.terminal import complain, print_table
 from edgedigits.contract import LABELS
 from edgedigits.errors import EdgeDigitsError
 from edgedigits.file_names import network_name
@@ -63,6 +63,7 @@ if TYPE_CHECKING:
 @threads_option
 @receipt_option("With files, a receipt to write; alone, one to check, with all files that it names.")
 @data_option
+@wide_option
 @json_option
 @quiet_option
 def command(
@@ -74,6 +75,7 @@ def command(
     input_scale: "InputScale | None",
     threads: int,
     data: Path | None,
+    wide: bool,
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -134,7 +136,7 @@ def command(
         data=data,
         results=lambda: as_objects(verifications, measured),
     )
-    _print_findings(verifications, measured, as_json=as_json)
+    _print_findings(verifications, measured, as_json=as_json, wide=wide)
     failed = [*(found.failures for found in verifications), *(found.failures for found in measured)]
     if broken or any(failed):
         raise SystemExit(1)
@@ -237,93 +239,22 @@ def as_objects(
 
 
 def _print_findings(
-    verifications: list["Verification"], measured: list["ForeignFindings"], *, as_json: bool
+    verifications: list["Verification"],
+    measured: list["ForeignFindings"],
+    *,
+    as_json: bool,
+    wide: bool = False,
 ) -> None:
     """Print what the gate found and what was measured, and each failure on standard error."""
+    from edgedigits.reporting.verify_tables import foreign_table, verification_table
+
     findings: list[Verification | ForeignFindings] = [*verifications, *measured]
     if as_json:
         echo_json(as_objects(verifications, measured))
     else:
-        print_verifications(verifications)
-        print_measured(measured)
+        for table in (verification_table(verifications), foreign_table(measured)):
+            if table.rows:
+                print_table(table, wide=wide)
     for found in findings:
         for failure in found.failures:
             complain(f"{found.file}: {failure}")
-
-
-def print_measured(measured: Sequence["ForeignFindings"]) -> None:
-    """Print what was measured of models of other tools as a table, a row per file."""
-    from edgedigits.reporting.tables import print_table
-
-    if not measured:
-        return
-    print_table(
-        f"not made by edgedigits, and so without a gate: these files promise nothing; {measured[0].dataset}, "
-        f"{measured[0].accuracy.images:,} test images",
-        ("file", "accuracy", "95 % interval", "points", "agreement", "max dp", "ECE", "takes", "gives"),
-        [
-            (
-                found.file,
-                f"{found.accuracy.percent:.2f} %",
-                f"{found.accuracy.low:.2f} to {found.accuracy.high:.2f}",
-                *_compared(found),
-                f"{found.expected_calibration_error:.4f}",
-                found.takes,
-                found.gives,
-            )
-            for found in measured
-        ],
-    )
-
-
-def _compared(found: "ForeignFindings") -> tuple[str, str, str]:
-    comparison = found.comparison
-    if comparison is None:
-        return "-", "-", "-"
-    return (
-        f"{comparison.difference:+.2f}",
-        f"{comparison.agreement:.2f} %",
-        f"{comparison.largest_probability_difference:.1e}",
-    )
-
-
-def print_verifications(verifications: Sequence["Verification"]) -> None:
-    """Print what the gate found as a table, a row per file."""
-    from edgedigits.reporting.tables import print_table
-
-    if not verifications:
-        return
-    first = verifications[0]
-    print_table(
-        f"{first.dataset}, {first.accuracy.images:,} test images; Keras {first.reference_accuracy.percent:.2f} %, "
-        f"expected calibration error (ECE) {first.reference_expected_calibration_error:.4f}",
-        (
-            "file",
-            "accuracy",
-            "95 % interval",
-            "points",
-            "fixed",
-            "broken",
-            "p",
-            "agreement",
-            "max dp",
-            "ECE",
-            "gate",
-        ),
-        [
-            (
-                verification.file,
-                f"{verification.accuracy.percent:.2f} %",
-                f"{verification.accuracy.low:.2f} to {verification.accuracy.high:.2f}",
-                f"{verification.comparison.difference:+.2f}",
-                str(len(verification.comparison.fixed)),
-                str(len(verification.comparison.broken)),
-                f"{verification.comparison.p_value:.3g}",
-                f"{verification.comparison.agreement:.2f} %",
-                f"{verification.comparison.largest_probability_difference:.1e}",
-                f"{verification.expected_calibration_error:.4f}",
-                "pass" if verification.passed else "FAIL",
-            )
-            for verification in verifications
-        ],
-    )
