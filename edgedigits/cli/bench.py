@@ -91,6 +91,7 @@ def command(
 
     One image at a time, batches, a fresh process, accuracy, for all files side by side. Files take turns
     in every round, inputs are real test digits, and no sample is thrown away; --json has them all.
+    Where the machine was busy (the mean is far over the median) a file is timed again, and told.
 
     \b
     Examples:
@@ -200,7 +201,7 @@ def print_result(
     result: "BenchResult", *, as_json: bool, as_csv: bool, as_markdown: bool, wide: bool
 ) -> None:
     """Print a measurement in the form that was asked for: tables of the terminal, if none was."""
-    from edgedigits.measuring.bench_result import remarks, winners
+    from edgedigits.measuring.bench_result import disturbances, remarks, winners
     from edgedigits.reporting.bench_tables import (
         csv_header,
         csv_rows,
@@ -230,5 +231,5 @@ def print_result(
     if not as_json:
         if any(row.arch == "foreign" for row in result.rows):
             echo("(foreign): not made by edgedigits; such a file promises nothing", err=as_csv)
-        for line in (*winners(result.rows), *remarks(result.rows)):
+        for line in (*winners(result.rows), *remarks(result.rows), *disturbances(result)):
             echo(line, err=as_csv)
