@@ -9,7 +9,6 @@ from edgedigits.arguments import LONGEST_SECONDS, MOST_ROUNDS, MOST_SAMPLES
 from edgedigits.cli.options import (
     Amount,
     data_option,
-    echo_json,
     foreign_option,
     input_scale_option,
     json_option,
@@ -20,7 +19,7 @@ from edgedigits.cli.options import (
     wide_option,
 )
 from edgedigits.cli.receipts import leave_receipt, receipt_option, records_beside
-from edgedigits.cli.terminal import complain, echo, print_table
+from edgedigits.cli.terminal import complain, echo, echo_json, print_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -112,7 +111,11 @@ def command(
     progress = terminal_progress(quiet)
     if not files and not foreign:
         files = model_files(models)
-    files, left_out = _without_foreign(files, needs_others=not foreign)
+    files, left_out = _without_foreign(files)
+    if not files and not foreign:
+        if as_json:
+            echo_json({"left_out": left_out})
+        raise SystemExit(1)
     subjects = [
         *_own_subjects(files, data, input_scale, progress, with_keras=keras, may_be_none=bool(foreign)),
         *foreign_subjects(foreign, data, input_scale, progress),
@@ -123,7 +126,10 @@ def command(
     leave_receipt(
         subjects=[*files, *foreign], inputs=records_beside(files), data=data, results=result.summary
     )
-    print_result(result, as_json=as_json, as_csv=as_csv, as_markdown=as_markdown, wide=wide)
+    if as_json:
+        echo_json({**result.to_dict(), "left_out": left_out})
+    else:
+        print_result(result, as_csv=as_csv, as_markdown=as_markdown, wide=wide)
     if plot is not None:
         _draw(result, plot)
         progress.note(f"drew {plot}")
@@ -170,17 +176,15 @@ def _own_subjects(
     return fed_subjects(subjects, data, input_scale, progress)
 
 
-def _without_foreign(paths: "Sequence[Path]", *, needs_others: bool) -> "tuple[list[Path], int]":
-    """Return the files that edgedigits made, and how many others there were; each of these is told."""
+def _without_foreign(paths: "Sequence[Path]") -> "tuple[list[Path], list[dict[str, str]]]":
+    """Return the files that edgedigits made, and the errors of all others, which are told."""
     from edgedigits.measuring.subjects import foreign_files
 
     foreign = foreign_files(paths)
     for error in foreign.values():
         complain(error)
     left = [path for path in paths if path not in foreign]
-    if not left and needs_others:
-        raise SystemExit(1)
-    return left, len(foreign)
+    return left, [{"file": path.name, "error": str(error)} for path, error in foreign.items()]
 
 
 def _check_something_left(subjects: "list[Subject]", keras: bool) -> None:
@@ -197,9 +201,7 @@ def _check_something_left(subjects: "list[Subject]", keras: bool) -> None:
         )
 
 
-def print_result(
-    result: "BenchResult", *, as_json: bool, as_csv: bool, as_markdown: bool, wide: bool
-) -> None:
+def print_result(result: "BenchResult", *, as_csv: bool, as_markdown: bool, wide: bool) -> None:
     """Print a measurement in the form that was asked for: tables of the terminal, if none was."""
     from edgedigits.measuring.bench_result import disturbances, remarks, winners
     from edgedigits.reporting.bench_tables import (
@@ -213,9 +215,7 @@ def print_result(
     )
     from edgedigits.reporting.tables import to_csv, to_markdown
 
-    if as_json:
-        echo_json(result.to_dict())
-    elif as_csv:
+    if as_csv:
         echo(to_csv(csv_header(), csv_rows(result)), nl=False, as_is=True)
     elif as_markdown:
         both = (
@@ -228,8 +228,7 @@ def print_result(
         for table in tables(result, wide=wide):
             print_table(table, wide=wide)
         echo(f"{result.machine}")
-    if not as_json:
-        if any(row.arch == "foreign" for row in result.rows):
-            echo("(foreign): not made by edgedigits; such a file promises nothing", err=as_csv)
-        for line in (*winners(result.rows), *remarks(result.rows), *disturbances(result)):
-            echo(line, err=as_csv)
+    if any(row.arch == "foreign" for row in result.rows):
+        echo("(foreign): not made by edgedigits; such a file promises nothing", err=as_csv)
+    for line in (*winners(result.rows), *remarks(result.rows), *disturbances(result)):
+        echo(line, err=as_csv)

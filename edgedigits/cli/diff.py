@@ -13,7 +13,6 @@ from edgedigits.cli.options import (
     Amount,
     Callback,
     data_option,
-    echo_json,
     input_scale_option,
     json_option,
     quiet_option,
@@ -21,7 +20,7 @@ from edgedigits.cli.options import (
     threads_option,
 )
 from edgedigits.cli.receipts import leave_receipt, receipt_option, records_beside
-from edgedigits.cli.terminal import complain, echo, print_table
+from edgedigits.cli.terminal import complain, echo, echo_json, print_table
 from edgedigits.folding import COLUMNS, fold
 from edgedigits.printable import printable
 

@@ -10,7 +10,6 @@ from edgedigits.cli.options import (
     MOST_POINTS,
     Amount,
     data_option,
-    echo_json,
     input_scale_option,
     json_option,
     models_option,
@@ -20,7 +19,7 @@ from edgedigits.cli.options import (
     wide_option,
 )
 from edgedigits.cli.receipts import leave_receipt, network_files, receipt_option
-from edgedigits.cli.terminal import complain, echo, print_table
+from edgedigits.cli.terminal import complain, echo, echo_json, print_table
 from edgedigits.file_names import exported_names, file_name, network_name
 from edgedigits.format_table import FORMATS, PRECISIONS, Precision
 from edgedigits.margins import NEVER, STEPS

@@ -16,7 +16,6 @@ from edgedigits.cli.options import (
     MOST_POINTS,
     Amount,
     data_option,
-    echo_json,
     json_option,
     models_option,
     name_option,
@@ -29,7 +28,7 @@ from edgedigits.cli.options import (
 )
 from edgedigits.cli.process import Interrupted
 from edgedigits.cli.receipts import leave_receipt, network_files, receipt_option
-from edgedigits.cli.terminal import echo_command, print_table
+from edgedigits.cli.terminal import echo_command, echo_json, print_table
 from edgedigits.contract import LABELS
 from edgedigits.errors import AccuracyError
 
@@ -238,5 +237,5 @@ def _print(
     rows = [network.row() for network in result.found]
     print_table(Table(title, HEADER, rows, BRIEF, LEGEND), wide=wide)
     print_training(result.training)
-    echo_command("again", shlex.split(result.command)[1:])
+    echo_command("again", shlex.split(result.command))
     print_next(result.training.stale, models, name, data, ["--quantize"])

@@ -1,7 +1,6 @@
 """Options that several commands share, and how results are printed."""
 
 import errno
-import json
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from edgedigits.cli.terminal import complain, echo, echo_command, print_table
+from edgedigits.cli.terminal import complain, echo, echo_command, expect_json, print_table
 from edgedigits.contract import LABELS, parse_labels
 from edgedigits.file_names import DEFAULT_NAME, exported_names, file_name, network_name
 
@@ -113,7 +112,9 @@ def print_next(
     other_data = ["--data", str(data)] if data else []
     replacing = ["--force"] if is_there else []
     echo_command(
-        "next", ["export", "--format", "all", *words, *elsewhere, *renamed, *other_data, *replacing], err=True
+        "next",
+        ["edgedigits", "export", "--format", "all", *words, *elsewhere, *renamed, *other_data, *replacing],
+        err=True,
     )
 
 
@@ -199,12 +200,12 @@ def read_name(ctx: click.Context, param: click.Parameter, value: str) -> str:
 
 
 def models_option(
-    flag: str = "--models", help_text: str = "Folder of the model files."
+    flag: str = "--models", help_text: str = "Folder of the model files.", parameter: str = "models"
 ) -> Callable[[Callback], Callback]:
-    """Return the option that names the folder of the models."""
+    """Return the option that names the folder of the models; ``parameter`` is what the command calls it."""
     return click.option(
         flag,
-        "models",
+        parameter,
         type=click.Path(file_okay=False, path_type=Path),
         default=Path("models"),
         show_default=True,
@@ -225,7 +226,14 @@ data_option = click.option(
     help="Images with labels: a folder of the four IDX files, Parquet, .npz, CSV, a tar archive, or class folders of "
     "pictures. [default: $EDGEDIGITS_DATA, then the caches]",
 )
-json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+json_option = click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    is_eager=True,
+    callback=expect_json,
+    help="Print one JSON document and nothing else; where there is no result, it holds the error.",
+)
 wide_option = click.option(
     "--wide", is_flag=True, help="All columns of the tables, and not only the first to know."
 )
@@ -265,11 +273,6 @@ def input_scale_option(what: str) -> Callable[[Callback], Callback]:
         help=f"What {what} trained on, where a range is what pixels from 0 (background) to 255 (ink) were made into. "
         "[default: what its layers or the manifest say; else found out from training images]",
     )
-
-
-def echo_json(value: object) -> None:
-    """Print a result as JSON on standard output."""
-    echo(json.dumps(value, indent=2, allow_nan=False), as_is=True)
 
 
 def terminal_progress(quiet: bool, needs: str = "bench") -> "Progress":

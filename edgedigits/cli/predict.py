@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edgedigits.cli.options import echo_json, json_option, read_margin
+from edgedigits.cli.options import json_option, read_margin
 from edgedigits.cli.pictures import NOT_SURE, PictureFolder, find_pictures
-from edgedigits.cli.terminal import complain, echo, encoding_of
+from edgedigits.cli.terminal import complain, echo, echo_json, encoding_of
 from edgedigits.contract import CLASSES
 from edgedigits.errors import ImageError
 from edgedigits.printable import printable

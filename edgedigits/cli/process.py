@@ -17,8 +17,9 @@ from typing import TextIO
 
 import click
 
-from edgedigits.cli.terminal import complain
+from edgedigits.cli.terminal import complain, echo_json_error
 from edgedigits.errors import EdgeDigitsError
+from edgedigits.folding import columns_of, fold_lines
 from edgedigits.printable import printable
 
 TRACEBACK = "EDGEDIGITS_TRACEBACK"
@@ -34,6 +35,14 @@ class Interrupted(KeyboardInterrupt):
     """Ctrl-C, in a command that knows how to go on."""
 
 
+class _UsageError(click.UsageError):
+    """A usage error of Click's, with a message that a terminal may show and that is folded to its width."""
+
+    def __init__(self, error: click.UsageError) -> None:
+        said = f"Error: {printable(error.format_message())}"
+        super().__init__(fold_lines(said, columns_of(sys.stderr)).removeprefix("Error: "), error.ctx)
+
+
 @contextlib.contextmanager
 def errors_told() -> Iterator[None]:
     """Turn our own errors, Ctrl-C, and usage errors that quote an argument, into what a terminal may show.
@@ -46,6 +55,7 @@ def errors_told() -> Iterator[None]:
         yield
     except EdgeDigitsError as error:
         complain(error)
+        echo_json_error(error)
         raise click.exceptions.Exit(1) from error
     except KeyboardInterrupt as stop:
         complain(
@@ -55,8 +65,7 @@ def errors_told() -> Iterator[None]:
         )
         raise click.exceptions.Exit(128 + signal.SIGINT) from stop
     except click.UsageError as error:
-        error.message = printable(error.message)  # type: ignore[misc]  # made to be set once
-        raise
+        raise _UsageError(error) from error
 
 
 def run(command: click.Command) -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from edgedigits.cli.options import echo_json, json_option, read_margin, read_pattern
+from edgedigits.cli.options import json_option, read_margin, read_pattern
 from edgedigits.cli.pictures import (
     NOT_SURE,
     STANDARD_INPUT,
@@ -13,7 +13,7 @@ from edgedigits.cli.pictures import (
     find_pictures,
     save_picture,
 )
-from edgedigits.cli.terminal import complain, echo
+from edgedigits.cli.terminal import complain, echo, echo_json
 from edgedigits.errors import ImageError
 from edgedigits.file_names import PICTURE_SUFFIXES
 from edgedigits.numbers.pattern import MOST_DIGITS

@@ -1,11 +1,13 @@
 """``edgedigits report``: one HTML page about a network."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from edgedigits.cli.options import (
     data_option,
+    json_option,
     models_option,
     name_option,
     quiet_option,
@@ -13,7 +15,7 @@ from edgedigits.cli.options import (
     threads_option,
 )
 from edgedigits.cli.receipts import leave_receipt, network_files, receipt_option
-from edgedigits.cli.terminal import echo
+from edgedigits.cli.terminal import echo, echo_json
 
 
 @click.command()
@@ -33,6 +35,7 @@ from edgedigits.cli.terminal import echo
 @models_option()
 @name_option
 @receipt_option()
+@json_option
 @quiet_option
 def command(
     page_format: str,
@@ -42,6 +45,7 @@ def command(
     data: Path | None,
     models: Path,
     name: str,
+    as_json: bool,
     quiet: bool,
 ) -> None:
     """Write one page about a network.
@@ -76,11 +80,18 @@ def command(
         split = read_test_split(subjects, data, progress)
         result = bench(subjects, split, BenchOptions(threads=threads), progress)
     write_atomically(page, render(models, name, result).encode())
+
+    def found() -> dict[str, Any]:
+        return {"report": str(page), "bench": None if result is None else result.summary()}
+
     leave_receipt(
         subjects=[page],
         inputs=network_files(models, name),
         data=data,
         reads_data=measure,
-        results=lambda: {"report": str(page), "bench": None if result is None else result.summary()},
+        results=found,
     )
-    echo(page)
+    if as_json:
+        echo_json(found())
+    else:
+        echo(page)

@@ -1,5 +1,6 @@
 """The one place between what a command says and the terminal: every text is escaped, folded, and fits its encoding."""
 
+import json
 import shlex
 import sys
 from collections.abc import Sequence
@@ -12,6 +13,11 @@ from edgedigits.printable import one_line, printable, printable_lines
 
 if TYPE_CHECKING:
     from edgedigits.reporting.tables import Table
+
+NARROWEST = 20
+"""Columns of a text beside its label, in however narrow a terminal."""
+_EXPECTED = "edgedigits.json"
+"""Of a context: whether a JSON document has still to be printed."""
 
 
 def echo(text: object = "", *, err: bool = False, nl: bool = True, as_is: bool = False) -> None:
@@ -32,12 +38,27 @@ def echo(text: object = "", *, err: bool = False, nl: bool = True, as_is: bool =
 
 
 def echo_command(label: str, words: Sequence[str], *, err: bool = False) -> None:
-    """Print a command of edgedigits that a shell takes as it is printed, quoted and folded where it has to be."""
+    """Print a command that a shell takes as it is printed, quoted and folded where it has to be."""
     stream = sys.stderr if err else sys.stdout
-    command = printable(shlex.join(["edgedigits", *words]))
+    command = printable(shlex.join(words))
     columns = columns_of(stream)
     lines = [f"{label}: {command}"] if columns is None else fold(f"{label}:", columns, command=command)
     click.echo(encodable("\n".join(lines), stream), err=err)
+
+
+def echo_fact(label: str, text: str, width: int) -> None:
+    """Print a line about something; where it is folded, its other lines begin where its text does.
+
+    Args:
+        label: what it is about, of ``width`` columns at most.
+        text: what there is to say.
+        width: of the label's column.
+    """
+    columns = columns_of(sys.stdout)
+    lines = [text] if columns is None else fold(text, max(columns - width - 1, NARROWEST))
+    for line in lines:
+        echo(f"{label:{width}} {line.strip()}", as_is=True)
+        label = ""
 
 
 def print_table(table: "Table", *, wide: bool = False) -> None:
@@ -50,6 +71,25 @@ def print_table(table: "Table", *, wide: bool = False) -> None:
     from edgedigits.reporting.tables import table_text
 
     echo(table_text(table, columns_of(sys.stdout), wide=wide), as_is=True)
+
+
+def expect_json(ctx: click.Context, _param: click.Parameter, value: bool) -> bool:
+    """Remember that a command is to print a document, whatever becomes of it."""
+    ctx.meta[_EXPECTED] = value
+    return value
+
+
+def echo_json(value: object) -> None:
+    """Print the one document of a command on standard output."""
+    click.get_current_context().meta[_EXPECTED] = False
+    echo(json.dumps(value, indent=2, allow_nan=False), as_is=True)
+
+
+def echo_json_error(error: Exception) -> None:
+    """Print a document that says why there is no other, where one is expected and none was printed."""
+    ctx = click.get_current_context(silent=True)
+    if ctx is not None and ctx.meta.get(_EXPECTED, False):
+        echo_json({"error": str(error)})
 
 
 def complain(text: object) -> None:

@@ -14,7 +14,6 @@ from edgedigits.arguments import LARGEST_RATE, LARGEST_SEED, MOST_EPOCHS, MOST_I
 from edgedigits.cli.options import (
     Amount,
     data_option,
-    echo_json,
     json_option,
     models_option,
     name_option,
@@ -29,6 +28,7 @@ from edgedigits.cli.options import (
 )
 from edgedigits.cli.process import Interrupted
 from edgedigits.cli.receipts import leave_receipt, network_files, receipt_option
+from edgedigits.cli.terminal import echo_json
 from edgedigits.contract import LABELS, PIXEL_MAX
 from edgedigits.file_names import CHECKPOINT, sidecar_name
 
