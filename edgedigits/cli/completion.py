@@ -32,7 +32,7 @@ def command(shell: str, install: bool, as_json: bool) -> None:
     Examples:
       edgedigits completion bash --install
       edgedigits completion zsh > _edgedigits
-      edgedigits completion fish | source        # for this shell alone
+      edgedigits completion fish | source  # for this shell alone
     """
     script = completion_script(shell)
     if not install:

@@ -141,9 +141,9 @@ def convert_command(
 
     \b
     Examples:
-      edgedigits data convert ~/mnist --out mnist.npz              # x_train, y_train, x_test, y_test
+      edgedigits data convert ~/mnist --out mnist.npz  # x_train, y_train, ...
       edgedigits data convert ~/mnist --part test --out test.parquet
-      edgedigits data convert train.csv --out digits/              # train-images-idx3-ubyte, train-labels-idx1-ubyte
+      edgedigits data convert train.csv --out digits/  # train-images-idx3-ubyte
       edgedigits data convert scans/ --out scans.parquet --json
       edgedigits data convert emnist-digits-test-images-idx3-ubyte.gz --out emnist.npz
     """

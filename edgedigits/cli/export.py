@@ -142,14 +142,15 @@ def command(
 
     \b
     Examples:
-      edgedigits export --format tflite                      # digits.tflite
-      edgedigits export --format tflite --quantize           # digits.int8.tflite, integers only
-      edgedigits export --format onnx --quantize float16     # digits.float16.onnx
-      edgedigits export --format ort --quantize              # digits.int8.ort, for minimal builds
-      edgedigits export --format c --selftest                # digits.c, digits.h, digits_selftest.c
-      edgedigits export --format c --prepare                 # digits.c, digits.h, digits_prepare.c, digits_prepare.h
-      edgedigits export --format page                        # digits.html, digits.mjs, digits.d.mts
-      edgedigits export --format all --force
+      edgedigits export                                   # every format
+      edgedigits export --force                           # replace files
+      edgedigits export --format tflite                   # digits.tflite
+      edgedigits export --format tflite --quantize        # integers only
+      edgedigits export --format onnx --quantize float16  # half the size
+      edgedigits export --format ort --quantize           # minimal builds
+      edgedigits export --format c --selftest             # digits_selftest.c
+      edgedigits export --format c --prepare              # digits_prepare.c
+      edgedigits export --format page                     # digits.html
       edgedigits export theirs.keras --format all
       edgedigits export theirs.keras --format tflite --input-scale -1..1
     """

@@ -270,8 +270,10 @@ def input_scale_option(what: str) -> Callable[[Callback], Callback]:
         "--input-scale",
         type=click.Choice(INPUT_SCALE_NAMES),
         callback=read_input_scale,
-        help=f"What {what} trained on, where a range is what pixels from 0 (background) to 255 (ink) were made into. "
-        "[default: what its layers or the manifest say; else found out from training images]",
+        metavar="SCALE",
+        help=f"What {what} trained on, where a range is what pixels from 0 (background) to 255 (ink) were made into: "
+        f"{', '.join(INPUT_SCALE_NAMES)}. [default: what its layers or the manifest say; else found out from training "
+        "images]",
     )
 
 

@@ -67,12 +67,12 @@ def command(
 
     \b
     Examples:
-      edgedigits predict seven.png                      # seven.png: 7  99.8 %
+      edgedigits predict seven.png                    # 7  99.8 %
       edgedigits predict --top 3 --show scans/
-      edgedigits predict --min-margin 0.9 forms/        # forms/4.png: 4  81.3 %   not sure
+      edgedigits predict --min-margin 0.9 forms/      # 4  81.3 %   not sure
       edgedigits predict --model models/digits.int8.onnx --json *.jpg
       edgedigits predict --model tiny-4k seven.png
-      edgedigits predict --save-prepared seen scans/    # seen/a.png, seen/b.png
+      edgedigits predict --save-prepared seen scans/  # seen/a.png, seen/b.png
       curl -s https://example.org/digit.png | edgedigits predict -
     """
     from edgedigits.predictor import DigitPredictor

@@ -89,10 +89,10 @@ def command(
 
     \b
     Examples:
-      edgedigits read amount.png                        # amount.png: 1250.50  99.6 %
+      edgedigits read amount.png                        # 1250.50  99.6 %
       edgedigits read --no-separators --json cheques/
-      edgedigits read --pattern "dd.dd.dddd" date.jpg   # date.jpg: 31.12.2025  98.1 %
-      edgedigits read --digits 5 --boxes seen/ meters/  # seen/a.png, seen/b.png: boxes and digits drawn
+      edgedigits read --pattern "dd.dd.dddd" date.jpg   # 31.12.2025  98.1 %
+      edgedigits read --digits 5 --boxes seen/ meters/  # seen/a.png, seen/b.png
       curl -s https://example.org/meter.jpg | edgedigits read -
     """
     from edgedigits.predictor import DigitPredictor

@@ -157,9 +157,11 @@ zeros around the map, .bare a bias and no batch normalization.
 @click.option(
     "--loss",
     type=click.Choice(["sparse_categorical_crossentropy", "categorical_crossentropy"]),
+    metavar="NAME",
     default="sparse_categorical_crossentropy",
     show_default=True,
-    help="The second takes one-hot labels; both have the same value.",
+    help="sparse_categorical_crossentropy, or categorical_crossentropy, which takes one-hot labels; both have the same "
+    "value.",
 )
 @click.option(
     "--validation",
@@ -205,13 +207,13 @@ def command(
     Examples:
       edgedigits train
       edgedigits train --arch 256-128-32 --budget long --name wide
-      edgedigits train --drawn 30000 --non-digits 6000 --spoilt 0.1   # for other people's handwriting
+      edgedigits train --drawn 30000 --non-digits 6000 --spoilt 0.1  # other hands
       edgedigits train --arch cnn --budget long --name cnn
       edgedigits train --arch conv8-pool-conv24-conv40-mean --name small
       edgedigits train --arch meanpool-conv8.bare-pool-conv16.valid.bare-mean --bits 4 --name tiny
       edgedigits train --arch cnn-small --teacher models/cnn.int8.onnx --name small
       edgedigits train --recipe plain --epochs 20
-      edgedigits train --resume                     # after Ctrl-C or a power cut
+      edgedigits train --resume  # after Ctrl-C or a power cut
       edgedigits train --data fashion --labels names.txt --name fashion
     """
     changes = {field: value for field, value in choices.items() if value is not None}

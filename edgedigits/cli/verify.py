@@ -93,7 +93,7 @@ def command(
 
     \b
     Examples:
-      edgedigits verify                                      # all files in models/
+      edgedigits verify  # all files in models/
       edgedigits verify models/digits.int8.tflite --max-drop 0.05 --json
       edgedigits verify models/digits.int8.tflite --sheet changed/
       edgedigits verify models/digits.onnx --foreign theirs.onnx

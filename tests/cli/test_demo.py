@@ -56,7 +56,10 @@ def offline(folder: Path) -> Result:
 
 def test_the_whole_way_succeeds(offline: Result) -> None:
     assert offline.exit_code == 0, offline.output
-    steps = ["1. Train", "2. Export", "3. Verify", "4. Measure", "5. Predict", "Report: "]
+    steps = [
+        "in 6 steps", "1 of 6. Train", "2 of 6. Export", "3 of 6. Verify", "4 of 6. Measure", "5 of 6. Predict",
+        "6 of 6. Write", "Done in ", "Report: ",
+    ]  # fmt: skip
     positions = [offline.stdout.index(step) for step in steps]
     assert positions == sorted(positions)
 
@@ -75,7 +78,7 @@ def test_every_table_names_the_data(offline: Result) -> None:
     for index in headers:
         title = next(line for line in reversed(lines[:index]) if line)
         assert title.startswith(OFFLINE)
-    assert f"1. Train on {OFFLINE}" in lines
+    assert f"1 of 6. Train on {OFFLINE}" in lines
 
 
 def test_every_format_is_verified_and_measured(offline: Result, folder: Path) -> None:
