@@ -14,8 +14,9 @@ JOINT = " \\"
 """At the end of a line that a shell takes together with the next."""
 
 _COMMAND = r"`[^`]*`[^\s`]*|pip install (?:--\S+ )*(?:'[^']*'|\S+)|apt-get install [^;),]*[;),]*"
-_PIECE = re.compile(rf"(?P<gap>\s*)(?:(?P<command>{_COMMAND})|\S+ %\S*|\S+)")
-"""What a line is not folded within, where there is room for it: a command, a figure and its percent sign, a word."""
+_PIECE = re.compile(rf"(?P<gap>\s*)(?:(?P<command>{_COMMAND})|\S+  [\d.]+ %|\S+ %\S*|\S+)")
+"""What a line is not folded within, where there is room for it: a command, a digit and
+how sure it is, a figure and its percent sign, a word."""
 _SHELL_WORD = re.compile(r"(?:'[^']*'|\"[^\"]*\"|[^\s'\"])+")
 
 

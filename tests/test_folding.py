@@ -20,7 +20,8 @@ def test_a_sentence_is_folded_at_blanks_and_hangs():
 
 
 def test_a_figure_keeps_its_percent_sign():
-    assert fold("photo.png: 7  99.8 %", 19) == ["photo.png: 7", "  99.8 %"]
+    assert fold("a picture: 99.8 %", 15) == ["a picture:", "  99.8 %"]
+    assert fold("photo.png: 7  99.8 %   1  0.1 %", 24) == ["photo.png: 7  99.8 %", "  1  0.1 %"]
 
 
 def test_what_fits_stays_as_it_is():

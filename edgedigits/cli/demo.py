@@ -26,7 +26,7 @@ MNIST's 10,000 would judge by a single image."""
 
 
 STEPS = 6
-DURATION = "two to five minutes on two cores, less without MNIST"
+DURATION = "about two minutes on two idle cores, less without MNIST"
 
 
 @click.command()
@@ -43,8 +43,8 @@ DURATION = "two to five minutes on two cores, less without MNIST"
 def command(out: Path, is_opened: bool, data: Path | None, as_json: bool) -> None:
     """Go the whole way in one go.
 
-    Trains, exports to every format, verifies, measures, predicts pictures and writes a report: two to five
-    minutes on two cores. Where MNIST can neither be found nor downloaded, goes on with the real handwritten
+    Trains, exports to every format, verifies, measures, predicts pictures and writes a report: about two
+    minutes on two idle cores. Where MNIST can neither be found nor downloaded, goes on with the real handwritten
     digits that scikit-learn bundles, and says so at once, in every table and in the report.
 
     \b

@@ -1,5 +1,6 @@
 """``edgedigits diff``: two models on the same images."""
 
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from edgedigits.cli.options import (
 )
 from edgedigits.cli.receipts import leave_receipt, receipt_option, records_beside
 from edgedigits.cli.terminal import complain, echo, echo_json, print_table
-from edgedigits.folding import COLUMNS, fold
+from edgedigits.folding import COLUMNS, columns_of, fold
 from edgedigits.printable import printable
 
 if TYPE_CHECKING:
@@ -275,8 +276,9 @@ def _print(found: list[Found], *, as_json: bool) -> None:
 
 def _echo_lines(lines: Sequence[str]) -> None:
     """Print sentences, folded wherever they go: a log of a CI server is read by people."""
+    columns = columns_of(sys.stdout) or COLUMNS
     for line in lines:
-        echo("\n".join(fold(printable(line), COLUMNS)))
+        echo("\n".join(fold(printable(line), columns)), as_is=True)
 
 
 def _write(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
-from edgedigits.folding import columns_of, fold, fold_lines
+from edgedigits.folding import columns_of, fold, fold_lines, width_of
 from edgedigits.printable import one_line, printable, printable_lines
 
 if TYPE_CHECKING:
@@ -55,9 +55,12 @@ def echo_fact(label: str, text: str, width: int) -> None:
         width: of the label's column.
     """
     columns = columns_of(sys.stdout)
-    lines = [text] if columns is None else fold(text, max(columns - width - 1, NARROWEST))
-    for line in lines:
-        echo(f"{label:{width}} {line.strip()}", as_is=True)
+    room = None if columns is None else max(columns - width - 1, NARROWEST)
+    for line in [text] if room is None else map(str.strip, fold(text, room)):
+        if room is not None and width_of(line) > room:  # a word that the terminal breaks, and copies whole
+            echo(f"{label}\n{line}" if label else line, as_is=True)
+        else:
+            echo(f"{label:{width}} {line}", as_is=True)
         label = ""
 
 
