@@ -11,7 +11,7 @@ PIP := -m pip --disable-pip-version-check
 LOCKED := $(PIP) install --quiet --no-deps --only-binary=:all: --require-hashes -r
 
 .DEFAULT_GOAL := help
-.PHONY: help env install-locked demo test lint types imports pytest mcu mcu-tools mcu-packages wasm scripts page-packages fuzz stress format lock wheel \
+.PHONY: help env install-locked docs docs-page docs-output demo test lint types imports pytest mcu mcu-tools mcu-packages wasm scripts page-packages fuzz stress format lock wheel \
     wheel-check oldest-check newest-check frozen-check arm-check arm-packages clean distclean
 
 help: ## list the targets
@@ -132,11 +132,17 @@ stress: env ## the tests that take minutes: two hundred kills, ten million predi
 	$(BIN)/pytest -m stress
 
 # The page of the network that is used where none is named, for readers who have nothing installed: as export writes it.
-.PHONY: docs
-docs: env ## make docs/digits.html anew: the page of the default network, after any change of a page
+docs-page: env ## make docs/digits.html anew: the page of the default network, after any change of a page
 	@set -eu; folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
 	$(BIN)/edgedigits export models/hands/digits.keras --format page --out "$$folder"; \
 	install -m 644 "$$folder/digits.html" docs/digits.html
+
+# Material says in every build that MkDocs 2 is none of its own: pyproject.toml asks for less than 2.
+docs: env ## build the documentation's site into build/site, strict, to be read offline (build/site/index.html)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+docs-output: env ## write the outputs in README and docs/ anew that commands no longer have as shown (make docs-output PAGES=docs/diff.md)
+	$(BIN)/python tests/pages/blocks.py $(PAGES)
 
 format: env ## let ruff format the code and mend what it can
 	$(BIN)/ruff format .
@@ -208,10 +214,10 @@ newest-check: wheel ## the wheel with [train] and the newest releases there are:
 	"$$python" $(PIP) check; \
 	"$$python" $(PIP) list | grep -iE '^(tensorflow|keras|numpy|onnx|onnxruntime|ai-edge-litert|pillow) '; \
 	cd "$$clean"; PATH="$$clean/venv/bin:$$PATH"; \
-	edgedigits train --budget fast --out models; \
+	edgedigits train --budget fast; \
 	edgedigits export --format all; \
-	edgedigits verify models/*.onnx models/*.ort models/*.tflite; \
-	edgedigits bench models/*.onnx models/*.ort models/*.tflite
+	edgedigits verify my-models/*.onnx my-models/*.ort my-models/*.tflite; \
+	edgedigits bench my-models/*.onnx my-models/*.ort my-models/*.tflite
 
 clean: ## remove what was built, and the caches
 	rm -rf build dist .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

@@ -1,14 +1,15 @@
-"""The networks that come with edgedigits, and where they lie.
+"""The networks and the sample pictures that come with edgedigits, and where they lie.
 
-A wheel carries them inside the package; a checkout (and an editable install of one) has them in ``models/``, beside the
-package. Looked for in this order. Where the package itself is imported from an archive, they are copied out of it.
+The pictures lie inside of the package, and so do the networks in a wheel; a checkout (and an editable install of one)
+has these in ``models/``, beside the package. Looked for in this order. Where the package itself is imported from an
+archive, they are copied out of it.
 """
 
 import functools
 import sys
 from pathlib import Path
 
-from edgedigits.errors import ModelNotFoundError
+from edgedigits.errors import ImageNotFoundError, ModelNotFoundError
 from edgedigits.file_names import DEFAULT_NAME, file_name
 
 TINY = ("tiny-2k", "tiny-4k", "tiny-8k", "tiny-16k", "tiny-fast")
@@ -21,6 +22,29 @@ FROZEN_ADVICE = (
     "put it there when the program is built (PyInstaller: --collect-data edgedigits), or name a model file"
 )
 """A program that was frozen has what lies in packages besides code only where its builder is told so."""
+WITHOUT_SAMPLES = (
+    "name a picture of your own, or have them put there (PyInstaller: --collect-data edgedigits)"
+)
+
+
+def sample_pictures() -> dict[str, bytes]:
+    """Return the pictures that came along, by file name: the digit is its first character.
+
+    They were drawn for this; no dataset has them.
+
+    >>> from edgedigits import DigitPredictor
+    >>> DigitPredictor().predict(sample_pictures()["7-photo.jpg"]).digit
+    7
+
+    Raises:
+        ImageNotFoundError: they were left out when a program was built.
+    """
+    from importlib.resources import files
+
+    folder = files("edgedigits").joinpath("samples")
+    if not folder.is_dir():
+        raise ImageNotFoundError(f"{folder}: no sample pictures; {WITHOUT_SAMPLES}")
+    return {file.name: file.read_bytes() for file in sorted(folder.iterdir(), key=lambda file: file.name)}
 
 
 def default_model() -> Path:

@@ -72,7 +72,7 @@ def cli() -> None:
 
     \b
     Examples:
-      edgedigits train                     # MNIST -> models/digits.keras
+      edgedigits train                     # MNIST -> my-models/digits.keras
       edgedigits export                    # -> TFLite, ONNX, ORT, C, a page
       edgedigits verify                    # as accurate on all test images?
       edgedigits bench                     # latency, throughput, memory

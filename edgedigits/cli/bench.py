@@ -95,7 +95,7 @@ def command(
     \b
     Examples:
       edgedigits bench
-      edgedigits bench models/digits.onnx models/digits.int8.tflite --threads 2
+      edgedigits bench my-models/digits.onnx my-models/digits.int8.tflite --threads 2
       edgedigits bench --markdown --plot trade-off.png
     """
     from edgedigits.extras import extra

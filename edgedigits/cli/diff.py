@@ -119,7 +119,7 @@ def command(
 
     \b
     Examples:
-      edgedigits diff models/digits.onnx models/digits.int8.onnx --max-loss 0.2
+      edgedigits diff my-models/digits.onnx my-models/digits.int8.onnx --max-loss 0.2
       edgedigits diff old/digits.tflite new/digits.tflite --markdown diff.md --junit diff.xml --sheet diff.png
       edgedigits diff old/manifest.json new/manifest.json
       edgedigits diff --against origin/main models/digits.int8.onnx --max-loss 0.2

@@ -26,8 +26,8 @@ def command(file: Path, as_json: bool) -> None:
 
     \b
     Examples:
-      edgedigits info models/digits.int8.tflite
-      edgedigits info models/digits.onnx --json
+      edgedigits info my-models/digits.int8.tflite
+      edgedigits info my-models/digits.onnx --json
     """
     from edgedigits.artifacts.hashes import sha256_file
     from edgedigits.contract import EXPECTED_INPUT, EXPECTED_OUTPUT, LABELS

@@ -36,6 +36,9 @@ INPUT_SCALE_NAMES = (
 LARGEST_LABELS_FILE = 10_000
 """Bytes: ten names take far fewer, and a file named by mistake is not read."""
 
+MODELS = Path("my-models")
+"""Where networks are written to and looked for, unless a folder is named. Not ``models``: in a checkout these are the
+networks that come along, which nobody means to replace."""
 MOST_POINTS = 100.0
 """Of accuracy that can be lost."""
 
@@ -107,7 +110,7 @@ def print_next(
     if stale:
         complain(f"{', '.join(stale)} hold the previous network: export again")
     is_there = any((models / file).exists() for file in exported_names(name))
-    elsewhere = [] if models == Path("models") else ["--models", str(models)]
+    elsewhere = [] if models == MODELS else ["--models", str(models)]
     renamed = [] if name == DEFAULT_NAME else ["--name", name]
     other_data = ["--data", str(data)] if data else []
     replacing = ["--force"] if is_there else []
@@ -207,7 +210,7 @@ def models_option(
         flag,
         parameter,
         type=click.Path(file_okay=False, path_type=Path),
-        default=Path("models"),
+        default=MODELS,
         show_default=True,
         help=help_text,
     )

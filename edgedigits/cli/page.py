@@ -34,7 +34,7 @@ def command(is_opened: bool, data: Path | None, models: Path, name: str, as_json
     \b
     Examples:
       edgedigits page --open
-      edgedigits page --models models --name digits
+      edgedigits page --models my-models --name digits
     """
     from edgedigits.artifacts.recovery import finish_commits
     from edgedigits.file_names import file_name

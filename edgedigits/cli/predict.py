@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from edgedigits.cli.terminal import complain, echo, echo_json, encoding_of
 from edgedigits.contract import CLASSES
 from edgedigits.errors import ImageError
 from edgedigits.printable import printable
-from edgedigits.shipped import TINY
+from edgedigits.shipped import TINY, sample_pictures
 
 if TYPE_CHECKING:
     from edgedigits.picture.levels import Pixels
@@ -25,7 +26,8 @@ ASCII_SHADES = " .:-=+*#%@"
 
 
 @click.command(short_help="Read the digits in pictures.")
-@click.argument("images", metavar="IMAGE...", nargs=-1, required=True, type=click.Path(allow_dash=True))
+@click.argument("images", metavar="IMAGE...", nargs=-1, type=click.Path(allow_dash=True))
+@click.option("--sample", is_flag=True, help="Read the three pictures that came along, before any others.")
 @click.option(
     "--model",
     type=click.Path(path_type=Path),
@@ -52,6 +54,7 @@ ASCII_SHADES = " .:-=+*#%@"
 @json_option
 def command(
     images: tuple[str, ...],
+    sample: bool,
     model: Path | None,
     top: int,
     min_margin: int | float | None,
@@ -67,18 +70,18 @@ def command(
 
     \b
     Examples:
+      edgedigits predict --sample                     # pictures that came along
       edgedigits predict seven.png                    # 7  99.8 %
       edgedigits predict --top 3 --show scans/
       edgedigits predict --min-margin 0.9 forms/      # 4  81.3 %   not sure
-      edgedigits predict --model models/digits.int8.onnx --json *.jpg
+      edgedigits predict --model my-models/digits.int8.onnx --json *.jpg
       edgedigits predict --model tiny-4k seven.png
       edgedigits predict --save-prepared seen scans/  # seen/a.png, seen/b.png
       curl -s https://example.org/digit.png | edgedigits predict -
     """
     from edgedigits.predictor import DigitPredictor
 
-    if show and as_json:
-        raise click.UsageError("--show draws for people, --json writes for programs: choose one")
+    _check_usage(images, sample=sample, show=show, as_json=as_json)
     predictor = DigitPredictor(model, min_margin=min_margin)
     if predictor.metadata.head == "sigmoid" and not as_json:
         said = "ends in ten sigmoids; a percentage is that of its own digit alone, and they do not sum to 100"
@@ -86,7 +89,7 @@ def command(
     save = None if save_prepared is None else PictureFolder(save_prepared).save
     results: list[dict[str, object]] = []
     failed = False
-    for name, picture in find_pictures(images):
+    for name, picture in chain(sample_pictures().items() if sample else (), find_pictures(images)):
         try:
             pixels, prediction = read_digit(picture, predictor)
         except ImageError as error:
@@ -108,6 +111,14 @@ def command(
         echo_json(results)
     if failed:
         click.get_current_context().exit(1)
+
+
+def _check_usage(images: tuple[str, ...], *, sample: bool, show: bool, as_json: bool) -> None:
+    """Refuse options that do not go together, and a call without a picture."""
+    if not images and not sample:
+        raise click.UsageError("Missing argument 'IMAGE...': name pictures, or take --sample.")
+    if show and as_json:
+        raise click.UsageError("--show draws for people, --json writes for programs: choose one")
 
 
 def read_digit(picture: "Picture | ImageError", predictor: "DigitPredictor") -> "tuple[Pixels, Prediction]":

@@ -57,7 +57,7 @@ def command(
     Examples:
       edgedigits report
       edgedigits report --models models --no-bench --out page.html
-      edgedigits report --format markdown  # models/report.md, with links
+      edgedigits report --format markdown  # my-models/report.md, with links
     """
     from edgedigits.artifacts.recovery import finish_commits
     from edgedigits.artifacts.staging import check_output, write_atomically

@@ -140,7 +140,7 @@ def command(
     \b
     Examples:
       edgedigits score scans/ --out read/
-      edgedigits score train.parquet x_test.npy --out read/ --model models/digits.int8.onnx
+      edgedigits score train.parquet x_test.npy --out read/ --model my-models/digits.int8.onnx
       edgedigits score scans/ --out read/ --columns key,digit,sure --format csv
       edgedigits score meters/ --out read/ --read --digits 5
       edgedigits score scans/ --out read/ --probabilities --min-margin 0.9 --json

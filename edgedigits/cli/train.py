@@ -211,7 +211,7 @@ def command(
       edgedigits train --arch cnn --budget long --name cnn
       edgedigits train --arch conv8-pool-conv24-conv40-mean --name small
       edgedigits train --arch meanpool-conv8.bare-pool-conv16.valid.bare-mean --bits 4 --name tiny
-      edgedigits train --arch cnn-small --teacher models/cnn.int8.onnx --name small
+      edgedigits train --arch cnn-small --teacher my-models/cnn.int8.onnx --name small
       edgedigits train --recipe plain --epochs 20
       edgedigits train --resume  # after Ctrl-C or a power cut
       edgedigits train --data fashion --labels names.txt --name fashion

@@ -93,11 +93,11 @@ def command(
 
     \b
     Examples:
-      edgedigits verify  # all files in models/
-      edgedigits verify models/digits.int8.tflite --max-drop 0.05 --json
-      edgedigits verify models/digits.int8.tflite --sheet changed/
-      edgedigits verify models/digits.onnx --foreign theirs.onnx
-      edgedigits verify --receipt models/export.json
+      edgedigits verify                                     # all files in my-models/
+      edgedigits verify my-models/digits.int8.tflite --max-drop 0.05 --json
+      edgedigits verify my-models/digits.int8.tflite --sheet changed/
+      edgedigits verify my-models/digits.onnx --foreign theirs.onnx
+      edgedigits verify --receipt my-models/export.json
     """
     if not files and not foreign:
         if _is_given_no_folder() and (receipt := receipt_place()) is not None:

@@ -1,7 +1,6 @@
 import json
 import os
 import re
-import shlex
 import shutil
 import signal
 import subprocess
@@ -228,20 +227,3 @@ def test_ctrl_c_leaves_nothing_half_written(tmp_path: Path) -> None:
     assert process.returncode == 130, said
     assert "interrupted; nothing is left half-written" in said
     assert not list(tmp_path.iterdir())
-
-
-PAGE = (Path(__file__).parents[2] / "docs" / "diff.md").read_text(encoding="utf-8")
-BLOCKS = dict(re.findall(r"```console\n\$ edgedigits ([^\n]*)\n(.*?)\n```", PAGE, re.DOTALL))
-
-
-@pytest.mark.mnist
-@pytest.mark.usefixtures("mnist_source")
-@pytest.mark.parametrize("line", BLOCKS, ids=["files", "manifests"])
-def test_the_page_shows_what_is_printed(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(MODELS.parent)
-    result = CliRunner().invoke(cli, shlex.split(line))
-    printed = [row.rstrip() for row in result.stdout.rstrip().splitlines()]
-    # The version of the runtime is that which is installed.
-    assert [row for row in printed if "onnxruntime" not in row] == [
-        row for row in BLOCKS[line].splitlines() if "onnxruntime" not in row
-    ]

@@ -55,6 +55,21 @@ def test_every_golden_picture_is_read() -> None:
         assert answer[0] == Path(path).name[0]
 
 
+def test_the_sample_pictures_are_read_before_any_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    alone, before = predict("--sample", "--json"), predict("--sample", ZERO, "--json")
+    answers = json.loads(alone.stdout)
+    assert [(answer["picture"], answer["digit"]) for answer in answers] == [
+        ("3-chalk.png", 3),
+        ("4-paint.png", 4),
+        ("7-photo.jpg", 7),
+    ]
+    assert all(answer["sure"] for answer in answers)
+    assert [answer["picture"] for answer in json.loads(before.stdout)][3:] == [str(ZERO)]
+
+
 def test_top_lists_further_digits() -> None:
     line = predict("--top", "3", ZERO).stdout.strip()
     answers = line.removeprefix(f"{ZERO}: ").split("   ")
@@ -214,7 +229,9 @@ def test_show_and_json_exclude_each_other() -> None:
 
 
 def test_no_picture_is_wrong_usage() -> None:
-    assert predict().exit_code == 2
+    result = predict()
+    assert result.exit_code == 2
+    assert "name pictures, or take --sample" in result.stderr
 
 
 def test_a_missing_model_is_one_line() -> None:
@@ -228,7 +245,7 @@ def test_a_missing_model_is_one_line() -> None:
 def test_help_has_an_example() -> None:
     result = predict("--help")
     assert result.exit_code == 0
-    assert "\n  Examples:\n    edgedigits predict seven.png" in result.stdout
+    assert "\n  Examples:\n    edgedigits predict --sample" in result.stdout
 
 
 def test_the_process_is_light(tmp_path: Path) -> None:

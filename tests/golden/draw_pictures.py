@@ -1,4 +1,5 @@
-"""Draws the pictures in ``pictures/``: our own hand, no dataset. Same Pillow, same bytes.
+"""Draws the pictures in ``pictures/``, and those that the package has as samples: our own hand, no dataset. Same
+Pillow, same bytes.
 
 Usage: python tests/golden/draw_pictures.py
 """
@@ -10,6 +11,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFilter
 
 FOLDER = Path(__file__).parent / "pictures"
+SAMPLES = Path(__file__).parents[2] / "edgedigits" / "samples"
 OVERSAMPLING = 4
 
 Point = tuple[float, float]
@@ -149,11 +151,24 @@ def pictures() -> dict[str, tuple[Image.Image, dict[str, object]]]:
     return made
 
 
+def samples() -> dict[str, tuple[Image.Image, dict[str, object]]]:
+    """Return those of `edgedigits predict --sample` by file name, with the options of ``save``."""
+    chalk = ink_on(plain((140, 120), (52, 60, 58)), draw(3, 84, (140, 120), (48, 18), 6), (232, 230, 215))
+    paint = ink_on(plain((96, 96), (255, 255, 255)), draw(4, 70, (96, 96), (26, 12), 5), (0, 0, 0))
+    photo = ink_on(shaded((180, 240), 225, 130), draw(7, 120, (180, 240), (56, 56), 6), (40, 45, 110))
+    return {
+        "3-chalk.png": (chalk, {}),
+        "4-paint.png": (paint, {}),
+        "7-photo.jpg": (photo.filter(ImageFilter.GaussianBlur(0.7)), {"quality": 60}),
+    }
+
+
 def main() -> None:
     """Write all pictures."""
-    FOLDER.mkdir(exist_ok=True)
-    for name, (picture, options) in pictures().items():
-        picture.save(FOLDER / name, optimize=True, **options)
+    for folder, drawn in ((FOLDER, pictures()), (SAMPLES, samples())):
+        folder.mkdir(exist_ok=True)
+        for name, (picture, options) in drawn.items():
+            picture.save(folder / name, optimize=True, **options)
 
 
 if __name__ == "__main__":

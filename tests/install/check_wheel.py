@@ -51,6 +51,13 @@ def main(pictures: Path) -> None:
     expect(not wrong, f"expected the digit in each file's name, found {'; '.join(wrong)}")
     say(f"edgedigits predict, from another folder, read {len(expected)} pictures, each as its file name says")
 
+    read = predicted_digits([], "--sample")
+    expect(
+        read == {"3-chalk.png": 3, "4-paint.png": 4, "7-photo.jpg": 7},
+        f"expected edgedigits predict --sample to read a 3, a 4 and a 7, found {read}",
+    )
+    say("the sample pictures came along and were read")
+
     easy = [path for path in expected if Path(path).name == "0-paint.png"]
     expect(bool(easy), f"expected 0-paint.png in {pictures}, found none")
     for name in TINY:

@@ -19,7 +19,7 @@ from edgedigits_export.page.assemble import Proof, make_page
 ROOT = Path(__file__).parents[3]
 HOSTED = ROOT / "docs" / "digits.html"
 HANDS = ROOT / "models" / "hands"
-ANEW = "docs/digits.html is not what the sources make today: make docs"
+ANEW = "docs/digits.html is not what the sources make today: make docs-page"
 
 
 def test_it_is_made_of_the_sources_of_today() -> None:
