@@ -289,7 +289,7 @@ def _print_files(exported: list["ExportedFile"], *, wide: bool) -> None:
     """Print a few lines about a file, or a table of several."""
     from edgedigits.reporting.tables import Table
 
-    if len(exported) == 1 and not wide:
+    if len(exported) == 1:
         (file,) = exported
         change = file.verification.comparison.difference
         echo(

@@ -1,6 +1,8 @@
+import json
 import shutil
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
@@ -62,6 +64,26 @@ def test_the_whole_way_succeeds(offline: Result) -> None:
     ]  # fmt: skip
     positions = [offline.stdout.index(step) for step in steps]
     assert positions == sorted(positions)
+
+
+@pytest.mark.stress
+def test_as_json_it_is_one_document_and_the_report_is_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hide_mnist(monkeypatch, tmp_path)
+    monkeypatch.setattr(demo_module, "BENCH_SECONDS", 0.02)
+    opened: list[str] = []
+    monkeypatch.setattr(click, "launch", opened.append)
+    result = demo("--out", tmp_path / "out", "--json", "--open")
+    assert result.exit_code == 0, result.stderr
+    found = json.loads(result.stdout)
+    assert found["dataset"] == OFFLINE
+    assert found["report"] == str(tmp_path / "out" / "report.html")
+    assert opened == [Path(found["report"]).resolve().as_uri()]
+    assert [Path(file["path"]).name for file in found["exported"]] == list(EXPORTED)
+    assert found["failed"] == []
+    assert len(found["pictures"]) == 10
+    assert found["seconds"] > 0
 
 
 def test_the_first_line_names_the_data(offline: Result) -> None:

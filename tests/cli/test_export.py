@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -99,8 +100,11 @@ def test_the_options_name_the_files(
     assert visible(tmp_path) == written | headers | beside | {"manifest.json", "reference.npz"}
     for name in written:
         size = (tmp_path / name).stat().st_size
-        assert f"{tmp_path / name}  {size:,} bytes  " in result.stdout
-        assert f"  sha256 {sha256_file(tmp_path / name)}" in result.stdout
+        if len(written) == 1:
+            assert f"{tmp_path / name}  {size:,} bytes  " in result.stdout
+            assert f"  sha256 {sha256_file(tmp_path / name)}" in result.stdout
+        else:
+            assert re.search(rf"^{re.escape(name)} +{size:,} ", result.stdout, re.MULTILINE)
         assert f"exporting {name}" in result.stderr
 
 
@@ -442,3 +446,20 @@ def test_a_missing_extra_is_one_line_with_the_install(models: Path, tmp_path: Pa
         "edgedigits: exporting needs an extra that is not installed: pip install 'edgedigits[train]'\n"
     )
     assert visible(tmp_path) == set()
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("other", "no such model file; name one, or make it with `edgedigits train`; in {0} there is digits.keras"),
+     ("digits", "digits.int8.onnx: exists already; give --force to replace it")],
+    ids=["no network", "a file that is there"],
+)  # fmt: skip
+def test_what_is_there_is_looked_at_before_tensorflow_is_imported(
+    name: str, said: str, models: Path, tmp_path: Path
+) -> None:
+    for file in ("digits.keras", "digits.int8.onnx"):
+        shutil.copy(models / file, tmp_path)
+    command = [sys.executable, RUN_CLI, "tensorflow,keras", "export", "--models", tmp_path, "--name", name]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert said.format(tmp_path) in done.stderr
