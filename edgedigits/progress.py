@@ -16,6 +16,8 @@ _ON_TERMINAL, _IN_LOG = 0.2, 60.0
 """Seconds between two lines."""
 _RATE_OVER = 600.0
 """Seconds over which the rate is measured that tells what is left: a part of a slow epoch takes a minute."""
+_BESIDE = len("━━━━━━━━━━ 100% 0:00:00 left") + 2
+"""Columns that a bar has at least beside its description."""
 _NOT_WORK = 0.05
 """Seconds at the beginning whose units are not the work's."""
 
@@ -67,12 +69,14 @@ class TerminalProgress:
         from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
         from rich.table import Column
 
-        # Where a line is short, description and bar give way, and what tells how far it is stays.
+        # Where a line is short, bar and description give way, and what tells how far it is stays.
         columns = (
             TextColumn(
                 "{task.description}",
                 markup=False,
-                table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis"),
+                table_column=Column(
+                    no_wrap=True, overflow="ellipsis", max_width=max(1, self._console.width - _BESIDE)
+                ),
             ),
             BarColumn(None, table_column=Column(ratio=1)),
             TaskProgressColumn(table_column=Column(no_wrap=True, min_width=len("100%"))),

@@ -12,6 +12,8 @@ from edgedigits.reporting.markdown import cells
 Row = Sequence[str]
 GAP = "  "
 """Between two columns."""
+BREAKS = "/-_"
+"""Signs behind which a name may be broken."""
 FACT_GAP = "   "
 """Between two facts of a card."""
 
@@ -119,13 +121,13 @@ def _card(header: Row, row: Row, columns: int) -> list[str]:
 
 
 def broken(text: str, columns: int) -> list[str]:
-    """Break a text into parts that fit a line, behind a slash where there is one in the second half of a line."""
+    """Break a text into parts that fit a line, behind a slash or a dash where there is one in its second half."""
     parts = []
     while width_of(text) > columns:
         end = next(end for end in range(len(text), 0, -1) if end == 1 or width_of(text[:end]) <= columns)
-        slash = text.rfind("/", end // 2, end) + 1
-        parts.append(text[: slash or end])
-        text = text[slash or end :]
+        end = max(text.rfind(sign, end // 2, end) for sign in BREAKS) + 1 or end
+        parts.append(text[:end])
+        text = text[end:]
     return [*parts, text]
 
 
