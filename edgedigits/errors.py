@@ -1,7 +1,7 @@
 """What can go wrong, as one tree.
 
 Every error says what was expected, what came, and what to do next. Each also is the builtin error that a
-caller would expect, so ``except FileNotFoundError`` and ``except ValueError`` work as usual::
+caller would expect, so ``except FileNotFoundError`` and ``except ValueError`` work as usual:
 
     EdgeDigitsError
     ├── ModelNotFoundError  (FileNotFoundError)  no model file at that path

@@ -32,9 +32,10 @@ def sample_pictures() -> dict[str, bytes]:
 
     They were drawn for this; no dataset has them.
 
-    >>> from edgedigits import DigitPredictor
-    >>> DigitPredictor().predict(sample_pictures()["7-photo.jpg"]).digit
-    7
+    Examples:
+        >>> from edgedigits import DigitPredictor
+        >>> DigitPredictor().predict(sample_pictures()["7-photo.jpg"]).digit
+        7
 
     Raises:
         ImageNotFoundError: they were left out when a program was built.

@@ -12,9 +12,13 @@ class Box(NamedTuple):
     """A place in the picture, in its own pixels, upright; right and bottom exclusive."""
 
     left: int
+    """Its first column."""
     top: int
+    """Its first row."""
     right: int
+    """The column behind its last one."""
     bottom: int
+    """The row below its last one."""
 
 
 @dataclass(frozen=True)

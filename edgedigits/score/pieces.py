@@ -32,12 +32,13 @@ NOT_READ = {"digit": -1, "sure": False}
 class ScoreBatches:
     """Adds answers to batches of a table: a ``dict`` of numpy arrays, a pyarrow table or batch, a pandas frame.
 
-    >>> ddf.map_partitions(ScoreBatches(), meta=ScoreBatches()(ddf._meta))  # doctest: +SKIP
-    >>> ds.map_batches(ScoreBatches, fn_constructor_kwargs={"column": "image"}, concurrency=2)  # doctest: +SKIP
-
     What comes back is what was given, without the column of images, and with a column for each answer. The images are
     arrays of uint8 (n, 28, 28) or (n, 784), which are read as they are; lists of numbers; or picture files: bytes,
     paths, or ``{"bytes": ..., "path": ...}`` as Hugging Face's datasets keep them. Those are brought into MNIST form.
+
+    Examples:
+        >>> ddf.map_partitions(ScoreBatches(), meta=ScoreBatches()(ddf._meta))  # doctest: +SKIP
+        >>> ds.map_batches(ScoreBatches, fn_constructor_kwargs={"column": "image"}, concurrency=2)  # doctest: +SKIP
     """
 
     def __init__(
@@ -147,7 +148,8 @@ def make_predict_fn(
 ) -> Callable[[Any], dict[str, npt.NDArray[Any]]]:
     """Return what Spark's ``predict_batch_udf`` calls with each batch of images.
 
-    >>> udf = predict_batch_udf(make_predict_fn, return_type=answer, batch_size=4096)  # doctest: +SKIP
+    Examples:
+        >>> udf = predict_batch_udf(make_predict_fn, return_type=answer, batch_size=4096)  # doctest: +SKIP
 
     Args:
         model: as ``ScoreBatches`` takes it, and so are all others.

@@ -123,7 +123,9 @@ def run(command: Command, folder: Path, data: Path, *, shortened: bool = False) 
         MismatchError: it failed.
     """
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = {**os.environ, "COLUMNS": "80", "PATH": path, "EDGEDIGITS_DATA": str(data)}
+    # Unbuffered, both streams come in the order in which a terminal shows them.
+    own = {"COLUMNS": "80", "PATH": path, "EDGEDIGITS_DATA": str(data), "PYTHONUNBUFFERED": "1"}
+    environment = {**os.environ, **own}
     if shortened:
         bench = {"MIN_SECONDS": "0.01", "ROUNDS": "1", "COLD_STARTS": "1", "MIN_SAMPLES": "5"}
         environment |= {f"EDGEDIGITS_BENCH_{name}": value for name, value in bench.items()}

@@ -5,6 +5,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
+from itertools import dropwhile
 from pathlib import Path
 
 import blocks
@@ -97,10 +98,9 @@ def words_of(block: Block) -> Iterator[list[str]]:
     lines = re.findall(r"^\$ (.*)", block.body, re.MULTILINE) if block.language == "console" else [block.body]
     for line in lines:
         for command in re.split(r"\n|&&|\|", line.replace("\\\n", " ")):
-            words = shlex.split(command, comments=True)
-            names = [at for at, word in enumerate(words) if Path(word).name == "edgedigits"]
-            if names and words[names[0] + 1 :]:
-                yield words[names[0] + 1 :]
+            words = list(dropwhile(lambda word: "=" in word, shlex.split(command, comments=True)))
+            if len(words) > 1 and Path(words[0]).name == "edgedigits":
+                yield words[1:]
 
 
 @pytest.mark.parametrize("page", PAGES, **PAGE_ID)
