@@ -151,7 +151,7 @@ def convert_command(
 
     converted = convert(sources, out, part=part, as_is=as_is, progress=terminal_progress(quiet))
     leave_receipt(subjects=converted.files, inputs=sources, reads_data=False, results=converted.to_dict)
-    if as_json:
+    if as_json or click.get_current_context().obj["as_json"]:
         echo_json(converted.to_dict())
         return
     for note in converted.notes:

@@ -78,7 +78,8 @@ def print_table(table: "Table", *, wide: bool = False) -> None:
 
 def expect_json(ctx: click.Context, _param: click.Parameter, value: bool) -> bool:
     """Remember that a command is to print a document, whatever becomes of it."""
-    ctx.meta[_EXPECTED] = value
+    if value:
+        ctx.meta[_EXPECTED] = True
     return value
 
 

@@ -380,7 +380,7 @@ def missing(path: Path, _: Path) -> None:
         (with_lambda, "found a Lambda layer, which would run code from the file"),
         (truncated, "no whole .keras archive, truncated or of another kind"),
         (text, "no whole .keras archive, truncated or of another kind"),
-        (missing, "no such model file; train"),
+        (missing, "no such model file; name one, or make it with `edgedigits train`"),
     ],
     ids=["Lambda", "truncated", "text", "missing"],
 )
@@ -400,7 +400,6 @@ def test_what_is_no_digits_network_is_one_line_and_nothing_is_written(
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        ((), "Missing option '--format'"),
         (("--format", "h5"), "--format"),
         (("--format", "ort", "--quantize", "dynamic"), "ort files come as float32, int8, not as dynamic"),
         (("--format", "c", "--quantize", "dynamic"), "c files come as int8, not as dynamic"),

@@ -1,5 +1,6 @@
 """Every command on a terminal of 80 columns, and of 60: no line is wider, and every bar says how far it is."""
 
+import dataclasses
 import re
 import shutil
 from pathlib import Path
@@ -7,7 +8,12 @@ from pathlib import Path
 import pytest
 from on_terminal import lines_of, on_terminal, too_wide
 
+from edgedigits.artifacts.manifest import read_manifest
 from edgedigits.cli import COMMANDS
+from edgedigits.cli.export import FIRMWARE_BRIEF, FIRMWARE_LEGEND
+from edgedigits.reporting.tables import Table, table_text
+from edgedigits_export import FIRMWARE_HEADER, firmware_rows
+from edgedigits_export.boards.firmware import FirmwareFigures
 
 NAME = "a-network-with-a-rather-long-name"
 FOLDER = "some models"
@@ -75,10 +81,23 @@ def test_no_result_is_wider_than_the_terminal(columns: int, folder: Path) -> Non
     assert all(f"{title} " in printed for title in ("expected calibration error:", "p50 us:", "points:"))
 
 
-def test_training_has_one_bar_and_what_it_says_next_works_as_printed(tmp_path: Path) -> None:
+def test_training_has_one_bar_and_what_it_says_next_works_as_printed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in ("HOME", "XDG_DATA_HOME"):
+        monkeypatch.setenv(variable, str(tmp_path))
     short = ("--arch", "8", "--recipe", "plain", "--epochs", "3", "--batch-size", "500")
+    network = ("--models", FOLDER, "--name", NAME)
     printed, status = on_terminal(
-        80, *chain(("train", *short, "--name", NAME, "--out", FOLDER)), folder=tmp_path
+        80,
+        *chain(
+            ("data",),
+            ("train", *short, "--name", NAME, "--out", FOLDER),
+            ("export", "--format", "onnx", *network),
+            ("report", "--no-bench", *network),
+            ("completion", "bash", "--install"),
+        ),
+        folder=tmp_path,
     )
     assert status == 0, printed
     assert too_wide(printed, 80) == []
@@ -92,6 +111,23 @@ def test_training_has_one_bar_and_what_it_says_next_works_as_printed(tmp_path: P
     assert [*words[0].split(), words[1], *words[2].split()] == [
         "export", "--format", "all", "--models", FOLDER, "--name", NAME
     ]  # fmt: skip
+
+
+@pytest.mark.stress
+@pytest.mark.parametrize("columns", [80, 60])
+def test_nothing_that_takes_minutes_is_wider_than_the_terminal(columns: int, tmp_path: Path) -> None:
+    printed, status = on_terminal(
+        columns,
+        *chain(
+            ("fit", "--flash", "2K", "--candidates", "3", "--epochs", "1", "--name", NAME, "--out", FOLDER),
+            ("demo", "--out", f"{NAME} {NAME}"),
+            ("page", "--models", f"{NAME} {NAME}"),
+        ),
+        folder=tmp_path,
+    )
+    assert status == 0, printed
+    assert too_wide(printed, columns) == []
+    assert printed.count("━ 100% 0:00:00 left") >= 2
 
 
 @pytest.mark.parametrize(
@@ -113,3 +149,14 @@ def test_no_error_is_wider_than_the_terminal(arguments: tuple[str, ...], status:
     printed, found = on_terminal(80, *arguments, folder=folder, missing="tensorflow,keras")
     assert found == status, printed
     assert too_wide(printed, 80) == []
+
+
+@pytest.mark.parametrize("columns", [80, 60])
+def test_what_c_costs_fits_the_terminal(columns: int) -> None:
+    recorded = read_manifest(TINY)["networks"]["tiny-16k"]["files"]["tiny-16k.c"]["firmware"]
+    names = {field.name for field in dataclasses.fields(FirmwareFigures)}
+    figures = [FirmwareFigures(**{name: row[name] for name in names & row.keys()}) for row in recorded]
+    rows = firmware_rows(figures)
+    table = Table(f"{NAME}.c: what it costs", FIRMWARE_HEADER, rows, FIRMWARE_BRIEF, FIRMWARE_LEGEND)
+    assert too_wide(table_text(table, columns), columns) == []
+    assert too_wide(table_text(table, columns, wide=True), columns) == []
