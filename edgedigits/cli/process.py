@@ -31,16 +31,12 @@ _OUTPUT_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 """What writing to standard output fails with where that is a file on a full disk."""
 
 
+_BEFORE = "Error: "
+"""What Click prints before the message of a usage error."""
+
+
 class Interrupted(KeyboardInterrupt):
     """Ctrl-C, in a command that knows how to go on."""
-
-
-class _UsageError(click.UsageError):
-    """A usage error of Click's, with a message that a terminal may show and that is folded to its width."""
-
-    def __init__(self, error: click.UsageError) -> None:
-        said = f"Error: {printable(error.format_message())}"
-        super().__init__(fold_lines(said, columns_of(sys.stderr)).removeprefix("Error: "), error.ctx)
 
 
 @contextlib.contextmanager
@@ -65,7 +61,12 @@ def errors_told() -> Iterator[None]:
         )
         raise click.exceptions.Exit(128 + signal.SIGINT) from stop
     except click.UsageError as error:
-        raise _UsageError(error) from error
+        if error.ctx is not None and error.message == error.ctx.get_help():
+            raise  # No words at all: Click shows the help page.
+        error.message = printable(error.message)  # type: ignore[misc]  # made to be set once
+        said = fold_lines(f"{_BEFORE}{error.format_message()}", columns_of(sys.stderr))
+        error.format_message = lambda: said.removeprefix(_BEFORE)  # type: ignore[method-assign]
+        raise
 
 
 def run(command: click.Command) -> None:

@@ -202,3 +202,8 @@ def test_a_result_is_the_only_document_though_the_command_fails_after_it(tmp_pat
     (found,) = json.loads(result.stdout)
     assert (found["file"], found["passed"]) == (missing.name, False)
     assert result.stderr == f"edgedigits: {found['failures'][0]}\n"
+
+
+def test_without_a_command_the_help_page_is_shown_as_it_is():
+    result = CliRunner().invoke(cli, [])
+    assert result.stdout + result.stderr == CliRunner().invoke(cli, ["--help"]).stdout

@@ -142,6 +142,8 @@ def test_nothing_that_takes_minutes_is_wider_than_the_terminal(columns: int, tmp
         (("bench", "--rounds", "many", f"{NAME}.onnx"), 2),
         (("train", "--labels", LABELS, "--data", f"{NAME}/{NAME}"), 1),
         (("predict", f"{NAME}/{NAME}/{NAME}.png"), 1),
+        (("completion",), 2),
+        ((), 2),
     ],
     ids=lambda value: " ".join(value[:3]) if isinstance(value, tuple) else "",
 )
