@@ -22,20 +22,6 @@ from edgedigits.cli.receipts import leave_receipt, network_files, receipt_option
 from edgedigits.cli.terminal import complain, echo, echo_json, print_table
 from edgedigits.file_names import exported_names, file_name, network_name
 from edgedigits.format_table import FORMATS, PRECISIONS, Precision
-from edgedigits.margins import NEVER, STEPS
-
-FILES_HEADER = ("file", "bytes", "accuracy", "95 % interval", "points", "sure from", "sha256")
-FILES_BRIEF = FILES_HEADER[:-1]
-FILES_LEGEND = {
-    "points": "of accuracy, more (+) or less (-) than the network's own",
-    "sure from": "least lead over the second answer that makes one sure",
-}
-FIRMWARE_BRIEF = ("processor", "optimized", "flash", "RAM", "instructions")
-FIRMWARE_LEGEND = {
-    "flash": "code, tables and parameters",
-    "RAM": "variables and stack",
-    "optimized": "-Os for size, -O2 for speed",
-}
 
 if TYPE_CHECKING:
     from edgedigits.measuring.verify import Verification
@@ -278,16 +264,14 @@ def print_exports(
         echo_json(as_object(exported, failed))
     else:
         _print_files(exported, wide=wide)
-        for file in exported:
-            if file.firmware:
-                print_firmware(file, wide=wide)
     for verification in failed:
         complain(f"{verification.file} was not written: {'; '.join(verification.failures)}")
 
 
 def _print_files(exported: list["ExportedFile"], *, wide: bool) -> None:
-    """Print a few lines about a file, or a table of several."""
-    from edgedigits.reporting.tables import Table
+    """Print a few lines about a file, or a table of several; and what C costs on microcontrollers."""
+    from edgedigits.reporting.export_tables import files_table, firmware_table
+    from edgedigits_export import FIRMWARE_HEADER, firmware_rows
 
     if len(exported) == 1:
         (file,) = exported
@@ -298,29 +282,8 @@ def _print_files(exported: list["ExportedFile"], *, wide: bool) -> None:
             f"\n  sure    {file.metadata.sure}"
         )
     elif exported:
-        rows = [_row(file) for file in exported]
-        title = f"{len(exported)} files in {exported[0].path.parent}, each as accurate as its gate demands"
-        print_table(Table(title, FILES_HEADER, rows, FILES_BRIEF, FILES_LEGEND), wide=wide)
-
-
-def _row(file: "ExportedFile") -> tuple[str, ...]:
-    accuracy, sure = file.verification.accuracy, file.metadata.sure
-    return (
-        file.path.name,
-        f"{file.bytes:,}",
-        f"{accuracy.percent:.2f} %",
-        f"{accuracy.low:.2f} to {accuracy.high:.2f}",
-        f"{file.verification.comparison.difference:+.2f}",
-        "-" if sure is None else "never" if sure.min_margin == NEVER else f"{sure.min_margin}/{STEPS}",
-        file.sha256,
-    )
-
-
-def print_firmware(file: "ExportedFile", *, wide: bool) -> None:
-    """Print what a C file costs on microcontrollers, a row per processor and optimization."""
-    from edgedigits.reporting.tables import Table
-    from edgedigits_export import FIRMWARE_HEADER, firmware_rows
-
-    title = f"{file.path.name}: bytes of flash, bytes of RAM besides the picture, instructions (or cycles) a picture"
-    rows = firmware_rows(file.firmware)
-    print_table(Table(title, FIRMWARE_HEADER, rows, FIRMWARE_BRIEF, FIRMWARE_LEGEND), wide=wide)
+        print_table(files_table(exported), wide=wide)
+    for file in exported:
+        if file.firmware:
+            rows = firmware_rows(file.firmware)
+            print_table(firmware_table(file.path.name, FIRMWARE_HEADER, rows), wide=wide)

@@ -248,7 +248,7 @@ def test_what_belongs_to_the_c_file_comes_with_it_and_by_force_in_place_of_other
     # And the command says what it costs, or what to install.
     missing = missing_packages()
     is_measured = any(board.toolchain.is_here for board in BOARDS if board is not UNO)
-    assert ("digits.c: bytes of flash" in result.stdout) == is_measured
+    assert ("digits.c: what it costs on microcontrollers" in result.stdout) == is_measured
     assert (f"apt-get install {' '.join(missing)}" in result.stderr) == bool(missing)
 
 

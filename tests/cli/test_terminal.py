@@ -10,8 +10,8 @@ from on_terminal import lines_of, on_terminal, too_wide
 
 from edgedigits.artifacts.manifest import read_manifest
 from edgedigits.cli import COMMANDS
-from edgedigits.cli.export import FIRMWARE_BRIEF, FIRMWARE_LEGEND
-from edgedigits.reporting.tables import Table, table_text
+from edgedigits.reporting.export_tables import firmware_table
+from edgedigits.reporting.tables import table_text
 from edgedigits_export import FIRMWARE_HEADER, firmware_rows
 from edgedigits_export.boards.firmware import FirmwareFigures
 
@@ -159,6 +159,6 @@ def test_what_c_costs_fits_the_terminal(columns: int) -> None:
     names = {field.name for field in dataclasses.fields(FirmwareFigures)}
     figures = [FirmwareFigures(**{name: row[name] for name in names & row.keys()}) for row in recorded]
     rows = firmware_rows(figures)
-    table = Table(f"{NAME}.c: what it costs", FIRMWARE_HEADER, rows, FIRMWARE_BRIEF, FIRMWARE_LEGEND)
+    table = firmware_table(f"{NAME}.c", FIRMWARE_HEADER, rows)
     assert too_wide(table_text(table, columns), columns) == []
     assert too_wide(table_text(table, columns, wide=True), columns) == []
