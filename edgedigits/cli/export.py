@@ -142,9 +142,11 @@ def command(
     """
     network = _network_path(network, models, name)
     _check_files(network, exported_names(network_name(network), file_format, quantize), out, choices["force"])
+    from edgedigits.datasets.places import named_source
     from edgedigits.datasets.read import read_splits
     from edgedigits.extras import extra
 
+    named_source(data)  # What was named and is not there is told before TensorFlow is imported, too.
     with extra("train", "exporting"):
         from edgedigits_export import ExportOptions, export_model
     targets = _targets(file_format, quantize, companions={"selftest": selftest, "prepare": prepare})

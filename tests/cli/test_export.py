@@ -462,3 +462,14 @@ def test_what_is_there_is_looked_at_before_tensorflow_is_imported(
     done = subprocess.run(command, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (1, "")
     assert said.format(tmp_path) in done.stderr
+    without_data = [
+        *command[:4],
+        models / "digits.keras",
+        "--out",
+        tmp_path / "new",
+        "--data",
+        tmp_path / "nowhere",
+    ]
+    done = subprocess.run(without_data, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"{tmp_path / 'nowhere'} (--data): expected a folder" in done.stderr
