@@ -27,7 +27,7 @@ def main(picture: Path) -> None:
         folder = Path(place)
         (folder / "program.py").write_text(PROGRAM)
         expect(frozen(folder, folder / "program.py", picture), "[1, 1]")
-        expect(frozen(folder, command, "predict", picture), f"{picture}: 1 ")
+        expect(frozen(folder, command, "predict", "--sample", picture), "3-chalk.png: 3 ")
 
 
 def frozen(folder: Path, script: Path, *arguments: object) -> str:
