@@ -28,7 +28,7 @@ from edgedigits.errors import (
 )
 from edgedigits.format_table import FORMATS, format_of
 from edgedigits.margins import DEFAULT_MIN_MARGIN, lead_in_steps
-from edgedigits.numbers.reading import Box, Line, Reading, Sign
+from edgedigits.numbers.reading import Box, Line, Reading, Sign, box_around
 from edgedigits.picture.levels import Pixels
 from edgedigits.picture.prepare import as_it_is, prepare
 from edgedigits.picture.reading import Picture, picture_name, read_sized
@@ -39,6 +39,9 @@ BATCH = 4096
 """Pictures in one run, so that memory stays flat however many there are; more at once are not quicker either."""
 BATCH_OF_MAPS = 512
 """The same of networks with maps, which take 100 MB for 4,096, and longer."""
+
+MOST_PARTS_OF_ONE = 3
+"""Digits that one digit may be taken for, whose strokes lie apart or were cut."""
 
 _ARRAYS = (np.ndarray, np.memmap)
 """Other subclasses hold more than pixels: a mask, a matrix' own arithmetic."""
@@ -235,25 +238,31 @@ class DigitPredictor:
         try:
             gray, size = read_sized(picture)
             reading = read_numbers(gray, size, reader.probabilities, asked)
-            if form.digits in (None, 1) and len(reading.lines) <= 1 and len(reading.text) <= 1:
+            if form.digits in (None, 1):
                 reading = self._single(gray, reading)
             return form.of(reading)
         except ImageError as error:
             raise type(error)(f"{picture_name(picture)}: {error}") from error
 
     def _single(self, gray: Pixels, reading: Reading) -> Reading:
-        """Return a picture of one digit, or of none that was found, as ``predict`` reads it, where that is sure.
+        """Return a picture that may be of one digit as ``predict`` reads it, where that knows better.
 
         What it does with one digit, strokes that lie apart and faint ones, goes further than what lines allow.
         """
+        digits = [sign for line in reading.lines for sign in line.digits]
+        is_lone = len(digits) == len(reading.text) <= 1
+        if not is_lone and (reading.sure or len(digits) > MOST_PARTS_OF_ONE):
+            return reading
         try:
             found = (self._companion(None) if self._reads_numbers_only else self).predict(gray)
         except ImageError:
             return reading
-        if not found.sure:
+        is_likelier = (
+            is_lone and not reading.sure and all(found.confidence > sign.confidence for sign in digits)
+        )
+        if not found.sure and not (digits and is_likelier):
             return reading
-        whole = Box(0, 0, *reading.size)
-        box = reading.lines[0].box if reading.lines else whole
+        box = box_around([line.box for line in reading.lines] or [Box(0, 0, *reading.size)])
         sign = Sign(str(found.digit), box, found.confidence, found.margin_steps, found.sure)
         return Reading((Line((sign,)),), reading.size)
 

@@ -25,6 +25,7 @@ from edgedigits.predictor import DigitPredictor
 
 Number = Callable[[str], Image.Image]
 TEXT = "0728"
+GOLDEN = sorted((Path(__file__).parent / "golden" / "pictures").iterdir())
 
 
 @pytest.fixture(scope="module")
@@ -112,6 +113,15 @@ def test_boxes_lie_within_the_picture(predictor: DigitPredictor, number: Number)
         for left, top, right, bottom in (sign.box for sign in line.signs):
             assert 0 <= left < right <= cut.shape[1]
             assert 0 <= top < bottom <= cut.shape[0]
+
+
+@pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.name)
+def test_a_lone_digit_is_read_as_predict_reads_it(path: Path, predictor: DigitPredictor) -> None:
+    reading = predictor.read(path)
+    assert reading.text == path.name[0]
+    ((left, top, right, bottom),) = [sign.box for sign in reading.lines[0].signs]
+    assert 0 <= left < right <= reading.size[0]
+    assert 0 <= top < bottom <= reading.size[1]
 
 
 def test_an_empty_sheet_is_an_empty_reading(predictor: DigitPredictor) -> None:

@@ -8,8 +8,8 @@ import numpy.typing as npt
 
 from edgedigits.contract import IMAGE_SIDE, PIXEL_MAX
 from edgedigits.errors import ImageError
-from edgedigits.numbers.pieces import HEIGHT, PAPER, Strip, box_around, widened
-from edgedigits.numbers.reading import Box
+from edgedigits.numbers.pieces import HEIGHT, PAPER, Strip, widened
+from edgedigits.numbers.reading import Box, box_around
 from edgedigits.picture.form import CENTRE, DIGIT_SIDE
 from edgedigits.picture.levels import Pixels
 

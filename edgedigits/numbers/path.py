@@ -29,8 +29,13 @@ WIDE, WIDE_COST = 0.8, 3.0
 """The same of a width above."""
 ASTRAY, ASTRAY_COST = 0.15, 4.0
 """The same of the distance of its foot from those of the others."""
+
+JOINED_COST = 0.5
+"""Of a digit whose first or last piece is small and not at its head: that is a point beside it, or a dash."""
 SMALL_COST = 0.0
 """Of a small piece that is left out: points and dashes are expected."""
+HIGH, HIGH_COST = 0.3, 0.5
+"""Depth below the digits' heads, in their height, above which none is, and the cost of a small piece there."""
 LARGE_COST = 2.0
 """Of a piece that is left out, for each stroke of a digit's height, four pixels wide."""
 SLASH_TILT = 0.05
@@ -76,6 +81,8 @@ class Way(NamedTuple):
     step: Step | None
     """The last; None where it has none."""
     before: "Way | None"
+    open_cost: float = 0.0
+    """Of the slashes behind its last digit, if none follows."""
 
     def steps(self) -> list[Step]:
         """Return all steps from the first to the last."""
@@ -85,6 +92,23 @@ class Way(NamedTuple):
             found.append(way.step)
             way = way.before
         return found[::-1]
+
+
+class Cost(NamedTuple):
+    """What a step costs."""
+
+    always: float
+    at_end: float = 0.0
+    """Where no digit is before it, or none behind it, besides: a slash separates."""
+
+
+class State(NamedTuple):
+    """What ways have in common that are compared."""
+
+    digits: int
+    """How many, where there have to be so many; else 0."""
+    is_open: bool
+    """Whether a slash is behind the last digit, which is none if no digit follows."""
 
 
 def best_ways(
@@ -109,30 +133,41 @@ def best_ways(
         None at all where no way has so many digits.
     """
     edges = _edges(strip, candidates, probabilities, measures)
-    start = Way(0.0, "", None, None)
-    places: list[dict[int, list[Way]]] = [{0: [start]}]
+    places = [{State(0, is_open=False): [Way(0.0, "", None, None)]}]
     for place, piece in enumerate(strip.pieces):
-        found: dict[int, list[Way]] = {}
-        _extend(
-            found, places[place], Step(place, place, None, None), _left_out(piece, measures, slash), digits
-        )
+        found: dict[State, list[Way]] = {}
+        none = Step(place, place, None, None)
+        _extend(found, places[place], none, _left_out(piece, measures, slash), digits)
         for step, cost in edges[place]:
             _extend(found, places[step.first], step, cost, digits)
-        places.append({count: _best(ways) for count, ways in found.items()})
-    return places[-1].get(digits or 0, [])
+        places.append({state: _best(ways) for state, ways in found.items()})
+    ends = [ways for state, ways in places[-1].items() if state.digits == (digits or 0)]
+    return _best(
+        [way._replace(cost=way.cost + way.open_cost, open_cost=0.0) for ways in ends for way in ways]
+    )
 
 
 def _extend(
-    found: dict[int, list[Way]], before: dict[int, list[Way]], step: Step, cost: float, digits: int | None
+    found: dict[State, list[Way]],
+    before: dict[State, list[Way]],
+    step: Step,
+    cost: Cost,
+    digits: int | None,
 ) -> None:
-    """Add the ways that go on with a step, by their number of digits where that counts."""
-    for count, ways in before.items():
+    """Add the ways that go on with a step, by their state."""
+    for (count, is_open), ways in before.items():
         further = count + (digits is not None and step.digit is not None)
-        if digits is None or further <= digits:
-            text = "" if step.digit is None else str(step.digit)
-            found.setdefault(further, []).extend(
-                Way(way.cost + cost, way.text + text, step, way) for way in ways
-            )
+        if digits is not None and further > digits:
+            continue
+        if step.digit is not None:
+            more = [Way(way.cost + cost.always, way.text + str(step.digit), step, way) for way in ways]
+            found.setdefault(State(further, is_open=False), []).extend(more)
+            continue
+        for way in ways:
+            always = cost.always + (0.0 if way.text else cost.at_end)
+            pending = way.open_cost + (cost.at_end if way.text else 0.0)
+            state = State(further, is_open=is_open or pending > 0)
+            found.setdefault(state, []).append(Way(way.cost + always, way.text, step, way, pending))
 
 
 def _best(ways: list[Way]) -> list[Way]:
@@ -152,11 +187,24 @@ def is_slash(piece: Piece, measures: Measures, least: float) -> bool:
     return piece.tilt is not None and piece.tilt >= SLASH_TILT and height >= least
 
 
-def _left_out(piece: Piece, measures: Measures, slash: float) -> float:
+def _left_out(piece: Piece, measures: Measures, slash: float) -> Cost:
     """Return what it costs that a piece is no part of a digit."""
+    stroke = LARGE_COST * piece.area / (4 * HEIGHT)
     if is_slash(piece, measures, slash):
-        return 0.0
-    return SMALL_COST if piece.is_small else LARGE_COST * piece.area / (4 * HEIGHT)
+        return Cost(0.0, stroke)
+    if piece.is_small:
+        head = measures.foot - measures.height
+        return Cost(HIGH_COST if piece.middle_row < head + HIGH * measures.height else SMALL_COST)
+    return Cost(stroke)
+
+
+def _ends_in_small(strip: Strip, candidate: Candidate, measures: Measures) -> bool:
+    """Tell whether the first or last piece of a candidate is small, and not at its head, as strokes of a 5 are."""
+    if candidate.first == candidate.last:
+        return False
+    head = measures.foot - (1 - HIGH) * measures.height
+    ends = strip.pieces[candidate.first], strip.pieces[candidate.last]
+    return any(piece.is_small and piece.middle_row >= head for piece in ends)
 
 
 def _edges(
@@ -164,7 +212,7 @@ def _edges(
     candidates: list[Candidate],
     probabilities: npt.NDArray[np.float32],
     measures: Measures,
-) -> list[list[tuple[Step, float]]]:
+) -> list[list[tuple[Step, Cost]]]:
     """Return by the last piece what may be a digit, and what it costs."""
     boxes = np.array([candidate.box for candidate in candidates], np.float64) / HEIGHT
     left, top, right, bottom = boxes.T
@@ -175,14 +223,15 @@ def _edges(
     shape = DIGIT_COST + LOW_COST * np.maximum(0, LOW - height / usual)
     shape += WIDE_COST * np.maximum(0, width / usual - WIDE)
     shape += ASTRAY_COST * np.maximum(0, np.abs(bottom - foot) / usual - ASTRAY)
+    shape += JOINED_COST * np.array([_ends_in_small(strip, one, measures) for one in candidates])
     scale = -PROBABILITY_COST * (BARE_WIDTH + width)
-    edges: list[list[tuple[Step, float]]] = [[] for _ in strip.pieces]
+    edges: list[list[tuple[Step, Cost]]] = [[] for _ in strip.pieces]
     for rank, probability in enumerate((first, second)):
         cost = shape + scale * np.log(np.maximum(probability, LEAST_PROBABILITY))
         for index, candidate in enumerate(candidates):
             if rank == 0 or probability[index] >= SECOND:
                 step = Step(candidate.first, candidate.last, index, int(ranked[index, rank]))
-                edges[candidate.last].append((step, float(cost[index])))
+                edges[candidate.last].append((step, Cost(float(cost[index]))))
     return edges
 
 

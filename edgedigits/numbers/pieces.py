@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from edgedigits.numbers.reading import Box
+from edgedigits.numbers.reading import Box, box_around
 from edgedigits.picture.components import Components, Integers, Mask, connected_components
 from edgedigits.picture.form import DIGIT_SIDE, STROKE_WIDTH, dilated
 from edgedigits.picture.levels import Pixels, stroke_width
@@ -40,16 +40,19 @@ DASH_HEIGHT = 0.35
 """Height below which a part that is wider than it is high is a dash, or the stroke of a 5."""
 STRAIGHT = 0.06
 """How far a straight stroke's pixels are from its middle, in the root of the mean square, at most."""
-CUT_WIDTH = 0.55
+CUT_WIDTH = 0.4
 """Width from which on a part is cut."""
 CUT_INK = 0.35
 """Ink of a column at which a part is cut, at most."""
-LEAST_PIECE = 0.22
+LEAST_PIECE = 0.14
 """Width of what is cut off, at least."""
 CUT_DISTANCE = 0.18
 """Distance of cuts, at least."""
 MOST_CUTS = 24
 """In a part."""
+TALL, REACH, BESIDE_STROKE, NEAR = 0.4, 0.2, 1.25, 0.1
+"""Ink of a column that has a 1 at an end of a part, how far from its border at most, widths of strokes from there to a
+cut beside it, and that cut's distance from others, at least."""
 WIDE, FILL = 0.9, 0.13
 """Width from which on a part is cut everywhere, and distance of those cuts from others, at least: where strokes lie
 side by side there is more ink, not less."""
@@ -57,6 +60,7 @@ side by side there is more ink, not less."""
 PAPER, SPECKS = -1, -2
 """In the place of the index of a piece."""
 Ids = npt.NDArray[np.int16]
+Floats = npt.NDArray[np.float64]
 
 
 class Piece(NamedTuple):
@@ -80,6 +84,11 @@ class Piece(NamedTuple):
         """Of its width."""
         return (self.box.left + self.box.right) / 2
 
+    @property
+    def middle_row(self) -> float:
+        """Of its height."""
+        return (self.box.top + self.box.bottom) / 2
+
 
 class Strip(NamedTuple):
     """A line, upright, with digits of ``HEIGHT``."""
@@ -98,6 +107,8 @@ class Strip(NamedTuple):
     """Pixels of the strip to one of the picture."""
     origin: tuple[float, float]
     """Column and row of the picture that the strip's middle is at."""
+    stroke: float
+    """Width of its strokes, in pixels."""
 
     def box_in_picture(self, first: int, last: int) -> Box:
         """Return where the pieces from ``first`` to ``last`` (inclusive) are, in pixels of the picture that was cut."""
@@ -116,12 +127,6 @@ class Strip(NamedTuple):
         )
 
 
-def box_around(boxes: list[Box]) -> Box:
-    """Return the smallest box around others, at least one."""
-    lefts, tops, rights, bottoms = zip(*boxes, strict=True)
-    return Box(min(lefts), min(tops), max(rights), max(bottoms))
-
-
 def strip_of(levels: Pixels, height: float, origin: tuple[float, float]) -> Strip:
     """Bring a line to its usual height, upright, and part it.
 
@@ -136,8 +141,9 @@ def strip_of(levels: Pixels, height: float, origin: tuple[float, float]) -> Stri
     even = np.pad(np.asarray(Image.fromarray(levels).resize(size, method)), MARGIN)
     slant = UPRIGHTED * slant_of(even)
     upright = sheared(even, slant)
-    ids, pieces = _pieces(upright, connected_components(upright > INK_LEVEL), slant)
-    return Strip(upright, ids, pieces, widening_of(upright), slant, ratio, origin)
+    stroke = stroke_width(upright)
+    ids, pieces = _pieces(upright, connected_components(upright > INK_LEVEL), slant, BESIDE_STROKE * stroke)
+    return Strip(upright, ids, pieces, widening_of(stroke), slant, ratio, origin, stroke)
 
 
 def slant_of(levels: Pixels) -> float:
@@ -169,10 +175,10 @@ def room_for(slant: float, height: int) -> int:
     return int(abs(slant) * height / 2) + 1 if abs(slant) >= LEAST_SLANT else 0
 
 
-def widening_of(ink: Pixels) -> int:
+def widening_of(stroke: float) -> int:
     """Return how many steps bring thin strokes to the width that MNIST's have; see ``form.thickened``."""
     wanted = STROKE_WIDTH * HEIGHT / DIGIT_SIDE
-    return max(0, min(round((wanted - stroke_width(ink)) / 2), MOST_WIDENED))
+    return max(0, min(round((wanted - stroke) / 2), MOST_WIDENED))
 
 
 def widened(ink: Pixels, steps: int) -> Pixels:
@@ -182,8 +188,8 @@ def widened(ink: Pixels, steps: int) -> Pixels:
     return ink
 
 
-def _pieces(ink: Pixels, parts: Components, slant: float) -> tuple[Ids, tuple[Piece, ...]]:
-    """Part what is connected further, where digits may touch."""
+def _pieces(ink: Pixels, parts: Components, slant: float, one_width: float) -> tuple[Ids, tuple[Piece, ...]]:
+    """Part what is connected further, where digits may touch; ``one_width`` is that of a 1."""
     is_speck = parts.area < (SPECK * HEIGHT) ** 2
     ids: Ids = np.where(parts.mask(is_speck), np.int16(SPECKS), np.int16(PAPER))
     found: list[tuple[Piece, Mask]] = []
@@ -191,7 +197,8 @@ def _pieces(ink: Pixels, parts: Components, slant: float) -> tuple[Ids, tuple[Pi
         top, bottom, left, right = (int(side) for side in parts.box[number])
         mask = _mask_of(parts, int(number))
         is_small = _is_small(bottom - top, right - left)
-        cuts = [] if is_small else cuts_of(ink[top:bottom, left:right] * mask)
+        tilt = None if is_small else _tilt(*np.nonzero(mask))
+        cuts = [] if is_small or tilt is not None else cuts_of(ink[top:bottom, left:right] * mask, one_width)
         for begin, end in zip([0, *cuts], [*cuts, right - left], strict=True):
             inside = np.zeros_like(mask)
             inside[:, begin:end] = mask[:, begin:end]
@@ -205,10 +212,9 @@ def _pieces(ink: Pixels, parts: Components, slant: float) -> tuple[Ids, tuple[Pi
                 top + int(rows.max()) + 1,
             )
             inner = inside[box.top - top : box.bottom - top, box.left - left : box.right - left]
-            tilt = None if is_small or cuts else _tilt(rows, columns)
-            if tilt is not None:
-                tilt += slant
-            piece = Piece(box, len(rows), int(number), is_small, not cuts, _elongation(rows, columns), tilt)
+            as_written = None if tilt is None else tilt + slant
+            elongation = _elongation(rows, columns)
+            piece = Piece(box, len(rows), int(number), is_small, not cuts, elongation, as_written)
             found.append((piece, inner))
     found.sort(key=lambda one: one[0].middle)
     for index, (piece, mask) in enumerate(found):
@@ -252,11 +258,12 @@ def _is_small(height: int, width: int) -> bool:
     return is_dot or is_dash
 
 
-def cuts_of(ink: Pixels) -> list[int]:
+def cuts_of(ink: Pixels, one_width: float) -> list[int]:
     """Return the columns at which a part may be cut: where there is least ink, from left to right.
 
     Args:
         ink: (h, w) uint8, the part alone.
+        one_width: width of a 1.
     """
     width = ink.shape[1]
     if width < CUT_WIDTH * HEIGHT:
@@ -278,7 +285,25 @@ def cuts_of(ink: Pixels) -> list[int]:
         ):
             if all(abs(column - cut) >= FILL * HEIGHT for cut in cuts):
                 cuts.append(column)
-    return sorted(cuts[:MOST_CUTS])
+    cuts = cuts[:MOST_CUTS]
+    for column in _beside_ones(smooth, one_width):
+        if all(abs(column - cut) >= NEAR * HEIGHT for cut in cuts):
+            cuts.append(column)
+    return sorted(cuts)
+
+
+def _beside_ones(columns: Floats, one_width: float) -> list[int]:
+    """Return where to cut if a part begins or ends in a 1 with no less ink between it and its neighbour."""
+    width = len(columns)
+    found = []
+    reach = round(REACH * HEIGHT)
+    for is_right in (False, True):
+        inward = columns[::-1] if is_right else columns
+        tall = np.flatnonzero(inward[:reach] >= TALL * HEIGHT)
+        if len(tall):
+            column = round(tall[0] + one_width)
+            found.append(width - column if is_right else column)
+    return found
 
 
 GAUSSIAN = np.exp(-0.5 * np.square(np.arange(-3, 4) / 1.5))

@@ -11,7 +11,6 @@ separator_of    in ``separators.py``: what stands between two of them
 import math
 import re
 from collections.abc import Callable
-from itertools import groupby
 from typing import NamedTuple
 
 import numpy as np
@@ -41,9 +40,10 @@ SLASH, UNEVEN = 1.14, 4.0
 """Height of a slash, in that of its line's digits, at least, where these are all alike, and how much more it has where
 they are not, in their unevenness: there, a 1 may be as high."""
 SLASH_IN_DATE, DATE_SLASHES = 1.05, 2
-"""Height of the slashes of a date, of which there are so many."""
+"""Height of the slashes of a date, which are the highest strokes of their line, and how many there are."""
 DAYS, MONTHS = 31, 12
-_DATE = re.compile(r"(\d\d?)/(\d\d?)/(?:\d\d|\d{4})|\d{4}/(\d\d?)/(\d\d?)")
+_DATE = re.compile(r"(\d\d?)([-./])(\d\d?)\2(?:\d\d|\d{4})|\d{4}([-./])(\d\d?)\4(\d\d?)")
+_TELEPHONE = re.compile(r"0\d{1,5}/[\d -]{3,}")
 
 
 RIGHT = (-0.2, 1.86, -0.51, -0.38)
@@ -103,19 +103,28 @@ def _read(line: LineInk, probabilities: Probabilities, asked: Asked) -> Line | N
         return None
     answers = probabilities(images_of(strip, candidates))
     parted = Parted(strip, candidates, answers, measures_of(strip, candidates, answers))
-    slashes = sum(is_slash(piece, parted.measures, SLASH_IN_DATE) for piece in strip.pieces)
-    found = _best(parted, SLASH_IN_DATE, asked) if slashes == DATE_SLASHES else None
-    if found is None or not is_date(found.text):
-        return _best(parted, max(SLASH, 1 + UNEVEN * parted.measures.unevenness), asked)
-    return found
+    measures = parted.measures
+    strokes = [piece for piece in strip.pieces if is_slash(piece, measures, SLASH_IN_DATE)]
+    heights = sorted((piece.box.bottom - piece.box.top) / measures.height for piece in strokes)
+    # Where a stroke may be a slash or a 1, forms that are known tell: 23-01-1950, 31/12/25, 0171/556370.
+    for slash, form in (
+        (math.inf, is_date),
+        (heights[-DATE_SLASHES] if len(heights) >= DATE_SLASHES else None, is_date),
+        (max(SLASH, heights[-1]) if heights else None, _TELEPHONE.fullmatch),
+    ):
+        found = None if slash is None or not heights else _best(parted, slash, asked)
+        if found is not None and form(found.text):
+            return found
+    return _best(parted, max(SLASH, 1 + UNEVEN * measures.unevenness), asked)
 
 
 def is_date(text: str) -> bool:
-    """Tell whether a text is a date with slashes: 31/12/25, 12/31/2025, 2025/12/31."""
+    """Tell whether a text is a date with separators of one kind: 31.12.25, 12/31/2025, 2025-12-31."""
     match = _DATE.fullmatch(text)
     if match is None:
         return False
-    low, high = sorted(int(number) for number in match.groups() if number is not None)
+    numbers = [int(group) for group in match.groups() if group is not None and group.isdigit()]
+    low, high = sorted(numbers)
     return 1 <= low <= MONTHS and 1 <= high <= DAYS
 
 
@@ -126,23 +135,38 @@ def _best(parted: Parted, slash: float, asked: Asked) -> Line | None:
         return None
     lead = _lead(parted, ways)
     signs: list[Sign] = []
-    between: list[Sign] = []
-    for is_digit, steps in groupby(ways[0].steps(), lambda step: step.digit is not None):
-        if is_digit:
-            signs += [*between, *(_digit(parted, step, lead, asked.min_margin) for step in steps)]
-            between = []
-        elif signs:
-            pieces = [parted.strip.pieces[step.first] for step in steps]
-            between = _separator(parted, pieces, slash, asked.min_margin)
+    last: Step | None = None
+    between: list[Piece] = []
+    for step in ways[0].steps():
+        if step.digit is None:
+            between.append(parted.strip.pieces[step.first])
+            continue
+        if last is not None and between:
+            measures = _between(parted, last, step)
+            signs += _separator(parted, between, measures, slash, asked.min_margin)
+        signs.append(_digit(parted, step, lead, asked.min_margin))
+        last, between = step, []
     found = Line(tuple(signs))
     count = len(found.digits)
     is_certain = sum(sign.confidence for sign in found.digits) >= LEAST_CERTAIN * count
     return found if is_certain and ways[0].cost <= LARGEST_COST * count else None
 
 
-def _separator(parted: Parted, pieces: list[Piece], slash: float, min_margin: int) -> list[Sign]:
+def _between(parted: Parted, before: Step, behind: Step) -> Measures:
+    """Return what a line measures between two digits, which may stand lower than others, or be higher."""
+    boxes = [parted.candidates[step.candidate].box for step in (before, behind) if step.candidate is not None]
+    foot = sum(box.bottom for box in boxes) / len(boxes)
+    height = sum(box.bottom - box.top for box in boxes) / len(boxes)
+    measures = parted.measures
+    return measures._replace(foot=foot, height=max(height, measures.height))
+
+
+def _separator(
+    parted: Parted, pieces: list[Piece], measures: Measures, slash: float, min_margin: int
+) -> list[Sign]:
     """Return what separates two digits, if anything does."""
-    found = separator_of(pieces, parted.measures, slash)
+    slashes = [piece for piece in pieces if is_slash(piece, parted.measures, slash)]
+    found = ("/", slashes[:1]) if slashes else separator_of(pieces, measures, parted.strip.stroke)
     if found is None:
         return []
     text, parts = found

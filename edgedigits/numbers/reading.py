@@ -21,6 +21,12 @@ class Box(NamedTuple):
     """The row below its last one."""
 
 
+def box_around(boxes: list[Box]) -> Box:
+    """Return the smallest box around others, at least one."""
+    lefts, tops, rights, bottoms = zip(*boxes, strict=True)
+    return Box(min(lefts), min(tops), max(rights), max(bottoms))
+
+
 @dataclass(frozen=True)
 class Sign:
     """A digit or a separator."""

@@ -3,8 +3,8 @@
 These are digits with what is left of their neighbours, parts of digits, and more than one. What a network that reads
 numbers has to tell apart arises where a line is parted. So lines are written with images of digits, MNIST's and drawn
 ones, of one size and slant, apart or touching, and go through ``numbers.pieces`` and ``numbers.candidates`` themselves.
-A candidate that holds nearly all of a digit and little else is that digit; one that plainly does not is none, and
-taught as every digit alike.
+A candidate that holds nearly all of a digit and little else is that digit, and so is the best that the cuts gave of it;
+one that plainly does not, or holds half of another digit too, is none, and taught as every digit alike.
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ import numpy.typing as npt
 from PIL import Image, ImageFilter
 
 from edgedigits.contract import IMAGE_SIDE, PIXEL_MAX
-from edgedigits.numbers.candidates import candidates_of, images_of
+from edgedigits.numbers.candidates import Candidate, candidates_of, images_of
 from edgedigits.numbers.pieces import INK_LEVEL, MARGIN, Strip, room_for, sheared, strip_of
 from edgedigits.picture.form import DIGIT_SIDE
 from edgedigits.picture.levels import Pixels
@@ -29,8 +29,12 @@ SIZES = 20.0, 40.0
 WHOLE, PURE = 0.88, 0.85
 """Share of a digit that a candidate holds at least, and share of the candidate that the digit makes up, where the
 candidate is that digit."""
-BROKEN, MIXED = 0.72, 0.68
-"""The same, below one of which it is none. What lies between is not taught."""
+BROKEN, MIXED = 0.66, 0.66
+"""The same, below one of which it is none. What lies between is that digit where it is the best that the cuts gave of
+it (or as good but for ``AS_GOOD`` of these shares), and is not taught where it is not."""
+AS_GOOD = 0.02
+OTHER = 0.5
+"""Share of another digit that a candidate holds, from which on it is none."""
 MOST_NON_DIGITS = 1.5
 """Candidates that are no digit, for each that is one, at most."""
 DRAWN, DRAWN_AGAIN, FEWEST_DRAWN = 0.4, 10, 100
@@ -101,32 +105,69 @@ def _candidates(line: Written, generator: np.random.Generator) -> Iterator[tuple
     owners = _owners_in(strip, line)
     is_ink = (strip.ink > INK_LEVEL) & (owners > 0)
     totals = np.bincount(owners[is_ink], minlength=FOREIGN + 1)
+    found = [held_by(strip, candidate, owners * is_ink, totals) for candidate in candidates]
+    best: dict[int, float] = {}
+    for held in found:
+        best[held.owner] = max(best.get(held.owner, 0.0), held.least)
     digits, others = [], []
-    for candidate in candidates:
-        box = candidate.box
-        rows, columns = slice(box.top, box.bottom), slice(box.left, box.right)
-        ids = strip.ids[rows, columns]
-        inside = (ids >= candidate.first) & (ids <= candidate.last)
-        counts = np.bincount(owners[rows, columns][inside & is_ink[rows, columns]], minlength=FOREIGN + 1)
-        owner = int(counts[1:JOINT].argmax()) + 1
-        share, purity, foreign = (
-            part / max(1, whole)
-            for part, whole in (
-                (counts[owner], totals[owner]),
-                (counts[owner], counts.sum()),
-                (counts[FOREIGN], counts.sum()),
-            )
-        )
-        if share >= WHOLE and purity >= PURE and foreign <= MOST_FOREIGN:
-            digits.append((candidate, line.digits[owner - 1]))
-        elif share < BROKEN or purity < MIXED or foreign > MOST_FOREIGN:
+    for candidate, held in zip(candidates, found, strict=True):
+        is_plain = held.share >= WHOLE and held.purity >= PURE
+        is_best = held.share >= BROKEN and held.purity >= MIXED and held.least >= best[held.owner] - AS_GOOD
+        is_more = held.foreign > MOST_FOREIGN or held.other >= OTHER
+        if is_more or held.share < BROKEN or held.purity < MIXED:
             others.append((candidate, NO_DIGIT))
+        elif is_plain or is_best:
+            digits.append((candidate, line.digits[held.owner - 1]))
     most = round(MOST_NON_DIGITS * max(1, len(digits)))
     chosen = generator.permutation(len(others))[:most]
     kept = [*digits, *(others[index] for index in chosen)]
     if kept:
         images = images_of(strip, [candidate for candidate, _ in kept])
         yield from zip(images, [label for _, label in kept], strict=True)
+
+
+class Held(NamedTuple):
+    """What a candidate holds."""
+
+    owner: int
+    """The digit that most of its ink is of, counted from 1."""
+    share: float
+    """Of that digit's ink."""
+    purity: float
+    """Share of the candidate's ink that is that digit's."""
+    foreign: float
+    """Share of the candidate's ink that no digit has."""
+    other: float
+    """Of any other digit's ink, the largest share."""
+
+    @property
+    def least(self) -> float:
+        """The smaller of both shares: how good a candidate for its digit this is."""
+        return min(self.share, self.purity)
+
+
+def held_by(strip: Strip, candidate: Candidate, owners: Pixels, totals: npt.NDArray[np.intp]) -> Held:
+    """Return what a candidate holds of digits.
+
+    Args:
+        strip: the line.
+        candidate: of it.
+        owners: (h, w) uint8, of the pixels of its ink; 0 for paper.
+        totals: (256,): pixels of each owner in the strip.
+    """
+    box = candidate.box
+    rows, columns = slice(box.top, box.bottom), slice(box.left, box.right)
+    ids = strip.ids[rows, columns]
+    inside = (ids >= candidate.first) & (ids <= candidate.last)
+    counts = np.bincount(owners[rows, columns][inside], minlength=FOREIGN + 1)
+    counts[0] = 0
+    owner = int(counts[1:JOINT].argmax()) + 1
+    shares = counts / np.maximum(1, totals)
+    whole = max(1, int(counts.sum()))
+    others = np.delete(shares[1:JOINT], owner - 1)
+    return Held(
+        owner, float(shares[owner]), counts[owner] / whole, counts[FOREIGN] / whole, float(others.max())
+    )
 
 
 def _owners_in(strip: Strip, line: Written) -> Pixels:

@@ -1,10 +1,13 @@
 import numpy as np
 import pytest
 
+from edgedigits.numbers.candidates import Candidate
+from edgedigits.numbers.pieces import PAPER, Strip
+from edgedigits.numbers.reading import Box
 from edgedigits.picture.levels import Pixels
 from edgedigits.training import lines
 from edgedigits.training.drawn import draw_digits
-from edgedigits.training.lines import draw_candidates, write
+from edgedigits.training.lines import draw_candidates, held_by, write
 from edgedigits.training.non_digits import NO_DIGIT
 
 IMAGES, LABELS = draw_digits(200, np.random.default_rng(0))
@@ -40,6 +43,23 @@ def test_candidates_that_are_digits_are_those_that_were_written(hands: object) -
     is_digit = labels != NO_DIGIT
     found = hands.probabilities(images[is_digit]).argmax(axis=1)  # type: ignore[attr-defined]
     assert (found == labels[is_digit]).mean() > 0.85
+
+
+def test_what_a_candidate_holds_of_digits() -> None:
+    owners = np.zeros((60, 100), np.uint8)
+    owners[6:54, 10:14] = 1
+    owners[6:54, 20:30] = 2
+    owners[6:54, 60:70] = lines.FOREIGN
+    ids = np.where(owners > 0, 0, PAPER).astype(np.int16)
+    ids[:, 25:] = np.where(owners[:, 25:] > 0, 1, PAPER)
+    strip = Strip(np.where(owners > 0, 255, 0).astype(np.uint8), ids, (), 0, 0.0, 1.0, (0.0, 0.0), 5.0)
+    totals = np.bincount(owners.ravel(), minlength=256)
+    held = held_by(strip, Candidate(0, 0, Box(10, 6, 25, 54)), owners, totals)
+    assert (held.owner, held.share, held.foreign, held.other) == (2, 0.5, 0, 1)
+    assert held.purity == pytest.approx(5 / 9)
+    held = held_by(strip, Candidate(0, 1, Box(10, 6, 70, 54)), owners, totals)
+    assert (held.owner, held.share, held.other) == (2, 1, 1)
+    assert held.foreign == pytest.approx(10 / 24)
 
 
 def test_ink_belongs_to_the_digits_of_a_line_in_their_order() -> None:
