@@ -143,7 +143,6 @@ def test_nothing_that_takes_minutes_is_wider_than_the_terminal(columns: int, tmp
         (("train", "--labels", LABELS, "--data", f"{NAME}/{NAME}"), 1),
         (("predict", f"{NAME}/{NAME}/{NAME}.png"), 1),
         (("completion",), 2),
-        ((), 2),
     ],
     ids=lambda value: " ".join(value[:3]) if isinstance(value, tuple) else "",
 )
