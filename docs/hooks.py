@@ -5,10 +5,12 @@ In the site, those that are a page of it lead to that page.
 """
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from posixpath import normpath
 from typing import TYPE_CHECKING, Any
 
+import click
 from click.testing import CliRunner
 from mkdocs.structure.files import File
 
@@ -80,10 +82,20 @@ def _address(path: str, config: "MkDocsConfig") -> str:
     return f"{config.extra['repository']}/blob/main/{path}"
 
 
+def _commands() -> Iterator[list[str]]:
+    """Yield the words of every command, and of those within it."""
+    context = click.Context(cli)
+    for name in COMMANDS:
+        yield [name]
+        command = cli.get_command(context, name)
+        if isinstance(command, click.Group):
+            yield from ([name, inner] for inner in command.list_commands(context))
+
+
 def _help() -> str:
     """Return a page of what ``--help`` says of every command."""
     sections = ["# Help of every command"]
-    for command in COMMANDS:
-        said = CliRunner().invoke(cli, [command, "--help"], prog_name="edgedigits", terminal_width=80)
-        sections.append(f"## edgedigits {command}\n\n```text\n{said.stdout.rstrip()}\n```")
+    for words in _commands():
+        said = CliRunner().invoke(cli, [*words, "--help"], prog_name="edgedigits", terminal_width=80)
+        sections.append(f"## edgedigits {' '.join(words)}\n\n```text\n{said.stdout.rstrip()}\n```")
     return "\n\n".join(sections) + "\n"
