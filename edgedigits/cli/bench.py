@@ -143,17 +143,16 @@ def _check_plot(plot: Path) -> None:
     from edgedigits.extras import extra
 
     with extra("train", "--plot"):
-        from edgedigits.reporting import plots  # noqa: F401  (only whether it can be)
+        from edgedigits.reporting import trade_off  # noqa: F401  (only whether it can be)
     finish_commits(plot.parent)
     check_output(plot)
 
 
 def _draw(result: "BenchResult", plot: Path) -> None:
     from edgedigits.artifacts.staging import write_atomically
-    from edgedigits.reporting.plots import TradeOffPoint, trade_off
+    from edgedigits.reporting.trade_off import TradeOffPoint, trade_off
 
-    points = [TradeOffPoint(row.name, row.accuracy, row.latency.p50, row.bytes) for row in result.rows]
-    write_atomically(plot, trade_off(points))
+    write_atomically(plot, trade_off([TradeOffPoint.of(row) for row in result.rows]))
 
 
 def _own_subjects(

@@ -13,7 +13,8 @@ from edgedigits.contract import CLASSES, LABELS, class_title
 from edgedigits.errors import ModelFileError
 from edgedigits.metadata import SureReceipt
 from edgedigits.model_files.trained_networks import read_arch, trained_spec
-from edgedigits.reporting.markdown import cells, code, escaped
+from edgedigits.reporting.comparison import as_text
+from edgedigits.reporting.markdown import anchor, cells, code, escaped, fenced, table
 
 _FORM: dict[str, Any] = {"undefined": jinja2.StrictUndefined, "keep_trailing_newline": True}
 _LOADER = jinja2.PackageLoader("edgedigits.reporting")
@@ -21,7 +22,7 @@ PAGES = jinja2.Environment(loader=_LOADER, autoescape=True, **_FORM)
 """HTML: every value is escaped."""
 MARKDOWN = jinja2.Environment(loader=_LOADER, autoescape=False, finalize=escaped, **_FORM)  # noqa: S701 - by finalize
 """Markdown: every value is escaped that does not go through a filter of ``markdown``."""
-MARKDOWN.filters.update(code=code, cells=cells)
+MARKDOWN.filters.update(code=code, cells=cells, fenced=fenced, table=table, anchor=anchor, panel_text=as_text)
 
 
 def network_facts(name: str, entry: Network) -> dict[str, Any]:

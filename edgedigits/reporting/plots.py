@@ -1,4 +1,4 @@
-"""Plots of training, mistakes and latency, as PNG files.
+"""Plots of training, mistakes and budgets, as PNG files.
 
 Figures are made without pyplot: nothing global, no display needed.
 """
@@ -18,12 +18,10 @@ from edgedigits.user_cache import home_for_imports
 with home_for_imports():
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+    from matplotlib.ticker import FuncFormatter
 
 TRAINING, VALIDATION, INK = "#1f6feb", "#d1570a", "#24292f"
 DPI = 110
-LONGEST_NAME = 40
-"""Characters of a file's name beside its line."""
 
 
 def learning_curves(history: Sequence[dict[str, Any]]) -> bytes:
@@ -57,7 +55,7 @@ def learning_curves(history: Sequence[dict[str, Any]]) -> bytes:
     rate.set(title="learning rate, end of epoch", xlabel="epoch")
     for axes in (loss, accuracy, rate):
         axes.grid(alpha=0.3)
-    return _png(figure)
+    return png(figure)
 
 
 def first_layer(kernel: npt.NDArray[np.float32], at_most: int = 128) -> bytes:
@@ -89,7 +87,7 @@ def first_layer(kernel: npt.NDArray[np.float32], at_most: int = 128) -> bytes:
         extent = (left - 0.5, left + side - 0.5, top + side - 0.5, top - 0.5)
         axes.imshow(picture, cmap="RdBu_r", vmin=-reach, vmax=reach, extent=extent)
     axes.set(xlim=(-0.5, columns * pitch - gap - 0.5), ylim=(rows * pitch - gap - 0.5, -0.5))
-    return _png(figure)
+    return png(figure)
 
 
 def confusion(matrix: npt.NDArray[np.int64], title: str) -> bytes:
@@ -111,57 +109,7 @@ def confusion(matrix: npt.NDArray[np.int64], title: str) -> bytes:
         axes.text(column, row, f"{count}", ha="center", va="center", fontsize=8, color=INK, fontweight=weight)
     ticks = range(len(matrix))
     axes.set(title=title, xlabel="predicted", ylabel="truth", xticks=ticks, yticks=ticks)
-    return _png(figure)
-
-
-@dataclass(frozen=True)
-class TradeOffPoint:
-    """One file in the plot of accuracy beside cost."""
-
-    name: str
-    accuracy: Accuracy
-    p50_microseconds: float
-    bytes: int
-
-
-def trade_off(points: Sequence[TradeOffPoint]) -> bytes:
-    """Plot accuracy, with its 95 % interval, beside latency and size: a line for each file, the quickest on top.
-
-    Args:
-        points: one or more; files that are equal in one thing or in all do not hide each other.
-
-    Returns:
-        A PNG file.
-
-    Raises:
-        ValueError: there are no points.
-    """
-    if not points:
-        raise ValueError("expected at least one file to plot, found none")
-    ordered = sorted(points, key=lambda point: point.p50_microseconds)
-    names, lines = [point.name for point in ordered], range(len(ordered))
-    figure = Figure(figsize=(11, 1.3 + 0.36 * len(ordered)), layout="constrained")
-    accuracy, latency, size = figure.subplots(1, 3, sharey=True)
-    lows, highs = [point.accuracy.low for point in ordered], [point.accuracy.high for point in ordered]
-    accuracy.hlines(lines, lows, highs, color=INK, linewidth=0.8)
-    for ends in (lows, highs):
-        accuracy.plot(ends, lines, "|", color=INK)
-    accuracy.set_xlabel("test accuracy (%), 95 % interval")
-    percents = [point.accuracy.percent for point in ordered]
-    _dots(accuracy, percents, [f"{percent:.2f}" for percent in percents], TRAINING)
-    accuracy.margins(x=0.12)
-    for axes, label, costs in (
-        (latency, "one image, p50 (µs)", [point.p50_microseconds for point in ordered]),
-        (size, "file size (KB)", [point.bytes / 1000 for point in ordered]),
-    ):
-        _dots(axes, costs, [f"{cost:,.1f}" if cost >= 1 else f"{cost:.2g}" for cost in costs], VALIDATION)
-        _log_scale(axes, min(costs), max(costs))
-        axes.set_xlabel(f"{label}, log scale")
-    # Of a long path the end says which file it is, and the panels need their room.
-    names = [name if len(name) <= LONGEST_NAME else f"…{name[1 - LONGEST_NAME :]}" for name in names]
-    accuracy.set_yticks(lines, names)
-    accuracy.set_ylim(len(ordered) - 0.4, -0.7)
-    return _png(figure)
+    return png(figure)
 
 
 @dataclass(frozen=True)
@@ -213,7 +161,7 @@ def front(points: Sequence[FrontPoint], flash: int) -> bytes:
     axes.set_xlim(least - 0.7 * room, flash + 0.05 * room)
     axes.margins(y=0.08)
     axes.grid(alpha=0.3)
-    return _png(figure)
+    return png(figure)
 
 
 def _mark_points(axes: Axes, points: Sequence[FrontPoint]) -> None:
@@ -252,33 +200,8 @@ def _draw_front(axes: Axes, best: Sequence[FrontPoint]) -> None:
         )
 
 
-def _dots(axes: Axes, values: Sequence[float], texts: Sequence[str], colour: str) -> None:
-    """Draw a value on each line, where the axis has it, and write its text above."""
-    axes.plot(values, range(len(values)), "o", color=colour)
-    for line, (value, text) in enumerate(zip(values, texts, strict=True)):
-        axes.annotate(
-            text,
-            (value, line),
-            xytext=(0, 5),
-            textcoords="offset points",
-            ha="center",
-            fontsize=7,
-        )
-    axes.grid(alpha=0.3)
-
-
-def _log_scale(axes: Axes, least: float, most: float) -> None:
-    """Give an axis a log scale with room at both ends, so wide that a few percent look like a few percent."""
-    room = max(2.0, (most / least) ** 0.12)
-    axes.set_xscale("log")
-    axes.set_xlim(least / room, most * room)
-    few_decades = most < 100 * least
-    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)) if few_decades else LogLocator(numticks=5))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
-    axes.xaxis.set_minor_formatter(NullFormatter())
-
-
-def _png(figure: Figure) -> bytes:
+def png(figure: Figure) -> bytes:
+    """Return a figure as a PNG file; the same figure is the same bytes."""
     buffer = io.BytesIO()
     # Without the version of matplotlib in it the same plot is the same bytes.
     figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})

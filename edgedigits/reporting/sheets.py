@@ -64,6 +64,29 @@ def draw_sheet(title: str, cells: Sequence[Cell], columns: int = 10) -> bytes:
     return buffer.getvalue()
 
 
+def cell_boxes(size: tuple[int, int], lines: int, columns: int = 10) -> tuple[tuple[int, int, int, int], ...]:
+    """Return where the digits of a sheet are: left, top, width and height of each, with its captions.
+
+    Args:
+        size: width and height of the sheet.
+        lines: of captions below each digit.
+        columns: digits in a row.
+
+    Returns:
+        The boxes row by row; none where no sheet of so many columns and lines has this size.
+    """
+    side = ZOOM * IMAGE_SIDE
+    width, height = side + MARGIN, side + lines * CAPTION_HEIGHT + MARGIN
+    rows, rest = divmod(size[1] - TITLE_HEIGHT - MARGIN, height)
+    if size[0] != columns * width + MARGIN or rest or rows < 1:
+        return ()
+    return tuple(
+        (MARGIN + column * width, TITLE_HEIGHT + row * height, side, height - MARGIN)
+        for row in range(rows)
+        for column in range(columns)
+    )
+
+
 def sample_indices(labels: npt.NDArray[np.uint8], per_class: int, seed: int) -> list[int]:
     """Choose as many images of every class by chance, in the order of the classes.
 

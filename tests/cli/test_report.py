@@ -40,6 +40,8 @@ def test_the_files_are_measured_unless_told_otherwise(
     # Shortly, and without Keras, whose processes take five seconds each.
     for name in ("manifest.json", "digits.onnx"):
         (tmp_path / name).write_bytes((models / name).read_bytes())
+    # Neither the file that was judged, nor one of edgedigits: another ONNX file may be called anything.
+    (tmp_path / "digits.int8.onnx").write_bytes((models / "digits.float16.onnx").read_bytes())
     monkeypatch.setattr(
         "edgedigits.measuring.bench_result.BenchOptions",
         lambda threads: BenchOptions(
@@ -54,6 +56,9 @@ def test_the_files_are_measured_unless_told_otherwise(
     html = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "Latency, throughput, memory" in html
     assert "2 threads" in html
+    assert f"{tmp_path / 'digits.int8.onnx'}: not measured: not the file that was judged" in result.stderr
+    assert "digits.int8.onnx is not the file that was judged; " in html
+    assert "take digits.onnx." in html
 
 
 def test_a_network_that_is_not_there_is_one_line(models: Path, tmp_path: Path) -> None:

@@ -85,6 +85,11 @@ class Tab:
         self.ask("Page.navigate", url=address)
         self.until("document.readyState === 'complete' && document.getElementById('main')?.hidden === false")
 
+    def visit(self, address: str) -> None:
+        """Go to the address of any page, and wait until all of it is there."""
+        self.ask("Page.navigate", url=address)
+        self.until(f"location.href === {json.dumps(address)} && document.readyState === 'complete'")
+
     def run(self, expression: str) -> Any:
         """Return the value of an expression in the page, awaited where it is a promise."""
         found = self.ask(

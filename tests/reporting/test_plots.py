@@ -11,9 +11,11 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from PIL import Image
 
+from edgedigits.format_table import Precision
 from edgedigits.measuring import metrics
 from edgedigits.reporting import plots
-from edgedigits.reporting.plots import TradeOffPoint
+from edgedigits.reporting import trade_off as trade_offs
+from edgedigits.reporting.trade_off import TradeOffPoint
 
 
 @pytest.fixture
@@ -39,9 +41,9 @@ def size_of(png: bytes) -> tuple[int, int]:
 
 def point(name: str, correct: int, p50: float, size: int) -> TradeOffPoint:
     labels = np.zeros(10_000, np.uint8)
-    return TradeOffPoint(
-        name, metrics.accuracy(labels, (np.arange(10_000) >= correct).astype(np.uint8)), p50, size
-    )
+    accuracy = metrics.accuracy(labels, (np.arange(10_000) >= correct).astype(np.uint8))
+    precision: Precision = "int8" if "int8" in name or name.endswith(".c") else "float32"
+    return TradeOffPoint(name, accuracy, p50, size, (0.8 * p50, 3 * p50), precision)
 
 
 MANY = [
@@ -68,7 +70,7 @@ every_plot = pytest.mark.parametrize(
 
 def trade_off(points: list[TradeOffPoint], drawn: list[Figure]) -> tuple[Figure, list[TradeOffPoint]]:
     """Draw the plot, and return it with the points in the order of their lines, from the top."""
-    plots.trade_off(points)
+    trade_offs.trade_off(points)
     figure = drawn[-1]
     by_name = {point.name: point for point in points}
     names = [label.get_text() for label in figure.axes[0].get_yticklabels()]
@@ -77,10 +79,20 @@ def trade_off(points: list[TradeOffPoint], drawn: list[Figure]) -> tuple[Figure,
     return figure, [by_name[name] for name in names]
 
 
-def marks(axes: Axes, marker: str = "o") -> list[tuple[list[float], list[float]]]:
+def marks(axes: Axes, marker: str) -> list[tuple[list[float], list[float]]]:
     """Return x and y of every line that is drawn with this marker."""
     lines = [line for line in axes.get_lines() if line.get_marker() == marker]
     return [(list(line.get_xdata()), list(line.get_ydata())) for line in lines]
+
+
+def values(axes: Axes) -> dict[int, tuple[float, str]]:
+    """Return on which line which value is drawn, and with which marker."""
+    return {
+        line: (value, marker)
+        for marker, _ in trade_offs.MARKERS.values()
+        for xs, ys in marks(axes, marker)
+        for value, line in zip(xs, ys, strict=True)
+    }
 
 
 @every_plot
@@ -88,25 +100,53 @@ def test_every_file_stands_at_its_figures_on_a_line_of_its_own(
     points: list[TradeOffPoint], drawn: list[Figure]
 ) -> None:
     figure, ordered = trade_off(points, drawn)
-    lines = list(range(len(points)))
-    accuracy, latency, size = figure.axes
-    assert marks(accuracy) == [([point.accuracy.percent for point in ordered], lines)]
-    assert marks(latency) == [([point.p50_microseconds for point in ordered], lines)]
-    assert marks(size) == [([point.bytes / 1000 for point in ordered], lines)]
+    drawn_as = [trade_offs.MARKERS[point.precision][0] for point in ordered]
+    for axes, expected in zip(
+        figure.axes,
+        (
+            [point.accuracy.percent for point in ordered],
+            [point.p50_microseconds for point in ordered],
+            [point.bytes / 1000 for point in ordered],
+        ),
+        strict=True,
+    ):
+        assert values(axes) == dict(enumerate(zip(expected, drawn_as, strict=True)))
     assert [axes.get_xscale() for axes in figure.axes] == ["linear", "log", "log"]
 
 
 @every_plot
 def test_every_interval_has_its_ends(points: list[TradeOffPoint], drawn: list[Figure]) -> None:
     figure, ordered = trade_off(points, drawn)
-    axes = figure.axes[0]
-    lows = [point.accuracy.low for point in ordered]
-    highs = [point.accuracy.high for point in ordered]
-    lines = list(range(len(points)))
-    assert marks(axes, "|") == [(lows, lines), (highs, lines)]
-    (bars,) = [each for each in axes.collections if isinstance(each, LineCollection)]
-    ends = [segment.tolist() for segment in bars.get_segments()]
-    assert ends == [[[low, line], [high, line]] for low, high, line in zip(lows, highs, lines, strict=True)]
+    for axes, lows, highs in (
+        (
+            figure.axes[0],
+            [point.accuracy.low for point in ordered],
+            [point.accuracy.high for point in ordered],
+        ),
+        (
+            figure.axes[1],
+            [0.8 * point.p50_microseconds for point in ordered],
+            [3 * point.p50_microseconds for point in ordered],
+        ),
+    ):
+        lines = list(range(len(points)))
+        assert marks(axes, "|") == [(lows, lines), (highs, lines)]
+        (bars,) = [each for each in axes.collections if isinstance(each, LineCollection)]
+        ends = [segment.tolist() for segment in bars.get_segments()]
+        expected = zip(lows, highs, lines, strict=True)
+        assert ends == [[[low, line], [high, line]] for low, high, line in expected]
+
+
+def test_files_whose_calls_are_not_kept_have_no_interval(drawn: list[Figure]) -> None:
+    trade_offs.trade_off([dataclasses.replace(MANY[0], spread=None), MANY[1]])
+    assert [len(xs) for xs, _ in marks(drawn[0].axes[1], "|")] == [1, 1]
+
+
+def test_the_legend_names_the_precisions_that_are_there(drawn: list[Figure]) -> None:
+    trade_offs.trade_off(MANY[:2])
+    (legend,) = drawn[0].legends
+    assert [text.get_text() for text in legend.get_texts()] == ["float32", "int8"]
+    assert len({marker for marker, _ in trade_offs.MARKERS.values()}) == len(trade_offs.MARKERS)
 
 
 @every_plot
@@ -143,9 +183,12 @@ def test_figures_are_written_as_people_read_them(drawn: list[Figure]) -> None:
 def test_every_mark_is_inside_its_frame(points: list[TradeOffPoint], drawn: list[Figure]) -> None:
     for axes in trade_off(points, drawn)[0].axes:
         (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
-        for xs, ys in marks(axes) + marks(axes, "|"):
+        for xs, ys in marks(axes, "|"):
             assert all(left < x < right for x in xs)
             assert all(top < y < bottom for y in ys)  # the first line is on top
+        for line, (value, _) in values(axes).items():
+            assert left < value < right
+            assert top < line < bottom
 
 
 def test_the_quickest_file_is_on_top(drawn: list[Figure]) -> None:
@@ -165,25 +208,25 @@ def test_ticks_say_where_they_are(points: list[TradeOffPoint], drawn: list[Figur
 
 
 def test_of_a_long_path_the_end_is_kept(drawn: list[Figure]) -> None:
-    plots.trade_off([dataclasses.replace(MANY[0], name="/a/very/long/way" * 20 + "/digits.onnx")])
+    trade_offs.trade_off([dataclasses.replace(MANY[0], name="/a/very/long/way" * 20 + "/digits.onnx")])
     (label,) = [label.get_text() for label in drawn[0].axes[0].get_yticklabels()]
-    assert len(label) == plots.LONGEST_NAME
+    assert len(label) == trade_offs.LONGEST_NAME
     assert label.startswith("…")
     assert label.endswith("/digits.onnx")
 
 
 @every_plot
 def test_the_trade_off_is_the_same_picture_every_time(points: list[TradeOffPoint]) -> None:
-    png = plots.trade_off(points)
+    png = trade_offs.trade_off(points)
     width, height = size_of(png)
     assert width == 1_210
     assert height > 100 + 30 * len(points)
-    assert png == plots.trade_off(points)
+    assert png == trade_offs.trade_off(points)
 
 
 def test_no_points_are_an_error() -> None:
     with pytest.raises(ValueError, match="at least one file to plot, found none"):
-        plots.trade_off([])
+        trade_offs.trade_off([])
 
 
 def test_the_curves_are_the_history(drawn: list[Figure]) -> None:

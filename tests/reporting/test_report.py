@@ -6,18 +6,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from markdown_it import MarkdownIt
 from PIL import Image
+from report_kinds import all_measured, changed, edit, keep, measurement, verified
 
 from edgedigits.artifacts.manifest import network_entry, read_manifest
 from edgedigits.datasets.split import Split
 from edgedigits.errors import ModelFileError
-from edgedigits.measuring import bench, metrics
-from edgedigits.measuring.bench_result import BenchOptions, BenchResult, BenchRow, ColdStart, Latency
-from edgedigits.measuring.machine import MachineCard
 from edgedigits.reporting.facts import read_presets
 from edgedigits.reporting.model_card import render_model_card
 from edgedigits.reporting.report import SamplePrediction, render_markdown, render_report
 
+LARGEST_PAGE = 1_500_000
+"""Bytes: it is sent by mail and opened on phones."""
 VOID = {"meta", "img", "br", "hr", "link", "input"}
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -54,31 +55,13 @@ class Page(HTMLParser):
         self.text.append(data)
 
     @property
+    def embedded(self) -> list[str]:
+        """Addresses that are no places of the page itself."""
+        return [address for address in self.addresses if not address.startswith("#")]
+
+    @property
     def words(self) -> str:
         return " ".join(" ".join(self.text).split())
-
-
-def measurement(names: tuple[str, ...]) -> BenchResult:
-    rows = [
-        BenchRow(
-            name=name,
-            arch="128-32",
-            weights_sha256="0123456789abcdef" * 4,
-            precision="int8" if "int8" in name else "float32",
-            runtime="test 1",
-            bytes=100_000 + index,
-            accuracy=metrics.accuracy(np.arange(100), np.arange(100)),
-            latency=Latency(7.0 * (index + 1), 8.0, 9.0, 10.0, 7.5, 1_000),
-            throughput={**dict.fromkeys(bench.BATCHES, 1_000.0), 64: 123_456.0 / (index + 1)},
-            cold_start=ColdStart(0.1, 0.2, 55.0),
-            cycles=None if index else 12_345.0,
-            threads=1,
-            latency_samples_ns=(),
-            throughput_samples_ns={},
-        )
-        for index, name in enumerate(names)
-    ]
-    return BenchResult(MachineCard.read(1), BenchOptions(), "anything", tuple(rows))
 
 
 @pytest.fixture(scope="module")
@@ -92,9 +75,10 @@ def samples(dataset: tuple[Split, Split], tmp_path_factory: pytest.TempPathFacto
 @pytest.fixture(scope="module")
 def page(models: Path, samples: list[SamplePrediction]) -> Page:
     """The whole report, with everything that can be in it."""
-    html = render_report(models, "digits", measurement(("digits.tflite", "digits.int8.tflite")), samples)
-    # The page is sent by mail and opened on phones.
-    assert len(html.encode()) < 3_000_000
+    html = render_report(
+        models, "digits", measurement({"digits.tflite": 7.0, "digits.int8.tflite": 14.0}), samples
+    )
+    assert len(html.encode()) < LARGEST_PAGE
     return Page(html)
 
 
@@ -106,9 +90,9 @@ def test_the_page_is_well_formed(page: Page) -> None:
 def test_the_page_loads_nothing_and_runs_nothing(page: Page) -> None:
     assert not {"script", "link", "iframe", "object", "embed", "form"} & set(page.tags)
     assert page.handlers == []
-    # Five plots, the trade-off, three pictures.
-    assert len(page.addresses) == 5 + 1 + 3
-    for address in page.addresses:
+    # Mistakes, samples, weights, and three pictures; curves and confusion matrix are drawn from their numbers.
+    assert len(page.embedded) == 3 + 3
+    for address in page.embedded:
         assert address.startswith("data:image/png;base64,")
         assert base64.b64decode(address.partition(",")[2], validate=True).startswith(PNG)
 
@@ -131,7 +115,7 @@ def test_the_page_tells_what_the_manifest_holds(page: Page, models: Path) -> Non
     assert f"{785 * 128 + 129 * 32 + 33 * 10:,}" in page.words
     for name, receipt in network["files"].items():
         if "verification" in receipt:
-            assert f"{name}: sha256 {receipt['sha256']}" in page.words
+            assert f"{name} {receipt['sha256']}" in page.words
             assert f"{receipt['bytes']:,}" in page.words
     for tool, version in network["training"]["versions"].items():
         assert f"{tool} {version}" in page.words
@@ -140,7 +124,7 @@ def test_the_page_tells_what_the_manifest_holds(page: Page, models: Path) -> Non
 def test_the_page_shows_measurements_and_remarks(page: Page) -> None:
     assert "Latency, throughput, memory" in page.words
     assert "digits.int8.tflite is slower than digits.tflite on one image: 2.00 times its p50." in page.words
-    assert "123,456" in page.words
+    assert "142,857" in page.words  # a second, divided by 7 microseconds
     assert "1 thread" in page.words
 
 
@@ -148,14 +132,12 @@ def test_without_measurements_and_pictures_the_page_leaves_them_out(models: Path
     page = Page(render_report(models, "digits"))
     assert "Latency" not in page.words
     assert "Pictures that were predicted" not in page.words
-    assert len(page.addresses) == 5
+    assert len(page.embedded) == 3
 
 
 def test_pictures_stand_with_their_answers(page: Page) -> None:
     assert "0 <b>&.png: 7 , 87.6 %" in page.words
-    assert (
-        page.tags.count("b") == 5 + 3 + 3
-    )  # the cards, the winners and the answers, none from a file's name
+    assert page.tags.count("b") == 3  # the answers, none from a file's name
 
 
 def test_a_page_about_other_digits_says_so(models: Path) -> None:
@@ -185,11 +167,11 @@ def test_a_hostile_name_stays_text(models: Path, tmp_path: Path) -> None:
     entry["files"][f"{hostile}.onnx"] = entry["files"]["digits.onnx"]
     manifest["networks"] = {hostile: entry}
     (tmp_path / "manifest.json").write_text(json.dumps(manifest))
-    page = Page(render_report(tmp_path, hostile, measurement((hostile,))))
+    page = Page(render_report(tmp_path, hostile, measurement({hostile: 7.0})))
     assert "script" not in page.tags
     assert page.handlers == []
     assert hostile in page.words
-    assert all(address.startswith("data:image/png;base64,") for address in page.addresses)
+    assert all(address.startswith("data:image/png;base64,") for address in page.embedded)
 
 
 @pytest.mark.parametrize("name", ["other", ""])
@@ -311,8 +293,9 @@ def test_markdown_links_to_the_plots_and_has_the_same_figures(models: Path) -> N
     assert all((models / link).is_file() for link in links)
     verified = read_manifest(models)["networks"]["digits"]["files"]["digits.onnx"]["verification"]
     assert f"{100 * verified['correct'] / verified['images']:.2f} %" in text
-    tables = [line for line in text.splitlines() if line.startswith("|")]
-    assert len({line.count("|") for line in tables if "digits.int8.tflite" in line}) == 1
+    for table in re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE):
+        assert len({line.count("|") for line in table.splitlines()}) == 1
+        assert f"\n{table}\n" in text  # what follows a table without an empty line is a row of it
 
 
 @pytest.mark.parametrize("key", ["results", "arguments", "arch"])
@@ -327,3 +310,110 @@ def test_an_incomplete_record_is_one_error(key: str, models: Path, tmp_path: Pat
             render(tmp_path, "digits")
     with pytest.raises(ModelFileError, match="is incomplete"):
         render_model_card("digits", manifest["networks"]["digits"])
+
+
+def test_both_forms_say_the_same_in_the_same_order(models: Path) -> None:
+    measured = all_measured(models, "digits")
+    page, text = render_report(models, "digits", measured), render_markdown(models, "digits", measured)
+    headings = re.findall(r"<h2 id=\"\w+\">(.*?)</h2>", page)
+    assert headings == re.findall("^## (.*)$", text, re.MULTILINE)
+    assert [href[1:] for href in re.findall('<a href="(.*?)">', page)] == re.findall('<h2 id="(\\w+)">', page)
+    anchors = [re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings]
+    assert re.findall(r"\]\(#(.*?)\)", text) == anchors
+    sentence = "All 13 files pass; take digits."
+    assert sentence in page
+    assert sentence in text
+    for name in verified(read_manifest(models)["networks"]["digits"]):
+        assert name in page
+        assert name in text
+
+
+def test_a_page_says_when_it_was_written(page: Page) -> None:
+    assert re.search(r"Written 20\d\d-\d\d-\d\d \d\d:\d\d UTC by edgedigits \d", page.words)
+
+
+def test_a_network_of_another_author_has_a_report_of_its_files(models: Path, tmp_path: Path) -> None:
+    def forget(entry) -> None:
+        entry["training"] = None
+
+    folder = changed(models, tmp_path / "models", forget)
+    training = read_manifest(models)["networks"]["digits"]["training"]
+    test = training["results"]["test"]
+    for words in (Page(render_report(folder, "digits")).words, render_markdown(folder, "digits")):
+        assert "All 13 files pass; take digits." in words
+        assert f"{100 * test['correct'] / test['images']:.2f} %" in words
+        assert "Known weaknesses" not in words
+        assert "How to use them" in words
+
+
+def test_what_a_file_of_such_a_network_lacks_is_one_error(models: Path, tmp_path: Path) -> None:
+    def spoil(entry) -> None:
+        entry["training"] = None
+        del entry["files"]["digits.onnx"]["calibration"]
+
+    folder = changed(models, tmp_path / "models", spoil)
+    with pytest.raises(ModelFileError, match=r"is incomplete .*; export it again"):
+        render_report(folder, "digits")
+
+
+def test_files_that_nobody_judged_are_named(models: Path, tmp_path: Path) -> None:
+    folder = changed(models, tmp_path / "models")
+    (folder / "theirs.onnx").write_bytes(b"anything")
+    for words in (Page(render_report(folder, "digits")).words, render_markdown(folder, "digits")):
+        assert "judged by nobody: theirs.onnx." in words
+    assert "judged by nobody" not in render_report(models, "digits")
+
+
+@pytest.mark.parametrize(
+    "content", ["[", "[1]", "[" * 100_000, '[{"epoch": 1}]'], ids=["cut off", "numbers", "deep", "incomplete"]
+)
+def test_without_a_readable_history_the_page_shows_the_plot(
+    content: str, models: Path, tmp_path: Path
+) -> None:
+    folder = changed(models, tmp_path / "models")
+    (folder / "history.json").unlink()
+    (folder / "history.json").write_text(content)
+    with pytest.warns(UserWarning, match="the history of digits: .*; left out"):
+        page = Page(render_report(folder, "digits"))
+    assert len(page.embedded) == 4
+    assert "polyline" not in page.tags
+
+
+def test_a_confusion_matrix_of_another_form_is_shown_as_the_plot(models: Path, tmp_path: Path) -> None:
+    folder = changed(models, tmp_path / "models")
+    edit(folder, lambda entry: entry["training"]["results"].update(confusion=[[1, 2], [3]]))
+    page = Page(render_report(folder, "digits"))
+    assert len(page.embedded) == 4
+    assert "Most frequent:" not in page.words
+
+
+def test_a_folder_of_large_pictures_is_still_a_small_page(models: Path, tmp_path: Path) -> None:
+    folder = changed(models, tmp_path / "models")
+    noise = np.random.default_rng(0).integers(0, 256, (700, 700, 3), dtype=np.uint8)
+    for plot in ("weights.png", "samples.png"):
+        (folder / "plots" / plot).unlink()
+        Image.fromarray(noise).save(folder / "plots" / plot)
+    html = render_report(folder, "digits", all_measured(models, "digits"))
+    assert len(html.encode()) < LARGEST_PAGE
+    assert "Too large for one page: plots/weights.png." in Page(html).words
+
+
+@pytest.mark.parametrize(
+    "change", [None, keep("digits.int8.tflite"), keep()], ids=["all", "one file", "no files"]
+)
+def test_markdown_is_read_as_it_is_meant(change, models: Path, tmp_path: Path) -> None:
+    folder = changed(models, tmp_path / "models", change) if change else models
+    measured = all_measured(models, "digits") if change is None else None
+    page = Page(render_report(folder, "digits", measured))
+    html = (
+        MarkdownIt("commonmark", {"xhtmlOut": False})
+        .enable("table")
+        .render(render_markdown(folder, "digits", measured))
+    )  # raw HTML is left as it is, as GitHub does
+    read = Page(html)
+    # The confusion matrix is a picture here.
+    assert read.tags.count("table") == page.tags.count("table") - 1
+    assert read.tags.count("h2") == page.tags.count("h2")
+    assert read.tags.count("details") >= 3
+    outside = re.sub("(?s)<pre>.*?</pre>", "", html)
+    assert not re.search(r"[|`]|\*\*|\]\(", re.sub("<[^>]*>", "", outside))
