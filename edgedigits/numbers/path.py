@@ -19,7 +19,7 @@ from edgedigits.numbers.candidates import Candidate
 from edgedigits.numbers.pieces import HEIGHT, Piece, Strip
 
 LEAST_PROBABILITY = 1e-4
-PROBABILITY_COST, BARE_WIDTH = 2.25, 0.07
+PROBABILITY_COST, BARE_WIDTH = 3.2, 0.07
 """Cost of a probability of 1/e for each of its heights that a digit is wide, and what is added to that width."""
 DIGIT_COST = 0.4
 """Of each digit."""
@@ -34,7 +34,7 @@ JOINED_COST = 0.5
 """Of a digit whose first or last piece is small and not at its head: that is a point beside it, or a dash."""
 SMALL_COST = 0.0
 """Of a small piece that is left out: points and dashes are expected."""
-HIGH, HIGH_COST = 0.3, 0.5
+HIGH, HIGH_COST = 0.3, 0.25
 """Depth below the digits' heads, in their height, above which none is, and the cost of a small piece there."""
 LARGE_COST = 2.0
 """Of a piece that is left out, for each stroke of a digit's height, four pixels wide."""
