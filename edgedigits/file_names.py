@@ -27,6 +27,23 @@ def file_name(name: str, file_format: str, precision: Precision = "float32") -> 
     return f"{name}{infix}{row.ending}"
 
 
+def exported_names(name: str, file_format: str = "all", precision: Precision | None = None) -> list[str]:
+    """Return what the files are called that an export of network ``name`` makes here, without what lies beside them.
+
+    Args:
+        name: of the network.
+        file_format: name of a format, or ``all``.
+        precision: None for the first that the format comes in, or for every one where the format is ``all``.
+    """
+    names = []
+    for row in FORMATS.values():
+        if row.exporter is None or file_format not in (row.name, "all") or not row.can_be_opened:
+            continue
+        wanted = list(row.gates)[:1] if precision is None and file_format != "all" else row.gates
+        names += [file_name(name, row.name, one) for one in wanted if precision in (None, one)]
+    return names
+
+
 def network_name(path: Path) -> str:
     """Return the network that a file name belongs to: ``digits`` for ``digits.int8.tflite``."""
     row = format_of(path)

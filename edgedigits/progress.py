@@ -9,12 +9,20 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
+from edgedigits.folding import COLUMNS, columns_of, fold_lines, width_of
 from edgedigits.printable import printable, printable_lines
 
 _ON_TERMINAL, _IN_LOG = 0.2, 60.0
 """Seconds between two lines."""
+_RATE_OVER = 600.0
+"""Seconds over which the rate is measured that tells what is left: a part of a slow epoch takes a minute."""
+_BESIDE = len("━━━━━━━━━━ 100% 0:00:00 left") + 2
+"""Columns that a bar has at least beside its description."""
 _NOT_WORK = 0.05
 """Seconds at the beginning whose units are not the work's."""
+
+PART_GAP = "   "
+"""Between the parts of a line that is written anew."""
 
 Advance = Callable[[int], None]
 """Say that so many more units are done."""
@@ -59,22 +67,36 @@ class TerminalProgress:
     def task(self, description: str, total: int) -> Iterator[Advance]:
         """Show a bar that goes away when the block ends."""
         from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+        from rich.table import Column
 
+        # Where a line is short, bar and description give way, and what tells how far it is stays.
         columns = (
-            TextColumn("{task.description}", markup=False),
-            BarColumn(),
-            TaskProgressColumn(),
-            TimeRemainingColumn(),
+            TextColumn(
+                "{task.description}",
+                markup=False,
+                table_column=Column(
+                    no_wrap=True, overflow="ellipsis", max_width=max(1, self._console.width - _BESIDE)
+                ),
+            ),
+            BarColumn(None, table_column=Column(ratio=1)),
+            TaskProgressColumn(table_column=Column(no_wrap=True, min_width=len("100%"))),
+            TimeRemainingColumn(table_column=Column(no_wrap=True, min_width=len("0:00:00"))),
+            TextColumn("left", table_column=Column(no_wrap=True, min_width=len("left"))),
         )
         with Progress(
-            *columns, console=self._console, transient=True, disable=not self._console.is_terminal
+            *columns,
+            console=self._console,
+            transient=True,
+            disable=not self._console.is_terminal,
+            expand=True,
+            speed_estimate_period=_RATE_OVER,
         ) as bars:
             bar = bars.add_task(printable(description), total=total)
             yield lambda units: bars.advance(bar, units)
 
     def note(self, text: str) -> None:
         """Print a line."""
-        self._console.print(printable_lines(text), soft_wrap=True)
+        self._console.print(fold_lines(printable_lines(text), columns_of(sys.stderr)), soft_wrap=True)
 
 
 class LineProgress:
@@ -112,14 +134,16 @@ class LineProgress:
     def note(self, text: str) -> None:
         """Print a line."""
         self._clear()
-        self._write(printable_lines(text) + "\n")
+        self._write(fold_lines(printable_lines(text), columns_of(sys.stderr)) + "\n")
 
     def _show(self, line: str) -> None:
         if not self._is_terminal:
             self._write(f"{line}\n")
             return
-        self._write("\r" + line.ljust(self._width))
-        self._width = len(line)
+        # One column less than there are: at the last one a terminal may begin a new line.
+        line = shortened(line, (columns_of(sys.stderr) or COLUMNS) - 1)
+        self._write("\r" + line + " " * (self._width - width_of(line)))
+        self._width = width_of(line)
 
     def _clear(self) -> None:
         if self._width:
@@ -141,10 +165,20 @@ def line_of(description: str, done: int, total: int, rate: float) -> str:
         total: units.
         rate: units a second; 0 where it is not known yet.
     """
-    line = f"{done:,} of {total:,} {printable(description)}   {100 * done // max(1, total)} %"
+    line = f"{done:,} of {total:,} {printable(description)}{PART_GAP}{100 * done // max(1, total)} %"
     if rate <= 0:
         return line
     minutes, seconds = divmod(round((total - done) / rate), 60)
     hours, minutes = divmod(minutes, 60)
     left = f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"
-    return f"{line}   {rate:,.0f} a second   {left} left"
+    return PART_GAP.join((line, f"{rate:,.0f} a second", f"{left} left"))
+
+
+def shortened(line: str, columns: int) -> str:
+    """Leave parts of a line of ``line_of`` out until it fits: first the rate, then what is counted; at last, cut it."""
+    parts = line.split(PART_GAP)
+    for index in (-2, 0):
+        if width_of(PART_GAP.join(parts)) > columns and len(parts) > 2:
+            del parts[index]
+    shown = PART_GAP.join(parts)
+    return shown if width_of(shown) <= columns else shown[: columns // 2]

@@ -37,7 +37,7 @@ def test_the_base_is_that_of_the_project() -> None:
 
 def test_the_extras_are_those_of_the_project() -> None:
     assert {name: set(brought) for name, brought in EXTRAS.items()} == {
-        name: brought_by(name) for name in PROJECT["optional-dependencies"] if name != "dev"
+        name: brought_by(name) for name in PROJECT["optional-dependencies"] if name not in ("dev", "docs")
     }
     assert set(PURPOSES) == set(EXTRAS)
 

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from edgedigits.progress import SILENT, LineProgress, TerminalProgress, line_of
+from edgedigits.progress import SILENT, LineProgress, TerminalProgress, line_of, shortened
 
 WORK = """
 import sys
@@ -128,3 +128,16 @@ def test_in_a_log_it_is_a_line_a_minute(capsys, monkeypatch) -> None:
         for _ in range(3):
             advance(10)
     assert capsys.readouterr().err == "20 of 100 pictures   20 %   0 a second   4:04 left\n"
+
+
+@pytest.mark.parametrize(
+    ("columns", "line"),
+    [
+        (57, "1,200 of 5,000 pictures   24 %   300 a second   0:13 left"),
+        (56, "1,200 of 5,000 pictures   24 %   0:13 left"),
+        (41, "24 %   0:13 left"),
+        (10, "24 % "),
+    ],
+)
+def test_a_line_for_a_narrow_terminal_says_at_least_how_far_it_is(columns: int, line: str) -> None:
+    assert shortened(line_of("pictures", 1_200, 5_000, 300), columns) == line

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from edgedigits import __version__
+from edgedigits.cli.help_pages import Context, fold_pages
 from edgedigits.cli.process import errors_told, run
 from edgedigits.cli.variables import name_variables
 
@@ -36,6 +37,8 @@ COMMANDS = (
 class LazyGroup(click.Group):
     """A group whose commands live in modules of their own: ``edgedigits.cli.<name>``, attribute ``command``."""
 
+    context_class = Context
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Name the commands in the order in which they are used."""
         return list(COMMANDS)
@@ -46,6 +49,7 @@ class LazyGroup(click.Group):
             return None
         command: click.Command = importlib.import_module(f"edgedigits.cli.{cmd_name}").command
         name_variables(command, cmd_name)
+        fold_pages(command)
         return command
 
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
@@ -68,15 +72,15 @@ def cli() -> None:
 
     \b
     Examples:
-      edgedigits train                                  # MNIST -> my-models/digits.keras
-      edgedigits export --format all                    # -> .tflite, .float16, .dynamic, .int8, .onnx
-      edgedigits verify my-models/*.onnx                # all 10,000 test images, exit status 1 on a loss
-      edgedigits diff old.onnx new.onnx --max-loss 0.2  # worse, or only unlucky?
-      edgedigits bench                                  # latency, throughput, memory, side by side
-      edgedigits predict photo.png                      # needs no TensorFlow
-      edgedigits read amount.png                        # numbers: 1250.50
-      edgedigits score scans/ --out read/               # millions of pictures, as a table
-      edgedigits doctor                                 # what is here, and the lines that install the rest
+      edgedigits train                     # MNIST -> my-models/digits.keras
+      edgedigits export                    # -> TFLite, ONNX, ORT, C, a page
+      edgedigits verify                    # as accurate on all test images?
+      edgedigits bench                     # latency, throughput, memory
+      edgedigits diff old.onnx new.onnx    # worse, or only unlucky?
+      edgedigits predict photo.png         # needs no TensorFlow
+      edgedigits read amount.png           # numbers: 1250.50
+      edgedigits score scans/ --out read/  # millions of pictures
+      edgedigits doctor                    # what is here, what is missing
 
     Every option has its default from the environment where a variable of its name is set:
     EDGEDIGITS_TRAIN_EPOCHS=20 is --epochs 20 of train.

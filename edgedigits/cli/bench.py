@@ -9,7 +9,6 @@ from edgedigits.arguments import LONGEST_SECONDS, MOST_ROUNDS, MOST_SAMPLES
 from edgedigits.cli.options import (
     Amount,
     data_option,
-    echo_json,
     foreign_option,
     input_scale_option,
     json_option,
@@ -17,9 +16,10 @@ from edgedigits.cli.options import (
     quiet_option,
     terminal_progress,
     threads_option,
+    wide_option,
 )
 from edgedigits.cli.receipts import leave_receipt, receipt_option, records_beside
-from edgedigits.cli.terminal import complain, echo
+from edgedigits.cli.terminal import complain, echo, echo_json, print_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,8 +56,9 @@ if TYPE_CHECKING:
 @foreign_option
 @input_scale_option("networks of Keras and models of other tools among them were")
 @data_option
+@wide_option
 @json_option
-@click.option("--csv", "as_csv", is_flag=True, help="Print comma-separated values.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print comma-separated values, plain numbers.")
 @click.option("--markdown", "as_markdown", is_flag=True, help="Print a Markdown table.")
 @click.option(
     "--plot",
@@ -78,6 +79,7 @@ def command(
     foreign: tuple[Path, ...],
     input_scale: "InputScale | None",
     data: Path | None,
+    wide: bool,
     as_json: bool,
     as_csv: bool,
     as_markdown: bool,
@@ -88,6 +90,7 @@ def command(
 
     One image at a time, batches, a fresh process, accuracy, for all files side by side. Files take turns
     in every round, inputs are real test digits, and no sample is thrown away; --json has them all.
+    Where the machine was busy (the mean is far over the median) a file is timed again, and told.
 
     \b
     Examples:
@@ -108,7 +111,11 @@ def command(
     progress = terminal_progress(quiet)
     if not files and not foreign:
         files = model_files(models)
-    files, left_out = _without_foreign(files, needs_others=not foreign)
+    files, left_out = _without_foreign(files)
+    if not files and not foreign:
+        if as_json:
+            echo_json({"left_out": left_out})
+        raise SystemExit(1)
     subjects = [
         *_own_subjects(files, data, input_scale, progress, with_keras=keras, may_be_none=bool(foreign)),
         *foreign_subjects(foreign, data, input_scale, progress),
@@ -119,7 +126,10 @@ def command(
     leave_receipt(
         subjects=[*files, *foreign], inputs=records_beside(files), data=data, results=result.summary
     )
-    print_result(result, as_json=as_json, as_csv=as_csv, as_markdown=as_markdown)
+    if as_json:
+        echo_json({**result.to_dict(), "left_out": left_out})
+    else:
+        print_result(result, as_csv=as_csv, as_markdown=as_markdown, wide=wide)
     if plot is not None:
         _draw(result, plot)
         progress.note(f"drew {plot}")
@@ -165,17 +175,15 @@ def _own_subjects(
     return fed_subjects(subjects, data, input_scale, progress)
 
 
-def _without_foreign(paths: "Sequence[Path]", *, needs_others: bool) -> "tuple[list[Path], int]":
-    """Return the files that edgedigits made, and how many others there were; each of these is told."""
+def _without_foreign(paths: "Sequence[Path]") -> "tuple[list[Path], list[dict[str, str]]]":
+    """Return the files that edgedigits made, and the errors of all others, which are told."""
     from edgedigits.measuring.subjects import foreign_files
 
     foreign = foreign_files(paths)
     for error in foreign.values():
         complain(error)
     left = [path for path in paths if path not in foreign]
-    if not left and needs_others:
-        raise SystemExit(1)
-    return left, len(foreign)
+    return left, [{"file": path.name, "error": str(error)} for path, error in foreign.items()]
 
 
 def _check_something_left(subjects: "list[Subject]", keras: bool) -> None:
@@ -192,27 +200,34 @@ def _check_something_left(subjects: "list[Subject]", keras: bool) -> None:
         )
 
 
-def print_result(result: "BenchResult", *, as_json: bool, as_csv: bool, as_markdown: bool) -> None:
+def print_result(result: "BenchResult", *, as_csv: bool, as_markdown: bool, wide: bool) -> None:
     """Print a measurement in the form that was asked for: tables of the terminal, if none was."""
-    from edgedigits.measuring.bench_result import remarks, winners
-    from edgedigits.reporting.bench_tables import sweep_header, sweep_rows, table_header, table_rows
-    from edgedigits.reporting.tables import print_table, to_csv, to_markdown
+    from edgedigits.measuring.bench_result import disturbances, remarks, winners
+    from edgedigits.reporting.bench_tables import (
+        csv_header,
+        csv_rows,
+        sweep_header,
+        sweep_rows,
+        table_header,
+        table_rows,
+        tables,
+    )
+    from edgedigits.reporting.tables import to_csv, to_markdown
 
-    header, rows = table_header(result), table_rows(result)
-    if as_json:
-        echo_json(result.to_dict())
-    elif as_csv:
-        wide = [(*row, *sweep[1:]) for row, sweep in zip(rows, sweep_rows(result), strict=True)]
-        echo(to_csv((*header, *sweep_header()[1:]), wide), nl=False)
+    if as_csv:
+        echo(to_csv(csv_header(), csv_rows(result)), nl=False, as_is=True)
     elif as_markdown:
-        echo(f"{to_markdown(header, rows)}\n\nImages per second by batch size:\n")
-        echo(f"{to_markdown(sweep_header(), sweep_rows(result))}\n\n{result.machine}; {result.dataset}")
+        both = (
+            to_markdown(table_header(result), table_rows(result)),
+            to_markdown(sweep_header(), sweep_rows(result)),
+        )
+        echo("\n\nImages per second by batch size:\n\n".join(both), as_is=True)
+        echo(f"\n{result.machine}; {result.dataset}", as_is=True)
     else:
-        print_table(f"{result.dataset}, one image at a time and in batches", header, rows)
-        print_table("Images per second by batch size", sweep_header(), sweep_rows(result))
+        for table in tables(result, wide=wide):
+            print_table(table, wide=wide)
         echo(f"{result.machine}")
-    if not as_json:
-        if any(row.arch == "foreign" for row in result.rows):
-            echo("(foreign): not made by edgedigits; such a file promises nothing", err=as_csv)
-        for line in (*winners(result.rows), *remarks(result.rows)):
-            echo(line, err=as_csv)
+    if any(row.arch == "foreign" for row in result.rows):
+        echo("(foreign): not made by edgedigits; such a file promises nothing", err=as_csv)
+    for line in (*winners(result.rows), *remarks(result.rows), *disturbances(result)):
+        echo(line, err=as_csv)

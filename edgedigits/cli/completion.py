@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 from click.shell_completion import BashComplete, FishComplete, ShellComplete, ZshComplete
 
-from edgedigits.cli.terminal import echo
+from edgedigits.cli.options import json_option
+from edgedigits.cli.terminal import echo, echo_command, echo_json
 from edgedigits.errors import OutputError
 
 SHELLS: dict[str, type[ShellComplete]] = {"bash": BashComplete, "zsh": ZshComplete, "fish": FishComplete}
@@ -20,7 +21,8 @@ LARGEST_SCRIPT = 100_000
 @click.command()
 @click.argument("shell", type=click.Choice(list(SHELLS)))
 @click.option("--install", is_flag=True, help="Write it where the shell looks for such scripts.")
-def command(shell: str, install: bool) -> None:
+@json_option
+def command(shell: str, install: bool, as_json: bool) -> None:
     """Print the script that has a shell complete commands and options, or install it.
 
     Needs Bash 4.4 or newer, zsh or fish. --install writes one file below the home folder, changes no other, and says
@@ -30,20 +32,26 @@ def command(shell: str, install: bool) -> None:
     Examples:
       edgedigits completion bash --install
       edgedigits completion zsh > _edgedigits
-      edgedigits completion fish | source        # for this shell alone
+      edgedigits completion fish | source  # for this shell alone
     """
     script = completion_script(shell)
     if not install:
-        echo(script, nl=False)
+        if as_json:
+            echo_json({"shell": shell, "script": script})
+        else:
+            echo(script, nl=False, as_is=True)
         return
     from edgedigits.artifacts.staging import write_atomically
 
     place = completion_place(shell)
     _check_ours(place)
     write_atomically(place, script.encode())
-    echo(place)
+    if as_json:
+        echo_json({"shell": shell, "path": str(place), "script": script})
+    else:
+        echo(place)
     echo(_what_is_left(shell, place), err=True)
-    echo(f"undo: rm {shlex.quote(str(place))}", err=True)
+    echo_command("undo", ["rm", str(place)], err=True)
 
 
 def completion_script(shell: str) -> str:

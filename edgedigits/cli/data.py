@@ -10,9 +10,14 @@ if TYPE_CHECKING:
     from edgedigits.sources.told import Told
 
 from edgedigits.arguments import LARGEST_SEED
-from edgedigits.cli.options import data_option, echo_json, json_option, quiet_option, terminal_progress
+from edgedigits.cli.options import (
+    data_option,
+    json_option,
+    quiet_option,
+    terminal_progress,
+)
 from edgedigits.cli.receipts import leave_receipt, receipt_option
-from edgedigits.cli.terminal import echo
+from edgedigits.cli.terminal import echo, echo_json
 from edgedigits.printable import printable
 
 
@@ -37,7 +42,7 @@ def command(
       edgedigits data show --out samples.png
       edgedigits data convert ~/mnist --out mnist.npz
     """
-    ctx.ensure_object(dict).update(data=data, mirror=mirror, quiet=quiet)
+    ctx.ensure_object(dict).update(data=data, mirror=mirror, quiet=quiet, as_json=as_json)
     if ctx.invoked_subcommand is not None:
         return
     from edgedigits.datasets.mnist_files import MNIST_NAME
@@ -80,8 +85,9 @@ def command(
     show_default=True,
     help="Another seed, another choice.",
 )
+@json_option
 @click.pass_context
-def show(ctx: click.Context, out: Path, part: str, seed: int) -> None:
+def show(ctx: click.Context, out: Path, part: str, seed: int, as_json: bool) -> None:
     """Draw ten samples of every digit into a PNG file.
 
     \b
@@ -94,12 +100,16 @@ def show(ctx: click.Context, out: Path, part: str, seed: int) -> None:
     from edgedigits.reporting import sheets
 
     check_output(out)
+    asked = {key: value for key, value in ctx.obj.items() if key != "as_json"}
     chosen: Part = "train" if part == "train" else "test"
-    split = read_split(_source(**ctx.obj).path, chosen, progress=terminal_progress(ctx.obj["quiet"]))
+    split = read_split(_source(**asked).path, chosen, progress=terminal_progress(ctx.obj["quiet"]))
     indices = sheets.sample_indices(split.labels, per_class=10, seed=seed)
     cells = [sheets.Cell(split.images[i], (f"{split.labels[i]}  #{i}",)) for i in indices]
     write_atomically(out, sheets.draw_sheet(f"{split.dataset} {part}: ten of each digit", cells))
-    echo(out)
+    if as_json or ctx.obj["as_json"]:
+        echo_json({"picture": str(out), "dataset": split.dataset, "part": part, "seed": seed})
+    else:
+        echo(out)
 
 
 @command.command("convert")
@@ -131,9 +141,9 @@ def convert_command(
 
     \b
     Examples:
-      edgedigits data convert ~/mnist --out mnist.npz              # x_train, y_train, x_test, y_test
+      edgedigits data convert ~/mnist --out mnist.npz  # x_train, y_train, ...
       edgedigits data convert ~/mnist --part test --out test.parquet
-      edgedigits data convert train.csv --out digits/              # train-images-idx3-ubyte, train-labels-idx1-ubyte
+      edgedigits data convert train.csv --out digits/  # train-images-idx3-ubyte
       edgedigits data convert scans/ --out scans.parquet --json
       edgedigits data convert emnist-digits-test-images-idx3-ubyte.gz --out emnist.npz
     """
@@ -141,7 +151,7 @@ def convert_command(
 
     converted = convert(sources, out, part=part, as_is=as_is, progress=terminal_progress(quiet))
     leave_receipt(subjects=converted.files, inputs=sources, reads_data=False, results=converted.to_dict)
-    if as_json:
+    if as_json or click.get_current_context().obj["as_json"]:
         echo_json(converted.to_dict())
         return
     for note in converted.notes:

@@ -1,7 +1,7 @@
 """``edgedigits diff``: two models on the same images."""
 
+import sys
 import tempfile
-import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,6 @@ from edgedigits.cli.options import (
     Amount,
     Callback,
     data_option,
-    echo_json,
     input_scale_option,
     json_option,
     quiet_option,
@@ -22,7 +21,9 @@ from edgedigits.cli.options import (
     threads_option,
 )
 from edgedigits.cli.receipts import leave_receipt, receipt_option, records_beside
-from edgedigits.cli.terminal import complain, echo
+from edgedigits.cli.terminal import complain, echo, echo_json, print_table
+from edgedigits.folding import COLUMNS, columns_of, fold
+from edgedigits.printable import printable
 
 if TYPE_CHECKING:
     from edgedigits.comparing.manifests import ManifestComparison
@@ -30,9 +31,6 @@ if TYPE_CHECKING:
     from edgedigits.input_scale import InputScale
     from edgedigits.progress import Progress
     from edgedigits.reporting.diff_tables import Page
-
-COLUMNS = 80
-"""Of what is printed; the tables are narrower."""
 
 
 def output_option(flag: str, help_text: str) -> Callable[[Callback], Callback]:
@@ -264,23 +262,23 @@ def _found_in_files(old: Path, new: Path, names: tuple[str, str], asked: Asked) 
 
 def _print(found: list[Found], *, as_json: bool) -> None:
     """Print what was found; each gate that says no on standard error as well."""
-    from edgedigits.reporting.tables import print_table
-
     if as_json:
         echo_json([pair.comparison.to_dict() for pair in found])
     for pair in found:
         if not as_json:
-            _echo_lines(pair.page.subjects)
+            _echo_lines((*pair.page.subjects, ""))
             for table in pair.page.tables:
-                print_table(table.title, table.header, table.rows)
+                print_table(table)
             _echo_lines((*pair.page.notes, *pair.page.verdicts))
         if not pair.comparison.passed:
             complain(f"{pair.comparison.name}: {'; '.join(pair.comparison.failures())}")
 
 
 def _echo_lines(lines: Sequence[str]) -> None:
+    """Print sentences, folded wherever they go: a log of a CI server is read by people."""
+    columns = columns_of(sys.stdout) or COLUMNS
     for line in lines:
-        echo("\n".join(textwrap.wrap(line, COLUMNS, break_long_words=False, break_on_hyphens=False)))
+        echo("\n".join(fold(printable(line), columns)), as_is=True)
 
 
 def _write(

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edgedigits.cli.options import echo_json, json_option
-from edgedigits.cli.terminal import echo
+from edgedigits.cli.options import json_option
+from edgedigits.cli.terminal import echo, echo_json
 
 if TYPE_CHECKING:
     from edgedigits.installation import Found, Installation, Packages

@@ -10,17 +10,17 @@ from edgedigits.cli.options import (
     MOST_POINTS,
     Amount,
     data_option,
-    echo_json,
     input_scale_option,
     json_option,
     models_option,
     name_option,
     quiet_option,
     terminal_progress,
+    wide_option,
 )
 from edgedigits.cli.receipts import leave_receipt, network_files, receipt_option
-from edgedigits.cli.terminal import complain, echo
-from edgedigits.file_names import file_name, network_name
+from edgedigits.cli.terminal import complain, echo, echo_json, print_table
+from edgedigits.file_names import exported_names, file_name, network_name
 from edgedigits.format_table import FORMATS, PRECISIONS, Precision
 
 if TYPE_CHECKING:
@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     "--format",
     "file_format",
     type=click.Choice([*(row.name for row in FORMATS.values() if row.exporter), "all"]),
-    required=True,
+    default="all",
+    show_default=True,
     help="c: C99 for microcontrollers. tflm: the int8 .tflite as a C array. page: one .html to draw digits on, and a "
     "module of the same for JavaScript. all: every format in every precision.",
 )
@@ -95,6 +96,7 @@ if TYPE_CHECKING:
 @models_option()
 @name_option
 @receipt_option()
+@wide_option
 @json_option
 @quiet_option
 def command(
@@ -107,6 +109,7 @@ def command(
     data: Path | None,
     models: Path,
     name: str,
+    wide: bool,
     as_json: bool,
     quiet: bool,
     **choices: Any,  # the fields of ExportOptions that have an option of their name
@@ -125,21 +128,25 @@ def command(
 
     \b
     Examples:
-      edgedigits export --format tflite                      # digits.tflite
-      edgedigits export --format tflite --quantize           # digits.int8.tflite, integers only
-      edgedigits export --format onnx --quantize float16     # digits.float16.onnx
-      edgedigits export --format ort --quantize              # digits.int8.ort, for minimal builds
-      edgedigits export --format c --selftest                # digits.c, digits.h, digits_selftest.c
-      edgedigits export --format c --prepare                 # digits.c, digits.h, digits_prepare.c, digits_prepare.h
-      edgedigits export --format page                        # digits.html, digits.mjs, digits.d.mts
-      edgedigits export --format all --force
+      edgedigits export                                   # every format
+      edgedigits export --force                           # replace files
+      edgedigits export --format tflite                   # digits.tflite
+      edgedigits export --format tflite --quantize        # integers only
+      edgedigits export --format onnx --quantize float16  # half the size
+      edgedigits export --format ort --quantize           # minimal builds
+      edgedigits export --format c --selftest             # digits_selftest.c
+      edgedigits export --format c --prepare              # digits_prepare.c
+      edgedigits export --format page                     # digits.html
       edgedigits export theirs.keras --format all
       edgedigits export theirs.keras --format tflite --input-scale -1..1
     """
     network = _network_path(network, models, name)
+    _check_files(network, exported_names(network_name(network), file_format, quantize), out, choices["force"])
+    from edgedigits.datasets.places import named_source
     from edgedigits.datasets.read import read_splits
     from edgedigits.extras import extra
 
+    named_source(data)  # What was named and is not there is told before TensorFlow is imported, too.
     with extra("train", "exporting"):
         from edgedigits_export import ExportOptions, export_model
     targets = _targets(file_format, quantize, companions={"selftest": selftest, "prepare": prepare})
@@ -161,7 +168,7 @@ def command(
         data=data,
         results=lambda: as_object(exported, failed),
     )
-    print_exports(exported, failed, as_json=as_json)
+    print_exports(exported, failed, as_json=as_json, wide=wide)
     if failed:
         raise SystemExit(1)
 
@@ -175,6 +182,28 @@ def _network_path(network: Path | None, models: Path, name: str) -> Path:
         if source is click.core.ParameterSource.COMMANDLINE:
             raise click.UsageError(f"expected a network or --{option}, got both")
     return network
+
+
+def _check_files(network: Path, names: list[str], out: Path | None, force: bool) -> None:
+    """Find out, before TensorFlow is imported, whether there is a network and no file that must not be replaced.
+
+    Raises:
+        ModelNotFoundError: there is no network.
+        OutputError: a file is there that is to be written.
+    """
+    from edgedigits.errors import OutputError
+    from edgedigits.model_files.content import kind_there
+
+    kind_there(network, f"name one, or make it with `edgedigits train`{_others(network)}")
+    there = [str(path) for name in names if (path := (out or network.parent) / name).exists()]
+    if there and not force:
+        raise OutputError(f"{', '.join(there)}: exists already; give --force to replace it")
+
+
+def _others(network: Path) -> str:
+    """Name the networks that lie where one was looked for."""
+    names = sorted(path.name for path in network.parent.glob("*.keras") if path != network)
+    return f"; in {network.parent} there is {', '.join(names)}" if names else ""
 
 
 def _load(
@@ -229,31 +258,34 @@ def as_object(exported: list["ExportedFile"], failed: list["Verification"]) -> d
     }
 
 
-def print_exports(exported: list["ExportedFile"], failed: list["Verification"], *, as_json: bool) -> None:
+def print_exports(
+    exported: list["ExportedFile"], failed: list["Verification"], *, as_json: bool, wide: bool
+) -> None:
     """Print the files that are in place, and say of each other one why it is not."""
     if as_json:
         echo_json(as_object(exported, failed))
     else:
-        for file in exported:
-            change = file.verification.comparison.difference
-            echo(
-                f"{file.path}  {file.bytes:,} bytes  {file.verification.accuracy}, {change:+.2f} points"
-                f"\n  sha256 {file.sha256}"
-                f"\n  sure    {file.metadata.sure}"
-            )
-            if file.firmware:
-                print_firmware(file)
+        _print_files(exported, wide=wide)
     for verification in failed:
         complain(f"{verification.file} was not written: {'; '.join(verification.failures)}")
 
 
-def print_firmware(file: "ExportedFile") -> None:
-    """Print what a C file costs on microcontrollers, a row per processor and optimization."""
-    from edgedigits.reporting.tables import print_table
+def _print_files(exported: list["ExportedFile"], *, wide: bool) -> None:
+    """Print a few lines about a file, or a table of several; and what C costs on microcontrollers."""
+    from edgedigits.reporting.export_tables import files_table, firmware_table
     from edgedigits_export import FIRMWARE_HEADER, firmware_rows
 
-    print_table(
-        f"{file.path.name}: bytes of flash, bytes of RAM besides the picture, instructions (or cycles) for one picture",
-        FIRMWARE_HEADER,
-        firmware_rows(file.firmware),
-    )
+    if len(exported) == 1:
+        (file,) = exported
+        change = file.verification.comparison.difference
+        echo(
+            f"{file.path}  {file.bytes:,} bytes  {file.verification.accuracy}, {change:+.2f} points"
+            f"\n  sha256 {file.sha256}"
+            f"\n  sure    {file.metadata.sure}"
+        )
+    elif exported:
+        print_table(files_table(exported), wide=wide)
+    for file in exported:
+        if file.firmware:
+            rows = firmware_rows(file.firmware)
+            print_table(firmware_table(file.path.name, FIRMWARE_HEADER, rows), wide=wide)

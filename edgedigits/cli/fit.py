@@ -16,18 +16,19 @@ from edgedigits.cli.options import (
     MOST_POINTS,
     Amount,
     data_option,
-    echo_json,
     json_option,
     models_option,
     name_option,
     print_next,
+    print_training,
     quiet_option,
     read_labels,
     terminal_progress,
+    wide_option,
 )
 from edgedigits.cli.process import Interrupted
 from edgedigits.cli.receipts import leave_receipt, network_files, receipt_option
-from edgedigits.cli.terminal import echo
+from edgedigits.cli.terminal import echo_command, echo_json, print_table
 from edgedigits.contract import LABELS
 from edgedigits.errors import AccuracyError
 
@@ -113,6 +114,7 @@ class Bytes(click.ParamType[int]):
 @models_option("--out", help_text="Folder to write to.")
 @name_option
 @receipt_option()
+@wide_option
 @json_option
 @quiet_option
 def command(
@@ -129,6 +131,7 @@ def command(
     labels: tuple[str, ...] | None,
     models: Path,
     name: str,
+    wide: bool,
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -146,7 +149,6 @@ def command(
     """
     _one_thread_each()
     with _told_how_to_go_on():
-        from edgedigits.datasets.mnist_files import MNIST_NAME
         from edgedigits.datasets.read import read_splits
         from edgedigits.extras import extra
 
@@ -169,7 +171,14 @@ def command(
             progress=progress,
         )
     leave_receipt(subjects=network_files(models, name), data=data, results=result.to_dict)
-    _print(result, models, name, data if train_split.dataset != MNIST_NAME else None, as_json)
+    _print(
+        result,
+        models,
+        name,
+        data,
+        as_json=as_json,
+        wide=wide,
+    )
     reached = result.chosen.trial.accuracy.percent
     if min_accuracy is not None and reached < min_accuracy:
         raise AccuracyError(
@@ -213,20 +222,20 @@ def _told_how_to_go_on() -> Iterator[None]:
         ) from stop
 
 
-def _print(result: "FitResult", models: Path, name: str, data: Path | None, as_json: bool) -> None:
+def _print(
+    result: "FitResult", models: Path, name: str, data: Path | None, *, as_json: bool, wide: bool
+) -> None:
     """Print what was found, and say what is to be done with the new network."""
     if as_json:
         echo_json(result.to_dict())
         return
-    from edgedigits.reporting.tables import print_table
-    from edgedigits.searching.front import HEADER
+    from edgedigits.reporting.tables import Table
+    from edgedigits.searching.front import BRIEF, HEADER, LEGEND
 
     how = "measured" if result.is_measured else "modelled"
-    print_table(
-        f"networks within {result.search.budget.flash:,} bytes of flash ({how}), best of each size on the front",
-        HEADER,
-        [network.row() for network in result.found],
-    )
-    echo(result.training.describe())
-    echo(f"again: {result.command}")
-    print_next(result.training.stale, models, name, data, "--format all --quantize")
+    title = f"networks within {result.search.budget.flash:,} bytes of flash ({how}), best of each size on the front"
+    rows = [network.row() for network in result.found]
+    print_table(Table(title, HEADER, rows, BRIEF, LEGEND), wide=wide)
+    print_training(result.training)
+    echo_command("again", shlex.split(result.command))
+    print_next(result.training.stale, models, name, data, ["--quantize"])

@@ -5,13 +5,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edgedigits.cli.options import echo_json, json_option
-from edgedigits.cli.terminal import echo
+from edgedigits.cli.options import json_option
+from edgedigits.cli.terminal import echo_fact, echo_json
 from edgedigits.margins import STEPS
 
 if TYPE_CHECKING:
     from edgedigits.metadata import ModelMetadata
     from edgedigits.runtimes.keras_model import KerasModel
+
+
+LABEL = 12
+"""Columns of what a line is about."""
 
 
 @click.command()
@@ -72,7 +76,7 @@ def command(file: Path, as_json: bool) -> None:
     if isinstance(model, KerasModel):
         lines["trained on"] = _fed(model)
     for label, value in lines.items():
-        echo(f"{label:12} {value}")
+        echo_fact(label, str(value), LABEL)
 
 
 _HEADS = {

@@ -1,7 +1,6 @@
 """Options that several commands share, and how results are printed."""
 
 import errno
-import json
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -9,15 +8,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from edgedigits.cli.terminal import complain, echo
+from edgedigits.cli.terminal import complain, echo, echo_command, expect_json, print_table
 from edgedigits.contract import LABELS, parse_labels
-from edgedigits.file_names import DEFAULT_NAME, file_name, network_name
+from edgedigits.file_names import DEFAULT_NAME, exported_names, file_name, network_name
 
 if TYPE_CHECKING:
     from edgedigits.input_scale import InputScale
     from edgedigits.model_files.quantized_bits import Bits
     from edgedigits.model_files.trained_networks import Arch
     from edgedigits.progress import Progress
+    from edgedigits.training.run_files import TrainingResult
 
 INPUT_SCALE_NAMES = (
     "0..1",
@@ -96,7 +96,7 @@ def read_layer_bits(text: str, arch: "Arch") -> "tuple[Bits, ...]":
 
 
 def print_next(
-    stale: Sequence[str], models: Path, name: str, data: Path | None, words: str = "--format all"
+    stale: Sequence[str], models: Path, name: str, data: Path | None, words: Sequence[str] = ()
 ) -> None:
     """Say what is to be done with a new network, and which exported files are not of it.
 
@@ -104,15 +104,27 @@ def print_next(
         stale: exported files of the network before.
         models: folder of the new one.
         name: of it.
-        data: the dataset to name; None where it is MNIST.
-        words: of ``export``.
+        data: the dataset that was named.
+        words: of ``export``, besides what is always said.
     """
     if stale:
         complain(f"{', '.join(stale)} hold the previous network: export again")
-    elsewhere = "" if models == MODELS else f" --models {models}"
-    renamed = "" if name == DEFAULT_NAME else f" --name {name}"
-    other_data = f" --data {data}" if data else ""
-    echo(f"next: edgedigits export {words}{elsewhere}{renamed}{other_data}", err=True)
+    is_there = any((models / file).exists() for file in exported_names(name))
+    elsewhere = [] if models == MODELS else ["--models", str(models)]
+    renamed = [] if name == DEFAULT_NAME else ["--name", name]
+    other_data = ["--data", str(data)] if data else []
+    replacing = ["--force"] if is_there else []
+    echo_command(
+        "next",
+        ["edgedigits", "export", "--format", "all", *words, *elsewhere, *renamed, *other_data, *replacing],
+        err=True,
+    )
+
+
+def print_training(result: "TrainingResult") -> None:
+    """Print what a run came to: accuracy, a row for each class, how the confidences were made fair."""
+    print_table(result.class_table())
+    echo(f"{result.scaling}\nweights sha256 {result.weights_sha256}")
 
 
 def read_margin(ctx: click.Context, param: click.Parameter, value: str | None) -> int | float | None:
@@ -191,12 +203,12 @@ def read_name(ctx: click.Context, param: click.Parameter, value: str) -> str:
 
 
 def models_option(
-    flag: str = "--models", help_text: str = "Folder of the model files."
+    flag: str = "--models", help_text: str = "Folder of the model files.", parameter: str = "models"
 ) -> Callable[[Callback], Callback]:
-    """Return the option that names the folder of the models."""
+    """Return the option that names the folder of the models; ``parameter`` is what the command calls it."""
     return click.option(
         flag,
-        "models",
+        parameter,
         type=click.Path(file_okay=False, path_type=Path),
         default=MODELS,
         show_default=True,
@@ -217,7 +229,17 @@ data_option = click.option(
     help="Images with labels: a folder of the four IDX files, Parquet, .npz, CSV, a tar archive, or class folders of "
     "pictures. [default: $EDGEDIGITS_DATA, then the caches]",
 )
-json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+json_option = click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    is_eager=True,
+    callback=expect_json,
+    help="Print one JSON document and nothing else; where there is no result, it holds the error.",
+)
+wide_option = click.option(
+    "--wide", is_flag=True, help="All columns of the tables, and not only the first to know."
+)
 quiet_option = click.option("--quiet", "-q", is_flag=True, help="No progress on standard error.")
 threads_option = click.option(
     "--threads", type=click.IntRange(1, 1024), default=1, show_default=True, help="Threads of the runtime."
@@ -251,14 +273,11 @@ def input_scale_option(what: str) -> Callable[[Callback], Callback]:
         "--input-scale",
         type=click.Choice(INPUT_SCALE_NAMES),
         callback=read_input_scale,
-        help=f"What {what} trained on, where a range is what pixels from 0 (background) to 255 (ink) were made into. "
-        "[default: what its layers or the manifest say; else found out from training images]",
+        metavar="SCALE",
+        help=f"What {what} trained on, where a range is what pixels from 0 (background) to 255 (ink) were made into: "
+        f"{', '.join(INPUT_SCALE_NAMES)}. [default: what its layers or the manifest say; else found out from training "
+        "images]",
     )
-
-
-def echo_json(value: object) -> None:
-    """Print a result as JSON on standard output."""
-    echo(json.dumps(value, indent=2, allow_nan=False))
 
 
 def terminal_progress(quiet: bool, needs: str = "bench") -> "Progress":

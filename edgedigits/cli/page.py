@@ -4,9 +4,16 @@ from pathlib import Path
 
 import click
 
-from edgedigits.cli.options import data_option, models_option, name_option, quiet_option, terminal_progress
+from edgedigits.cli.options import (
+    data_option,
+    json_option,
+    models_option,
+    name_option,
+    quiet_option,
+    terminal_progress,
+)
 from edgedigits.cli.receipts import leave_receipt, receipt_option
-from edgedigits.cli.terminal import complain, echo
+from edgedigits.cli.terminal import complain, echo, echo_json
 
 
 @click.command()
@@ -15,8 +22,9 @@ from edgedigits.cli.terminal import complain, echo
 @models_option()
 @name_option
 @receipt_option()
+@json_option
 @quiet_option
-def command(is_opened: bool, data: Path | None, models: Path, name: str, quiet: bool) -> None:
+def command(is_opened: bool, data: Path | None, models: Path, name: str, as_json: bool, quiet: bool) -> None:
     """Make sure that a network has its page, and print where it is.
 
     The page is one .html file that works offline: it reads digits that are drawn, dropped, pasted or
@@ -33,7 +41,13 @@ def command(is_opened: bool, data: Path | None, models: Path, name: str, quiet: 
 
     page = models / file_name(name, "page")
     finish_commits(models)
-    if not _is_of_the_network(page, name) and not _export(page, models, name, data, quiet=quiet):
+    is_new = not _is_of_the_network(page, name)
+    failures = _export(page, models, name, data, quiet=quiet) if is_new else []
+    found = {"page": str(page), "exported": is_new and not failures, "failures": failures}
+    if failures:
+        complain(f"{page.name} was not written: {'; '.join(failures)}")
+        if as_json:
+            echo_json(found)
         raise SystemExit(1)
     leave_receipt(
         subjects=[page],
@@ -41,7 +55,10 @@ def command(is_opened: bool, data: Path | None, models: Path, name: str, quiet: 
         reads_data=False,
         results=lambda: {"page": str(page)},
     )
-    echo(page)
+    if as_json:
+        echo_json(found)
+    else:
+        echo(page)
     if is_opened:
         click.launch(page.resolve().as_uri())
 
@@ -57,8 +74,8 @@ def _is_of_the_network(page: Path, name: str) -> bool:
     return training is None or read_page(page).metadata.weights_sha256 == training["weights_sha256"]
 
 
-def _export(page: Path, models: Path, name: str, data: Path | None, *, quiet: bool) -> bool:
-    """Export the page; say why where it fails the gate, and return whether it passed."""
+def _export(page: Path, models: Path, name: str, data: Path | None, *, quiet: bool) -> list[str]:
+    """Export the page; return why it fails the gate, nothing where it is in place."""
     from edgedigits.datasets.read import read_splits
     from edgedigits.extras import extra
     from edgedigits.file_names import file_name
@@ -76,6 +93,4 @@ def _export(page: Path, models: Path, name: str, data: Path | None, *, quiet: bo
         options=ExportOptions(force=True),
         progress=progress,
     )
-    for verification in failed:
-        complain(f"{page.name} was not written: {'; '.join(verification.failures)}")
-    return not failed
+    return [failure for verification in failed for failure in verification.failures]

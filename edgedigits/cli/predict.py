@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edgedigits.cli.options import echo_json, json_option, read_margin
+from edgedigits.cli.options import json_option, read_margin
 from edgedigits.cli.pictures import NOT_SURE, PictureFolder, find_pictures
-from edgedigits.cli.terminal import complain, echo, encoding_of
+from edgedigits.cli.terminal import complain, echo, echo_json, encoding_of
 from edgedigits.contract import CLASSES
 from edgedigits.errors import ImageError
 from edgedigits.printable import printable
@@ -70,13 +70,13 @@ def command(
 
     \b
     Examples:
-      edgedigits predict --sample                       # pictures that came along: is everything here?
-      edgedigits predict seven.png                      # seven.png: 7  99.8 %
+      edgedigits predict --sample                     # pictures that came along
+      edgedigits predict seven.png                    # 7  99.8 %
       edgedigits predict --top 3 --show scans/
-      edgedigits predict --min-margin 0.9 forms/        # forms/4.png: 4  81.3 %   not sure
+      edgedigits predict --min-margin 0.9 forms/      # 4  81.3 %   not sure
       edgedigits predict --model my-models/digits.int8.onnx --json *.jpg
       edgedigits predict --model tiny-4k seven.png
-      edgedigits predict --save-prepared seen scans/    # seen/a.png, seen/b.png
+      edgedigits predict --save-prepared seen scans/  # seen/a.png, seen/b.png
       curl -s https://example.org/digit.png | edgedigits predict -
     """
     from edgedigits.predictor import DigitPredictor
@@ -106,7 +106,7 @@ def command(
         else:
             echo(as_line(name, prediction, top, predictor.metadata.labels))
             if show:
-                echo(drawing(pixels, encoding_of(sys.stdout)))
+                echo(drawing(pixels, encoding_of(sys.stdout)), as_is=True)
     if as_json:
         echo_json(results)
     if failed:

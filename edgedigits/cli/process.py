@@ -17,8 +17,9 @@ from typing import TextIO
 
 import click
 
-from edgedigits.cli.terminal import complain
+from edgedigits.cli.terminal import complain, echo_json_error
 from edgedigits.errors import EdgeDigitsError
+from edgedigits.folding import columns_of, fold_lines
 from edgedigits.printable import printable
 
 TRACEBACK = "EDGEDIGITS_TRACEBACK"
@@ -28,6 +29,10 @@ LONGEST_FAULT = 300
 
 _OUTPUT_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 """What writing to standard output fails with where that is a file on a full disk."""
+
+
+_BEFORE = "Error: "
+"""What Click prints before the message of a usage error."""
 
 
 class Interrupted(KeyboardInterrupt):
@@ -46,6 +51,7 @@ def errors_told() -> Iterator[None]:
         yield
     except EdgeDigitsError as error:
         complain(error)
+        echo_json_error(error)
         raise click.exceptions.Exit(1) from error
     except KeyboardInterrupt as stop:
         complain(
@@ -55,7 +61,11 @@ def errors_told() -> Iterator[None]:
         )
         raise click.exceptions.Exit(128 + signal.SIGINT) from stop
     except click.UsageError as error:
+        if error.ctx is not None and error.message == error.ctx.get_help():
+            raise  # No words at all: Click shows the help page.
         error.message = printable(error.message)  # type: ignore[misc]  # made to be set once
+        said = fold_lines(f"{_BEFORE}{error.format_message()}", columns_of(sys.stderr))
+        error.format_message = lambda: said.removeprefix(_BEFORE)  # type: ignore[method-assign]
         raise
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from edgedigits.cli.options import echo_json, json_option, read_margin, read_pattern
+from edgedigits.cli.options import json_option, read_margin, read_pattern
 from edgedigits.cli.pictures import (
     NOT_SURE,
     STANDARD_INPUT,
@@ -13,7 +13,7 @@ from edgedigits.cli.pictures import (
     find_pictures,
     save_picture,
 )
-from edgedigits.cli.terminal import complain, echo
+from edgedigits.cli.terminal import complain, echo, echo_json
 from edgedigits.errors import ImageError
 from edgedigits.file_names import PICTURE_SUFFIXES
 from edgedigits.numbers.pattern import MOST_DIGITS
@@ -89,10 +89,10 @@ def command(
 
     \b
     Examples:
-      edgedigits read amount.png                        # amount.png: 1250.50  99.6 %
+      edgedigits read amount.png                        # 1250.50  99.6 %
       edgedigits read --no-separators --json cheques/
-      edgedigits read --pattern "dd.dd.dddd" date.jpg   # date.jpg: 31.12.2025  98.1 %
-      edgedigits read --digits 5 --boxes seen/ meters/  # seen/a.png, seen/b.png: boxes and digits drawn
+      edgedigits read --pattern "dd.dd.dddd" date.jpg   # 31.12.2025  98.1 %
+      edgedigits read --digits 5 --boxes seen/ meters/  # seen/a.png, seen/b.png
       curl -s https://example.org/meter.jpg | edgedigits read -
     """
     from edgedigits.predictor import DigitPredictor

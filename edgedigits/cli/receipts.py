@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from edgedigits.cli.options import Callback, echo_json
-from edgedigits.cli.terminal import complain, echo
+from edgedigits.cli.options import Callback
+from edgedigits.cli.terminal import complain, echo, echo_json
 from edgedigits.errors import OutputError
 
 _PLACE = "edgedigits.receipt"

@@ -1,12 +1,13 @@
 """``edgedigits report``: one HTML page about a network."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from edgedigits.cli.options import (
     data_option,
+    json_option,
     models_option,
     name_option,
     quiet_option,
@@ -14,7 +15,7 @@ from edgedigits.cli.options import (
     threads_option,
 )
 from edgedigits.cli.receipts import leave_receipt, network_files, receipt_option
-from edgedigits.cli.terminal import echo
+from edgedigits.cli.terminal import echo, echo_json
 
 if TYPE_CHECKING:
     from edgedigits.measuring.bench_result import BenchResult
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 @models_option()
 @name_option
 @receipt_option()
+@json_option
 @quiet_option
 def command(
     page_format: str,
@@ -47,6 +49,7 @@ def command(
     data: Path | None,
     models: Path,
     name: str,
+    as_json: bool,
     quiet: bool,
 ) -> None:
     """Write one page about a network.
@@ -59,7 +62,7 @@ def command(
     Examples:
       edgedigits report
       edgedigits report --models models --no-bench --out page.html
-      edgedigits report --format markdown           # my-models/report.md, with links to the plots
+      edgedigits report --format markdown  # my-models/report.md, with links
     """
     from edgedigits.artifacts.recovery import finish_commits
     from edgedigits.artifacts.staging import check_output, write_atomically
@@ -75,14 +78,21 @@ def command(
     check_output(page)
     result = _measured(models, name, threads, data, progress) if measure else None
     write_atomically(page, render(models, name, result).encode())
+
+    def found() -> dict[str, Any]:
+        return {"report": str(page), "bench": None if result is None else result.summary()}
+
     leave_receipt(
         subjects=[page],
         inputs=network_files(models, name),
         data=data,
         reads_data=measure,
-        results=lambda: {"report": str(page), "bench": None if result is None else result.summary()},
+        results=found,
     )
-    echo(page)
+    if as_json:
+        echo_json(found())
+    else:
+        echo(page)
 
 
 def _measured(

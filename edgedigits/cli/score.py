@@ -5,10 +5,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edgedigits.cli.options import echo_json, json_option, quiet_option, read_margin, read_pattern
+from edgedigits.cli.options import (
+    json_option,
+    quiet_option,
+    read_margin,
+    read_pattern,
+)
 from edgedigits.cli.process import Interrupted
 from edgedigits.cli.receipts import leave_receipt, receipt_option
-from edgedigits.cli.terminal import complain, echo
+from edgedigits.cli.terminal import complain, echo, echo_json
 from edgedigits.numbers.pattern import MOST_DIGITS
 from edgedigits.shipped import TINY
 

@@ -14,11 +14,11 @@ from edgedigits.arguments import LARGEST_RATE, LARGEST_SEED, MOST_EPOCHS, MOST_I
 from edgedigits.cli.options import (
     Amount,
     data_option,
-    echo_json,
     json_option,
     models_option,
     name_option,
     print_next,
+    print_training,
     quiet_option,
     read_labels,
     read_layer_bits,
@@ -28,7 +28,7 @@ from edgedigits.cli.options import (
 )
 from edgedigits.cli.process import Interrupted
 from edgedigits.cli.receipts import leave_receipt, network_files, receipt_option
-from edgedigits.cli.terminal import echo
+from edgedigits.cli.terminal import echo_json
 from edgedigits.contract import LABELS, PIXEL_MAX
 from edgedigits.file_names import CHECKPOINT, sidecar_name
 
@@ -157,9 +157,11 @@ zeros around the map, .bare a bias and no batch normalization.
 @click.option(
     "--loss",
     type=click.Choice(["sparse_categorical_crossentropy", "categorical_crossentropy"]),
+    metavar="NAME",
     default="sparse_categorical_crossentropy",
     show_default=True,
-    help="The second takes one-hot labels; both have the same value.",
+    help="sparse_categorical_crossentropy, or categorical_crossentropy, which takes one-hot labels; both have the same "
+    "value.",
 )
 @click.option(
     "--validation",
@@ -205,20 +207,19 @@ def command(
     Examples:
       edgedigits train
       edgedigits train --arch 256-128-32 --budget long --name wide
-      edgedigits train --drawn 30000 --non-digits 6000 --spoilt 0.1   # for other people's handwriting
+      edgedigits train --drawn 30000 --non-digits 6000 --spoilt 0.1  # other hands
       edgedigits train --arch cnn --budget long --name cnn
       edgedigits train --arch conv8-pool-conv24-conv40-mean --name small
       edgedigits train --arch meanpool-conv8.bare-pool-conv16.valid.bare-mean --bits 4 --name tiny
       edgedigits train --arch cnn-small --teacher my-models/cnn.int8.onnx --name small
       edgedigits train --recipe plain --epochs 20
-      edgedigits train --resume                     # after Ctrl-C or a power cut
+      edgedigits train --resume  # after Ctrl-C or a power cut
       edgedigits train --data fashion --labels names.txt --name fashion
     """
     changes = {field: value for field, value in choices.items() if value is not None}
     if isinstance(arch, str):
         _share_out()
     with _told_how_to_go_on(models, name):
-        from edgedigits.datasets.mnist_files import MNIST_NAME
         from edgedigits.datasets.read import read_splits
         from edgedigits.extras import extra
 
@@ -246,8 +247,8 @@ def command(
     if as_json:
         echo_json(result.to_dict())
         return
-    echo(result.describe())
-    print_next(result.stale, models, name, data if train_split.dataset != MNIST_NAME else None)
+    print_training(result)
+    print_next(result.stale, models, name, data)
 
 
 def _share_out() -> None:

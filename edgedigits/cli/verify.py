@@ -1,6 +1,7 @@
 """``edgedigits verify``: the accuracy gate."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,13 +11,14 @@ from edgedigits.cli.options import (
     MOST_POINTS,
     Amount,
     data_option,
-    echo_json,
     foreign_option,
     input_scale_option,
     json_option,
+    models_option,
     quiet_option,
     terminal_progress,
     threads_option,
+    wide_option,
 )
 from edgedigits.cli.receipts import (
     leave_receipt,
@@ -25,7 +27,7 @@ from edgedigits.cli.receipts import (
     receipt_place,
     records_beside,
 )
-from edgedigits.cli.terminal import complain
+from edgedigits.cli.terminal import complain, echo_json, print_table
 from edgedigits.contract import LABELS
 from edgedigits.errors import EdgeDigitsError
 from edgedigits.file_names import network_name
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path), metavar="[FILE...]")
+@models_option(help_text="Folder whose exported files are verified if none is named.", parameter="folder")
 @click.option(
     "--reference",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -63,10 +66,12 @@ if TYPE_CHECKING:
 @threads_option
 @receipt_option("With files, a receipt to write; alone, one to check, with all files that it names.")
 @data_option
+@wide_option
 @json_option
 @quiet_option
 def command(
     files: tuple[Path, ...],
+    folder: Path,
     reference: Path | None,
     max_drop: float | None,
     sheet: Path | None,
@@ -74,6 +79,7 @@ def command(
     input_scale: "InputScale | None",
     threads: int,
     data: Path | None,
+    wide: bool,
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -87,43 +93,50 @@ def command(
 
     \b
     Examples:
-      edgedigits verify my-models/*.tflite my-models/*.onnx
+      edgedigits verify                                     # all files in my-models/
       edgedigits verify my-models/digits.int8.tflite --max-drop 0.05 --json
       edgedigits verify my-models/digits.int8.tflite --sheet changed/
       edgedigits verify my-models/digits.onnx --foreign theirs.onnx
       edgedigits verify --receipt my-models/export.json
     """
     if not files and not foreign:
-        if (receipt := receipt_place()) is not None:
+        if _is_given_no_folder() and (receipt := receipt_place()) is not None:
             print_checked(receipt, data, as_json=as_json)
-        raise click.UsageError(
-            "expected files to verify, or --foreign FILE, got neither; --receipt FILE alone checks a receipt"
-        )
+        files = _exported_files(folder)
     from edgedigits.artifacts.recovery import finish_commits
     from edgedigits.datasets.read import read_split
+    from edgedigits.measuring.fed_models import open_fed_model
+    from edgedigits.measuring.foreign import open_foreign_model
 
     progress = terminal_progress(quiet)
     if sheet is not None:
         finish_commits(sheet)
-    verifications = []
-    models, broken = _opened(files, data, threads, input_scale, progress)
-    others, not_opened = _opened_foreign(foreign, data, threads, input_scale, progress)
-    broken += not_opened
+    broken: dict[Path, EdgeDigitsError] = {}
+    models: list[Model] = []
+    for path in files:
+        with _told(path, broken):
+            models.append(
+                open_fed_model(path, data, threads=threads, input_scale=input_scale, progress=progress)
+            )
+    others: list[ForeignModel] = []
+    for path in foreign:
+        with _told(path, broken):
+            others.append(
+                open_foreign_model(path, data, threads=threads, input_scale=input_scale, progress=progress)
+            )
     if not models and not others:
-        _print_findings([], [], as_json=as_json)
+        _print_findings([], [], broken, as_json=as_json)
         raise SystemExit(1)
     labels = models[0].metadata.labels if models else LABELS
     split = read_split(data, "test", labels, progress=progress)
+    judged: list[tuple[Verification, Model, Reference]] = []
     for model in models:
-        try:
-            verification, answers = _verified(model, split, reference, max_drop, progress)
-        except EdgeDigitsError as error:
-            complain(error)
-            broken += 1
-            continue
-        verifications.append(verification)
-        if sheet is not None:
+        with _told(model.path, broken):
+            judged.append(_verified(model, split, reference, max_drop, progress))
+    if sheet is not None:
+        for verification, model, answers in judged:
             _draw(sheet, verification, model, split, answers, progress)
+    verifications = [verification for verification, *_ in judged]
     measured = _measured(others, split, reference, progress)
     leave_receipt(
         subjects=[model.path for model in (*models, *others)],
@@ -132,12 +145,38 @@ def command(
             *records_beside([model.path for model in models]),
         ],
         data=data,
-        results=lambda: as_objects(verifications, measured),
+        results=lambda: as_objects(verifications, measured, broken),
     )
-    _print_findings(verifications, measured, as_json=as_json)
+    _print_findings(verifications, measured, broken, as_json=as_json, wide=wide)
     failed = [*(found.failures for found in verifications), *(found.failures for found in measured)]
     if broken or any(failed):
         raise SystemExit(1)
+
+
+def _is_given_no_folder() -> bool:
+    source = click.get_current_context().get_parameter_source("folder")
+    return source is not click.core.ParameterSource.COMMANDLINE
+
+
+def _exported_files(folder: Path) -> tuple[Path, ...]:
+    """Return the files of a folder that are judged by their network: all but the network itself.
+
+    Raises:
+        ModelNotFoundError: there is no such folder.
+        ModelFileError: there is none in it.
+    """
+    from edgedigits.errors import ModelFileError
+    from edgedigits.extras import extra
+    from edgedigits.format_table import is_keras
+
+    with extra("bench", "verifying"):
+        from edgedigits.measuring.subjects import model_files
+    exported = tuple(path for path in model_files(folder) if not is_keras(path))
+    if not exported:
+        raise ModelFileError(
+            folder, "no exported files in this folder", "export some with `edgedigits export`"
+        )
+    return exported
 
 
 def _draw(
@@ -157,50 +196,14 @@ def _draw(
     progress.note(f"drew {picture}")
 
 
-def _opened(
-    files: tuple[Path, ...],
-    data: Path | None,
-    threads: int,
-    input_scale: "InputScale | None",
-    progress: "Progress",
-) -> tuple[list["Model"], int]:
-    """Open what can be opened; return how many files could not, each with its error on standard error."""
-    from edgedigits.measuring.fed_models import open_fed_model
-
-    models: list[Model] = []
-    broken = 0
-    for path in files:
-        try:
-            model = open_fed_model(path, data, threads=threads, input_scale=input_scale, progress=progress)
-        except EdgeDigitsError as error:
-            complain(error)
-            broken += 1
-            continue
-        models.append(model)
-    return models, broken
-
-
-def _opened_foreign(
-    files: tuple[Path, ...],
-    data: Path | None,
-    threads: int,
-    input_scale: "InputScale | None",
-    progress: "Progress",
-) -> tuple[list["ForeignModel"], int]:
-    """Open models of other tools as ``_opened`` does others."""
-    from edgedigits.measuring.foreign import open_foreign_model
-
-    models: list[ForeignModel] = []
-    for path in files:
-        try:
-            found = open_foreign_model(
-                path, data, threads=threads, input_scale=input_scale, progress=progress
-            )
-        except EdgeDigitsError as error:
-            complain(error)
-            continue
-        models.append(found)
-    return models, len(files) - len(models)
+@contextlib.contextmanager
+def _told(path: Path, broken: dict[Path, EdgeDigitsError]) -> Iterator[None]:
+    """Let the other files go on where one cannot be asked: its error is told, and kept in ``broken``."""
+    try:
+        yield
+    except EdgeDigitsError as error:
+        complain(error)
+        broken[path] = error
 
 
 def _measured(
@@ -216,8 +219,8 @@ def _measured(
 
 def _verified(
     model: "Model", split: "Split", reference: Path | None, max_drop: float | None, progress: "Progress"
-) -> tuple["Verification", "Reference"]:
-    """Put a file through the gate; return what was found, and the answers that it was compared with."""
+) -> tuple["Verification", "Model", "Reference"]:
+    """Put a file through the gate; return what was found, the file, and the answers that it was compared with."""
     from edgedigits.measuring.reference import read_reference, reference_path
     from edgedigits.measuring.verify import verify_model
 
@@ -225,105 +228,40 @@ def _verified(
     answers_path = reference or reference_path(model.path.parent, network_name(model.path))
     answers = read_reference(answers_path, named=reference is not None)
     answers.check_split(split, answers_path)
-    return verify_model(model, split, answers, max_drop=max_drop, progress=progress), answers
+    return verify_model(model, split, answers, max_drop=max_drop, progress=progress), model, answers
 
 
 def as_objects(
-    verifications: list["Verification"], measured: list["ForeignFindings"]
+    verifications: list["Verification"],
+    measured: list["ForeignFindings"],
+    broken: dict[Path, EdgeDigitsError],
 ) -> list[dict[str, object]]:
-    """Return what was found as ``--json`` prints it."""
+    """Return what was found as ``--json`` prints it; what could not be asked has not passed."""
     findings: list[Verification | ForeignFindings] = [*verifications, *measured]
-    return [found.to_dict() for found in findings]
+    return [
+        *(found.to_dict() for found in findings),
+        *({"file": path.name, "failures": [str(error)], "passed": False} for path, error in broken.items()),
+    ]
 
 
 def _print_findings(
-    verifications: list["Verification"], measured: list["ForeignFindings"], *, as_json: bool
+    verifications: list["Verification"],
+    measured: list["ForeignFindings"],
+    broken: dict[Path, EdgeDigitsError],
+    *,
+    as_json: bool,
+    wide: bool = False,
 ) -> None:
     """Print what the gate found and what was measured, and each failure on standard error."""
+    from edgedigits.reporting.verify_tables import foreign_table, verification_table
+
     findings: list[Verification | ForeignFindings] = [*verifications, *measured]
     if as_json:
-        echo_json(as_objects(verifications, measured))
+        echo_json(as_objects(verifications, measured, broken))
     else:
-        print_verifications(verifications)
-        print_measured(measured)
+        for table in (verification_table(verifications), foreign_table(measured)):
+            if table.rows:
+                print_table(table, wide=wide)
     for found in findings:
         for failure in found.failures:
             complain(f"{found.file}: {failure}")
-
-
-def print_measured(measured: Sequence["ForeignFindings"]) -> None:
-    """Print what was measured of models of other tools as a table, a row per file."""
-    from edgedigits.reporting.tables import print_table
-
-    if not measured:
-        return
-    print_table(
-        f"not made by edgedigits, and so without a gate: these files promise nothing; {measured[0].dataset}, "
-        f"{measured[0].accuracy.images:,} test images",
-        ("file", "accuracy", "95 % interval", "points", "agreement", "max dp", "ECE", "takes", "gives"),
-        [
-            (
-                found.file,
-                f"{found.accuracy.percent:.2f} %",
-                f"{found.accuracy.low:.2f} to {found.accuracy.high:.2f}",
-                *_compared(found),
-                f"{found.expected_calibration_error:.4f}",
-                found.takes,
-                found.gives,
-            )
-            for found in measured
-        ],
-    )
-
-
-def _compared(found: "ForeignFindings") -> tuple[str, str, str]:
-    comparison = found.comparison
-    if comparison is None:
-        return "-", "-", "-"
-    return (
-        f"{comparison.difference:+.2f}",
-        f"{comparison.agreement:.2f} %",
-        f"{comparison.largest_probability_difference:.1e}",
-    )
-
-
-def print_verifications(verifications: Sequence["Verification"]) -> None:
-    """Print what the gate found as a table, a row per file."""
-    from edgedigits.reporting.tables import print_table
-
-    if not verifications:
-        return
-    first = verifications[0]
-    print_table(
-        f"{first.dataset}, {first.accuracy.images:,} test images; Keras {first.reference_accuracy.percent:.2f} %, "
-        f"expected calibration error (ECE) {first.reference_expected_calibration_error:.4f}",
-        (
-            "file",
-            "accuracy",
-            "95 % interval",
-            "points",
-            "fixed",
-            "broken",
-            "p",
-            "agreement",
-            "max dp",
-            "ECE",
-            "gate",
-        ),
-        [
-            (
-                verification.file,
-                f"{verification.accuracy.percent:.2f} %",
-                f"{verification.accuracy.low:.2f} to {verification.accuracy.high:.2f}",
-                f"{verification.comparison.difference:+.2f}",
-                str(len(verification.comparison.fixed)),
-                str(len(verification.comparison.broken)),
-                f"{verification.comparison.p_value:.3g}",
-                f"{verification.comparison.agreement:.2f} %",
-                f"{verification.comparison.largest_probability_difference:.1e}",
-                f"{verification.expected_calibration_error:.4f}",
-                "pass" if verification.passed else "FAIL",
-            )
-            for verification in verifications
-        ],
-    )

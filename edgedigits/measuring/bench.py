@@ -1,7 +1,8 @@
 """How fast and how large: latency, throughput, cold start and memory of model files, side by side.
 
 All files are measured in turn, round after round, so that a machine that slows down slows all of them down. Inputs are
-real test digits, a warm-up comes first, and no sample is thrown away.
+real test digits, a warm-up comes first, and no sample is thrown away: where the machine was busy a file is timed again,
+and the result holds both.
 """
 
 import dataclasses
@@ -22,6 +23,7 @@ from edgedigits.datasets.split import Split
 from edgedigits.errors import ModelFileError
 from edgedigits.measuring import metrics, perf_counter
 from edgedigits.measuring.bench_result import BenchOptions, BenchResult, BenchRow, ColdStart, Latency
+from edgedigits.measuring.disturbance import load_average, timed_calmly
 from edgedigits.measuring.machine import MachineCard
 from edgedigits.measuring.subjects import Subject
 from edgedigits.measuring.verify import run_all
@@ -63,7 +65,14 @@ def bench(
     for subject, model in models.items():
         answers = run_all(model, split, progress).argmax(axis=1)
         accuracies[subject] = metrics.accuracy(split.labels, answers)
-    latencies = _measure_latency(models, split, options, progress)
+    load = load_average()
+    latencies, disturbed = timed_calmly(
+        lambda chosen: _measure_latency(
+            {subject: models[subject] for subject in chosen}, split, options, progress
+        ),
+        list(models),
+        lambda count: progress.note(f"the machine is busy: {count} of {len(models)} are timed again"),
+    )
     throughputs = {batch: _measure_batches(models, split, batch, options, progress) for batch in BATCHES}
     cycles = _measure_cycles(models, split, progress)
     starts = _measure_cold_starts(subjects, split, options, progress)
@@ -86,10 +95,11 @@ def bench(
             threads=model.threads,
             latency_samples_ns=tuple(latencies[subject]),
             throughput_samples_ns={batch: tuple(samples[subject]) for batch, samples in throughputs.items()},
+            disturbed_samples_ns=disturbed[subject],
         )
         for subject, model in models.items()
     )
-    return BenchResult(MachineCard.read(options.threads), options, split.dataset, rows)
+    return BenchResult(MachineCard.read(options.threads), options, split.dataset, rows, load)
 
 
 def row_names(subjects: Sequence[Subject]) -> dict[Subject, str]:

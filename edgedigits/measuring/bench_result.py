@@ -19,6 +19,7 @@ from edgedigits.arguments import (
 )
 from edgedigits.format_table import Precision
 from edgedigits.measuring import metrics
+from edgedigits.measuring.disturbance import is_crowded, is_disturbed, spread
 from edgedigits.measuring.machine import MachineCard
 
 NOTEWORTHY = 1.05
@@ -117,6 +118,8 @@ class BenchRow:
     latency_samples_ns: tuple[int, ...] = dataclasses.field(repr=False)
     throughput_samples_ns: dict[int, tuple[int, ...]] = dataclasses.field(repr=False)
     """Time of each call by batch size."""
+    disturbed_samples_ns: tuple[tuple[int, ...], ...] = dataclasses.field(default=(), repr=False)
+    """Time of one image in each run that was busier than the one which ``latency`` is of; mostly there is none."""
 
     @property
     def best_throughput(self) -> float:
@@ -142,6 +145,8 @@ class BenchResult:
     options: BenchOptions
     dataset: str
     rows: tuple[BenchRow, ...]
+    load_average: float | None = None
+    """Processes that ran or waited in the minute before, on average; None where nobody asked."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return all of it as JSON values, raw samples included."""
@@ -159,13 +164,15 @@ class BenchResult:
             ],
             "winners": winners(self.rows),
             "remarks": remarks(self.rows),
+            "load_average": self.load_average,
+            "disturbances": disturbances(self),
         }
 
     def summary(self) -> dict[str, Any]:
         """Return the same without the raw samples."""
         result = self.to_dict()
         for row in result["rows"]:
-            del row["latency_samples_ns"], row["throughput_samples_ns"]
+            del row["latency_samples_ns"], row["throughput_samples_ns"], row["disturbed_samples_ns"]
         return result
 
 
@@ -233,5 +240,26 @@ def _remarks_of_one(rows: Sequence[BenchRow]) -> list[str]:
         if share <= 1 / NOTEWORTHY:
             said.append(
                 f"{row.name} is slower than {other.name} on many images: {share:.2f} times its images/s"
+            )
+    return said
+
+
+def disturbances(result: BenchResult) -> list[str]:
+    """Say in words when the machine was busy, and which figures it spoilt."""
+    said = []
+    cores, load = result.machine.logical_cores, result.load_average
+    if load is not None and is_crowded(load, result.options.threads, cores):
+        said.append(f"the machine was busy when this began: load average {load:.1f} on {cores} cores")
+    for row in result.rows:
+        times = 1 + len(row.disturbed_samples_ns)
+        if is_disturbed(row.latency_samples_ns):
+            far = spread(row.latency_samples_ns)
+            said.append(
+                f"{row.name}: the machine was busy: mean {row.latency.mean:.1f} us is {far:.1f} times the median in "
+                f"the calmest of {times} runs; close other programs and measure again"
+            )
+        elif times > 1:
+            said.append(
+                f"{row.name}: timed {times} times, for the machine was busy; shown is the calmest run"
             )
     return said

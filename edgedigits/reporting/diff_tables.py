@@ -7,22 +7,13 @@ from edgedigits.comparing.manifests import ManifestComparison, RecordChange
 from edgedigits.comparing.result import ClassChange, Comparison, Cost, CostChange
 from edgedigits.printable import one_line
 from edgedigits.reporting.markdown import escaped
-from edgedigits.reporting.tables import Row, to_markdown
+from edgedigits.reporting.tables import Row, Table, to_markdown
 
 NOTHING = "-"
 MANIFESTS_KNOW = (
     "Manifests know how many images a file reads right, and not which: intervals are those of files that share no "
     "mistake, the widest there are. Compare the files themselves to know more."
 )
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table with its title."""
-
-    title: str
-    header: Row
-    rows: tuple[Row, ...]
 
 
 @dataclass(frozen=True)

@@ -180,7 +180,7 @@ def _measured(result: BenchResult) -> dict[str, Any]:
         "sweep": report_tables.sweep(result),
         "winners": bench_result.winners(result.rows),
         "machine": str(result.machine),
-        "remarks": bench_result.remarks(result.rows),
+        "remarks": [*bench_result.remarks(result.rows), *bench_result.disturbances(result)],
         "dataset": result.dataset,
     }
 

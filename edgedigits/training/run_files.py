@@ -24,6 +24,7 @@ from edgedigits.measuring.reference import Reference
 from edgedigits.model_files.trained_networks import written_arch
 from edgedigits.networks.build import first_kernel, weights_sha256
 from edgedigits.reporting import plots, sheets
+from edgedigits.reporting.tables import Table
 from edgedigits.training.augmentation import warp_epoch
 from edgedigits.training.drawn import draw_digits
 from edgedigits.training.fitting import Epoch, Fitter
@@ -71,18 +72,25 @@ class TrainingResult:
         fields |= fields.pop("scaling")
         return {**fields, "path": str(self.path), "recipe": self.recipe.to_dict(), "seconds": self.seconds}
 
-    def describe(self) -> str:
-        """Write the scores as a few lines of text."""
-        lines = [f"{self.path}: test accuracy {self.accuracy}, {self.seconds:.1f} s of training"]
-        titles = [class_title(self.labels, score.label) for score in self.classes]
-        width = max(len("class"), *map(len, titles))
-        lines.append(f"  {'class':>{width}}  images  precision  recall     f1")
-        lines += [
-            f"  {title:>{width}}  {score.images:>6}  {100 * score.precision:>7.2f} %  {100 * score.recall:>5.2f} %"
-            f"  {100 * score.f1:>5.2f} %"
-            for title, score in zip(titles, self.classes, strict=True)
-        ]
-        return "\n".join([*lines, f"  {self.scaling}", f"  weights sha256 {self.weights_sha256}"])
+    def class_table(self) -> Table:
+        """Write the scores of each class under those of all."""
+        return Table(
+            f"{self.path}: test accuracy {self.accuracy}, {self.seconds:.1f} s of training",
+            ("class", "images", "precision", "recall", "f1"),
+            [
+                (
+                    class_title(self.labels, score.label),
+                    f"{score.images:,}",
+                    *(f"{100 * share:.2f} %" for share in (score.precision, score.recall, score.f1)),
+                )
+                for score in self.classes
+            ],
+            legend={
+                "precision": "of the answers of that class, those that are right",
+                "recall": "of the images of that class, those that are read",
+                "f1": "the harmonic mean of both",
+            },
+        )
 
 
 def write_results(

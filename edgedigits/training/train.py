@@ -55,7 +55,7 @@ def train(
         teachers: files of networks, of any format that ``open_model`` opens, whose mean answers to the images of every
             epoch, bent as they are, are taught with ``recipe.teacher_share``; their hashes become a part of the recipe.
         resume: go on from the last finished epoch of an interrupted run with the same recipe.
-        progress: shows a bar per epoch, and a line when it is done.
+        progress: shows a bar over all epochs, and a line for one epoch in so many.
 
     Raises:
         ArgumentError: digits, or what is none, are to be drawn for a network that reads something else; or there is a
@@ -81,12 +81,14 @@ def train(
     history = _history(checkpoint, fitter, train_split, progress) if resume else []
     resumed_after = len(history)
     note_every = max(1, recipe.epochs // NOTES)
-    for epoch in range(resumed_after + 1, recipe.epochs + 1):
-        with progress.task(_bar_title(epoch, recipe, history), fitter.steps_per_epoch) as advance:
+    steps = fitter.steps_per_epoch
+    with progress.task(f"training {recipe.epochs} epochs", steps * recipe.epochs) as advance:
+        advance(steps * resumed_after)
+        for epoch in range(resumed_after + 1, recipe.epochs + 1):
             history.append(fitter.fit_epoch(epoch, advance))
-        write_checkpoint(checkpoint, fitter, history, train_split)
-        if epoch % note_every == 0 or epoch == recipe.epochs:
-            progress.note(describe_epoch(history[-1], recipe))
+            write_checkpoint(checkpoint, fitter, history, train_split)
+            if epoch % note_every == 0 or epoch == recipe.epochs:
+                progress.note(describe_epoch(history[-1], recipe))
     fitter.deploy()
     scaling = scale_by_temperature(
         fitter.network,
@@ -134,20 +136,10 @@ def _history(checkpoint: Path, fitter: Fitter, split: Split, progress: Progress)
     return history
 
 
-def _bar_title(epoch: int, recipe: Recipe, history: list[Epoch]) -> str:
-    """Name the epoch that a bar is about, and what the one before it came to."""
-    title = f"epoch {epoch}/{recipe.epochs}"
-    return f"{title}  {_figures(history[-1])}" if history else title
-
-
 def describe_epoch(epoch: Epoch, recipe: Recipe) -> str:
     """Write one epoch as a line of text."""
     width = len(str(recipe.epochs))
-    return f"epoch {epoch.epoch:>{width}}/{recipe.epochs}  {_figures(epoch)}  {epoch.seconds:.1f} s"
-
-
-def _figures(epoch: Epoch) -> str:
     return (
-        f"loss {epoch.loss:.4f}  accuracy {100 * epoch.accuracy:.2f} %"
-        f"  val_loss {epoch.val_loss:.4f}  val_accuracy {100 * epoch.val_accuracy:.2f} %"
+        f"epoch {epoch.epoch:>{width}}/{recipe.epochs}  loss {epoch.loss:.4f}  {100 * epoch.accuracy:.2f} %"
+        f"  validation {epoch.val_loss:.4f}  {100 * epoch.val_accuracy:.2f} %  {epoch.seconds:.1f} s"
     )

@@ -1,4 +1,5 @@
 import importlib
+import json
 import os
 import re
 import subprocess
@@ -93,8 +94,6 @@ def test_the_version_is_the_package_s():
         ),
         (["train", "--arch", "128-wide"], "expected widths from 1 to 16384 like 128-32"),
         (["export", "--format", "coreml"], "is not one of"),
-        (["export"], "Missing option '--format'"),
-        (["verify"], "expected files to verify"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -159,3 +158,52 @@ def test_a_reader_that_goes_away_is_no_traceback():
     command = f"{sys.executable} -m edgedigits --help | true"
     child = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, env=dict(os.environ))
     assert (child.stdout, child.stderr) == ("", "")
+
+
+@pytest.mark.parametrize("command", [*COMMANDS, "data show", "data convert"])
+def test_every_command_prints_json(command):
+    result = CliRunner().invoke(cli, [*command.split(), "--help"])
+    assert " --json " in result.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["data", "--data", "missing"],
+        ["train", "--data", "missing"],
+        ["export", "--models", "missing"],
+        ["verify", "--models", "missing"],
+        ["diff", "missing.onnx", "missing.onnx"],
+        ["bench", "missing.onnx"],
+        ["predict", "--model", "missing.onnx", "a.png"],
+        ["read", "--model", "missing.onnx", "a.png"],
+        ["score", "missing", "--out", "out"],
+        ["info", "missing.onnx"],
+        ["report", "--models", "missing", "--no-bench"],
+        ["page", "--models", "missing"],
+        ["demo", "--data", "missing"],
+    ],
+    ids=lambda words: words[0],
+)
+def test_where_there_is_no_result_the_document_holds_the_error(arguments, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(cli, [*arguments, "--json"])
+    assert result.exit_code == 1
+    document = json.loads(result.stdout)
+    assert list(document) == ["error"]
+    assert result.stderr.splitlines()[-1] == f"edgedigits: {document['error']}"
+
+
+def test_a_result_is_the_only_document_though_the_command_fails_after_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    missing = tmp_path / "missing.onnx"
+    result = CliRunner().invoke(cli, ["verify", str(missing), "--json"])
+    assert result.exit_code == 1
+    (found,) = json.loads(result.stdout)
+    assert (found["file"], found["passed"]) == (missing.name, False)
+    assert result.stderr == f"edgedigits: {found['failures'][0]}\n"
+
+
+def test_without_a_command_the_help_page_is_shown_as_it_is():
+    result = CliRunner().invoke(cli, [])
+    assert result.stdout + result.stderr == CliRunner().invoke(cli, ["--help"]).stdout

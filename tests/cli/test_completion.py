@@ -1,3 +1,4 @@
+import json
 import os
 import shlex
 import shutil
@@ -44,6 +45,9 @@ def test_the_installed_script_is_the_printed_one(shell: str, home: Path) -> None
     printed, installed = completion(shell), completion(shell, "--install")
     place = home / PLACES[shell]
     assert (printed.exit_code, installed.exit_code) == (0, 0), installed.output
+    assert json.loads(completion(shell, "--json").stdout) == {"shell": shell, "script": printed.stdout}
+    again = json.loads(completion(shell, "--install", "--json").stdout)
+    assert again == {"shell": shell, "path": str(place), "script": printed.stdout}
     assert place.read_text(encoding="utf-8") == printed.stdout
     assert f"_EDGEDIGITS_COMPLETE={shell}_complete" in printed.stdout
     assert installed.stdout == f"{place}\n"

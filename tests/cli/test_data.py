@@ -104,6 +104,10 @@ def test_show_draws_ten_of_each_digit(part, mnist_source, tmp_path):
     assert sheet.shape[1] > 10 * 84
     # Digits are white on black, the paper around them is white.
     assert 0.1 < (sheet < 50).mean() < 0.9
+    found = json.loads(
+        data("--data", mnist_source.path, "show", "--part", part, "--out", out, "--json").stdout
+    )
+    assert found == {"picture": str(out), "dataset": "MNIST", "part": part, "seed": 0}
 
 
 def test_another_seed_draws_other_samples(mnist_source, tmp_path):

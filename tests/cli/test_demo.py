@@ -1,6 +1,8 @@
+import json
 import shutil
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
@@ -56,9 +58,32 @@ def offline(folder: Path) -> Result:
 
 def test_the_whole_way_succeeds(offline: Result) -> None:
     assert offline.exit_code == 0, offline.output
-    steps = ["1. Train", "2. Export", "3. Verify", "4. Measure", "5. Predict", "Report: "]
+    steps = [
+        "in 6 steps", "1 of 6. Train", "2 of 6. Export", "3 of 6. Verify", "4 of 6. Measure", "5 of 6. Predict",
+        "6 of 6. Write", "Done in ", "Report: ",
+    ]  # fmt: skip
     positions = [offline.stdout.index(step) for step in steps]
     assert positions == sorted(positions)
+
+
+@pytest.mark.stress
+def test_as_json_it_is_one_document_and_the_report_is_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hide_mnist(monkeypatch, tmp_path)
+    monkeypatch.setattr(demo_module, "BENCH_SECONDS", 0.02)
+    opened: list[str] = []
+    monkeypatch.setattr(click, "launch", opened.append)
+    result = demo("--out", tmp_path / "out", "--json", "--open")
+    assert result.exit_code == 0, result.stderr
+    found = json.loads(result.stdout)
+    assert found["dataset"] == OFFLINE
+    assert found["report"] == str(tmp_path / "out" / "report.html")
+    assert opened == [Path(found["report"]).resolve().as_uri()]
+    assert [Path(file["path"]).name for file in found["exported"]] == list(EXPORTED)
+    assert found["failed"] == []
+    assert len(found["pictures"]) == 10
+    assert found["seconds"] > 0
 
 
 def test_the_first_line_names_the_data(offline: Result) -> None:
@@ -75,7 +100,7 @@ def test_every_table_names_the_data(offline: Result) -> None:
     for index in headers:
         title = next(line for line in reversed(lines[:index]) if line)
         assert title.startswith(OFFLINE)
-    assert f"1. Train on {OFFLINE}" in lines
+    assert f"1 of 6. Train on {OFFLINE}" in lines
 
 
 def test_every_format_is_verified_and_measured(offline: Result, folder: Path) -> None:

@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -99,8 +100,11 @@ def test_the_options_name_the_files(
     assert visible(tmp_path) == written | headers | beside | {"manifest.json", "reference.npz"}
     for name in written:
         size = (tmp_path / name).stat().st_size
-        assert f"{tmp_path / name}  {size:,} bytes  " in result.stdout
-        assert f"  sha256 {sha256_file(tmp_path / name)}" in result.stdout
+        if len(written) == 1:
+            assert f"{tmp_path / name}  {size:,} bytes  " in result.stdout
+            assert f"  sha256 {sha256_file(tmp_path / name)}" in result.stdout
+        else:
+            assert re.search(rf"^{re.escape(name)} +{size:,} ", result.stdout, re.MULTILINE)
         assert f"exporting {name}" in result.stderr
 
 
@@ -244,7 +248,7 @@ def test_what_belongs_to_the_c_file_comes_with_it_and_by_force_in_place_of_other
     # And the command says what it costs, or what to install.
     missing = missing_packages()
     is_measured = any(board.toolchain.is_here for board in BOARDS if board is not UNO)
-    assert ("digits.c: bytes of flash" in result.stdout) == is_measured
+    assert ("digits.c: what it costs on microcontrollers" in result.stdout) == is_measured
     assert (f"apt-get install {' '.join(missing)}" in result.stderr) == bool(missing)
 
 
@@ -376,7 +380,7 @@ def missing(path: Path, _: Path) -> None:
         (with_lambda, "found a Lambda layer, which would run code from the file"),
         (truncated, "no whole .keras archive, truncated or of another kind"),
         (text, "no whole .keras archive, truncated or of another kind"),
-        (missing, "no such model file; train"),
+        (missing, "no such model file; name one, or make it with `edgedigits train`"),
     ],
     ids=["Lambda", "truncated", "text", "missing"],
 )
@@ -396,7 +400,6 @@ def test_what_is_no_digits_network_is_one_line_and_nothing_is_written(
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        ((), "Missing option '--format'"),
         (("--format", "h5"), "--format"),
         (("--format", "ort", "--quantize", "dynamic"), "ort files come as float32, int8, not as dynamic"),
         (("--format", "c", "--quantize", "dynamic"), "c files come as int8, not as dynamic"),
@@ -442,3 +445,31 @@ def test_a_missing_extra_is_one_line_with_the_install(models: Path, tmp_path: Pa
         "edgedigits: exporting needs an extra that is not installed: pip install 'edgedigits[train]'\n"
     )
     assert visible(tmp_path) == set()
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("other", "no such model file; name one, or make it with `edgedigits train`; in {0} there is digits.keras"),
+     ("digits", "digits.int8.onnx: exists already; give --force to replace it")],
+    ids=["no network", "a file that is there"],
+)  # fmt: skip
+def test_what_is_there_is_looked_at_before_tensorflow_is_imported(
+    name: str, said: str, models: Path, tmp_path: Path
+) -> None:
+    for file in ("digits.keras", "digits.int8.onnx"):
+        shutil.copy(models / file, tmp_path)
+    command = [sys.executable, RUN_CLI, "tensorflow,keras", "export", "--models", tmp_path, "--name", name]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert said.format(tmp_path) in done.stderr
+    without_data = [
+        *command[:4],
+        models / "digits.keras",
+        "--out",
+        tmp_path / "new",
+        "--data",
+        tmp_path / "nowhere",
+    ]
+    done = subprocess.run(without_data, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"{tmp_path / 'nowhere'} (--data): expected a folder" in done.stderr

@@ -41,7 +41,7 @@ def test_it_prints_what_was_found_and_the_command_makes_the_same_network(tmp_pat
     result = run("fit", *SHORT, "--out", tmp_path / "found", "--name", "tiny")
     assert result.exit_code == 0, result.stderr
     assert result.stdout.startswith("networks within 2,500 bytes of flash")
-    assert len(re.findall(r"^ crop2-meanpool-dense", result.stdout, re.MULTILINE)) == 2
+    assert len(re.findall(r"^crop2-meanpool-dense", result.stdout, re.MULTILINE)) == 2
     assert "rung 1 of 1, networks: 2, epochs: 2" in result.stderr
     command = re.search(
         r"^again: TF_NUM_INTRAOP_THREADS=1 (edgedigits train .*)$", result.stdout, re.MULTILINE

@@ -126,6 +126,8 @@ def test_a_network_leaves_receipts_from_training_to_its_page(tmp_path: Path) -> 
     assert {"manifest.json", "digits.html"} <= set(names(models / "export.json", "subject"))
     assert names(models / "export.json", "inputs") == ["digits.keras"]
     assert names(models / "page.json", "subject") == ["digits.html"]
+    printed = CliRunner().invoke(cli, ["page", *out, "--json"]).stdout
+    assert json.loads(printed) == {"page": str(models / "digits.html"), "exported": False, "failures": []}
     assert names(models / "report.json", "subject") == ["report.html"]
     for name in ("export", "page", "report"):
         assert checked(models / f"{name}.json")["failures"] == []

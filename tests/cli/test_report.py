@@ -1,3 +1,4 @@
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -47,9 +48,11 @@ def test_the_files_are_measured_unless_told_otherwise(
             threads, min_seconds=0.01, min_samples=5, batch_seconds=0.0, rounds=1, cold_starts=1
         ),
     )
-    result = report("--models", tmp_path, "--threads", "2")
+    result = report("--models", tmp_path, "--threads", "2", "--json")
     assert result.exit_code == 0, result.stderr
-    assert result.stdout == f"{tmp_path / 'report.html'}\n"
+    found = json.loads(result.stdout)
+    assert found["report"] == str(tmp_path / "report.html")
+    assert [row["name"] for row in found["bench"]["rows"]] == ["digits.onnx"]
     html = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "Latency, throughput, memory" in html
     assert "2 threads" in html

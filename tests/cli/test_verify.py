@@ -57,7 +57,7 @@ def perfect(models: Path, dataset: tuple[Split, Split], tmp_path: Path) -> Path:
 
 def test_files_that_pass_make_a_table_and_exit_status_0(models: Path, dataset: tuple[Split, Split]) -> None:
     # The fixture's network is trained for three epochs; its quantized files may stand on either side of their gates.
-    result = verify(*(models / name for name in FILES), "--max-drop", "2")
+    result = verify(*(models / name for name in FILES), "--max-drop", "2", "--wide")
     assert result.exit_code == 0, result.stderr
     title, *table = result.stdout.strip().splitlines()
     assert title.startswith(f"{dataset[1].dataset}, {len(dataset[1].images):,} test images; Keras ")
@@ -98,7 +98,7 @@ def test_json_holds_the_figures_and_the_indices_of_changed_images(
 def test_a_loss_is_exit_status_1_and_a_line_that_says_why(models: Path, perfect: Path) -> None:
     result = verify(models / "digits.int8.tflite", "--reference", perfect)
     assert result.exit_code == 1
-    assert result.stdout.rstrip().endswith("FAIL")
+    assert [line.split()[-1] for line in result.stdout.splitlines() if line.startswith("digits.")] == ["FAIL"]
     assert "edgedigits: digits.int8.tflite: accuracy differs by -" in result.stderr
     assert "points, allowed are 0.20" in result.stderr
 
@@ -186,7 +186,7 @@ def test_a_network_that_gives_nan_fails_in_text_and_in_json(models: Path, tmp_pa
 
 
 @pytest.mark.parametrize(
-    "arguments", [(), ("--max-drop", "-1", "a.onnx"), ("--threads", "0", "a.onnx")], ids=" ".join
+    "arguments", [("--max-drop", "-1", "a.onnx"), ("--threads", "0", "a.onnx")], ids=" ".join
 )
 def test_wrong_usage_is_exit_status_2(arguments: tuple[str, ...]) -> None:
     assert verify(*arguments).exit_code == 2
@@ -220,3 +220,34 @@ def test_a_keras_file_without_keras_is_one_line_with_the_install(models: Path) -
     assert done.stderr == (
         "edgedigits: opening .keras files needs an extra that is not installed: pip install 'edgedigits[train]'\n"
     )
+
+
+def test_without_files_those_of_the_models_folder_are_verified(
+    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "my-models"
+    folder.mkdir()
+    for name in ("digits.keras", "digits.onnx", "reference.npz"):
+        (folder / name).write_bytes((models / name).read_bytes())
+    monkeypatch.chdir(tmp_path)
+    for arguments in ((), ("--models", folder)):
+        result = verify(*arguments)
+        assert result.exit_code == 0, result.stderr
+        assert [line.split()[0] for line in result.stdout.splitlines() if line.startswith("digits.")] == [
+            "digits.onnx"
+        ]
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [((), "no model files in this folder"), (("digits.keras",), "no exported files in this folder")],
+    ids=["empty", "only the network"],
+)
+def test_a_folder_without_exported_files_is_one_line(
+    files: tuple[str, ...], said: str, models: Path, tmp_path: Path
+) -> None:
+    for name in files:
+        (tmp_path / name).write_bytes((models / name).read_bytes())
+    result = verify("--models", tmp_path)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == f"edgedigits: {tmp_path}: {said}; export some with `edgedigits export`\n"

@@ -18,6 +18,7 @@ from edgedigits.measuring.bench_result import (
     BenchRow,
     ColdStart,
     Latency,
+    disturbances,
     remarks,
     winners,
 )
@@ -96,6 +97,7 @@ def test_the_result_is_json_with_every_sample(measured: BenchResult) -> None:
         assert record["latency_samples_ns"] == list(row.latency_samples_ns)
         assert record["throughput_samples_ns"]["64"] == list(row.throughput_samples_ns[64])
         assert record["accuracy_percent"] == row.accuracy.percent
+    assert fields["load_average"] == measured.load_average >= 0
     summary = measured.summary()
     assert "latency_samples_ns" not in json.dumps(summary)
     assert summary["rows"][0]["latency"]["p50"] == measured.rows[0].latency.p50
@@ -382,6 +384,24 @@ FLOAT = row("digits.tflite", "float32", 10.0, 1_000.0)
 )
 def test_a_quantized_file_that_is_slower_is_put_into_words(other: BenchRow, said: list[str]) -> None:
     assert remarks([FLOAT, other]) == said
+
+
+def test_a_busy_machine_is_put_into_words(measured: BenchResult) -> None:
+    busy = (1_000,) * 80 + (20_000,) * 20
+    calm = dataclasses.replace(FLOAT, latency_samples_ns=(1_000,) * 100)
+    rows = (
+        calm,
+        dataclasses.replace(calm, name="once.tflite", disturbed_samples_ns=(busy,)),
+        dataclasses.replace(FLOAT, name="busy.tflite", latency_samples_ns=busy),
+    )
+    machine = dataclasses.replace(measured.machine, logical_cores=2)
+    result = dataclasses.replace(measured, machine=machine, rows=rows, load_average=3.2)
+    assert disturbances(result) == result.to_dict()["disturbances"]
+    crowded, once, still = disturbances(result)
+    assert crowded == "the machine was busy when this began: load average 3.2 on 2 cores"
+    assert once == "once.tflite: timed 2 times, for the machine was busy; shown is the calmest run"
+    assert still.startswith("busy.tflite: the machine was busy: mean 10.0 us is 4.8 times the median")
+    assert disturbances(dataclasses.replace(result, rows=(calm,), load_average=0.1)) == []
 
 
 def test_there_is_a_winner_for_each_use() -> None:

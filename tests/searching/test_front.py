@@ -75,7 +75,7 @@ def test_a_row_has_every_column_and_says_which_is_chosen():
     rows = [network.row() for network in found(trials, priced, trials[-1])]
     assert {len(row) for row in rows} == {len(HEADER)}
     assert [row[0] for row in rows if "(chosen)" in row[0]] == [f"{trials[-1].candidate.arch} (chosen)"]
-    assert rows[-1][2:7] == ("3,000", "10", "20", "8", "98.50 % (97.54 to 99.09)")
+    assert rows[-1][2:8] == ("3,000", "10", "20", "8", "98.50 %", "97.54 to 99.09")
 
 
 def test_as_json_it_has_costs_accuracy_and_marks():
