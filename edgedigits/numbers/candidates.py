@@ -45,8 +45,9 @@ def candidates_of(strip: Strip) -> list[Candidate]:
     found = []
     pieces = strip.pieces
     for first in range(len(pieces)):
+        box = pieces[first].box
         for last in range(first, min(first + MOST_PIECES, len(pieces))):
-            box = box_around([piece.box for piece in pieces[first : last + 1]])
+            box = box_around([box, pieces[last].box])
             if last > first and box.right - box.left > LARGEST_WIDTH * HEIGHT:
                 break
             if box.bottom - box.top >= LEAST_HEIGHT * HEIGHT:
@@ -94,12 +95,13 @@ def _averaging(length: int, shorter: int) -> Floats:
 def _put_centred(image: Pixels, ink: Floats) -> None:
     """Put ink, (h, w), into an empty image, its centre of mass in the middle, or as near as the frame allows."""
     height, width = ink.shape
-    mass = float(ink.sum())
-    row = float(ink.sum(axis=1) @ _INDEX[:height]) / mass
-    column = float(ink.sum(axis=0) @ _INDEX[:width]) / mass
+    by_row, by_column = ink @ _ONES[:width], _ONES[:height] @ ink
+    mass = float(by_row @ _ONES[:height])
+    row = float(by_row @ _INDEX[:height]) / mass
+    column = float(by_column @ _INDEX[:width]) / mass
     top = min(max(round(CENTRE - row), 0), IMAGE_SIDE - height)
     left = min(max(round(CENTRE - column), 0), IMAGE_SIDE - width)
     image[top : top + height, left : left + width] = ink + np.float32(0.5)
 
 
-_INDEX = np.arange(DIGIT_SIDE, dtype=np.float32)
+_INDEX, _ONES = np.arange(DIGIT_SIDE, dtype=np.float32), np.ones(DIGIT_SIDE, np.float32)

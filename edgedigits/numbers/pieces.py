@@ -3,6 +3,7 @@
 The line is brought to one height and upright first, so that all that follows is in parts of a digit's height.
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -237,9 +238,13 @@ def _mask_of(parts: Components, number: int) -> Mask:
 
 def _elongation(rows: Integers, columns: Integers) -> float:
     """Return the ratio of the standard deviations of pixels along and across; a pixel has some of its own."""
-    spread = np.cov(np.stack([rows, columns]), bias=True) + np.eye(2) / 12
-    across, along = np.linalg.eigvalsh(spread)
-    return float(np.sqrt(along / across))
+    down, across = rows - rows.mean(), columns - columns.mean()
+    count = len(rows)
+    vertical, level = float(down @ down) / count + 1 / 12, float(across @ across) / count + 1 / 12
+    # The larger and the smaller eigenvalue of the covariance, whose trace and determinant these are.
+    half = (vertical + level) / 2
+    apart = math.hypot((vertical - level) / 2, float(down @ across) / count)
+    return math.sqrt((half + apart) / (half - apart))
 
 
 def _tilt(rows: Integers, columns: Integers) -> float | None:
