@@ -178,7 +178,7 @@ def test_the_report_shows_the_names(models: Path) -> None:
         encoding="utf-8"
     )
     assert "Trained and tested on moved." in page
-    assert "<td>3 &lt;b&gt;three&lt;/b&gt;</td>" in page
+    assert 'scope="row">3 &lt;b&gt;three&lt;/b&gt;</th>' in page
     assert "<b>three" not in page
 
 

@@ -339,12 +339,17 @@ class Interrupted(SilentProgress):
     """Ctrl-C in the middle of an epoch."""
 
     def __init__(self, epoch: int) -> None:
-        self.description = f"epoch {epoch}/"
+        self.epoch = epoch
 
     @contextmanager
     def task(self, description: str, total: int):
+        done = 0
+
         def advance(units: int) -> None:
-            if description.startswith(self.description):
+            nonlocal done
+            done += units
+            epochs = int(description.removeprefix("training ").removesuffix(" epochs"))
+            if done > (self.epoch - 1) * (total // epochs):
                 raise KeyboardInterrupt
 
         yield advance
