@@ -1,7 +1,7 @@
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 from scipy.stats import binom
@@ -115,15 +115,19 @@ def test_nothing_that_changes_is_never_seen():
 
 @settings(max_examples=30)
 @given(st.integers(20, 3_000).flatmap(lambda n: st.tuples(st.just(n), st.integers(0, n // 2))))
+@example((20, 9))
+@example((20, 2))
 def test_the_least_difference_is_seen_four_times_in_five_and_one_image_less_is_not(count):
     images, changed = count
     least = paired.least_detectable(images, changed)
-    assert least is not None
 
     def seen(lost: int) -> float:
         return paired.power(images, (changed + lost) / images, lost / images)
 
-    assert seen(least) >= paired.POWER > seen(least - 1)
+    if least is None:  # a few images, of which half change by chance
+        assert seen(images - changed) < paired.POWER
+    else:
+        assert seen(least) >= paired.POWER > seen(least - 1)
 
 
 def test_too_few_images_show_no_difference():
