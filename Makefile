@@ -200,7 +200,7 @@ frozen-check: wheel ## programs that PyInstaller makes of the wheel find their n
 	"$$python" -I tests/install/frozen_check.py tests/golden/pictures/1-photo.jpg
 
 ARM_PACKAGES := qemu-user-static debootstrap debian-archive-keyring dpkg
-arm-check: wheel ## the wheel on an emulated Raspberry Pi 4: every shipped file on the test images, five minutes (`make arm-packages` names what it needs)
+arm-check: wheel ## the wheel on an emulated Raspberry Pi 4: every shipped file on the test images, a quarter of an hour (`make arm-packages` names what it needs)
 	$(BIN)/python tests/install/arm_check.py dist/*.whl
 
 arm-packages: ## name Debian's packages for `make arm-check`
