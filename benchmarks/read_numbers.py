@@ -8,8 +8,8 @@ With ``--cheques``, amounts with the place of each digit (a folder with ``images
 y, width, height); with ``--wild``, single digits of other people (a folder with ``manifest.csv``: file, label). Then
 the time that reading takes, and what pictures of noise and print take in a process of their own.
 
-Recipe and thresholds were chosen on validation images (``--validation``, those of seed 0) and cheques, never on the
-test images.
+Recipe and thresholds were chosen on images of the training file (``--validation``: the validation images of seed 0, of
+which a network of another seed has been taught most) and on cheques, never on the test images.
 
 Usage: python benchmarks/read_numbers.py [--cheques FOLDER] [--wild FOLDER] [--validation] [--strings 1200]
        [--pages 150] [--only strings,pages,singles,empty,cheques,time,bounds] [--model FILE]
