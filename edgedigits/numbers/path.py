@@ -35,7 +35,8 @@ JOINED_COST = 0.5
 SMALL_COST = 0.0
 """Of a small piece that is left out: points and dashes are expected."""
 HIGH, HIGH_COST = 0.3, 0.1
-"""Depth below the digits' heads, in their height, above which none is, and the cost of a small piece there."""
+"""Depth below the digits' heads, in their height, above which no point or dash is, and the cost of a small piece that
+is left out there."""
 LARGE_COST = 2.0
 """Of a piece that is left out, for each stroke of a digit's height, four pixels wide."""
 SLASH_TILT = 0.05
@@ -193,18 +194,21 @@ def _left_out(piece: Piece, measures: Measures, slash: float) -> Cost:
     if is_slash(piece, measures, slash):
         return Cost(0.0, stroke)
     if piece.is_small:
-        head = measures.foot - measures.height
-        return Cost(HIGH_COST if piece.middle_row < head + HIGH * measures.height else SMALL_COST)
+        return Cost(HIGH_COST if _is_at_head(piece, measures) else SMALL_COST)
     return Cost(stroke)
 
 
+def _is_at_head(piece: Piece, measures: Measures) -> bool:
+    """Tell whether a piece is where strokes of a 5 or 7 lie, and no point or dash."""
+    return piece.middle_row < measures.foot - (1 - HIGH) * measures.height
+
+
 def _ends_in_small(strip: Strip, candidate: Candidate, measures: Measures) -> bool:
-    """Tell whether the first or last piece of a candidate is small, and not at its head, as strokes of a 5 are."""
+    """Tell whether the first or last piece of a candidate is small, and not at its head."""
     if candidate.first == candidate.last:
         return False
-    head = measures.foot - (1 - HIGH) * measures.height
     ends = strip.pieces[candidate.first], strip.pieces[candidate.last]
-    return any(piece.is_small and piece.middle_row >= head for piece in ends)
+    return any(piece.is_small and not _is_at_head(piece, measures) for piece in ends)
 
 
 def _edges(

@@ -10,7 +10,7 @@ separator_of    in ``separators.py``: what stands between two of them
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -106,16 +106,26 @@ def _read(line: LineInk, probabilities: Probabilities, asked: Asked) -> Line | N
     measures = parted.measures
     strokes = [piece for piece in strip.pieces if is_slash(piece, measures, SLASH_IN_DATE)]
     heights = sorted((piece.box.bottom - piece.box.top) / measures.height for piece in strokes)
-    # Where a stroke may be a slash or a 1, forms that are known tell: 23-01-1950, 31/12/25, 0171/556370.
-    for slash, form in (
-        (math.inf, is_date),
-        (heights[-DATE_SLASHES] if len(heights) >= DATE_SLASHES else None, is_date),
-        (max(SLASH, heights[-1]) if heights else None, _TELEPHONE.fullmatch),
-    ):
-        found = None if slash is None or not heights else _best(parted, slash, asked)
-        if found is not None and form(found.text):
+    for slash, has_form in _forms(heights):
+        found = _best(parted, slash, asked)
+        if found is not None and has_form(found.text):
             return found
     return _best(parted, max(SLASH, 1 + UNEVEN * measures.unevenness), asked)
+
+
+def _forms(heights: list[float]) -> Iterator[tuple[float, Callable[[str], bool]]]:
+    """Yield the forms that tell a slash from a 1, by the heights of what may be either, and how high it is there."""
+    if heights:
+        yield math.inf, is_date  # 23-01-1950
+    if len(heights) >= DATE_SLASHES:
+        yield heights[-DATE_SLASHES], is_date  # 31/12/25
+    if heights:
+        yield max(SLASH, heights[-1]), is_telephone_number  # 0171/556370
+
+
+def is_telephone_number(text: str) -> bool:
+    """Tell whether a text is a telephone number with a slash behind the area's: 0171/556370."""
+    return _TELEPHONE.fullmatch(text) is not None
 
 
 def is_date(text: str) -> bool:

@@ -112,7 +112,7 @@ def _candidates(line: Written, generator: np.random.Generator) -> Iterator[tuple
     digits, others = [], []
     for candidate, held in zip(candidates, found, strict=True):
         is_plain = held.share >= WHOLE and held.purity >= PURE
-        is_best = held.share >= BROKEN and held.purity >= MIXED and held.least >= best[held.owner] - AS_GOOD
+        is_best = held.least >= best[held.owner] - AS_GOOD
         is_more = held.foreign > MOST_FOREIGN or held.other >= OTHER
         if is_more or held.share < BROKEN or held.purity < MIXED:
             others.append((candidate, NO_DIGIT))

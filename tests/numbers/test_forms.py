@@ -3,7 +3,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from edgedigits import DigitPredictor
-from edgedigits.numbers.read import is_date
+from edgedigits.numbers.read import is_date, is_telephone_number
 
 
 @pytest.mark.parametrize(
@@ -32,6 +32,20 @@ def test_other_texts_are_none(text: str) -> None:
     assert not is_date(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("0171/556370", True),
+        ("030/18-1255-25", True),
+        ("171/556370", False),
+        ("0171556370", False),
+        ("0171/55", False),
+    ],
+)
+def test_a_telephone_number_has_its_slash_behind_the_area(text: str, expected: bool) -> None:
+    assert is_telephone_number(text) == expected
+
+
 def written(text: str) -> Image.Image:
     """Write a text in print; each ``|`` is a slash, a little higher than the digits."""
     image = Image.new("L", (60 * len(text), 160), 235)
@@ -48,7 +62,13 @@ def written(text: str) -> Image.Image:
 
 
 @pytest.mark.parametrize(
-    ("text", "read"), [("23|08|1950", "23/08/1950"), ("23-08-1950", "23-08-1950"), ("0573-62", "0573-62")]
+    ("text", "read"),
+    [
+        ("23|08|1950", "23/08/1950"),
+        ("23-08-1950", "23-08-1950"),
+        ("0573-62", "0573-62"),
+        ("0573|6258", "0573/6258"),
+    ],
 )
 def test_a_form_tells_slashes(text: str, read: str) -> None:
     assert DigitPredictor().read(np.asarray(written(text))).text == read
