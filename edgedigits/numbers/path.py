@@ -221,7 +221,8 @@ def _edges(
     boxes = np.array([candidate.box for candidate in candidates], np.float64) / HEIGHT
     left, top, right, bottom = boxes.T
     width, height = right - left, bottom - top
-    ranked = probabilities.argsort(axis=1)[:, :-3:-1]
+    # Of equal ones the larger digit comes first, on every machine.
+    ranked = probabilities.argsort(axis=1, kind="stable")[:, :-3:-1]
     first, second = np.take_along_axis(probabilities, ranked, axis=1).astype(np.float64).T
     usual, foot = (side / HEIGHT for side in measures[:2])
     shape = DIGIT_COST + LOW_COST * np.maximum(0, LOW - height / usual)

@@ -42,8 +42,8 @@ they are not, in their unevenness: there, a 1 may be as high."""
 SLASH_IN_DATE, DATE_SLASHES = 1.05, 2
 """Height of the slashes of a date, which are the highest strokes of their line, and how many there are."""
 DAYS, MONTHS = 31, 12
-_DATE = re.compile(r"(\d\d?)([-./])(\d\d?)\2(?:\d\d|\d{4})|\d{4}([-./])(\d\d?)\4(\d\d?)")
-_TELEPHONE = re.compile(r"0\d{1,5}/[\d -]{3,}")
+DATE = re.compile(r"(\d\d?)([-./])(\d\d?)\2(?:\d\d|\d{4})|\d{4}([-./])(\d\d?)\4(\d\d?)")
+TELEPHONE = re.compile(r"0\d{1,5}/[\d -]{3,}")
 
 
 RIGHT = (-0.08, 1.2, -0.81, -0.55)
@@ -101,7 +101,18 @@ def _read(line: LineInk, probabilities: Probabilities, asked: Asked) -> Line | N
     candidates = candidates_of(strip)
     if not candidates:
         return None
-    answers = probabilities(images_of(strip, candidates))
+    return read_strip(strip, candidates, probabilities(images_of(strip, candidates)), asked)
+
+
+def read_strip(strip: Strip, candidates: list[Candidate], answers: Answers, asked: Asked) -> Line | None:
+    """Read a line that was parted; None where it is none of digits.
+
+    Args:
+        strip: the line.
+        candidates: of it, at least one.
+        answers: of each candidate, for each digit; (n, 10).
+        asked: what for.
+    """
     parted = Parted(strip, candidates, answers, measures_of(strip, candidates, answers))
     measures = parted.measures
     strokes = [piece for piece in strip.pieces if is_slash(piece, measures, SLASH_IN_DATE)]
@@ -125,12 +136,12 @@ def _forms(heights: list[float]) -> Iterator[tuple[float, Callable[[str], bool]]
 
 def is_telephone_number(text: str) -> bool:
     """Tell whether a text is a telephone number with a slash behind the area's: 0171/556370."""
-    return _TELEPHONE.fullmatch(text) is not None
+    return TELEPHONE.fullmatch(text) is not None
 
 
 def is_date(text: str) -> bool:
     """Tell whether a text is a date with separators of one kind: 31.12.25, 12/31/2025, 2025-12-31."""
-    match = _DATE.fullmatch(text)
+    match = DATE.fullmatch(text)
     if match is None:
         return False
     numbers = [int(group) for group in match.groups() if group is not None and group.isdigit()]
