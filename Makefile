@@ -115,12 +115,16 @@ page-packages: ## name Debian's packages for `make wasm` and `make scripts`
 
 SCRIPTS := $(PAGE)
 SCRIPTS_PACKAGES := esbuild
-scripts: ## make page.min.js, start.min.js and style.min.css of export/edgedigits_export/page small anew (make scripts SCRIPTS=folder)
+# Of a page of digits, and of one of numbers: parts of the module in one block, and the page's own in another one within it.
+scripts: ## make the scripts and styles of export/edgedigits_export/page small anew (make scripts SCRIPTS=folder)
 	@command -v esbuild >/dev/null || { echo "make scripts: expected esbuild here; on Debian: apt-get install $(SCRIPTS_PACKAGES)" >&2; exit 1; }
 	@set -eu; cd $(PAGE); \
-	{ echo '"use strict";{'; sed 's/^export //; s/"@FACTS@"/said.facts/' digits.mjs; echo '{'; cat script.js; echo '}}'; } \
-	    | esbuild --minify > "$(abspath $(SCRIPTS))/page.min.js"; \
-	for file in start.js style.css; do esbuild --minify $$file > "$(abspath $(SCRIPTS))/$${file%.*}.min.$${file##*.}"; done; \
+	script() { \
+	    { echo '"use strict";{'; cat $$2 | sed 's/^export //; s/"@FACTS@"/said.facts/; s/"@NUMBERS@"/said.numbers/'; echo '{'; cat script.js $$3; echo '}}'; } \
+	        | esbuild --minify > "$(abspath $(SCRIPTS))/$$1.min.js"; }; \
+	script page digits.mjs digit_page.js; \
+	script numbers "digits.mjs numbers_path.mjs numbers_signs.mjs numbers_form.mjs numbers.mjs" numbers_page.js; \
+	for file in start.js style.css numbers.css; do esbuild --minify $$file > "$(abspath $(SCRIPTS))/$${file%.*}.min.$${file##*.}"; done; \
 	echo "esbuild $$(esbuild --version)" > "$(abspath $(SCRIPTS))/scripts.compiler"
 
 SECONDS ?= 60

@@ -13,13 +13,14 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from edgedigits.metadata import ModelMetadata
 from edgedigits.model_files.page_pack import pack
+from edgedigits_export.page.constants import drawing_constants, reader_constants
 
 _FOLDER = Path(__file__).parent
 _PLACE = re.compile(r"\{\{([a-z]+)(?:\.([A-Za-z]+))?\}\}")
@@ -36,38 +37,90 @@ class Proof:
     """Shape (n, 10), in steps of 1/256."""
 
 
-def make_module(tables: bytes, metadata: ModelMetadata) -> str:
+class _Kind(NamedTuple):
+    """What pages of one kind are made of: files of this folder, and what stands in the body."""
+
+    wasm: str
+    module: tuple[str, ...]
+    """Parts of the module in their order, without ``binaries.mjs``."""
+    types: tuple[str, ...]
+    script: str
+    styles: tuple[str, ...]
+    answer: str
+    """The part of the body that shows what was read."""
+    pad: str
+    """Attributes of the canvas that is drawn on."""
+    pen: str
+    """How thick it draws, in its pixels."""
+
+
+_DIGITS = _Kind(
+    wasm="digits.wasm",
+    module=("digits.mjs",),
+    types=("digits.d.mts",),
+    script="page.min.js",
+    styles=("style.min.css",),
+    answer="digit_answer.html",
+    pad='width="280" height="280"',
+    pen="20",
+)
+_NUMBERS = _Kind(
+    wasm="numbers.wasm",
+    module=("digits.mjs", "numbers_path.mjs", "numbers_signs.mjs", "numbers_form.mjs", "numbers.mjs"),
+    types=("digits.d.mts", "numbers.d.mts"),
+    script="numbers.min.js",
+    styles=("style.min.css", "numbers.min.css"),
+    answer="numbers_answer.html",
+    pad='width="640" height="320"',
+    pen="12",
+)
+
+
+def _kind(*, reads_numbers: bool) -> _Kind:
+    return _NUMBERS if reads_numbers else _DIGITS
+
+
+def make_module(tables: bytes, metadata: ModelMetadata, *, reads_numbers: bool = False) -> str:
     """Write ``digits.mjs``: preparation and network as an ES module, without a page.
 
     Args:
         tables: of the network.
         metadata: what the file says of itself.
+        reads_numbers: whether it was taught to, so that ``readNumbers`` is in the module.
     """
-    binaries = {"WASM": deflated((_FOLDER / "digits.wasm").read_bytes()), "TABLES": deflated(tables)}
-    return _filled(_source("digits.mjs") + _source("binaries.mjs"), {"FACTS": _facts(metadata), **binaries})
+    kind = _kind(reads_numbers=reads_numbers)
+    source = "".join(map(_source, (*kind.module, "binaries.mjs")))
+    binaries = {"WASM": deflated((_FOLDER / kind.wasm).read_bytes()), "TABLES": deflated(tables)}
+    return _filled(source, {"FACTS": _facts(metadata), "NUMBERS": reader_constants(), **binaries})
 
 
-def module_types() -> str:
+def module_types(*, reads_numbers: bool = False) -> str:
     """Return what stands beside a module, for TypeScript."""
-    return _source("digits.d.mts")
+    return "".join(map(_source, _kind(reads_numbers=reads_numbers).types))
 
 
-def make_page(tables: bytes, metadata: ModelMetadata, proof: Proof) -> str:
+def make_page(tables: bytes, metadata: ModelMetadata, proof: Proof, *, reads_numbers: bool = False) -> str:
     """Write ``digits.html``: the module, the page's script, style and texts in one file.
 
     Args:
         tables: of the network.
         metadata: what the file says of itself.
         proof: what the self-test replays.
+        reads_numbers: whether it was taught to, so that the page reads them.
     """
-    texts = json.loads(_source("texts.json"))
-    style, script = _source("style.min.css"), _source("page.min.js")
-    body = _of_template("body.html", texts["page"], {})
-    said = _json({"facts": _facts(metadata), "texts": texts["script"]})
+    kind, texts = _kind(reads_numbers=reads_numbers), json.loads(_source("texts.json"))
+    said = {"facts": _facts(metadata), "texts": texts["script"]}
+    if reads_numbers:
+        texts["page"] |= texts["numbers"]["page"]
+        said["texts"] |= texts["numbers"]["script"]
+        said |= {"numbers": reader_constants(), "drawing": drawing_constants()}
+    style, script = "".join(map(_source, kind.styles)), _source(kind.script)
+    answer = _of_template(kind.answer, texts["page"], {})
+    body = _of_template("body.html", texts["page"], {"answer": answer, "pad": kind.pad, "pen": kind.pen})
     answered = proof.images.tobytes() + proof.probabilities.tobytes()
-    wasm = (_FOLDER / "digits.wasm").read_bytes()
+    wasm = (_FOLDER / kind.wasm).read_bytes()
     # Of all orders, the one that is packed the smallest.
-    parts = (answered, tables, style.encode(), body.encode(), said.encode(), script.encode(), wasm)
+    parts = (answered, tables, style.encode(), body.encode(), _json(said).encode(), script.encode(), wasm)
     values = {
         "PACKED": pack(b"".join(parts)),
         "SIZES": [len(part) for part in parts],

@@ -1,6 +1,6 @@
 // The page's own part: it stands behind digits.mjs in one script, whose `load`, `prepare`, `probabilities`, `answer` and
-// `facts` it calls; `said`, `binaries` and `refuse` are in start.js. Whatever comes from a file or a network is text here,
-// never markup.
+// `facts` it calls; `said`, `binaries` and `refuse` are in start.js. What is read and how it is shown says digit_page.js or
+// numbers_page.js behind it. Whatever comes from a file or a network is text here, never markup.
 
 const TEXTS = said.texts;
 
@@ -8,28 +8,17 @@ const SIDE = 28;
 const IMAGE = SIDE * SIDE;
 const CLASSES = 10;
 const STEPS = 256;
-// A pixel of a canvas as one number.
-const OPAQUE = 0xff000000;
-const GRAY = 0x010101;
 // Codes of prepare.h, and the places of their sentences in the table.
 const NO_ROOM = 1;
 const TOO_NARROW = 4;
 const NEVER = 256;
-const PAD = 280;
 const MOST_PIXELS = 12_000_000;
 const LARGEST_FILE = 256 * 2 ** 20;
-// What a network of digits is shown of a drawing: a canvas of half the pad's size, for the preparation brings it down to 20
-// pixels anyway; the longer side of its strokes there, and their width in the mean. One whose strokes are shorter than the
-// least is a dot or a dash, and is shown as it is.
+// Side of a canvas with a drawing as a network of digits is shown it: half the pad's, for the preparation brings it down to 20
+// pixels anyway.
 const SHOWN = 140;
-const SHOWN_SIDE = 80;
-const SHOWN_PEN = 10;
-const LEAST_SIDE = 40;
 const STEP = 8;
 const FINE_STEP = 2;
-const VIEW = 280;
-// Of the camera's shorter side, as `.frame` in style.css shows it.
-const FRAME = 0.6;
 const MOST_HISTORY = 200;
 const RUNS = 2000;
 const DRAWINGS = 200;
@@ -39,7 +28,6 @@ const FIRST_PAUSES = [100, 200, 300];
 const $ = (id) => document.getElementById(id);
 const pad = $("pad");
 const ink = pad.getContext("2d", { willReadFrequently: true });
-const shown = new OffscreenCanvas(SHOWN, SHOWN).getContext("2d", { willReadFrequently: true });
 const video = $("video");
 
 /** Return a text of the table, with what stands in braces filled in. */
@@ -74,48 +62,6 @@ function tell(words = "") {
 
 // Answers.
 
-const rows = facts.labels.map((label) => {
-  const row = element("tr");
-  const head = element("th", label);
-  head.scope = "row";
-  const bar = element("div");
-  bar.className = "bar";
-  const cell = element("td");
-  cell.append(bar);
-  row.append(head, cell, element("td"));
-  $("bars").tBodies[0].append(row);
-  return { row, bar, share: row.lastChild };
-});
-
-const isDigits = facts.labels.every((label, digit) => label === String(digit));
-const seen = $("seen").getContext("2d");
-
-/** Draw what the network saw; nothing where there is no image. */
-function showSeen(image) {
-  const pixels = seen.createImageData(SIDE, SIDE);
-  const words = new Uint32Array(pixels.data.buffer);
-  for (let pixel = 0; pixel < IMAGE; pixel++) words[pixel] = OPAQUE + GRAY * (image ? image[pixel] : 0);
-  seen.putImageData(pixels, 0, 0);
-}
-
-/** Show an answer, its ten shares and the image that it is of; without one, that nothing is read. */
-function show(found, shares, image) {
-  $("label").textContent = found ? found.label : "?";
-  $("label").classList.toggle("long", found !== null && found.label.length > 3);
-  $("confidence").textContent = found ? percent(found.confidence) : "";
-  $("verdict").textContent = found ? verdict(found) : text("nothing");
-  rows.forEach(({ row, bar, share }, digit) => {
-    row.classList.toggle("first", found !== null && digit === found.digit);
-    bar.style.width = `${(100 * (found ? shares[digit] : 0)) / STEPS}%`;
-    share.textContent = found ? percent(shares[digit] / STEPS) : "";
-  });
-  showSeen(image);
-}
-
-function verdict(found) {
-  return text(found.sure ? "sure" : "notSure");
-}
-
 /** What is read until something else is: a drawing, a picture, a photograph. Its last answer stands in the history. */
 let subject = drawn();
 const history = [];
@@ -126,54 +72,28 @@ function drawn() {
 
 /** Read pixels as a canvas gives them and show the answer; what is wrong with them is told. */
 function read(pixels, isFinal) {
-  const { image, problem } = isDigits ? prepared(pixels) : asItIs(pixels);
+  const { found, problem } = answered(pixels);
   if (problem) {
     show(null);
     if (isFinal) tell(problem);
     return;
   }
-  const shares = probabilities(image);
-  const found = answer(shares);
-  show(found, shares, image);
   tell(subject.note);
   if (isFinal) keep(found);
 }
 
-/** Bring a picture of a digit into MNIST's form; or say why it cannot be. */
-function prepared({ data, width, height }) {
+/** Call what prepares or reads a picture; or return why it cannot be. */
+function tried({ data, width, height }, call) {
   let code;
-  let image;
   try {
-    ({ code, image } = prepare(data, width, height));
+    const found = call(data, width, height);
+    if (!found.code) return found;
+    code = found.code;
   } catch (error) {
     if (error instanceof TypeError) throw error;
-    code = error instanceof RangeError ? TOO_NARROW : NO_ROOM;
+    code = error.code ?? (error instanceof RangeError ? TOO_NARROW : NO_ROOM);
   }
-  return code === 0 ? { image } : { problem: filled(TEXTS.unread[code], { size: `${width} x ${height}` }) };
-}
-
-/** Take a picture of a network's own size as it is: what prepares digits is right for nothing else. */
-function asItIs({ data, width, height }) {
-  if (width === PAD && height === PAD && subject.isDrawing) return { image: inkOf(data) };
-  if (width !== SIDE || height !== SIDE) return { problem: text("otherSize", { size: `${width} x ${height}` }) };
-  return { image: Uint8Array.from({ length: IMAGE }, (_, pixel) => luminance(data, 4 * pixel)) };
-}
-
-/** Return the levels of a pixel as Pillow makes gray of colours. */
-function luminance(data, at) {
-  return (19595 * data[at] + 38470 * data[at + 1] + 7471 * data[at + 2] + 32768) >> 16;
-}
-
-/** Bring the pad down to the network's size: of each square, how much of it is ink. */
-function inkOf(data) {
-  const step = PAD / SIDE;
-  const sums = new Float64Array(IMAGE);
-  for (let row = 0; row < PAD; row++) {
-    for (let column = 0; column < PAD; column++) {
-      sums[SIDE * Math.floor(row / step) + Math.floor(column / step)] += 255 - data[4 * (PAD * row + column)];
-    }
-  }
-  return Uint8Array.from(sums, (sum) => Math.round(sum / step ** 2));
+  return { problem: filled(TEXTS.unread[code], { size: `${width} x ${height}` }) };
 }
 
 /** Put the subject's answer into the history, or in the place of the one that it had. */
@@ -184,11 +104,10 @@ function keep(found) {
     history.unshift(subject);
     if (history.length > MOST_HISTORY) history.pop().line.remove();
   }
-  const words = { label: found.label, percent: percent(found.confidence), verdict: verdict(found) };
   subject.found = found;
-  subject.line.textContent = `${text("spoken", words)} (${subject.source})`;
+  subject.line.textContent = `${spoken(found)} (${subject.source})`;
   $("copy").disabled = false;
-  speak(text("spoken", words));
+  speak(spoken(found));
 }
 
 /** Copy the history, the oldest first: source, label, confidence, lead, and whether the answer is sure. */
@@ -216,12 +135,12 @@ let strokes = [];
 let cleared = [];
 const drawing = new Map();
 let keyStroke = null;
-const pen = { x: PAD / 2, y: PAD / 2 };
+const pen = { x: pad.width / 2, y: pad.height / 2 };
 let isWaiting = false;
 
-function wipe(canvas) {
-  canvas.fillStyle = "#fff";
-  canvas.fillRect(0, 0, PAD, PAD);
+function wipe(context) {
+  context.fillStyle = "#fff";
+  context.fillRect(0, 0, context.canvas.width, context.canvas.height);
 }
 
 /** Draw the last piece of a stroke; of one point, the point. */
@@ -242,32 +161,6 @@ function redraw() {
   for (const stroke of strokes) stroke.forEach((_, last) => drawEnd(stroke.slice(0, last + 1)));
 }
 
-/** Return the pixels of the strokes in the middle, as large and as thick as usual, wherever and however they were drawn. */
-function asUsual() {
-  const points = strokes.flat();
-  const most = (axis, sign) => points.reduce((found, point) => Math.max(found, sign * point[axis]), -Infinity);
-  const [right, left, bottom, top] = [most("x", 1), -most("x", -1), most("y", 1), -most("y", -1)];
-  const side = Math.max(right - left, bottom - top);
-  if (side < LEAST_SIDE) return asDrawn();
-  const size = SHOWN_SIDE / side;
-  const across = SHOWN / 2 - (size * (left + right)) / 2;
-  const down = SHOWN / 2 - (size * (top + bottom)) / 2;
-  wipe(shown);
-  shown.lineWidth = SHOWN_PEN;
-  shown.lineCap = shown.lineJoin = "round";
-  shown.beginPath();
-  for (const [first, ...others] of strokes) {
-    shown.moveTo(size * first.x + across, size * first.y + down);
-    for (const { x, y } of others.length ? others : [first]) shown.lineTo(size * x + across, size * y + down);
-  }
-  shown.stroke();
-  return shown.getImageData(0, 0, SHOWN, SHOWN);
-}
-
-function asDrawn() {
-  return ink.getImageData(0, 0, PAD, PAD);
-}
-
 function extend(stroke, point) {
   stroke.push(point);
   drawEnd(stroke);
@@ -276,7 +169,7 @@ function extend(stroke, point) {
 /** Return where a pointer is on the pad, and how thick it draws: a pen or a finger that presses harder draws thicker. */
 function pointOf(event) {
   const box = pad.getBoundingClientRect();
-  const scale = PAD / pad.clientWidth;
+  const scale = pad.width / pad.clientWidth;
   const pressure = event.pointerType === "mouse" || !event.pressure ? 0.5 : event.pressure;
   return {
     x: (event.clientX - box.left - pad.clientLeft) * scale,
@@ -310,7 +203,7 @@ function readPad(isFinal) {
     show(null);
     tell();
   } else {
-    read(isDigits ? asUsual() : asDrawn(), isFinal);
+    read(pixelsOfDrawing(), isFinal);
   }
 }
 
@@ -357,8 +250,8 @@ for (const kind of ["pointerup", "pointercancel"]) {
 function showPen() {
   const mark = $("cursor");
   // In parts of the pad: asking how large that is would lay the page out, which takes 40 ms the first time.
-  mark.style.setProperty("--x", pen.x / PAD);
-  mark.style.setProperty("--y", pen.y / PAD);
+  mark.style.setProperty("--x", pen.x / pad.width);
+  mark.style.setProperty("--y", pen.y / pad.height);
   mark.classList.toggle("down", keyStroke !== null);
 }
 
@@ -369,9 +262,9 @@ function penPoint() {
 const WAYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 function movePen([right, down], step) {
-  const within = (place) => Math.min(PAD, Math.max(0, place));
-  pen.x = within(pen.x + right * step);
-  pen.y = within(pen.y + down * step);
+  const within = (place, length) => Math.min(length, Math.max(0, place));
+  pen.x = within(pen.x + right * step, pad.width);
+  pen.y = within(pen.y + down * step, pad.height);
   if (keyStroke) {
     extend(keyStroke, penPoint());
     readSoon();
@@ -499,9 +392,10 @@ function readCamera() {
 
 function readFrame(isFinal) {
   const { videoWidth, videoHeight } = video;
-  const side = FRAME * Math.min(videoWidth, videoHeight);
-  const part = [(videoWidth - side) / 2, (videoHeight - side) / 2, side, side];
-  read(pixelsOf(video, VIEW, VIEW, part), isFinal);
+  const side = Math.min(videoWidth, videoHeight);
+  const [width, height] = FRAME.map((share) => share * side);
+  const part = [(videoWidth - width) / 2, (videoHeight - height) / 2, width, height];
+  read(pixelsOf(video, ...VIEW, part), isFinal);
 }
 
 async function startCamera() {
@@ -570,7 +464,7 @@ function drawingTimes(image, runs) {
   const pixels = enlarged(image);
   return Array.from({ length: runs }, () => {
     const before = performance.now();
-    probabilities(prepare(pixels.data, SHOWN, SHOWN).image);
+    readDrawing(pixels);
     return performance.now() - before;
   });
 }
@@ -611,14 +505,13 @@ function factsOf({ arch, accuracy, weights_sha256: weights, tools }) {
 for (const [key, value] of Object.entries(factsOf(facts.metadata))) {
   $("facts").append(element("dt", text(key)), element("dd", value));
 }
-$("heading").textContent = isDigits ? text("draw") : text("drawOther", { labels: facts.labels.join(", ") });
 
-$("camera").hidden = !isDigits;
-$("bars").classList.toggle("named", !isDigits);
-
-wipe(ink);
-show(null);
-load().then(() => {
-  $("main").hidden = false;
-  for (const milliseconds of FIRST_PAUSES) setTimeout(warm, milliseconds);
-}, refuse);
+/** Begin: digit_page.js or numbers_page.js calls it when all is there. */
+function start() {
+  wipe(ink);
+  show(null);
+  load().then(() => {
+    $("main").hidden = false;
+    for (const milliseconds of FIRST_PAUSES) setTimeout(warm, milliseconds);
+  }, refuse);
+}

@@ -82,14 +82,30 @@ def test_nothing_in_the_scripts_asks_stores_or_makes_markup(html: str) -> None:
     assert "://" not in script
 
 
-def test_every_sentence_is_in_the_table_and_used() -> None:
+@pytest.mark.parametrize("kind", ["digit", "numbers"])
+def test_every_sentence_is_in_the_table_and_used(kind: str) -> None:
     texts = json.loads((FOLDER / "texts.json").read_text(encoding="utf-8"))
-    markup = "".join((FOLDER / name).read_text(encoding="utf-8") for name in ("template.html", "body.html"))
+    markup = "".join(
+        (FOLDER / name).read_text(encoding="utf-8")
+        for name in ("template.html", "body.html", f"{kind}_answer.html")
+    )
     used = set(re.findall(r"\{\{text\.(\w+)\}\}", markup))
     assert used == set(texts["page"])
-    script = (FOLDER / "script.js").read_text(encoding="utf-8")
-    for key in texts["script"]:
-        assert re.search(rf'"{key}"|\b{key}[:,]|TEXTS\.{key}', script), key
+    scripts = [(FOLDER / name).read_text(encoding="utf-8") for name in ("script.js", f"{kind}_page.js")]
+    others = {"digit": set(), "numbers": {"drawOther", "otherSize"}}[kind]
+    own = {"digit": {}, "numbers": texts["numbers"]["script"]}[kind]
+    for key in {*texts["script"], *own} - others:
+        assert re.search(rf'"{key}"|\b{key}[:,]|TEXTS\.{key}', "".join(scripts)), key
+
+
+def test_numbers_have_their_own_words_for_what_the_page_says() -> None:
+    texts = json.loads((FOLDER / "texts.json").read_text(encoding="utf-8"))
+    assert set(texts["numbers"]["page"]) < set(texts["page"])
+    header = "".join((FOLDER / "c" / name).read_text() for name in ("prepare.h", "numbers.h"))
+    codes = {int(code) for name, code in re.findall(r"((?:PREPARE|NUMBERS)_\w+) = (\d+)", header)}
+    said = set(map(int, texts["numbers"]["script"]["unread"]))
+    # From 6 on those of prepare.h say why there is no single digit.
+    assert said == {code for code in codes if 0 < code <= 5 or code > 14}
 
 
 def test_each_code_of_the_preparation_has_a_sentence() -> None:
@@ -121,5 +137,5 @@ def test_the_scripts_are_made_of_the_sources(tmp_path: Path) -> None:
     subprocess.run(["make", "-s", "scripts", f"SCRIPTS={tmp_path}"], cwd=ROOT, check=True)
     if (tmp_path / "scripts.compiler").read_text() != (FOLDER / "scripts.compiler").read_text():
         pytest.skip("another esbuild than theirs makes other scripts")
-    for name in ("page.min.js", "start.min.js", "style.min.css"):
+    for name in ("page.min.js", "numbers.min.js", "start.min.js", "style.min.css", "numbers.min.css"):
         assert (tmp_path / name).read_bytes() == (FOLDER / name).read_bytes(), "make scripts"
