@@ -30,6 +30,8 @@ PAGES = {
     "export/README.md": "export.md",
 }
 """Files that are pages of the site, and their names there."""
+HOSTED = {"models/numbers/numbers.html": "numbers.html"}
+"""Files that readers open in the site, and their names there; ``docs/digits.html`` lies there by itself."""
 NOT_SEARCHED = "---\nsearch:\n  exclude: true\n---\n\n"
 """Before a page that has a word on everything."""
 PICTURE = re.compile(r"(!\[[^\]]*\]\()\.\./([^)]+)\)")
@@ -44,6 +46,8 @@ def on_files(files: "Files", config: "MkDocsConfig", **_: Any) -> "Files":
         text = (ROOT / path).read_text(encoding="utf-8")
         head = NOT_SEARCHED if name == "changelog.md" else ""
         files.append(File.generated(config, name, content=head + _absolute(text, path, config)))
+    for path, name in HOSTED.items():
+        files.append(File.generated(config, name, abs_src_path=str(ROOT / path)))
     files.append(File.generated(config, "help.md", content=_help()))
     for page in (ROOT / "docs").glob("*.md"):
         for _before, path in PICTURE.findall(page.read_text(encoding="utf-8")):
@@ -56,7 +60,7 @@ def on_page_markdown(markdown: str, config: "MkDocsConfig", **_: Any) -> str:
     """Let links that lead to a page of the site lead there, and show pictures from it."""
     markdown = PICTURE.sub(r"\1pictures/\2)", markdown)
     markdown = re.sub(r"\]\(\.\./", f"]({_address('', config)}", markdown)
-    for path, name in PAGES.items():
+    for path, name in (PAGES | HOSTED).items():
         markdown = re.sub(rf"\]\({re.escape(_address(path, config))}(?=[)#])", f"]({name}", markdown)
     raw = (
         _address("docs/", config)

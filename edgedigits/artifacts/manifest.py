@@ -111,6 +111,13 @@ def training_of(manifest: Manifest, name: str) -> Training | None:
     return None if network is None else network["training"]
 
 
+def was_taught_numbers(training: Training | None) -> bool:
+    """Tell whether a network was taught to read numbers: with digits cut out of lines, and what is none of them."""
+    if training is None or dataset_labels(training["dataset"]) != LABELS:
+        return False
+    return bool(training["arguments"].get("candidates"))
+
+
 def dataset_labels(dataset: Dataset | CompleteDataset) -> tuple[str, ...]:
     """Return the class names in the manifest's record of a dataset; the first releases wrote none, for digits."""
     return tuple(dataset.get("labels", LABELS))

@@ -28,8 +28,9 @@ def command(is_opened: bool, data: Path | None, models: Path, name: str, as_json
     """Make sure that a network has its page, and print where it is.
 
     The page is one .html file that works offline: it reads digits that are drawn, dropped, pasted or
-    photographed, by the integers of the exported network, and asks for nothing. Where there is none, or
-    one of a network before, it is exported.
+    photographed, by the integers of the exported network, and asks for nothing. Where the network was
+    taught to read numbers (train --candidates), the page reads amounts, dates and pages of them, each
+    sign in its box. Where there is none, or one of a network before, it is exported.
 
     \b
     Examples:
@@ -65,13 +66,17 @@ def command(is_opened: bool, data: Path | None, models: Path, name: str, as_json
 
 def _is_of_the_network(page: Path, name: str) -> bool:
     """Tell whether there is a page, and the manifest beside it knows of no other network of its name."""
-    from edgedigits.artifacts.manifest import read_manifest, training_of
+    from edgedigits.artifacts.manifest import read_manifest, training_of, was_taught_numbers
     from edgedigits.model_files.page_file import read_page
 
     if not page.exists():
         return False
     training = training_of(read_manifest(page.parent), name)
-    return training is None or read_page(page).metadata.weights_sha256 == training["weights_sha256"]
+    if training is None:
+        return True
+    network = read_page(page)
+    is_same = network.metadata.weights_sha256 == training["weights_sha256"]
+    return is_same and network.reads_numbers == was_taught_numbers(training)
 
 
 def _export(page: Path, models: Path, name: str, data: Path | None, *, quiet: bool) -> list[str]:

@@ -37,6 +37,8 @@ class PageNetwork(NamedTuple):
     metadata: ModelMetadata
     wasm: bytes
     tables: bytes
+    reads_numbers: bool
+    """Whether it reads numbers, and not single digits alone."""
 
 
 def read_page(path: Path) -> PageNetwork:
@@ -48,7 +50,7 @@ def read_page(path: Path) -> PageNetwork:
         ContractError: it says something of itself that the contract does not allow.
     """
     _, tables, _, _, said, _, wasm = _parts(path)
-    network = PageNetwork(_metadata(path, said), wasm, tables)
+    network = PageNetwork(_metadata(path, said), wasm, tables, "numbers" in json.loads(said))
     _check(path, network)
     return network
 

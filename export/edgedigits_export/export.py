@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
-from edgedigits.artifacts.manifest import file_receipt, read_manifest, training_of
+from edgedigits.artifacts.manifest import file_receipt, read_manifest, training_of, was_taught_numbers
 from edgedigits.artifacts.records import Training
 from edgedigits.artifacts.recovery import finish_commits
 from edgedigits.artifacts.staging import locked, staged
@@ -90,7 +90,17 @@ def export_model(
         calibrated = _calibrated(target, path, integers, options, progress)
         try:
             file = _export_one(
-                target, path, graph, calibrated, choice, reference, judges, test_split, options, progress
+                target,
+                path,
+                graph,
+                calibrated,
+                choice,
+                reference,
+                judges,
+                test_split,
+                options,
+                progress,
+                reads_numbers=was_taught_numbers(training),
             )
             exported.append(file)
         except _GateError as failure:
@@ -231,10 +241,12 @@ def _export_one(
     test_split: Split,
     options: ExportOptions,
     progress: Progress,
+    *,
+    reads_numbers: bool,
 ) -> ExportedFile:
     exporter = _exporter(target)
     integers = calibrated.network if calibrated else None
-    made = Converted(exporter.convert(graph, integers, target.precision, options), integers)
+    made = Converted(exporter.convert(graph, integers, target.precision, options), integers, reads_numbers)
     metadata = _metadata(target, graph, calibrated, choice, options)
     with locked(path.parent), staged(path.parent) as staging:
         staged_path = staging / path.name

@@ -33,6 +33,8 @@ class Converted:
     """Of the file, without its metadata; of C files, of the ``.tflite`` file with the same integers."""
     integers: IntegerNetwork | IntegerGraph | None
     """What it was made of; None where it computes in floats."""
+    reads_numbers: bool = False
+    """Whether it was taught to tell a digit of a line from its other cuts."""
 
 
 @dataclass(frozen=True)

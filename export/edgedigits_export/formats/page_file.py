@@ -1,4 +1,4 @@
-"""A network as a page for browsers: one ``.html`` file in which anybody draws a digit and sees it read."""
+"""A network as a page for browsers: one ``.html`` file in which anybody draws, and sees digits or numbers read."""
 
 import functools
 from pathlib import Path
@@ -45,7 +45,12 @@ class PageFormat(TfliteFormat):
         images = proof_images()
         proof = Proof(images, reference_probabilities(made.content, images))
         tables = _tables(made)
-        parts = (make_page(tables, metadata, proof), make_module(tables, metadata), module_types())
+        numbers = made.reads_numbers
+        parts = (
+            make_page(tables, metadata, proof, reads_numbers=numbers),
+            make_module(tables, metadata, reads_numbers=numbers),
+            module_types(reads_numbers=numbers),
+        )
         files = [model, *self.companions(model, options)]
         return {file: part.encode() for file, part in zip(files, parts, strict=True)}
 
