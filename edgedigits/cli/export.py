@@ -39,7 +39,8 @@ if TYPE_CHECKING:
     default="all",
     show_default=True,
     help="c: C99 for microcontrollers. tflm: the int8 .tflite as a C array. page: one .html to draw digits on, "
-    "numbers where the network was taught them, and a module of the same for JavaScript. all: every format in every precision.",
+    "numbers where the network was taught them, and a module of the same for JavaScript. all: every format in every "
+    "precision.",
 )
 @click.option(
     "--quantize",
