@@ -50,8 +50,6 @@ class _Kind(NamedTuple):
     """The part of the body that shows what was read."""
     pad: str
     """Attributes of the canvas that is drawn on."""
-    pen: str
-    """How thick it draws, in its pixels."""
 
 
 _DIGITS = _Kind(
@@ -62,7 +60,6 @@ _DIGITS = _Kind(
     styles=("style.min.css",),
     answer="digit_answer.html",
     pad='width="280" height="280"',
-    pen="20",
 )
 _NUMBERS = _Kind(
     wasm="numbers.wasm",
@@ -72,7 +69,6 @@ _NUMBERS = _Kind(
     styles=("style.min.css", "numbers.min.css"),
     answer="numbers_answer.html",
     pad='width="640" height="320"',
-    pen="12",
 )
 
 
@@ -116,7 +112,7 @@ def make_page(tables: bytes, metadata: ModelMetadata, proof: Proof, *, reads_num
         said |= {"numbers": reader_constants(), "drawing": drawing_constants()}
     style, script = "".join(map(_source, kind.styles)), _source(kind.script)
     answer = _of_template(kind.answer, texts["page"], {})
-    body = _of_template("body.html", texts["page"], {"answer": answer, "pad": kind.pad, "pen": kind.pen})
+    body = _of_template("body.html", texts["page"], {"answer": answer, "pad": kind.pad})
     answered = proof.images.tobytes() + proof.probabilities.tobytes()
     wasm = (_FOLDER / kind.wasm).read_bytes()
     # Of all orders, the one that is packed the smallest.

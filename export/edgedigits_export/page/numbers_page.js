@@ -3,8 +3,10 @@
 // Width and height of what the camera reads, in its shorter side, as `.frame` in numbers.css shows it, and in pixels.
 const FRAME = [0.9, 0.4];
 const VIEW = [675, 300];
-// A longer label is written smaller.
+// A longer label, and one of several lines, is written smaller.
 const LONGEST_LABEL = 8;
+// Milliseconds that the last picture took to be read, at most, so that drawings are read while they are drawn, too.
+const QUICK = 16;
 // Of the picture with boxes, in pixels of the screen: its height at most, width of the boxes' lines, and height of the signs.
 const MOST_HEIGHT = 420;
 const LINE_WIDTH = 2;
@@ -13,6 +15,7 @@ const LARGEST_TEXT = 40;
 const { NOT_SURE, SEPARATOR, SURE, TEXT_HEIGHT } = said.drawing;
 
 const view = $("seen").getContext("2d");
+let isQuick = true;
 
 function colourOf(sign) {
   const [red, green, blue] = isDigit(sign) ? (sign.sure ? SURE : NOT_SURE) : SEPARATOR;
@@ -22,7 +25,7 @@ function colourOf(sign) {
 /** Show what was read in a picture; without it, that nothing is read. */
 function show(found, pixels) {
   $("label").textContent = found?.label || "?";
-  $("label").classList.toggle("long", Boolean(found?.lines.some((line) => line.text.length > LONGEST_LABEL)));
+  $("label").classList.toggle("long", Boolean(found && (found.lines.length > 1 || found.label.length > LONGEST_LABEL)));
   $("confidence").textContent = found?.label ? percent(found.confidence) : "";
   $("verdict").textContent = found ? verdict(found) : text("nothing");
   for (const body of [...$("signs").tBodies]) body.remove();
@@ -76,9 +79,10 @@ function showPicture({ lines }, pixels) {
     const [, top, , bottom] = line.box.map((side) => side * factor);
     const size = Math.min(Math.max(TEXT_HEIGHT * (bottom - top), SMALLEST_TEXT * fine), LARGEST_TEXT * fine);
     const isAbove = top - size - view.lineWidth >= 0;
+    const below = Math.min(bottom + view.lineWidth, canvas.height - size);
     view.font = `bold ${size}px system-ui, sans-serif`;
     view.textBaseline = isAbove ? "bottom" : "top";
-    for (const sign of line.signs) mark(sign, factor, isAbove ? top - view.lineWidth : bottom + view.lineWidth);
+    for (const sign of line.signs) mark(sign, factor, isAbove ? top - view.lineWidth : below);
   }
 }
 
@@ -91,7 +95,9 @@ function mark(sign, factor, place) {
 
 /** Read a picture and show what stands in it; or say why it cannot be read. */
 function answered(pixels) {
+  const before = performance.now();
   const { problem, ...reading } = tried(pixels, readNumbers);
+  isQuick = performance.now() - before < QUICK;
   if (problem) return { problem };
   const digits = reading.lines.flatMap((line) => line.signs.filter(isDigit));
   const found = {

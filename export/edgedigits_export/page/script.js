@@ -202,7 +202,7 @@ function readPad(isFinal) {
   if (strokes.length === 0) {
     show(null);
     tell();
-  } else {
+  } else if (isFinal || isQuick) {
     read(pixelsOfDrawing(), isFinal);
   }
 }
