@@ -90,23 +90,29 @@ WASM_FEATURES := --enable-simd --enable-bulk-memory --enable-sign-ext --enable-n
 WASM_FLAGS := --target=wasm32 -std=c99 -Oz -msimd128 -mbulk-memory -msign-ext -mnontrapping-fptoint -ffreestanding -fvisibility=hidden \
     -fno-vectorize -fno-slp-vectorize -fno-unroll-loops -Wall -Wextra -Wconversion -Werror \
     $(addprefix -mllvm ,-disable-lsr -enable-pre=0 -enable-load-pre=0 -enable-newgvn)
-WASM_EXPORTS := allocate mark release network_scratch_bytes network_run prepare_arena_bytes prepare_rgba unpack
+WASM_EXPORTS := allocate mark release network_scratch_bytes network_run prepare_arena_bytes prepare_rgba unpack \
+    numbers_arena_bytes numbers_find numbers_line_bytes numbers_line
+# numbers.wasm is digits.wasm and what looks for numbers, to which some rooms of the preparation lend more.
+WASM_NUMBERS := $(sort $(wildcard $(PAGE)/c/numbers*.c))
+WASM_DIGITS := $(filter-out $(WASM_NUMBERS) %/unpack.c,$(sort $(wildcard $(PAGE)/c/*.c)))
 # The stack comes first in the memory: what runs over its end is stopped, and overwrites nothing.
 WASM_LINK := --no-entry --stack-first -z stack-size=65536 --strip-all --gc-sections
 # Nothing is at addresses below 1,024, where the stack would have to end.
 WASM_OPT := $(WASM_FEATURES) --low-memory-unused --flatten --rereloop -Oz -Oz --optimize-added-constants-propagate -Oz --converge
 
-wasm: ## build digits.wasm and unpack.wasm of export/edgedigits_export/page from page/c (make wasm WASM=folder; `make page-packages` names what it needs)
+wasm: ## build digits.wasm, numbers.wasm and unpack.wasm of export/edgedigits_export/page from page/c (make wasm WASM=folder; `make page-packages` names what it needs)
 	@command -v $(WASM_CC) >/dev/null && command -v wasm-ld >/dev/null && command -v wasm-opt >/dev/null || { \
 	    echo "make wasm: expected clang, wasm-ld and wasm-opt here; on Debian: apt-get install $(WASM_PACKAGES)" >&2; exit 1; }
 	@set -eu; objects=$$(mktemp -d); trap 'rm -rf "$$objects"' EXIT; \
-	for source in $(sort $(wildcard $(PAGE)/c/*.c)); do \
-	    $(WASM_CC) $(WASM_FLAGS) -c -o "$$objects/$$(basename $$source .c).o" $$source; \
-	done; \
-	for name in unpack digits; do \
-	    wasm-ld $(WASM_LINK) $(WASM_EXPORTS:%=--export-if-defined=%) -o "$$objects/linked.wasm" $$(ls "$$objects"/*.o | grep $$([ $$name = unpack ] || echo -v) '/unpack\.o$$'); \
+	build() { \
+	    name=$$1; flags=$$2; shift 2; rm -f "$$objects"/*.o; \
+	    for source in "$$@"; do $(WASM_CC) $(WASM_FLAGS) $$flags -c -o "$$objects/$$(basename $$source .c).o" $$source; done; \
+	    wasm-ld $(WASM_LINK) $(WASM_EXPORTS:%=--export-if-defined=%) -o "$$objects/linked.wasm" "$$objects"/*.o; \
 	    wasm-opt $(WASM_OPT) "$$objects/linked.wasm" -o "$(WASM)/$$name.wasm"; \
-	done
+	}; \
+	build unpack "" $(PAGE)/c/unpack.c; \
+	build digits "" $(WASM_DIGITS); \
+	build numbers -DWITH_NUMBERS $(WASM_DIGITS) $(WASM_NUMBERS)
 	@{ $(WASM_CC) --version | sed -n '1{s| *(.*||;p}'; wasm-opt --version; } > "$(WASM)/wasm.compiler"
 	@ls -l "$(WASM)"/*.wasm
 

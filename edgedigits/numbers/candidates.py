@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from edgedigits.contract import IMAGE_SIDE, PIXEL_MAX
 from edgedigits.errors import ImageError
-from edgedigits.numbers.pieces import HEIGHT, PAPER, Strip, widened
+from edgedigits.numbers.pieces import HEIGHT, PAPER, TOO_MANY, Strip, widened
 from edgedigits.numbers.reading import Box, box_around
 from edgedigits.picture.form import CENTRE, DIGIT_SIDE
 from edgedigits.picture.levels import Pixels
@@ -23,7 +23,7 @@ LEAST_HEIGHT = 0.45
 """Of a digit."""
 
 
-Floats = npt.NDArray[np.float32]
+Floats = npt.NDArray[np.float64]
 
 
 class Candidate(NamedTuple):
@@ -53,7 +53,7 @@ def candidates_of(strip: Strip) -> list[Candidate]:
             if box.bottom - box.top >= LEAST_HEIGHT * HEIGHT:
                 found.append(Candidate(first, last, box))
         if len(found) > MOST_CANDIDATES:
-            raise ImageError("shows too many marks beside each other for a number; cut out the numbers")
+            raise ImageError(TOO_MANY)
     return found
 
 
@@ -71,29 +71,32 @@ def images_of(strip: Strip, candidates: list[Candidate]) -> Pixels:
         ids = strip.ids[rows, columns]
         # The soft edge of strokes is paper, and belongs to them.
         ink = strip.ink[rows, columns] * ((ids == PAPER) | ((ids >= first) & (ids <= last)))
-        _put_centred(image, _fitted(widened(ink, grown)))
+        _put_centred(image, _boxed(widened(ink, grown)))
     return images
 
 
-def _fitted(ink: Pixels) -> Floats:
-    """Bring the longer side to 20 by averaging, and the lightest pixel to 255; float32 (h, w)."""
+def _boxed(ink: Pixels) -> Floats:
+    """Bring the longer side to 20 by averaging; float64 (h, w), whole numbers: levels times an area."""
     ratio = DIGIT_SIDE / max(ink.shape)
-    down, across = (_averaging(side, max(1, round(side * ratio))) for side in ink.shape)
-    small: Floats = down @ ink.astype(np.float32) @ across.T
-    return small * np.float32(PIXEL_MAX / small.max())
+    down, across = (_shares(side, max(1, round(side * ratio))) for side in ink.shape)
+    small: Floats = down @ ink.astype(np.float64) @ across.T
+    return small
 
 
 @lru_cache(maxsize=1024)
-def _averaging(length: int, shorter: int) -> Floats:
-    """Return what averages so many pixels to fewer: float32 (shorter, length), rows of the sum 1."""
-    edges = np.arange(shorter + 1) * (length / shorter)
-    covered = np.clip(np.arange(1, length + 1), edges[:-1, np.newaxis], edges[1:, np.newaxis])
-    before = np.clip(np.arange(length), edges[:-1, np.newaxis], edges[1:, np.newaxis])
-    return ((covered - before) * (shorter / length)).astype(np.float32)
+def _shares(length: int, shorter: int) -> Floats:
+    """Return how much of each pixel falls into each of fewer boxes, in whole numbers; float64 (shorter, length)."""
+    edges = np.arange(shorter + 1) * length
+    covered = np.clip(np.arange(1, length + 1) * shorter, edges[:-1, np.newaxis], edges[1:, np.newaxis])
+    before = np.clip(np.arange(length) * shorter, edges[:-1, np.newaxis], edges[1:, np.newaxis])
+    return (covered - before).astype(np.float64)
 
 
 def _put_centred(image: Pixels, ink: Floats) -> None:
-    """Put ink, (h, w), into an empty image, its centre of mass in the middle, or as near as the frame allows."""
+    """Put ink, (h, w), into an empty image, its centre of mass in the middle, or as near as the frame allows.
+
+    The lightest pixel becomes 255.
+    """
     height, width = ink.shape
     by_row, by_column = ink @ _ONES[:width], _ONES[:height] @ ink
     mass = float(by_row @ _ONES[:height])
@@ -101,7 +104,7 @@ def _put_centred(image: Pixels, ink: Floats) -> None:
     column = float(by_column @ _INDEX[:width]) / mass
     top = min(max(round(CENTRE - row), 0), IMAGE_SIDE - height)
     left = min(max(round(CENTRE - column), 0), IMAGE_SIDE - width)
-    image[top : top + height, left : left + width] = ink + np.float32(0.5)
+    image[top : top + height, left : left + width] = ink * (PIXEL_MAX / float(ink.max())) + 0.5
 
 
-_INDEX, _ONES = np.arange(DIGIT_SIDE, dtype=np.float32), np.ones(DIGIT_SIDE, np.float32)
+_INDEX, _ONES = np.arange(DIGIT_SIDE, dtype=np.float64), np.ones(DIGIT_SIDE)

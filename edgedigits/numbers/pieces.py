@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from edgedigits.errors import ImageError
 from edgedigits.numbers.reading import Box, box_around
 from edgedigits.picture.components import Components, Integers, Mask, connected_components
 from edgedigits.picture.form import DIGIT_SIDE, STROKE_WIDTH, dilated
@@ -30,6 +31,12 @@ LEAST_SLANT = 0.04
 """Slant below which writing is upright."""
 UPRIGHTED = 0.65
 """Share of the slant that is undone: people write digits with some."""
+LARGEST_STRIP = 8_000_000
+"""Pixels of a strip, at most: a line of the smallest digits has as many that is as long as the picture, and 23 of them
+high."""
+MOST_PIECES = 5_000
+"""In a line, at most: a digit has some three."""
+TOO_MANY = "shows too many marks beside each other for a number; cut out the numbers"
 MOST_WIDENED = 3
 """Steps of a pixel to each side by which a strip's strokes are widened, at most."""
 
@@ -135,9 +142,14 @@ def strip_of(levels: Pixels, height: float, origin: tuple[float, float]) -> Stri
         levels: (h, w) uint8, 0 = paper, 255 = ink: the line, with nothing else in it.
         height: pixels of a digit in it.
         origin: column and row of the picture at the middle of ``levels``.
+
+    Raises:
+        ImageError: there is more than in a line of numbers.
     """
     ratio = HEIGHT / height
     size = scaled_size((levels.shape[1], levels.shape[0]), ratio)
+    if size[0] * size[1] > LARGEST_STRIP:
+        raise ImageError(TOO_MANY)
     method = Image.Resampling.BOX if ratio < 1 else Image.Resampling.BICUBIC
     even = np.pad(np.asarray(Image.fromarray(levels).resize(size, method)), MARGIN)
     slant = UPRIGHTED * slant_of(even)
@@ -217,6 +229,8 @@ def _pieces(ink: Pixels, parts: Components, slant: float, one_width: float) -> t
             elongation = _elongation(rows, columns)
             piece = Piece(box, len(rows), int(number), is_small, not cuts, elongation, as_written)
             found.append((piece, inner))
+        if len(found) > MOST_PIECES:
+            raise ImageError(TOO_MANY)
     found.sort(key=lambda one: one[0].middle)
     for index, (piece, mask) in enumerate(found):
         box = piece.box
@@ -236,23 +250,32 @@ def _mask_of(parts: Components, number: int) -> Mask:
     return mask
 
 
+def _spread(rows: Integers, columns: Integers) -> tuple[float, float, float]:
+    """Return the sums of squares about the mean, down and across, and of products: of whole numbers, in no order."""
+    count, down, across = len(rows), float(rows.sum()), float(columns.sum())
+    return (
+        float(rows @ rows) - down * down / count,
+        float(columns @ columns) - across * across / count,
+        float(rows @ columns) - down * across / count,
+    )
+
+
 def _elongation(rows: Integers, columns: Integers) -> float:
     """Return the ratio of the standard deviations of pixels along and across; a pixel has some of its own."""
-    down, across = rows - rows.mean(), columns - columns.mean()
-    count = len(rows)
-    vertical, level = float(down @ down) / count + 1 / 12, float(across @ across) / count + 1 / 12
+    down, across, product = (sums / len(rows) for sums in _spread(rows, columns))
+    vertical, level = down + 1 / 12, across + 1 / 12
     # The larger and the smaller eigenvalue of the covariance, whose trace and determinant these are.
-    half = (vertical + level) / 2
-    apart = math.hypot((vertical - level) / 2, float(down @ across) / count)
+    half, apart = (vertical + level) / 2, (vertical - level) / 2
+    apart = math.sqrt(apart * apart + product * product)
     return math.sqrt((half + apart) / (half - apart))
 
 
 def _tilt(rows: Integers, columns: Integers) -> float | None:
     """Return the tilt of a straight stroke with pixels at these places; None where they are none."""
-    down, across = rows - rows.mean(), columns - columns.mean()
-    slope = float(down @ across) / max(float(down @ down), 1.0)
-    away = across - slope * down
-    return -slope if float(np.sqrt((away * away).mean())) < STRAIGHT * HEIGHT else None
+    down, across, product = _spread(rows, columns)
+    slope = product / max(down, 1.0)
+    away = (across - slope * product) / len(rows)
+    return -slope if away < (STRAIGHT * HEIGHT) * (STRAIGHT * HEIGHT) else None
 
 
 def _is_small(height: int, width: int) -> bool:
@@ -292,7 +315,7 @@ def cuts_of(ink: Pixels, one_width: float) -> list[int]:
                 cuts.append(column)
     cuts = cuts[:MOST_CUTS]
     for column in _beside_ones(smooth, one_width):
-        if all(abs(column - cut) >= NEAR * HEIGHT for cut in cuts):
+        if 0 < column < width and all(abs(column - cut) >= NEAR * HEIGHT for cut in cuts):
             cuts.append(column)
     return sorted(cuts)
 

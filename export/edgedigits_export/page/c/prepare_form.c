@@ -63,6 +63,13 @@ static void dilate(const struct pixels *ink, int diagonally, uint8_t *upright, c
     }
 }
 
+#ifdef WITH_NUMBERS
+void pic_dilate(const struct pixels *ink, int diagonally, uint8_t *upright, const struct pixels *grown)
+{
+    dilate(ink, diagonally, upright, grown);
+}
+#endif
+
 int pic_thickened(struct arena *arena, const struct pixels *ink, struct pixels *made)
 {
     int side = pic_most(MIN_STROKE_SIDE, pic_longer(ink->width, ink->height)), steps;

@@ -208,6 +208,14 @@ void pic_resize_rgba(struct arena *arena, const uint8_t *rgba, int width, int he
     resize(arena, rgba, width, height, 4, 1, 0, new_width, new_height, to);
 }
 
+#ifdef WITH_NUMBERS
+void pic_enlarge(struct arena *arena, const uint8_t *from, int width, int height, int new_width, int new_height,
+                uint8_t *to)
+{
+    resize(arena, from, width, height, 1, 0, 1, new_width, new_height, to);
+}
+#endif
+
 void pic_scaled_size(int width, int height, double ratio, int *new_width, int *new_height)
 {
     *new_width = pic_most(1, pic_round(width * ratio));
