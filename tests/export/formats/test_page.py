@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from edgedigits.artifacts.manifest import read_manifest, write_manifest
+from edgedigits.artifacts.manifest import read_manifest, training_of, was_taught_numbers, write_manifest
 from edgedigits.cli import cli
 from edgedigits.measuring.subjects import model_files
+from edgedigits.model_files.page_file import read_page
 from edgedigits.runtimes.opening import open_model
 from edgedigits.training.drawn import draw_digits
+from edgedigits_export import ExportOptions, export_model, select_targets
 
 
 def test_the_page_is_of_the_integers_of_the_tflite_file(models: Path) -> None:
@@ -82,3 +84,53 @@ def test_the_module_reads_in_node_as_the_page_does(models: Path, tmp_path: Path)
     expected = open_model(models / "digits.html").probabilities(images)
     assert [answer["probabilities"] for answer in found] == expected.tolist()
     assert [answer["digit"] for answer in found] == expected.argmax(axis=1).tolist()
+
+
+def taught_numbers(models: Path, folder: Path) -> None:
+    """Copy a network with its page, and say that it was taught to read numbers."""
+    for name in ("digits.keras", "digits.html", "manifest.json"):
+        shutil.copyfile(models / name, folder / name)
+    manifest = read_manifest(folder)
+    training = training_of(manifest, "digits")
+    assert training is not None
+    assert not was_taught_numbers(training)
+    training["arguments"]["candidates"] = 100
+    assert was_taught_numbers(training)
+    write_manifest(folder, manifest)
+
+
+def test_a_page_from_before_there_were_pages_of_numbers_is_made_again(models: Path, tmp_path: Path) -> None:
+    taught_numbers(models, tmp_path)
+    (tmp_path / "data").mkdir()
+    asked = CliRunner().invoke(
+        cli, ["page", "--models", str(tmp_path), "--data", str(tmp_path / "data"), "-q"]
+    )
+    assert asked.exit_code == 1
+    assert "data" in asked.stderr
+
+
+def test_a_network_that_was_taught_numbers_gets_a_page_that_reads_them(
+    models: Path, dataset, tmp_path: Path
+) -> None:
+    taught_numbers(models, tmp_path)
+    exported, failed = export_model(
+        tmp_path / "digits.keras",
+        select_targets("page", None),
+        *dataset,
+        options=ExportOptions(calibration_size=200, max_drop=5.0, force=True),
+    )
+    assert failed == []
+    assert [file.path.name for file in exported] == ["digits.html"]
+    assert read_page(tmp_path / "digits.html").reads_numbers
+    assert not read_page(models / "digits.html").reads_numbers
+    assert "export function readNumbers" in (tmp_path / "digits.mjs").read_text()
+    assert "export function readNumbers" in (tmp_path / "digits.d.mts").read_text()
+
+
+def test_classes_of_another_kind_are_no_numbers(models: Path) -> None:
+    training = training_of(read_manifest(models), "digits")
+    assert training is not None
+    training["arguments"]["candidates"] = 100
+    training["dataset"]["labels"] = [f"sign {letter}" for letter in "abcdefghij"]
+    assert not was_taught_numbers(training)
+    assert not was_taught_numbers(None)

@@ -1,4 +1,7 @@
-"""``docs/digits.html``: what `edgedigits export` writes today for the network that is used where none is named."""
+"""``docs/digits.html``: what `edgedigits export` writes today for the network that is used where none is named.
+
+And ``models/numbers/numbers.html``, which the documentation's site has beside it.
+"""
 
 import re
 from pathlib import Path
@@ -14,20 +17,31 @@ from edgedigits.measuring.verify import verify_model
 from edgedigits.model_files.page_file import read_page
 from edgedigits.runtimes.opening import open_model
 from edgedigits_export.formats.page_file import PROOF_IMAGES, proof_images
-from edgedigits_export.page.assemble import Proof, make_page
+from edgedigits_export.page.assemble import Proof, make_module, make_page, module_types
 
 ROOT = Path(__file__).parents[3]
 HOSTED = ROOT / "docs" / "digits.html"
 HANDS = ROOT / "models" / "hands"
-ANEW = "docs/digits.html is not what the sources make today: make docs-page"
+NUMBERS = ROOT / "models" / "numbers" / "numbers.html"
+ANEW = (
+    "not what the sources make today: make docs-page, or "
+    "edgedigits export models/numbers/numbers.keras --format page --force"
+)
 
 
-def test_it_is_made_of_the_sources_of_today() -> None:
-    network = read_page(HOSTED)
+@pytest.mark.parametrize("path", [HOSTED, NUMBERS], ids=["digits", "numbers"])
+def test_it_is_made_of_the_sources_of_today(path: Path) -> None:
+    network = read_page(path)
+    assert network.reads_numbers == (path == NUMBERS)
     images = proof_images()
-    answers = np.rint(open_model(HOSTED).probabilities(images) * 256).astype(np.uint8)
-    made = make_page(network.tables, network.metadata, Proof(images, answers))
-    assert HOSTED.read_bytes() == made.encode(), ANEW
+    answers = np.rint(open_model(path).probabilities(images) * 256).astype(np.uint8)
+    proof = Proof(images, answers)
+    made = make_page(network.tables, network.metadata, proof, reads_numbers=network.reads_numbers)
+    assert path.read_bytes() == made.encode(), ANEW
+    module, types = (path.with_suffix(ending) for ending in (".mjs", ".d.mts"))
+    if path == NUMBERS:
+        assert module.read_text() == make_module(network.tables, network.metadata, reads_numbers=True), ANEW
+        assert types.read_text() == module_types(reads_numbers=True), ANEW
 
 
 def test_it_is_of_the_network_that_a_predictor_takes() -> None:
@@ -46,8 +60,11 @@ def test_it_passes_the_gate_and_says_its_accuracy(mnist_test: Split) -> None:
 
 
 def test_readers_find_it_and_it_stays_small() -> None:
-    assert re.search(r"\]\(digits\.html\)", (ROOT / "docs" / "page.md").read_text(encoding="utf-8"))
+    text = (ROOT / "docs" / "page.md").read_text(encoding="utf-8")
+    assert re.search(r"\]\(digits\.html\)", text)
+    assert re.search(r"\]\(\.\./models/numbers/numbers\.html\)", text)
     assert HOSTED.stat().st_size <= 160_000
+    assert NUMBERS.stat().st_size <= 256_000
 
 
 @pytest.fixture
