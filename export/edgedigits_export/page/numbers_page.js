@@ -3,6 +3,11 @@
 // Width and height of what the camera reads, in its shorter side, as `.frame` in numbers.css shows it, and in pixels.
 const FRAME = [0.9, 0.4];
 const VIEW = [675, 300];
+// How thick a drawing is read, at most: in the longer side of most of its strokes, the shortest quarter of which are dots, dashes
+// and strokes of a 5. One whose strokes are all shorter than the least is read as it was drawn.
+const STROKE_SHARE = 0.12;
+const LONG_ONES = 0.75;
+const LEAST_SIDE = 40;
 // A longer label, and one of several lines, is written smaller.
 const LONGEST_LABEL = 8;
 // Milliseconds that the last picture took to be read, at most, so that drawings are read while they are drawn, too.
@@ -15,6 +20,7 @@ const LARGEST_TEXT = 40;
 const { NOT_SURE, SEPARATOR, SURE, TEXT_HEIGHT } = said.drawing;
 
 const view = $("seen").getContext("2d");
+const thin = new OffscreenCanvas(pad.width, pad.height).getContext("2d", { willReadFrequently: true });
 let isQuick = true;
 
 function colourOf(sign) {
@@ -119,8 +125,33 @@ function spoken(found) {
   return found.label ? text("spoken", words) : verdict(found);
 }
 
+/** Return the pixels of the strokes, no thicker than those of usual digits: what a thick pen fills on the pad stays open. */
 function pixelsOfDrawing() {
-  return ink.getImageData(0, 0, pad.width, pad.height);
+  const sides = strokes.map(longerSide).sort((one, other) => one - other);
+  const side = sides[Math.floor(LONG_ONES * (sides.length - 1))];
+  const points = strokes.flat();
+  const pen = points.reduce((sum, { width }) => sum + width, 0) / points.length;
+  const context = side < LEAST_SIDE ? ink : thinned(Math.min(pen, STROKE_SHARE * side));
+  return context.getImageData(0, 0, pad.width, pad.height);
+}
+
+function longerSide(stroke) {
+  const length = (axis) => Math.max(...stroke.map((point) => point[axis])) - Math.min(...stroke.map((point) => point[axis]));
+  return Math.max(length("x"), length("y"));
+}
+
+/** Draw the strokes on a canvas of their own, all of one width. */
+function thinned(width) {
+  wipe(thin);
+  thin.lineWidth = width;
+  thin.lineCap = thin.lineJoin = "round";
+  thin.beginPath();
+  for (const [first, ...others] of strokes) {
+    thin.moveTo(first.x, first.y);
+    for (const { x, y } of others.length ? others : [first]) thin.lineTo(x, y);
+  }
+  thin.stroke();
+  return thin;
 }
 
 /** Read a drawing, to measure how long it takes. */
