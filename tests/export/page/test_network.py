@@ -9,7 +9,7 @@ from pathlib import Path
 import networks
 import numpy as np
 import pytest
-from on_wasm import PAGE, WASM, answers_of_wasm, module_of, node
+from on_wasm import PAGE, answers_of_wasm, module_of, node
 from random_graphs import random_graph
 
 from edgedigits.datasets.split import Split
