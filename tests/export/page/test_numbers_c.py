@@ -3,10 +3,12 @@
 Python is given what a browser gives C: decoded pixels, red, green, blue and alpha, upright.
 """
 
+import re
 import struct
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +19,10 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont, ImageOps
 from edgedigits.contract import IMAGE_SIDE
 from edgedigits.datasets.split import Split
 from edgedigits.errors import ImageError
+from edgedigits.numbers import candidates as candidates_module
+from edgedigits.numbers import ink as ink_module
+from edgedigits.numbers import lines as lines_module
+from edgedigits.numbers import pieces as pieces_module
 from edgedigits.numbers.candidates import candidates_of, images_of
 from edgedigits.numbers.ink import ink_of
 from edgedigits.numbers.lines import LineInk, lines_of
@@ -336,6 +342,20 @@ def staircase(side: int, rise: int) -> np.ndarray:
     return rgba(sheet)
 
 
+def scattered(generator: np.random.Generator) -> np.ndarray:
+    """Draw marks of any size, some below, some beside each other."""
+    sheet = Image.new("L", (360, 240), 235)
+    draw, side = ImageDraw.Draw(sheet), generator.uniform(8, 40)
+    for _ in range(int(generator.integers(8, 50))):
+        left, top = generator.uniform(0, 340), generator.uniform(0, 220)
+        right, bottom = left + side * generator.uniform(0.1, 1), top + side * generator.uniform(0.2, 3)
+        if generator.random() < 0.5:
+            draw.ellipse((left, top, right, bottom), outline=30, width=int(generator.integers(2, 5)))
+        else:
+            draw.line((left, top, right, bottom), fill=30, width=int(generator.integers(2, 5)))
+    return rgba(sheet)
+
+
 def bricks() -> np.ndarray:
     """Draw columns of bars of which each is beside one of the next column, a little lower: a line of many rows."""
     sheet = Image.new("L", (320, 400), 235)
@@ -374,6 +394,27 @@ def no_numbers() -> Iterator[np.ndarray]:
     yield np.zeros((60, 80, 4), np.uint8) + np.uint8(255)
 
 
+@pytest.mark.parametrize(
+    ("rooms", "module", "least"),
+    [
+        (["ink"], ink_module, 6),
+        (["lines"], lines_module, 13),
+        (["strip", "pieces", "cuts", "rooms"], pieces_module, 22),
+        (["candidates"], candidates_module, 3),
+    ],
+    ids=["ink", "lines", "pieces", "candidates"],
+)
+def test_constants_are_those_of_python(rooms: list[str], module: ModuleType, least: int) -> None:
+    named = {}
+    for room in rooms:
+        for path in (PAGE / "c").glob(f"numbers_{room}.?"):
+            text = path.read_text(encoding="utf-8")
+            named.update(re.findall(r"^#define (\w+) ([\d.]+)", text, re.MULTILINE))
+    shared = {name: float(value) for name, value in named.items() if hasattr(module, name)}
+    assert shared == {name: getattr(module, name) for name in shared}
+    assert len(shared) >= least
+
+
 @pytest.mark.c_compiler
 @pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
 def test_golden_pictures_are_equal(path: Path, sanitized: Path) -> None:
@@ -391,6 +432,13 @@ def pages(dataset: tuple[Split, Split]) -> list[np.ndarray]:
 @pytest.mark.c_compiler
 def test_written_lines_are_equal(pages: list[np.ndarray], sanitized: Path) -> None:
     assert check_equal(in_c(sanitized, pages), pages) > 1_000
+
+
+@pytest.mark.c_compiler
+def test_scattered_marks_are_equal(sanitized: Path) -> None:
+    generator = np.random.default_rng(9)
+    pictures = [scattered(generator) for _ in range(80)]
+    assert check_equal(in_c(sanitized, pictures), pictures) > 1_000
 
 
 @pytest.mark.c_compiler
