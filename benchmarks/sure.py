@@ -22,7 +22,8 @@ from wild import read_manifest
 from edgedigits.datasets import mnist
 from edgedigits.errors import ImageError
 from edgedigits.picture.reading import Picture
-from edgedigits.predictor import DigitPredictor, Prediction
+from edgedigits.prediction import Prediction
+from edgedigits.predictor import DigitPredictor
 from edgedigits.shipped import default_model
 
 SEED = 0

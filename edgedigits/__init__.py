@@ -44,7 +44,8 @@ from edgedigits.version import __version__
 
 if TYPE_CHECKING:
     from edgedigits.numbers.reading import Box, Line, Reading, Sign
-    from edgedigits.predictor import DigitPredictor, Prediction
+    from edgedigits.prediction import Prediction
+    from edgedigits.predictor import DigitPredictor
 
 
 __all__ = [
@@ -81,10 +82,14 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """Load the predictor when it is first asked for (PEP 562), so that ``edgedigits --help`` stays quick."""
-    if name in {"DigitPredictor", "Prediction"}:
-        from edgedigits import predictor
+    if name == "DigitPredictor":
+        from edgedigits.predictor import DigitPredictor
 
-        return getattr(predictor, name)
+        return DigitPredictor
+    if name == "Prediction":
+        from edgedigits.prediction import Prediction
+
+        return Prediction
     if name in {"Box", "Line", "Reading", "Sign"}:
         from edgedigits.numbers import reading
 

@@ -85,6 +85,7 @@ def test_the_predictor_needs_onnxruntime_numpy_and_pillow_only():
                 "picture.search",
                 "picture.stripes",
                 "picture.tiny",
+                "prediction",
                 "predictor",
                 "printable",
                 "runtimes",

@@ -23,7 +23,8 @@ from edgedigits.margins import (
     leads_in_steps,
 )
 from edgedigits.metadata import METADATA_KEY, ModelMetadata, SureReceipt
-from edgedigits.predictor import DigitPredictor, Prediction
+from edgedigits.prediction import Prediction
+from edgedigits.predictor import DigitPredictor
 from edgedigits.shipped import default_model
 
 ZERO = Path(__file__).parent / "golden" / "pictures" / "0-paint.png"

@@ -23,7 +23,8 @@ from edgedigits.errors import ContractError, ImageError, ModelFileError, ModelNo
 from edgedigits.metadata import ModelMetadata
 from edgedigits.picture.levels import Pixels
 from edgedigits.picture.prepare import prepare
-from edgedigits.predictor import DigitPredictor, Prediction
+from edgedigits.prediction import Prediction
+from edgedigits.predictor import DigitPredictor
 from edgedigits.runtimes.onnx_session import open_session
 from edgedigits.shipped import default_model
 

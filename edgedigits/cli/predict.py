@@ -19,7 +19,8 @@ from edgedigits.shipped import TINY, sample_pictures
 if TYPE_CHECKING:
     from edgedigits.picture.levels import Pixels
     from edgedigits.picture.reading import Picture
-    from edgedigits.predictor import DigitPredictor, Prediction
+    from edgedigits.prediction import Prediction
+    from edgedigits.predictor import DigitPredictor
 
 SHADES = " ░▒▓█"
 ASCII_SHADES = " .:-=+*#%@"

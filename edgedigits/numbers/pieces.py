@@ -31,9 +31,9 @@ LEAST_SLANT = 0.04
 """Slant below which writing is upright."""
 UPRIGHTED = 0.65
 """Share of the slant that is undone: people write digits with some."""
-LARGEST_STRIP = 8_000_000
-"""Pixels of a strip, at most: a line of the smallest digits has as many that is as long as the picture, and 23 of them
-high."""
+LARGEST_STRIP = 4_000_000
+"""Height of a strip times the sum of both sides, in pixels, at most: upright, none has more. Those of pages and cheques
+have up to 70,000, one of the smallest digits that is as long as the picture and turned by two degrees has 2 million."""
 MOST_PIECES = 5_000
 """In a line, at most: a digit has some three."""
 TOO_MANY = "shows too many marks beside each other for a number; cut out the numbers"
@@ -148,7 +148,7 @@ def strip_of(levels: Pixels, height: float, origin: tuple[float, float]) -> Stri
     """
     ratio = HEIGHT / height
     size = scaled_size((levels.shape[1], levels.shape[0]), ratio)
-    if size[0] * size[1] > LARGEST_STRIP:
+    if (size[0] + size[1]) * size[1] > LARGEST_STRIP:
         raise ImageError(TOO_MANY)
     method = Image.Resampling.BOX if ratio < 1 else Image.Resampling.BICUBIC
     even = np.pad(np.asarray(Image.fromarray(levels).resize(size, method)), MARGIN)

@@ -1,7 +1,8 @@
 """Shards on a cluster of Dask: a task each, and the worker itself writes the file, so the folder has to be shared.
 
-A task that a dying worker leaves goes to another one; whatever is done twice writes the same bytes under the same name.
-Workers may come and go. Only so many tasks are with the scheduler as keep all threads busy.
+A task that a dying worker leaves goes to another one, and one that the scheduler gives up is handed in again; what is
+done twice writes the same bytes under the same name. Workers may come and go. Only so many tasks are with the scheduler
+as keep all threads busy.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ import logging
 import os
 import re
 import secrets
+from collections import Counter
 from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -29,9 +31,9 @@ LOCAL, ENVIRONMENT = "local", "env"
 CONNECT = "15s"
 """How long a scheduler is waited for."""
 _GOODBYE = 3.0
-"""Seconds that a client takes at most to leave."""
+"""Seconds that a client takes at most to leave, and that a scheduler takes to say that it is there."""
 _WAITING_PER_THREAD = 3
-_LOST = {"cancelled", "lost"}
+_CANCELLED = "cancelled"
 """What becomes of all tasks when their scheduler is away."""
 _ADDRESS = re.compile(r"(?:[a-z]+://)?[^/\s]+:\d+\Z")
 
@@ -66,20 +68,32 @@ def run_on_dask(
         client = stack.enter_context(_client(address, workers))
         run = secrets.token_hex(4)  # Dask keeps results by name, and an earlier run's are none of this one.
         futures: dict[Future[Done], Shard] = {}
+        given_up: Counter[int] = Counter()
         done = as_completed(loop=client.loop)
         stack.callback(_forget, futures)
+
+        def submit(shard: Shard) -> None:
+            key = f"edgedigits-{run}-{shard.number:05d}-{given_up[shard.number]}"
+            future = client.submit(do_shard, job, shard, key=key, pure=False, retries=0)
+            futures[future] = shard
+            done.add(future)
+
         while True:
             try:
                 while len(futures) < _room(client) and (shard := next(shards, None)) is not None:
-                    key = f"edgedigits-{run}-{shard.number:05d}"
-                    future = client.submit(do_shard, job, shard, key=key, pure=False, retries=0)
-                    futures[future] = shard
-                    done.add(future)
+                    submit(shard)
                 if not futures:
                     return
                 future = next(done)
                 shard = futures.pop(future)
-                outcome = _outcome(shard, future, address)
+                try:
+                    outcome = _outcome(shard, future, address)
+                except away:
+                    given_up[shard.number] += 1
+                    if given_up[shard.number] == TRIES or not _is_there(client):
+                        raise
+                    submit(shard)
+                    continue
             except away as error:
                 futures.clear()
                 raise _gone(address) from error
@@ -97,9 +111,8 @@ def _gone(address: str) -> ClusterError:
 def _outcome(shard: Shard, future: "Future", address: str) -> Outcome:
     from distributed import KilledWorker
 
-    if future.status in _LOST:
-        raise _gone(address)
     try:
+        # Where the worker that held the result died, this waits until another one has it.
         done: Done = future.result()
     except SourceError as error:
         return Outcome(shard, error=error)
@@ -119,6 +132,17 @@ def _outcome(shard: Shard, future: "Future", address: str) -> Outcome:
     return Outcome(shard, done)
 
 
+def _is_there(client: "Client") -> bool:
+    """Tell whether a scheduler answers."""
+    if client.scheduler is None:
+        return False
+    try:
+        client.sync(client.scheduler.identity, callback_timeout=_GOODBYE)
+    except (OSError, TimeoutError, asyncio.TimeoutError):
+        return False
+    return True
+
+
 def _room(client: "Client") -> int:
     """Return how many tasks are to be with the scheduler: more when workers come."""
     threads: int = sum(
@@ -129,7 +153,7 @@ def _room(client: "Client") -> int:
 
 def _forget(futures: "dict[Future, Shard]") -> None:
     for future in futures:
-        if future.status not in _LOST:  # A scheduler that is gone has nothing to be told.
+        if future.status != _CANCELLED:  # A scheduler that is gone has nothing to be told.
             future.cancel()
 
 

@@ -7,6 +7,7 @@ from PIL import Image, ImageDraw
 
 from edgedigits.errors import ImageError
 from edgedigits.numbers import candidates as candidates_module
+from edgedigits.numbers import pieces as pieces_module
 from edgedigits.numbers.candidates import Candidate, candidates_of, images_of
 from edgedigits.numbers.ink import ink_of, paper_of
 from edgedigits.numbers.lines import lines_of, without_rules
@@ -104,6 +105,10 @@ def test_narrow_strokes_are_not_cut() -> None:
     assert cuts_of(np.full((HEIGHT, 8), 255, np.uint8), one_width=6.0) == []
 
 
+def test_a_stroke_as_wide_as_its_part_is_not_cut() -> None:
+    assert cuts_of(np.full((HEIGHT, 24), 255, np.uint8), one_width=30.0) == []
+
+
 def test_candidates_are_in_the_form_of_single_digits() -> None:
     line = strip(zeros(2, gap=12))
     wide = [one for one in candidates_of(line) if one.box.right - one.box.left > 0.4 * HEIGHT]
@@ -116,6 +121,17 @@ def test_a_line_of_more_marks_than_a_number_has_is_refused(monkeypatch: pytest.M
     monkeypatch.setattr(candidates_module, "MOST_CANDIDATES", 3)
     with pytest.raises(ImageError, match="too many marks"):
         candidates_of(strip(zeros(4, gap=12)))
+
+
+def test_a_line_of_more_pieces_than_a_number_has_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pieces_module, "MOST_PIECES", 3)
+    with pytest.raises(ImageError, match="too many marks"):
+        strip(zeros(4, gap=12))
+
+
+def test_a_line_that_is_far_higher_than_its_digits_is_refused() -> None:
+    with pytest.raises(ImageError, match="too many marks"):
+        strip_of(np.zeros((300, 300), np.uint8), 7.0, (0.0, 0.0))
 
 
 def made_strip(*boxes: Box) -> Strip:

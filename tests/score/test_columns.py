@@ -6,7 +6,8 @@ import pytest
 from score_runs import MODEL
 
 from edgedigits.errors import ArgumentError, ArgumentTypeError
-from edgedigits.predictor import DigitPredictor, Prediction
+from edgedigits.prediction import Prediction
+from edgedigits.predictor import DigitPredictor
 from edgedigits.score.columns import TYPES, Rows, record_batch
 from edgedigits.score.options import COLUMNS, MORE_COLUMNS, TABLES, Options
 

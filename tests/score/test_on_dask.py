@@ -50,6 +50,29 @@ def test_workers_that_are_killed_lose_nothing_and_double_nothing(
     assert shard_bytes(out) == shard_bytes(tmp_path / "whole")
 
 
+def test_shards_that_the_scheduler_gives_up_are_handed_in_again(cluster, scans: Path, tmp_path: Path) -> None:
+    options = Options(shard_rows=4)
+    run(scans, tmp_path / "whole", options)
+    given_up: list[str] = []
+
+    def give_up(dask_scheduler) -> list[str]:
+        keys = [key for key in dask_scheduler.tasks if "edgedigits" in str(key)]
+        owners = {client.client_key for key in keys for client in dask_scheduler.tasks[key].who_wants}
+        for owner in owners:
+            dask_scheduler.stimulus_cancel(keys, client=owner, force=True, reason="unknown", msg="")
+        return keys
+
+    def advance(_units: int) -> None:
+        if not given_up:
+            with distributed.Client(cluster, set_as_default=False) as client:
+                given_up.extend(client.run_on_scheduler(give_up))
+
+    summary = run(scans, tmp_path / "out", options, dask=cluster.scheduler_address, progress=Watched(advance))
+    assert given_up
+    assert (summary.rows, summary.shards, summary.complete) == (61, 16, True)
+    assert shard_bytes(tmp_path / "out") == shard_bytes(tmp_path / "whole")
+
+
 def test_the_address_may_come_from_the_environment_as_dask_has_it(
     cluster, array: Path, tmp_path: Path
 ) -> None:

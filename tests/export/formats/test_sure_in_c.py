@@ -11,7 +11,7 @@ import pytest
 
 from edgedigits.margins import lead_in_steps
 from edgedigits.metadata import ModelMetadata, SureReceipt
-from edgedigits.predictor import Prediction
+from edgedigits.prediction import Prediction
 from edgedigits_export.c_code.chain import ChainNetwork
 from edgedigits_export.formats.c_source import render_header
 from edgedigits_export.integers.fixed_point import read_fixed_point_network

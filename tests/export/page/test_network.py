@@ -9,7 +9,7 @@ from pathlib import Path
 import networks
 import numpy as np
 import pytest
-from on_wasm import PAGE, WASM, answers_of_wasm, module_of, node
+from on_wasm import PAGE, answers_of_wasm, module_of, node
 from random_graphs import random_graph
 
 from edgedigits.datasets.split import Split
@@ -306,7 +306,7 @@ def test_it_is_built_of_the_sources(pixels: np.ndarray, tmp_path: Path) -> None:
     subprocess.run(["make", "-s", "wasm", f"WASM={tmp_path}"], cwd=ROOT, check=True)
     built = tmp_path / "digits.wasm"
     if (tmp_path / "wasm.compiler").read_text() == (PAGE / "wasm.compiler").read_text():
-        for name in ("digits.wasm", "unpack.wasm"):
+        for name in ("digits.wasm", "numbers.wasm", "unpack.wasm"):
             assert (tmp_path / name).read_bytes() == (PAGE / name).read_bytes(), (
                 "page/c was changed: make wasm"
             )
@@ -319,16 +319,28 @@ def test_it_is_built_of_the_sources(pixels: np.ndarray, tmp_path: Path) -> None:
         np.testing.assert_array_equal(ours, theirs)
 
 
-def test_it_imports_nothing_and_exports_what_is_agreed(tmp_path: Path) -> None:
+ENGINE = {"memory", "allocate", "mark", "release", "network_scratch_bytes", "network_run", "prepare_rgba"}
+
+
+@pytest.mark.parametrize(
+    ("name", "more"),
+    [
+        ("digits", set()),
+        ("numbers", {"numbers_arena_bytes", "numbers_find", "numbers_line_bytes", "numbers_line"}),
+    ],
+    ids=["digits", "numbers"],
+)
+def test_it_imports_nothing_and_exports_what_is_agreed(name: str, more: set[str]) -> None:
     script = (
         "const m = new WebAssembly.Module(require('fs').readFileSync(process.argv[1]));"
         "console.log(JSON.stringify([WebAssembly.Module.imports(m),"
         " WebAssembly.Module.exports(m).map(one => one.name)]))"
     )
-    done = subprocess.run([node(), "-e", script, WASM], capture_output=True, text=True, check=True)
+    words = [node(), "-e", script, PAGE / f"{name}.wasm"]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
     imports, exports = json.loads(done.stdout)
     assert imports == []
-    assert set(exports) >= {"memory", "allocate", "mark", "release", "network_scratch_bytes", "network_run"}
+    assert set(exports) == ENGINE | {"prepare_arena_bytes"} | more
 
 
 # The module

@@ -2,25 +2,27 @@
 #include "numbers_rooms.h"
 #include "prepare_ruling.h"
 
-/* What is kept of a picture, and what it leaves while its lines are looked for. */
-#define SOME_ROOM 65536
+#define SOME_ROOM 262144 /* for the vote on what is ink, on a small picture, and all that is small */
 #define CLOSEST 4
-#define LARGEST_STRIP 8000000u                /* pixels */
+#define LARGEST_STRIP 4000000u             /* height by both sides, in pixels */
 #define MOST_CANDIDATES (MOST_IN_LINE + 9) /* and those that begin with the piece that is too much */
 
-static uint32_t runs_bytes(uint32_t pixels, uint32_t height)
+/* Of connected parts: runs, of 16 bytes, are every other pixel of a row at most, and parts, of 24, every fourth. */
+static uint32_t parts_bytes(uint32_t width, uint32_t height)
 {
-    /* Runs, of 16 bytes, are every other pixel at most, and parts, of 20 and more, every fourth. */
-    return 16 * (pixels / 2 + height) + 24 * (pixels / 4 + height) + SOME_ROOM;
+    uint32_t across = (width + 1) / 2;
+
+    return 16 * across * height + 24 * across * ((height + 1) / 2);
 }
 
-/* What looking for lines that run through a picture takes, level or upright; see pic_lines_in. */
+/* What looking for lines that run through a picture takes, level or upright: the rows of each that is tried, which are
+ * three votes apart, or added between others; see pic_lines_in. */
 static uint32_t ruling_bytes(uint32_t width, uint32_t height)
 {
-    uint32_t votes = height + width / 4 + 8, lines = 2 * (votes / 3 + height / CLOSEST + 2);
+    uint32_t votes = height + width / 4 + 8, lines = votes / 3 + height / CLOSEST + 4;
     uint32_t dips = STRIPS * (height / 2 + 1);
 
-    return lines * (8 * width + 64) + dips * 48 + votes * 16 + height * 32 + SOME_ROOM;
+    return lines * (8 * width + 64) + dips * 48 + votes * 16 + height * 32;
 }
 
 static uint32_t larger(uint32_t one, uint32_t other)
@@ -42,9 +44,10 @@ uint32_t numbers_arena_bytes(uint32_t width, uint32_t height)
     width = (uint32_t)new_width;
     height = (uint32_t)new_height;
     pixels = width * height;
-    ruling = 3 * pixels + larger(ruling_bytes(width, height), ruling_bytes(height, width));
-    finding = 32 * pixels + runs_bytes(pixels, height);
-    return larger(preparing, 2 * pixels + larger(ruling, finding) + SOME_ROOM);
+    ruling = 4 * pixels + larger(ruling_bytes(width, height), ruling_bytes(height, width));
+    /* The picture twice, contrast in float32, levels, and masks with their parts or two blurred pictures and values. */
+    finding = 9 * pixels + larger(parts_bytes(width, height), 4 * pixels);
+    return larger(preparing, larger(ruling, finding) + SOME_ROOM);
 }
 
 int32_t numbers_find(const uint8_t *rgba, uint32_t width, uint32_t height, uint8_t *arena_at,
@@ -72,13 +75,16 @@ int32_t numbers_find(const uint8_t *rgba, uint32_t width, uint32_t height, uint8
     return PREPARE_FINE;
 }
 
-/* Whether a strip is larger than one that is parted: LARGEST_STRIP of pieces.py. */
+/* Whether a strip is larger than one that is parted. */
 static int is_too_large(const struct num_place *place, int *widest, int *height)
 {
+    uint32_t across, down;
     int width;
 
     num_strip_size(place, &width, height, widest);
-    return (uint32_t)(width - 2 * STRIP_MARGIN) * (uint32_t)(*height - 2 * STRIP_MARGIN) > LARGEST_STRIP;
+    across = (uint32_t)(width - 2 * STRIP_MARGIN);
+    down = (uint32_t)(*height - 2 * STRIP_MARGIN);
+    return (across + down) * down > LARGEST_STRIP;
 }
 
 /* What bringing a line to its usual height takes: the line, coefficients, the strip, and it scaled in one direction. */
@@ -98,16 +104,17 @@ uint32_t numbers_line_bytes(const struct numbers_found *found, uint32_t line)
     const struct num_lines *lines = found->rest;
     const struct num_place *place = &lines->place[line];
     int widest, height;
-    uint32_t pixels, kept, most;
+    uint32_t pixels, kept, most, parting;
 
     if (is_too_large(place, &widest, &height)) {
         return 0;
     }
     pixels = (uint32_t)widest * (uint32_t)height;
+    parting = parts_bytes((uint32_t)widest, (uint32_t)height);
     kept = 3 * pixels + MOST_IN_LINE * (uint32_t)sizeof(struct numbers_piece) +
            MOST_CANDIDATES * (uint32_t)sizeof(struct numbers_candidate) + SOME_ROOM;
     most = larger(scaling_bytes(lines, place, pixels, (uint32_t)widest, (uint32_t)height),
-                  pixels + runs_bytes(pixels, (uint32_t)height) + 3 * pixels + 20 * (uint32_t)widest);
+                  pixels + parting + parting / 4 + 20 * (uint32_t)widest);
     return kept + larger(most, MOST_CANDIDATES * PREPARED_PIXELS + 2 * pixels + (uint32_t)widest);
 }
 

@@ -12,8 +12,8 @@
 /* What keeps numbers from being read, besides the statuses up to 5 of prepare.h, which are of the picture itself; in
  * each case Python raises ImageError. */
 enum numbers_status {
-    NUMBERS_TOO_MANY_MARKS = 32,     /* of a digit's size, in a picture (MOST_PARTS) */
-    NUMBERS_TOO_MANY_LINES = 33,     /* in a picture (MOST_LINES) */
+    NUMBERS_TOO_MANY_MARKS = 32,     /* of a digit's size, in a picture */
+    NUMBERS_TOO_MANY_LINES = 33,     /* in a picture */
     NUMBERS_TOO_MANY_CANDIDATES = 34 /* beside each other, in a line: too many marks, or too large a line */
 };
 
@@ -49,11 +49,11 @@ struct numbers_found {
 uint32_t numbers_arena_bytes(uint32_t width, uint32_t height);
 
 /* Look through a picture; rgba as for prepare_rgba. The arena has numbers_arena_bytes bytes, aligned to 8, and stays as
- * it is until the last line is parted; rgba is not needed any more. Returns 0, or why not. */
+ * it is until the last line is parted; rgba is not needed any more. Returns 0, or why not; found counts where it is 0. */
 int32_t numbers_find(const uint8_t *rgba, uint32_t width, uint32_t height, uint8_t *arena,
                      struct numbers_found *found);
 
-/* Bytes of memory that parting a line takes at most. */
+/* Bytes of memory that parting a line takes at most; 0: it is too large, as numbers_line says, too. */
 uint32_t numbers_line_bytes(const struct numbers_found *found, uint32_t line);
 
 /* Part a line (in reading order, from 0), in numbers_line_bytes bytes, aligned to 8, that hold what parted points to. A

@@ -294,12 +294,8 @@ void num_line_ink(struct arena *arena, const struct num_lines *lines, int line, 
     size_t mark;
     uint8_t *chosen;
 
-    pic_new_pixels(arena, box->right - box->left, box->bottom - box->top, cut);
+    pic_cut(arena, &whole, box, cut);
     mark = arena->used;
-    for (int row = box->top; row < box->bottom; row++) {
-        pic_copy(cut->at + (row - box->top) * cut->width, whole.at + row * whole.width + box->left,
-                 (size_t)cut->width);
-    }
     TAKE(arena, chosen, parts->parts);
     for (int part = 0; part < parts->parts; part++) {
         chosen[part] = (uint8_t)belongs(lines, part, place->group, &digits, place->height);

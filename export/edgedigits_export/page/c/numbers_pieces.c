@@ -30,6 +30,7 @@ static double not_a_number(void)
     return zero / zero;
 }
 
+/* As counting sorts do: first has, one place further, where a part's next run goes, which is in the end its last one. */
 static void group_runs(struct arena *arena, struct grouped *grouped)
 {
     const struct components *parts = &grouped->parts;

@@ -12,7 +12,7 @@
 #define PAPER (-1)       /* in the place of the index of a piece */
 #define SPECKS (-2)
 
-/* scaling and form, where they are built with numbers */
+/* What scaling and form lend, where WITH_NUMBERS is defined. */
 void pic_enlarge(struct arena *arena, const uint8_t *from, int width, int height, int new_width, int new_height,
                 uint8_t *to);
 void pic_dilate(const struct pixels *ink, int diagonally, uint8_t *upright, const struct pixels *grown);

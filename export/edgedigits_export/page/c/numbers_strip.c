@@ -28,28 +28,32 @@ void num_strip_size(const struct num_place *place, int *width, int *height, int 
     *widest = *width + 2 * room_for(UPRIGHTED * slants[sizeof slants / sizeof *slants - 1], *height);
 }
 
-/* A row with a slant undone, as Pillow's affine transform has it, between pixels in float64. */
+/* The level at a place of a row, by linear interpolation in float64; black outside of it. */
+static uint8_t level_between(const uint8_t *line, int width, double x)
+{
+    int left;
+    double before, behind;
+
+    if (!(x >= 0.0 && x < width)) {
+        return 0;
+    }
+    x -= 0.5;
+    left = pic_floor(x);
+    before = line[pic_most(left, 0)];
+    behind = line[pic_least(left + 1, width - 1)];
+    return (uint8_t)(before + (behind - before) * (x - left));
+}
+
+/* A row with a slant undone, as Pillow's affine transform has it. */
 static void shear_row(const struct pixels *from, int row, double slant, uint8_t *to)
 {
     int pad = room_for(slant, from->height);
     double first = -pad + slant * from->height / 2;
-    const uint8_t *line = from->at + row * from->width;
 
     for (int column = 0; column < from->width + 2 * pad; column++) {
         double x = (column + 0.5) + -slant * (row + 0.5) + first;
-        int left;
 
-        if (!(x >= 0.0 && x < from->width)) {
-            to[column] = 0;
-            continue;
-        }
-        x -= 0.5;
-        left = pic_floor(x);
-        {
-            double before = line[pic_most(left, 0)], behind = line[pic_least(left + 1, from->width - 1)];
-
-            to[column] = (uint8_t)(before + (behind - before) * (x - left));
-        }
+        to[column] = level_between(from->at + row * from->width, from->width, x);
     }
 }
 

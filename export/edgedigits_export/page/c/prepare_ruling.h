@@ -6,6 +6,7 @@
 
 #define STRIPS 8
 #define STRIP_ROOM 16 /* pixels of a strip in a picture of 256, and some more */
+
 #ifdef WITH_NUMBERS
 #undef STRIP_ROOM
 #define STRIP_ROOM 48 /* of 1024, in which numbers are looked for */
