@@ -115,6 +115,17 @@ def test_a_number_drawn_by_mouse_is_read(tab: Tab) -> None:
     assert tab.run("document.getElementById('seen').hidden && document.getElementById('signs').hidden")
 
 
+@pytest.mark.parametrize("pen", [8, 40], ids=["thin", "thick"])
+def test_no_pen_changes_what_is_read(tab: Tab, pen: int) -> None:
+    tab.run(f"document.getElementById('pen').value = {pen}")
+    # An 8 whose loops a thick pen fills on the pad, and a 2.
+    turn = np.linspace(0, 2 * np.pi, 33)
+    way = [(0.2 + 0.05 * np.sin(2 * angle), 0.5 - 0.18 * np.cos(angle)) for angle in turn]
+    tab.mouse(on_pad(tab, way))
+    tab.mouse(on_pad(tab, WAY_OF_TWO))
+    assert tab.text("label") == "82"
+
+
 def test_lines_of_a_dropped_picture_are_read_and_boxed(tab: Tab, files: dict[str, Path]) -> None:
     x, y, width, height = tab.box("main")
     names = [str(files["date"]), str(files["three lines"])]
