@@ -12,7 +12,7 @@ const LEAST_SIDE = 40;
 // Width and height of what the camera reads, in its shorter side, as `.frame` in style.css shows it, and in pixels.
 const FRAME = [0.6, 0.6];
 const VIEW = [280, 280];
-// Whether drawings are read while they are drawn, too: it takes a fiftieth of what a screen shows one picture for.
+// Whether drawings are read while they are drawn, too: one image is always quick enough for that.
 const isQuick = true;
 
 const shown = new OffscreenCanvas(SHOWN, SHOWN).getContext("2d", { willReadFrequently: true });
