@@ -76,7 +76,11 @@ def images_of(strip: Strip, candidates: list[Candidate]) -> Pixels:
 
 
 def _boxed(ink: Pixels) -> Floats:
-    """Bring the longer side to 20 by averaging; float64 (h, w), whole numbers: levels times an area."""
+    """Bring the longer side to 20 by averaging.
+
+    Returns:
+        float64 (h, w), levels times an area: whole numbers, whose sums are the same in any order, also in C.
+    """
     ratio = DIGIT_SIDE / max(ink.shape)
     down, across = (_shares(side, max(1, round(side * ratio))) for side in ink.shape)
     small: Floats = down @ ink.astype(np.float64) @ across.T

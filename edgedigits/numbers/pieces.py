@@ -251,7 +251,10 @@ def _mask_of(parts: Components, number: int) -> Mask:
 
 
 def _spread(rows: Integers, columns: Integers) -> tuple[float, float, float]:
-    """Return the sums of squares about the mean, down and across, and of products: of whole numbers, in no order."""
+    """Return the sums of squares about the means, down and across, and of products.
+
+    By whole numbers, whose sums are the same in any order: what C counts is what is counted here.
+    """
     count, down, across = len(rows), float(rows.sum()), float(columns.sum())
     return (
         float(rows @ rows) - down * down / count,

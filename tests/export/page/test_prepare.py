@@ -327,7 +327,9 @@ def test_gray_frames_are_read_as_pictures_are(sanitized: Path) -> None:
 
 
 def test_one_file_for_firmware_gives_the_same(tmp_path: Path) -> None:
-    (tmp_path / "digits_prepare.c").write_text(prepare_source("prepare.h"))
+    source = prepare_source("prepare.h")
+    assert "NUMBERS" not in source
+    (tmp_path / "digits_prepare.c").write_text(source)
     (tmp_path / "prepare.h").write_text(prepare_header())
     (tmp_path / "main.c").write_text(HARNESS)
     command = [*(find_compiler() or []), *STRICT, "-Os", "main.c", "digits_prepare.c", "-lm", "-o", "main"]
