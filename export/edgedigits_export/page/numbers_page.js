@@ -36,7 +36,7 @@ function show(found, pixels) {
   $("verdict").textContent = found ? verdict(found) : text("nothing");
   for (const body of [...$("signs").tBodies]) body.remove();
   $("signs").append(...(found?.lines ?? []).map(bodyOf));
-  $("signs").hidden = !found?.label;
+  $("table").hidden = !found?.label;
   $("seen").hidden = !found;
   if (found) showPicture(found, pixels);
 }
