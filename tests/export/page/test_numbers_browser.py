@@ -25,9 +25,25 @@ WAY_OF_TWO = [
 DATE, PAGE_OF_THREE = ["31.12.2025"], ["1250.50", "12-30", "4,750"]
 
 
+def film(path: Path) -> None:
+    """Write a film of a date in the middle of the picture."""
+    paper, gray = np.full((480, 640), 225, np.uint8), np.full((240, 320), 128, np.uint8)
+    date = Image.fromarray(write_lines(DATE, 0)).resize((400, 130))
+    paper[175:305, 120:520] = np.asarray(date)
+    frame = b"FRAME\n" + paper.tobytes() + gray.tobytes() * 2
+    path.write_bytes(b"YUV4MPEG2 W640 H480 F10:1 Ip A1:1 C420mpeg2\n" + 10 * frame)
+
+
 @pytest.fixture(scope="module")
 def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    browser = start_chromium(tmp_path_factory.mktemp("chromium"))
+    folder = tmp_path_factory.mktemp("chromium")
+    film(folder / "date.y4m")
+    browser = start_chromium(
+        folder,
+        "--use-fake-ui-for-media-stream",
+        "--use-fake-device-for-media-stream",
+        f"--use-file-for-fake-video-capture={folder / 'date.y4m'}",
+    )
     yield browser
     browser.close()
 
@@ -169,6 +185,17 @@ def test_too_many_marks_say_what_to_do(tab: Tab, files: dict[str, Path]) -> None
     assert tab.text("message").startswith("There are too many ")
     assert tab.text("message").endswith("cut out the numbers.")
     assert history(tab) == []
+
+
+def test_the_camera_reads_what_is_in_its_wide_frame(tab: Tab) -> None:
+    tab.click("camera")
+    tab.until(f"document.getElementById('label').textContent === '{DATE[0]}'")
+    assert history(tab) == []
+    tab.click("snap")
+    tab.until("document.getElementById('history').children.length")
+    assert history(tab)[0].startswith(f"{DATE[0]}, ")
+    assert history(tab)[0].endswith("(camera)")
+    tab.click("stop")
 
 
 def test_keys_draw_a_digit(tab: Tab) -> None:
