@@ -21,7 +21,10 @@ const { NOT_SURE, SEPARATOR, SURE, TEXT_HEIGHT } = said.drawing;
 
 const view = $("seen").getContext("2d");
 const thin = new OffscreenCanvas(pad.width, pad.height).getContext("2d", { willReadFrequently: true });
+const form = $("form");
 let isQuick = true;
+// The picture that was read last.
+let last = null;
 
 function colourOf(sign) {
   const [red, green, blue] = isDigit(sign) ? (sign.sure ? SURE : NOT_SURE) : SEPARATOR;
@@ -102,7 +105,9 @@ function mark(sign, factor, place) {
 /** Read a picture and show what stands in it; or say why it cannot be read. */
 function answered(pixels) {
   const before = performance.now();
-  const { problem, ...reading } = tried(pixels, readNumbers);
+  const pattern = (form.validity.valid && form.value) || null;
+  const { problem, ...reading } = tried(pixels, (...picture) => readNumbers(...picture, { pattern }));
+  last = pixels;
   isQuick = performance.now() - before < QUICK;
   if (problem) return { problem };
   const digits = reading.lines.flatMap((line) => line.signs.filter(isDigit));
@@ -117,7 +122,8 @@ function answered(pixels) {
 }
 
 function verdict(found) {
-  return text(!found.label ? "noDigit" : found.sure ? "sure" : "notSure");
+  if (!found.label) return text(form.value ? "otherForm" : "noDigit");
+  return text(found.sure ? "sure" : "notSure");
 }
 
 function spoken(found) {
@@ -153,6 +159,18 @@ function thinned(width) {
   thin.stroke();
   return thin;
 }
+
+/** Read what was read last in the form that is written now, or say what a form is. */
+function readInForm() {
+  if (!form.validity.valid) return tell(text("noForm"));
+  tell();
+  if (subject.isDrawing) readPad(true);
+  else if (last && subject.line) read(last, true);
+}
+
+form.addEventListener("input", readInForm);
+// What is typed and pasted here is no drawing and no picture.
+for (const kind of ["keydown", "paste"]) form.addEventListener(kind, (event) => event.stopPropagation());
 
 /** Read a drawing, to measure how long it takes. */
 function readDrawing({ data, width, height }) {

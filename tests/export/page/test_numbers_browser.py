@@ -180,6 +180,32 @@ def test_paper_without_a_digit_is_an_answer(tab: Tab, files: dict[str, Path]) ->
     assert tab.run("document.getElementById('table').hidden")
 
 
+def write_form(tab: Tab, form: str) -> None:
+    """Write a form in the place of the one that is there."""
+    tab.run("document.getElementById('form').select()")
+    tab.ask("Input.insertText", text=form)
+
+
+def test_a_form_that_is_known_is_kept_to(tab: Tab, files: dict[str, Path]) -> None:
+    choose(tab, files["date"])
+    write_form(tab, "dd/dd/dddd")
+    assert tab.text("label") == DATE[0].replace(".", "/")
+    assert len(history(tab)) == 1
+    write_form(tab, 20 * "d")
+    assert tab.text("verdict") == "no number of this form"
+    write_form(tab, "dd.x")
+    assert tab.text("message").startswith("A form has d for each digit")
+    write_form(tab, "dd")
+    assert tab.text("message") == ""
+    tab.mouse(on_pad(tab, WAY_OF_ONE))
+    assert tab.text("verdict") == "no number of this form"
+    tab.mouse(on_pad(tab, WAY_OF_TWO))
+    assert tab.text("label") == "12"
+    tab.run("document.getElementById('form').focus()")
+    tab.key("z", CTRL)
+    assert tab.text("label") == "12"  # What is taken back there is no stroke.
+
+
 def test_too_many_marks_say_what_to_do(tab: Tab, files: dict[str, Path]) -> None:
     choose(tab, files["patches"])
     assert tab.text("message").startswith("There are too many ")
@@ -209,10 +235,10 @@ def test_keys_draw_a_digit(tab: Tab) -> None:
     tab.key(" ")
     assert tab.text("label") == "1"
     order = []
-    for _ in range(8):
+    for _ in range(9):
         tab.key("Tab")
         order.append(tab.run("document.activeElement.id"))
-    assert order[:6] == ["undo", "clear", "pen", "file", "camera", "table"]
+    assert order[:7] == ["undo", "clear", "pen", "file", "camera", "form", "table"]
     tab.key("z", CTRL)
     assert tab.text("label") == "?"
 
