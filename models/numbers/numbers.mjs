@@ -495,14 +495,24 @@ function formOf({ digits = null, pattern = null, separators = true }) {
     if (digits !== null && pattern !== null) {
         throw new TypeError("digits, pattern: expected one of them, got both; a pattern says how many digits there are");
     }
-    const count = pattern === null ? digits : String(pattern).split(DIGIT).length - 1;
-    if (count !== null && !(Number.isInteger(count) && 1 <= count && count <= MOST_DIGITS)) {
-        throw new RangeError(`digits: expected a whole number from 1 to ${MOST_DIGITS}, got ${count}`);
+    if (pattern !== null && !isPattern(pattern)) {
+        throw new TypeError(`pattern: expected ${DIGIT} for each digit, 1 to ${MOST_DIGITS}, and the separators ${SEPARATORS} or space, got ${pattern}`);
     }
-    if (pattern !== null && [...String(pattern)].some((sign) => !(DIGIT + SEPARATORS + SPACE).includes(sign))) {
-        throw new TypeError(`pattern: expected ${DIGIT} for each digit and the separators ${SEPARATORS} or space, got ${pattern}`);
+    if (digits !== null && !(Number.isInteger(digits) && 1 <= digits && digits <= MOST_DIGITS)) {
+        throw new RangeError(`digits: expected a whole number from 1 to ${MOST_DIGITS}, got ${digits}`);
     }
+    const count = pattern === null ? digits : digitsIn(pattern);
     return { digits: count, pattern, separators };
+}
+
+function isPattern(pattern) {
+    if (typeof pattern !== "string" || pattern.length > 2 * MOST_DIGITS) return false;
+    const count = digitsIn(pattern);
+    return 1 <= count && count <= MOST_DIGITS && [...pattern].every((sign) => (DIGIT + SEPARATORS + SPACE).includes(sign));
+}
+
+function digitsIn(pattern) {
+    return pattern.split(DIGIT).length - 1;
 }
 
 function hasDigits(signs, digits) {
@@ -512,7 +522,7 @@ function hasDigits(signs, digits) {
 /** Return a line in its form. */
 function inForm(signs, { pattern, separators }) {
     if (!separators) return signs.filter(isDigit);
-    return pattern === null ? signs : inPattern(signs, String(pattern));
+    return pattern === null ? signs : inPattern(signs, pattern);
 }
 
 /** Return a line with the pattern's separators in place of those that were read. */

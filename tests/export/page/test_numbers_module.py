@@ -118,9 +118,12 @@ def test_what_is_known_of_a_number_is_kept_to(
         ({"digits": 2.5}, "expected a whole number from 1 to 64, got 2.5"),
         ({"digits": 1, "pattern": "d"}, "expected one of them, got both"),
         ({"pattern": "d;d"}, "expected d for each digit"),
-        ({"pattern": ""}, "expected a whole number from 1 to 64, got 0"),
+        ({"pattern": ""}, "pattern: expected d for each digit, 1 to 64"),
+        ({"pattern": "d" * 65}, "pattern: expected d for each digit, 1 to 64"),
+        ({"pattern": "d" + 128 * "-"}, "pattern: expected d for each digit, 1 to 64"),
+        ({"pattern": 5}, "pattern: expected d for each digit, 1 to 64"),
     ],
-    ids=["none", "half", "both", "other", "empty"],
+    ids=["none", "half", "both", "other", "empty", "many", "long", "number"],
 )
 def test_wrong_wishes_say_what_is_wrong(tmp_path: Path, options: dict[str, object], message: str) -> None:
     (found,) = in_node([np.full((40, 40), 255, np.uint8)], tmp_path, [options])
